@@ -1,1 +1,26 @@
+//! The contract between the agent, which publishes one event per ended session, and everyone who reads it.
+//!
+//! - [`SessionEnded`]: the payload, version 1: nine core fields at the top level, further fields additive.
+//! - [`SessionIdentity`]: who an event is; the `Nats-Msg-Id` and the object key are made of it.
+//! - [`SessionEvent`]: what a consumer needs to know of a payload, decoded from its bytes.
+//! - [`names`]: subjects, streams, durables, headers.
+//! - [`documents`]: the JSON Schema and the AsyncAPI document, generated from these types.
+//!
+//! There is no IO here, and no clock: the same event always has the same names.
 
+pub mod documents;
+mod email;
+mod event;
+mod identity;
+pub mod names;
+mod session_ended;
+mod size_limit;
+pub mod timestamp;
+
+pub use email::{Email, InvalidEmail};
+pub use event::{DecodeError, SessionEvent};
+pub use identity::{InvalidSessionId, SessionId, SessionIdentity};
+pub use session_ended::{
+    EndReason, MetricsSummary, Role, SCHEMA_VERSION, SessionEnded, ToolCall, ToolCallOutcome, TranscriptEntry,
+};
+pub use size_limit::encode_within;

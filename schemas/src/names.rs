@@ -1,0 +1,60 @@
+//! Names on the wire: subjects, streams, durable consumers, headers, metadata keys.
+
+/// Stream of the session-end events.
+pub const SESSIONS_STREAM: &str = "SESSIONS";
+/// Subjects that [`SESSIONS_STREAM`] holds.
+pub const SESSIONS_SUBJECTS: &str = "sessions.ended.>";
+/// Subject of a session-end event with payload version 1.
+pub const SESSION_ENDED_V1: &str = "sessions.ended.v1";
+
+/// Stream of the events that a sink could not write.
+pub const DEAD_LETTERS_STREAM: &str = "SESSIONS_DLQ";
+/// Subjects that [`DEAD_LETTERS_STREAM`] holds.
+pub const DEAD_LETTERS_SUBJECTS: &str = "sessions.dead.>";
+
+/// Name of the archive sink: its durable consumer, and the last token of its dead-letter subject.
+pub const SINK_S3: &str = "sink-s3";
+/// Name of the Salesforce sink: its durable consumer, and the last token of its dead-letter subject.
+pub const SINK_SALESFORCE: &str = "sink-salesforce";
+
+/// Subject of the dead letters of one sink.
+pub fn dead_letter_subject(sink: &str) -> String {
+    format!("sessions.dead.{sink}")
+}
+
+/// `Nats-Msg-Id` of a dead letter: one for each message and sink, however often it is moved.
+pub fn dead_letter_message_id(sink: &str, stream_sequence: u64) -> String {
+    format!("{sink}:{stream_sequence}")
+}
+
+/// Bytes that a dead letter's headers may add to the payload; publishers stay below the server's `max_payload` by it.
+pub const DEAD_LETTER_HEADROOM_BYTES: usize = 64 * 1024;
+
+/// Headers of session-end events and of dead letters.
+pub mod header {
+    /// JetStream's de-duplication id.
+    pub const MESSAGE_ID: &str = "Nats-Msg-Id";
+    /// Media type of the body.
+    pub const CONTENT_TYPE: &str = "Content-Type";
+
+    /// Dead letter: why the message could not be written, in a sentence without any of its content.
+    pub const DEAD_LETTER_ERROR: &str = "Postcall-Dead-Letter-Error";
+    /// Dead letter: the sink that could not write it.
+    pub const DEAD_LETTER_SINK: &str = "Postcall-Dead-Letter-Sink";
+    /// Dead letter: sequence of the message in the stream it came from.
+    pub const DEAD_LETTER_STREAM_SEQUENCE: &str = "Postcall-Dead-Letter-Stream-Sequence";
+    /// Dead letter: subject that the message had.
+    pub const DEAD_LETTER_SUBJECT: &str = "Postcall-Dead-Letter-Subject";
+    /// Dead letter: how often the message had been delivered.
+    pub const DEAD_LETTER_DELIVERIES: &str = "Postcall-Dead-Letter-Deliveries";
+    /// Dead letter: prefix of the message's own headers that start with `Nats-`, which the server would obey.
+    pub const ORIGINAL_PREFIX: &str = "Postcall-Original-";
+}
+
+/// Keys of the participant's metadata, a JSON object in its token.
+pub mod metadata {
+    /// What the visitor typed; unverified.
+    pub const USER_EMAIL: &str = "user_email";
+    /// When the token was made, RFC 3339.
+    pub const SESSION_START: &str = "session_start";
+}

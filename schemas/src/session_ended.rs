@@ -1,0 +1,224 @@
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{SessionId, SessionIdentity, timestamp};
+
+/// The payload's version. Version 1 only grows: fields are added, none is changed or taken away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The session-end payload: what is known of one voice session when it has ended.
+///
+/// Readers ignore fields that they do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionEnded {
+    /// Name of the LiveKit room.
+    pub session_id: SessionId,
+    /// What the visitor typed as e-mail address, unverified; empty where there is none.
+    #[serde(default)]
+    pub user_email: String,
+    /// The participant's metadata as an object; empty where there is none.
+    #[serde(default)]
+    pub user_metadata: Map<String, Value>,
+    /// When the agent joined the call, RFC 3339 in UTC.
+    #[serde(with = "timestamp")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub start_time: DateTime<Utc>,
+    /// When the participant left or the session ended otherwise, RFC 3339 in UTC.
+    #[serde(with = "timestamp")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub end_time: DateTime<Utc>,
+    /// From start to end, seconds.
+    pub duration_seconds: f64,
+    /// What the conversation brought to light, by name; `qualification_tier` is among them once it is known.
+    #[serde(default)]
+    pub discovered_signals: Map<String, Value>,
+    /// Tools that the conversation called, in order.
+    #[serde(default)]
+    pub tool_calls: Vec<ToolCall>,
+    /// What the session used.
+    #[serde(default)]
+    pub metrics_summary: MetricsSummary,
+
+    /// Version of this payload.
+    #[serde(default = "first_version")]
+    pub schema_version: u32,
+    /// LiveKit's id of the job; with `session_id` it identifies the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// LiveKit's id of the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_sid: Option<String>,
+    /// Name under which the agent is dispatched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_name: Option<String>,
+    /// Version of the agent program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_version: Option<String>,
+    /// LiveKit identity of the participant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participant_identity: Option<String>,
+    /// Why the session ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reason: Option<EndReason>,
+    /// What was said, in order; absent where it is switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Vec<TranscriptEntry>>,
+    /// Names of the fields that were cut to keep the payload below its size limit; absent where all is whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub truncated: Vec<String>,
+}
+
+impl SessionEnded {
+    /// Who this event is. A payload without a job id has none before it has been published.
+    pub fn identity(&self) -> Option<SessionIdentity> {
+        let job_id = self.job_id.clone()?;
+        Some(SessionIdentity { session_id: self.session_id.clone(), job_id })
+    }
+
+    /// Sets the end, and the duration that follows from it.
+    pub fn end_at(&mut self, end_time: DateTime<Utc>) {
+        self.end_time = end_time.max(self.start_time);
+        let milliseconds = (self.end_time - self.start_time).num_milliseconds();
+        self.duration_seconds = milliseconds as f64 / 1000.0;
+    }
+}
+
+fn first_version() -> u32 {
+    SCHEMA_VERSION
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The participant hung up.
+    ParticipantLeft,
+    /// The participant was removed from the room.
+    ParticipantRemoved,
+    /// The participant's connection was lost and did not come back within the grace.
+    ConnectionLost,
+    /// No participant came within the time limit.
+    ParticipantAbsent,
+    /// The room was deleted or closed.
+    RoomClosed,
+    /// LiveKit ended the job.
+    JobTerminated,
+    /// The agent program was told to stop.
+    AgentShutdown,
+    /// The session failed inside the agent.
+    AgentFailed,
+    /// The agent process died; another one finished the session from its journal.
+    AgentRecovered,
+    /// A reason of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One call of a tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolCall {
+    /// The tool's name.
+    pub name: String,
+    /// The arguments it was called with.
+    #[serde(default)]
+    pub arguments: Value,
+    /// How it ended.
+    pub outcome: ToolCallOutcome,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it was called, RFC 3339 in UTC.
+    #[serde(with = "timestamp")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub start_time: DateTime<Utc>,
+    /// How long it took, seconds.
+    pub duration_seconds: f64,
+}
+
+/// How a tool call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolCallOutcome {
+    /// It answered.
+    Success,
+    /// It failed.
+    Error,
+    /// An outcome of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// One thing that was said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TranscriptEntry {
+    /// Who said it.
+    pub role: Role,
+    /// What was said.
+    pub text: String,
+    /// When it began, RFC 3339 in UTC.
+    #[serde(with = "timestamp")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub start_time: DateTime<Utc>,
+    /// When it ended, RFC 3339 in UTC.
+    #[serde(with = "timestamp")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub end_time: DateTime<Utc>,
+    /// Whether the other side cut it short; the text is then what was said so far.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
+}
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The voice agent.
+    Agent,
+    /// The participant.
+    User,
+    /// A role of a newer version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a session used: the names and units of LiveKit's UsageSummary, and beside them the audio itself.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct MetricsSummary {
+    /// Tokens in prompts.
+    pub llm_prompt_tokens: u64,
+    /// Tokens in prompts that the provider had cached.
+    pub llm_prompt_cached_tokens: u64,
+    /// Audio tokens in prompts.
+    pub llm_input_audio_tokens: u64,
+    /// Cached audio tokens in prompts.
+    pub llm_input_cached_audio_tokens: u64,
+    /// Text tokens in prompts.
+    pub llm_input_text_tokens: u64,
+    /// Cached text tokens in prompts.
+    pub llm_input_cached_text_tokens: u64,
+    /// Image tokens in prompts.
+    pub llm_input_image_tokens: u64,
+    /// Cached image tokens in prompts.
+    pub llm_input_cached_image_tokens: u64,
+    /// Tokens in completions.
+    pub llm_completion_tokens: u64,
+    /// Audio tokens in completions.
+    pub llm_output_audio_tokens: u64,
+    /// Image tokens in completions.
+    pub llm_output_image_tokens: u64,
+    /// Text tokens in completions.
+    pub llm_output_text_tokens: u64,
+    /// Characters turned into speech.
+    pub tts_characters_count: u64,
+    /// Speech made, seconds.
+    pub tts_audio_duration: f64,
+    /// Speech transcribed, seconds.
+    pub stt_audio_duration: f64,
+    /// Audio received from the participant, seconds.
+    pub audio_received_seconds: f64,
+    /// Audio published to the participant, seconds.
+    pub audio_published_seconds: f64,
+}
