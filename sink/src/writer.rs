@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use schemas::SessionEvent;
+
+/// One message on its way into a store.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What consumers need to know of the payload.
+    pub event: SessionEvent,
+    /// The published bytes.
+    pub payload: Bytes,
+    /// Deliveries so far, 1 for the first.
+    pub attempt: u64,
+    /// Its sequence in the stream that it was read from; for logs.
+    pub stream_sequence: u64,
+}
+
+/// What a sink does with messages.
+pub trait Writer: Send + Sync + 'static {
+    /// Writes a batch and answers with one result for each message, in the order of `batch`.
+    ///
+    /// It is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
+    fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
+
+    /// Is the store there and configured as it must be? `Err` is the reason why not; readiness shows it.
+    fn probe(&self) -> impl Future<Output = Result<(), String>> + Send {
+        async { Ok(()) }
+    }
+}
+
+/// Durable, or durably needless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// What was done, as a metrics label: `archived`, `updated`, `unchanged`, `stale`, `no_match`, …
+    pub outcome: &'static str,
+}
+
+/// Why a message is not in the store. The reasons hold neither payload nor e-mail address: they are logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The message's own passing fault, such as a locked row: delivered again after a back-off, a bounded number of
+    /// times, then a dead letter.
+    #[error("{reason}")]
+    Retry { reason: String },
+    /// The message can never be written: a dead letter at once.
+    #[error("{reason}")]
+    Reject { reason: String },
+    /// The store is down, throttles, or is wrongly configured: nothing is dead-lettered, pulling pauses, and the held
+    /// messages are written again with a growing back-off, `after` (the store's `Retry-After`) at the earliest.
+    #[error("{reason}")]
+    Unavailable { reason: String, after: Option<Duration> },
+}
