@@ -1,0 +1,58 @@
+//! Video sources, declared for `livekit`: publishing a video track is refused.
+
+use crate::enum_dispatch;
+
+/// Pixels.
+#[derive(Debug, Clone)]
+pub struct VideoResolution {
+    pub width: u32,
+    pub height: u32,
+}
+
+impl Default for VideoResolution {
+    fn default() -> Self {
+        Self { width: 1280, height: 720 }
+    }
+}
+
+/// Where a local video track comes from.
+#[non_exhaustive]
+#[derive(Debug, Clone)]
+pub enum RtcVideoSource {
+    Native(native::NativeVideoSource),
+}
+
+impl RtcVideoSource {
+    enum_dispatch!(
+        [Native];
+        pub fn video_resolution(self: &Self) -> VideoResolution;
+    );
+}
+
+pub mod native {
+    //! A video source without a way to capture frames.
+
+    use super::VideoResolution;
+    use crate::native::packet_trailer::PacketTrailerHandler;
+
+    /// A resolution, since there is no video to capture.
+    #[derive(Debug, Clone, Default)]
+    pub struct NativeVideoSource {
+        resolution: VideoResolution,
+    }
+
+    impl NativeVideoSource {
+        pub fn new(resolution: VideoResolution, _is_screencast: bool) -> Self {
+            tracing::error!("video is not supported: a track of this source cannot be published");
+            Self { resolution }
+        }
+
+        pub fn video_resolution(&self) -> VideoResolution {
+            self.resolution.clone()
+        }
+
+        pub fn set_packet_trailer_handler(&self, _handler: PacketTrailerHandler) {
+            tracing::error!("packet trailers are not supported");
+        }
+    }
+}
