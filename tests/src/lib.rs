@@ -1,1 +1,18 @@
+//! What the end-to-end tests, the demo and the benchmarks share: the programs and servers as processes, a stack of them
+//! on ports of its own, callers, and views of what arrived in the archive and in Salesforce.
 
+pub mod archive;
+pub mod caller;
+pub mod environment;
+pub mod leads;
+pub mod process;
+pub mod stack;
+mod wait;
+
+pub use wait::eventually;
+
+/// Chooses the TLS implementation for every client in this process; needed before the first one is made.
+pub fn install_tls() {
+    // A second call changes nothing.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}

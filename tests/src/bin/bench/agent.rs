@@ -1,0 +1,62 @@
+//! What the agent costs, idle and for each call.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tests::caller::{Caller, ConnectionDetails};
+use tests::stack::Stack;
+
+use crate::peer;
+use crate::process_cost::{cpu_percent, memory_mb};
+use crate::report::Report;
+
+const SESSIONS: usize = 20;
+/// As many as the peer carries on two cores.
+const PEER_SESSIONS: usize = 4;
+const LIMIT: Duration = Duration::from_secs(60);
+const SETTLE: Duration = Duration::from_secs(8);
+const PERIOD: Duration = Duration::from_secs(10);
+
+struct Cost {
+    idle_mb: f64,
+    session_mb: f64,
+    session_cpu_percent: f64,
+}
+
+pub(crate) async fn measure() -> Result<Report> {
+    let mut stack = Stack::start().await?;
+    let ours = cost(&stack, stack.agent.id().context("find the agent")?, SESSIONS).await?;
+    let peer = peer::replace_agent(&mut stack).await?;
+    let peers = cost(&stack, peer.id().context("find the peer")?, PEER_SESSIONS).await?;
+
+    let mut report = Report::new("agent");
+    report.figure("memory idle", "MB PSS", ours.idle_mb, Some(peers.idle_mb), Some(30.0));
+    report.figure("memory for each session", "MB PSS", ours.session_mb, Some(peers.session_mb), Some(2.0));
+    report.figure(
+        "processor for each session",
+        "% of a core",
+        ours.session_cpu_percent,
+        Some(peers.session_cpu_percent),
+        Some(4.0),
+    );
+    Ok(report)
+}
+
+/// Audio flows in both directions: each caller plays a tone, the agent a greeting and then silence.
+async fn cost(stack: &Stack, pid: u32, sessions: usize) -> Result<Cost> {
+    let idle_mb = memory_mb(pid)?;
+    let mut callers = Vec::new();
+    for _ in 0..sessions {
+        let details = ConnectionDetails::request(&stack.environment, "test@company.com").await?;
+        let mut caller = Caller::join(&stack.environment, &details).await?;
+        caller.wait_for_agent(LIMIT).await?;
+        callers.push(caller);
+    }
+    tokio::time::sleep(SETTLE).await;
+    let cpu = cpu_percent(pid, PERIOD).await?;
+    let session_mb = (memory_mb(pid)? - idle_mb) / sessions as f64;
+    for caller in callers {
+        caller.hang_up().await?;
+    }
+    Ok(Cost { idle_mb, session_mb, session_cpu_percent: cpu / sessions as f64 })
+}

@@ -1,0 +1,24 @@
+//! Benchmarks: each measures ours and a peer in one run, prints its table, writes it to `.run/bench/NAME.json` with the
+//! aims beside the figures, and exits non-zero where an aim is missed.
+#![expect(clippy::print_stdout, reason = "a command that prints its report")]
+
+mod agent;
+mod latency;
+mod peer;
+mod process_cost;
+mod report;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    tests::install_tls();
+    let report = match std::env::args().nth(1).as_deref() {
+        Some("latency") => latency::measure().await?,
+        Some("agent") => agent::measure().await?,
+        _ => bail!("usage: bench latency | agent"),
+    };
+    report.finish()
+}

@@ -1,0 +1,130 @@
+//! A synthetic caller: what a browser does, without one.
+
+use std::f32::consts::TAU;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use livekit::options::TrackPublishOptions;
+use livekit::participant::{ParticipantKind, RemoteParticipant};
+use livekit::prelude::{LocalAudioTrack, LocalTrack, Room, RoomEvent, RoomOptions, RtcAudioSource, TrackSource};
+use livekit::webrtc::audio_frame::AudioFrame;
+use livekit::webrtc::audio_source::AudioSourceOptions;
+use livekit::webrtc::audio_source::native::NativeAudioSource;
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use livekit_protocol::{RoomAgentDispatch, RoomConfiguration};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+use crate::environment::Environment;
+
+const SAMPLE_RATE: u32 = 48_000;
+const FRAME_SAMPLES: u32 = SAMPLE_RATE / 100;
+
+/// What the page gets to place a call.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionDetails {
+    /// Name of the room, which is the session's id.
+    pub room_name: String,
+    /// The token to join it with.
+    pub participant_token: String,
+}
+
+impl ConnectionDetails {
+    /// Asks the web service, as the page does.
+    pub async fn request(environment: &Environment, email: &str) -> Result<Self> {
+        let url = format!("{}/api/connection-details", environment.get("WEB_URL")?);
+        let body = json!({ "user_email": email });
+        let answer = reqwest::Client::new().post(url).json(&body).send().await.context("ask for a token")?;
+        answer.error_for_status()?.json().await.context("read connection details")
+    }
+
+    /// Makes a token as another front end could, with any metadata.
+    pub fn sign(environment: &Environment, room_name: &str, metadata: Option<&str>) -> Result<Self> {
+        let agent_name = environment.get("AGENT_NAME")?.to_owned();
+        let mut token =
+            AccessToken::with_api_key(environment.get("LIVEKIT_API_KEY")?, environment.get("LIVEKIT_API_SECRET")?)
+                .with_identity("trialist_test")
+                .with_grants(VideoGrants { room_join: true, room: room_name.to_owned(), ..Default::default() })
+                .with_room_config(RoomConfiguration {
+                    agents: vec![RoomAgentDispatch { agent_name, ..Default::default() }],
+                    ..Default::default()
+                });
+        if let Some(metadata) = metadata {
+            token = token.with_metadata(metadata);
+        }
+        Ok(Self { room_name: room_name.to_owned(), participant_token: token.to_jwt().context("sign token")? })
+    }
+}
+
+/// A participant in a call, with a 440 Hz tone at its microphone.
+pub struct Caller {
+    /// Name of the room, which is the session's id.
+    pub session_id: String,
+    room: Room,
+    events: UnboundedReceiver<RoomEvent>,
+    microphone: JoinHandle<()>,
+    joined: Instant,
+}
+
+impl Caller {
+    /// Joins and publishes its microphone.
+    pub async fn join(environment: &Environment, details: &ConnectionDetails) -> Result<Self> {
+        let url = environment.get("LIVEKIT_URL")?;
+        let (room, events) =
+            Room::connect(url, &details.participant_token, RoomOptions::default()).await.context("join room")?;
+        let joined = Instant::now();
+        let source = NativeAudioSource::new(AudioSourceOptions::default(), SAMPLE_RATE, 1, 100);
+        let track = LocalAudioTrack::create_audio_track("microphone", RtcAudioSource::Native(source.clone()));
+        let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
+        room.local_participant()
+            .publish_track(LocalTrack::Audio(track), options)
+            .await
+            .context("publish microphone")?;
+        let microphone = tokio::spawn(play_tone(source));
+        Ok(Self { session_id: details.room_name.clone(), room, events, microphone, joined })
+    }
+
+    /// Waits until the agent is among the participants, and says how long after the join that was.
+    pub async fn wait_for_agent(&mut self, limit: Duration) -> Result<Duration> {
+        if self.room.remote_participants().values().any(is_agent) {
+            return Ok(self.joined.elapsed());
+        }
+        let agent = async {
+            while let Some(event) = self.events.recv().await {
+                if matches!(&event, RoomEvent::ParticipantConnected(participant) if is_agent(participant)) {
+                    return Ok(self.joined.elapsed());
+                }
+            }
+            bail!("the room was closed before an agent came")
+        };
+        tokio::time::timeout(limit, agent).await.with_context(|| format!("no agent came within {limit:?}"))?
+    }
+
+    /// Leaves on purpose.
+    pub async fn hang_up(self) -> Result<()> {
+        self.microphone.abort();
+        self.room.close().await.context("leave room")
+    }
+}
+
+fn is_agent(participant: &RemoteParticipant) -> bool {
+    participant.kind() == ParticipantKind::Agent
+}
+
+async fn play_tone(source: NativeAudioSource) {
+    let mut phase = 0.0_f32;
+    loop {
+        let mut frame = AudioFrame::new(SAMPLE_RATE, 1, FRAME_SAMPLES);
+        for sample in frame.data.to_mut() {
+            *sample = (phase.sin() * 8_000.0) as i16;
+            phase = (phase + TAU * 440.0 / SAMPLE_RATE as f32) % TAU;
+        }
+        // The source takes frames at the pace of real time; it ends with the track.
+        if source.capture_frame(&frame).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The whole system on ports of its own, in a folder of its own.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::environment::{Environment, program, tool, workspace};
+use crate::eventually;
+use crate::process::Process;
+
+/// Servers and programs, running. They end when this is dropped.
+#[derive(Debug)]
+pub struct Stack {
+    /// Addresses, keys and names.
+    pub environment: Environment,
+    pub web: Process,
+    pub agent: Process,
+    pub sink_s3: Process,
+    pub sink_salesforce: Process,
+    pub salesforce: Process,
+    pub s3: Process,
+    pub nats: Process,
+    pub livekit: Process,
+    /// Where they keep their files; last, so that it is removed after they have ended.
+    pub folder: TempDir,
+}
+
+impl Stack {
+    /// Starts everything and waits until it is ready.
+    pub async fn start() -> Result<Self> {
+        crate::install_tls();
+        let folder = tempfile::tempdir().context("make a temporary folder")?;
+        let environment = environment(folder.path())?;
+        let mut stack = Self {
+            livekit: livekit(folder.path(), &environment)?,
+            nats: nats(folder.path(), &environment)?,
+            s3: s3(folder.path(), &environment)?,
+            salesforce: salesforce(folder.path(), &environment)?,
+            sink_s3: ours(folder.path(), &environment, "sink-s3", &["run"])?,
+            sink_salesforce: ours(folder.path(), &environment, "sink-salesforce", &["run"])?,
+            agent: ours(folder.path(), &environment, "agent", &["dev"])?,
+            web: ours(folder.path(), &environment, "web", &[])?,
+            environment,
+            folder,
+        };
+        stack.start_all().await?;
+        Ok(stack)
+    }
+
+    async fn start_all(&mut self) -> Result<()> {
+        for server in [&mut self.livekit, &mut self.nats, &mut self.s3, &mut self.salesforce] {
+            server.start()?;
+        }
+        let environment = &self.environment;
+        answers(&environment.get("LIVEKIT_URL")?.replacen("ws", "http", 1), &self.livekit).await?;
+        answers(&format!("{}/healthz", environment.get("S3_ENDPOINT")?), &self.s3).await?;
+        answers(&format!("{}/healthz", environment.get("SALESFORCE_URL")?), &self.salesforce).await?;
+        self.sink_s3.run(&["setup", "--create-bucket"])?;
+        self.sink_salesforce.run(&["setup"])?;
+        for ours in [&mut self.sink_s3, &mut self.sink_salesforce, &mut self.agent, &mut self.web] {
+            ours.start()?;
+        }
+        self.ready(&self.sink_s3, "SINK_S3_HTTP").await?;
+        self.ready(&self.sink_salesforce, "SINK_SALESFORCE_HTTP").await?;
+        self.ready(&self.agent, "AGENT_HTTP").await?;
+        self.ready(&self.web, "WEB_HTTP").await
+    }
+
+    /// Waits until the agent is registered.
+    pub async fn agent_ready(&self) -> Result<()> {
+        self.ready(&self.agent, "AGENT_HTTP").await
+    }
+
+    async fn ready(&self, process: &Process, address: &str) -> Result<()> {
+        answers(&format!("http://{}/readyz", self.environment.get(address)?), process).await
+    }
+}
+
+async fn answers(url: &str, process: &Process) -> Result<()> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().context("make HTTP client")?;
+    eventually(url, Duration::from_secs(40), || async {
+        Ok(client.get(url).send().await?.status().is_success().then_some(()))
+    })
+    .await
+    .with_context(|| format!("its log:\n{}", process.log()))
+}
+
+fn environment(folder: &Path) -> Result<Environment> {
+    let private_key = folder.join("salesforce-private.pem");
+    let public_key = folder.join("salesforce-public.pem");
+    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"], &private_key)?;
+    openssl(&["pkey", "-pubout", "-in", &private_key.to_string_lossy(), "-out"], &public_key)?;
+    let mut environment = Environment::default();
+    for (name, value) in [
+        ("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port()?)),
+        ("LIVEKIT_API_KEY", "devkey".to_owned()),
+        ("LIVEKIT_API_SECRET", "a-secret-of-at-least-thirty-two-characters".to_owned()),
+        ("AGENT_NAME", "postcall".to_owned()),
+        ("AGENT_SPOOL_DIR", folder.join("spool").to_string_lossy().into_owned()),
+        ("NATS_URL", format!("nats://127.0.0.1:{}", free_port()?)),
+        ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port()?)),
+        ("S3_BUCKET", "sessions".to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "access".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+        ("SALESFORCE_URL", format!("http://127.0.0.1:{}", free_port()?)),
+        ("SALESFORCE_CLIENT_ID", "postcall-tests".to_owned()),
+        ("SALESFORCE_USERNAME", "integration@postcall.example".to_owned()),
+        ("SALESFORCE_PRIVATE_KEY_FILE", private_key.to_string_lossy().into_owned()),
+        ("SALESFORCE_PUBLIC_KEY_FILE", public_key.to_string_lossy().into_owned()),
+        ("SALESFORCE_AUDIENCE", "https://login.salesforce.com".to_owned()),
+    ] {
+        environment.set(name, value);
+    }
+    for name in ["WEB_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
+        environment.set(name, format!("127.0.0.1:{}", free_port()?));
+    }
+    environment.set("WEB_URL", format!("http://{}", environment.get("WEB_HTTP")?));
+    Ok(environment)
+}
+
+fn openssl(arguments: &[&str], output: &Path) -> Result<()> {
+    let run = Command::new("openssl").args(arguments).arg(output).output().context("run openssl")?;
+    ensure!(run.status.success(), "openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&run.stderr));
+    Ok(())
+}
+
+fn livekit(folder: &Path, environment: &Environment) -> Result<Process> {
+    let config = folder.join("livekit.yaml");
+    let yaml = format!(
+        "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {}: {} }}\nrtc:\n  tcp_port: {}\n  udp_port: {}\n  \
+         node_ip: 127.0.0.1\n  use_external_ip: false\n  enable_loopback_candidate: true\n",
+        port(environment.get("LIVEKIT_URL")?),
+        environment.get("LIVEKIT_API_KEY")?,
+        environment.get("LIVEKIT_API_SECRET")?,
+        free_port()?,
+        free_port()?,
+    );
+    std::fs::write(&config, yaml).context("write livekit.yaml")?;
+    Ok(server(folder, "livekit-server", &["--config", &config.to_string_lossy()]))
+}
+
+fn nats(folder: &Path, environment: &Environment) -> Result<Process> {
+    let config = folder.join("nats.conf");
+    let text = format!(
+        "listen: 127.0.0.1:{}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB }}\n",
+        port(environment.get("NATS_URL")?),
+        folder.join("nats").display(),
+    );
+    std::fs::write(&config, text).context("write nats.conf")?;
+    Ok(server(folder, "nats-server", &["--config", &config.to_string_lossy()]))
+}
+
+fn s3(folder: &Path, environment: &Environment) -> Result<Process> {
+    let data = folder.join("s3");
+    std::fs::create_dir(&data).context("make the S3 server's folder")?;
+    let config = folder.join("s3.json");
+    let identities = serde_json::json!({"identities": [{
+        "name": "tests",
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        "credentials": [{
+            "accessKey": environment.get("AWS_ACCESS_KEY_ID")?,
+            "secretKey": environment.get("AWS_SECRET_ACCESS_KEY")?,
+        }],
+    }]});
+    std::fs::write(&config, identities.to_string()).context("write s3.json")?;
+    let mut arguments: Vec<String> = ["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
+        .into_iter()
+        .chain(["-volume.max=50", "-master.volumeSizeLimitMB=16", "-master.telemetry=false"])
+        .map(str::to_owned)
+        .collect();
+    arguments.push(format!("-dir={}", data.display()));
+    arguments.push(format!("-s3.config={}", config.display()));
+    arguments.push(format!("-s3.port={}", port(environment.get("S3_ENDPOINT")?)));
+    for name in ["s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc"] {
+        arguments.push(format!("-{name}={}", free_port()?));
+    }
+    for name in ["filer.port", "filer.port.grpc"] {
+        arguments.push(format!("-{name}={}", free_port()?));
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Ok(server(folder, "weed", &arguments))
+}
+
+fn salesforce(folder: &Path, environment: &Environment) -> Result<Process> {
+    let seed = workspace().join("deploy/dev/salesforce-seed.json");
+    let arguments = [
+        ("--listen", environment.get("SALESFORCE_URL")?.trim_start_matches("http://")),
+        ("--public-key-file", environment.get("SALESFORCE_PUBLIC_KEY_FILE")?),
+        ("--client-id", environment.get("SALESFORCE_CLIENT_ID")?),
+        ("--username", environment.get("SALESFORCE_USERNAME")?),
+        ("--audience", environment.get("SALESFORCE_AUDIENCE")?),
+        ("--seed-file", &seed.to_string_lossy()),
+    ];
+    let arguments: Vec<&str> = arguments.into_iter().flat_map(|(flag, value)| [flag, value]).collect();
+    ours(folder, &Environment::default(), "salesforce-simulator", &arguments)
+}
+
+fn server(folder: &Path, name: &str, arguments: &[&str]) -> Process {
+    let log = folder.join(format!("{name}.log"));
+    Process::new(tool(&format!("bin/{name}")), arguments, &Environment::default(), log)
+}
+
+fn ours(folder: &Path, environment: &Environment, name: &str, arguments: &[&str]) -> Result<Process> {
+    Ok(Process::new(program(name)?, arguments, environment, folder.join(format!("{name}.log"))))
+}
+
+fn port(address: &str) -> &str {
+    address.rsplit(':').next().unwrap_or_default()
+}
+
+/// A TCP port that nobody listens on, below the range from which the kernel takes ports for connections; never the same
+/// twice in one process.
+fn free_port() -> Result<u16> {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    const FIRST: u16 = 12_000;
+    const COUNT: u16 = 18_000;
+    let start = (std::process::id() % u32::from(COUNT)) as u16;
+    for _ in 0..COUNT {
+        let offset = (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) * 7) % u32::from(COUNT);
+        let port = FIRST + offset as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no free port between {FIRST} and {}", FIRST + COUNT)
+}

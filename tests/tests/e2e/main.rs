@@ -1,0 +1,7 @@
+//! The whole system over the real servers: each test has a stack of its own.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod browser;
+mod call;
+mod failures;
+mod metadata;
