@@ -1,0 +1,102 @@
+//! `POST /api/connection-details`: what a browser needs to place one call.
+//!
+//! Answers `{serverUrl, roomName, participantName, participantToken}`, and the same in snake case, which is what
+//! LiveKit's TokenSource reads; errors are `{error, message}`. Nothing of it may be stored by a cache.
+
+use std::iter;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use chrono::Utc;
+use rand::RngExt;
+use schemas::Email;
+use serde_json::{Value, json};
+use tracing::{error, info};
+
+use crate::configuration::Settings;
+use crate::request::{self, Refusal};
+use crate::token::Place;
+
+/// Longest body that is read, in bytes.
+pub const LONGEST_BODY: usize = 64 * 1024;
+
+/// Base-36 digits behind the milliseconds: two rooms of one millisecond never meet.
+const RANDOM_DIGITS: usize = 10;
+
+pub(crate) async fn answer(
+    State(settings): State<Arc<Settings>>,
+    body: Result<Json<Value>, JsonRejection>,
+) -> Response {
+    let Json(body) = match body {
+        Ok(body) => body,
+        Err(rejection) => return problem(rejection.status(), "unreadable_body", &rejection.body_text()),
+    };
+    let email = match request::read(&body, &settings.agent_name) {
+        Ok(email) => email,
+        Err(refusal) => {
+            info!(reason = code(&refusal), "connection details refused");
+            return problem(status(&refusal), code(&refusal), &refusal.to_string());
+        }
+    };
+    let place = Place::new(&settings, email.as_ref(), Utc::now(), &random_digits());
+    match place.token(&settings) {
+        Ok(token) => {
+            let email = email.as_ref().map(Email::masked).unwrap_or_default();
+            info!(session.id = place.room_name, participant.identity = place.identity, email, "connection details");
+            Json(details(&settings, &place, &token)).into_response()
+        }
+        Err(error) => {
+            error!("sign the token: {error:#}");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the token could not be signed")
+        }
+    }
+}
+
+fn details(settings: &Settings, place: &Place, token: &str) -> Value {
+    let server_url = settings.server_url.as_str();
+    let name = &settings.participant_name;
+    json!({
+        "serverUrl": server_url,
+        "roomName": place.room_name,
+        "participantName": name,
+        "participantToken": token,
+        "server_url": server_url,
+        "room_name": place.room_name,
+        "participant_name": name,
+        "participant_token": token,
+    })
+}
+
+fn problem(status: StatusCode, code: &str, message: &str) -> Response {
+    (status, Json(json!({ "error": code, "message": message }))).into_response()
+}
+
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::WrongType { .. } | Refusal::InvalidEmail { .. } => StatusCode::BAD_REQUEST,
+        Refusal::NotYoursToChoose { .. } | Refusal::OtherAgent => StatusCode::FORBIDDEN,
+    }
+}
+
+fn code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::WrongType { .. } => "wrong_type",
+        Refusal::InvalidEmail { .. } => "invalid_email",
+        Refusal::NotYoursToChoose { .. } => "not_yours_to_choose",
+        Refusal::OtherAgent => "other_agent",
+    }
+}
+
+fn random_digits() -> String {
+    let mut random = rand::rng();
+    iter::repeat_with(|| {
+        let digit = random.random_range(0..36u32);
+        char::from_digit(digit, 36).unwrap_or('0')
+    })
+    .take(RANDOM_DIGITS)
+    .collect()
+}
