@@ -11,8 +11,8 @@ use super::objects::{Field, Kind, Object, long_id};
 
 /// Text by which the org's validation rule says that the row already has a newer call.
 pub const STALE_MARKER: &str = "VOICE_STALE_WRITE";
-/// Queue that the org's assignment rule gives Leads to.
-pub const ASSIGNMENT_QUEUE: &str = "00G5f000000QueuEA0";
+/// Queue that the org's assignment rule gives Leads to (id of 15 characters).
+pub const ASSIGNMENT_QUEUE: &str = "00G5f000000Queu";
 
 /// All rows by their id of 18 characters.
 #[derive(Debug, Default)]
@@ -360,8 +360,8 @@ mod tests {
             (json!({ "Account": [{}] }), "no object Account"),
             (json!({ "Lead": [{ "Email": "a@x.org" }] }), "a row has no Id"),
             (json!({ "Lead": [{ "Id": LEAD, "Mail": "a@x.org" }] }), "Lead has no field Mail"),
-            (json!({ "Lead": [{ "Id": LEAD }, { "Id": LEAD }] }), "two rows have the id 00Q5f00000A0001EAA"),
-            (json!({ "Contact": [{ "Id": LEAD }] }), "00Q5f00000A0001EAA is no id of a Contact"),
+            (json!({ "Lead": [{ "Id": LEAD }, { "Id": LEAD }] }), "two rows have the id 00Q5f00000A0001EAB"),
+            (json!({ "Contact": [{ "Id": LEAD }] }), "00Q5f00000A0001EAB is no id of a Contact"),
         ] {
             let found = Records::from_json(&serde_json::to_vec(&seed).unwrap()).unwrap_err();
             assert_eq!(found.to_string(), error);
