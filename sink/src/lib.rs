@@ -1,92 +1,36 @@
 //! The runtime that the sinks share: it pulls session-end events from JetStream, decodes them, gives them to a
-//! [`Writer`], and settles each: ack, again later, or dead letter.
+//! [`Writer`], and settles each: ack, deliver again, or dead letter.
+//!
+//! A sink is a [`Writer`], [`SinkOptions`], and a `main` that calls [`main`] with one of
+//! - [`run`]: consume until told to stop; `Runtime::consume` is the whole way of a message;
+//! - [`setup`]: create the streams and the durable consumer, an operator's task;
+//! - [`dead_letters`]: list, show, replay.
+//!
+//! A message is acked after its write only. It is a dead letter when it cannot be decoded, when the writer rejects it, or
+//! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
 
+mod backoff;
+mod dead_letter;
+mod dead_letters;
+mod dead_letters_command;
+mod health;
+mod in_hand;
+mod logging;
+mod metrics;
 mod nats;
+mod outage;
+mod pull;
+mod queue;
+mod replay;
+mod runtime;
+mod settle;
+mod setup;
+mod write;
 mod writer;
 
-use std::net::SocketAddr;
-use std::process::ExitCode;
-use std::time::Duration;
-
+pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, dead_letters};
+pub use logging::main;
 pub use nats::Nats;
+pub use runtime::{RunArgs, SinkOptions, run};
+pub use setup::{SetupArgs, setup};
 pub use writer::{Message, WriteError, Writer, Written};
-
-/// What is particular to a sink.
-#[derive(Debug, Clone)]
-pub struct SinkOptions {
-    /// Name of its durable consumer (`schemas::names::SINK_*`).
-    pub name: &'static str,
-    /// Most messages in one call of the writer.
-    pub max_batch: usize,
-    /// How long a batch waits for more messages.
-    pub linger: Duration,
-    /// Most calls of the writer at a time.
-    pub max_in_flight: usize,
-    /// A call of the writer that takes longer is given up, as if the store were down.
-    pub write_timeout: Duration,
-}
-
-/// Flags of `run`, to be flattened into the sink's own.
-#[derive(Debug, Clone, clap::Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    pub nats: Nats,
-}
-
-/// Flags of `setup`, to be flattened into the sink's own.
-#[derive(Debug, Clone, clap::Args)]
-pub struct SetupArgs {
-    #[command(flatten)]
-    pub nats: Nats,
-}
-
-/// Flags and subcommands of `dead-letters`. `W` are the flags that the writer needs: only `replay` has them.
-#[derive(Debug, Clone, clap::Args)]
-pub struct DeadLettersArgs<W: clap::Args> {
-    #[command(flatten)]
-    pub nats: Nats,
-    #[command(subcommand)]
-    pub command: DeadLettersCommand<W>,
-}
-
-/// What can be done with dead letters.
-#[derive(Debug, Clone, clap::Subcommand)]
-pub enum DeadLettersCommand<W: clap::Args> {
-    /// Writes dead letters with this sink's writer and removes those that it wrote.
-    Replay {
-        #[command(flatten)]
-        writer: W,
-    },
-}
-
-/// What a sink's `main` calls: sets up logging, runs the command, prints its error once.
-pub async fn main(command: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    drop(command.await);
-    ExitCode::SUCCESS
-}
-
-/// Consumes until SIGTERM or SIGINT, then finishes what is in flight. `/healthz`, `/readyz` and `/metrics` are served on `http`.
-pub async fn run<W: Writer>(
-    sink: SinkOptions,
-    args: RunArgs,
-    http: SocketAddr,
-    writer: W,
-) -> anyhow::Result<()> {
-    drop((sink, args, http, writer));
-    anyhow::bail!("no runtime yet")
-}
-
-/// Creates the streams and this sink's durable consumer, or checks the existing ones. Needs an operator's credentials.
-pub async fn setup(sink: &SinkOptions, args: &SetupArgs) -> anyhow::Result<()> {
-    anyhow::bail!("no runtime yet: {sink:?} {args:?}")
-}
-
-/// `dead-letters list | show | replay`. `connect` makes the writer out of its flags; only `replay` calls it.
-pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::Result<W>>>(
-    sink: SinkOptions,
-    args: DeadLettersArgs<A>,
-    connect: impl FnOnce(A) -> F,
-) -> anyhow::Result<()> {
-    drop((sink, args, connect));
-    anyhow::bail!("no runtime yet")
-}

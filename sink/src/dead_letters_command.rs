@@ -1,0 +1,160 @@
+use std::io::Write as _;
+use std::pin::pin;
+
+use anyhow::{Context as _, ensure};
+use async_nats::jetstream::message::StreamMessage;
+use chrono::{DateTime, SecondsFormat};
+use futures::{Stream, TryStreamExt as _};
+use schemas::SessionEvent;
+use schemas::names::header;
+use serde::Serialize;
+
+use crate::dead_letter::text;
+use crate::dead_letters::{DeadLetters, Selection};
+use crate::replay::{self, Replayed};
+use crate::{Nats, SinkOptions, Writer};
+
+/// Flags and subcommands of `dead-letters`. `A` are the flags that the writer needs: only `replay` has them.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DeadLettersArgs<A: clap::Args> {
+    #[command(flatten)]
+    pub nats: Nats,
+    #[command(subcommand)]
+    pub command: DeadLettersCommand<A>,
+}
+
+/// What can be done with this sink's dead letters.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum DeadLettersCommand<A: clap::Args> {
+    /// Lists them: sequence, time, session, deliveries, error.
+    List {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows one with its headers and its body, which holds what the caller said and typed.
+    Show {
+        /// Its sequence in the dead-letter stream.
+        sequence: u64,
+    },
+    /// Writes them with this sink's writer and removes those that it wrote. Nothing is published again.
+    Replay(ReplayArgs<A>),
+}
+
+/// Flags of `dead-letters replay`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReplayArgs<A: clap::Args> {
+    /// Sequences in the dead-letter stream.
+    #[arg(required_unless_present = "all")]
+    pub sequences: Vec<u64>,
+    /// All of them.
+    #[arg(long, conflicts_with = "sequences")]
+    pub all: bool,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub writer: A,
+}
+
+/// `dead-letters list | show | replay`. `connect` makes the writer out of its flags; only `replay` calls it.
+///
+/// # Errors
+/// Where NATS or the store cannot be reached, where a sequence is no dead letter of this sink, or where a replayed one
+/// could not be written; it stays.
+pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::Result<W>>>(
+    sink: SinkOptions,
+    args: DeadLettersArgs<A>,
+    connect: impl FnOnce(A) -> F,
+) -> anyhow::Result<()> {
+    let jetstream = args.nats.connect(&format!("{} dead-letters", sink.name)).await?;
+    let letters = DeadLetters::open(&jetstream, sink.name).await?;
+    match args.command {
+        DeadLettersCommand::List { json } => list(&letters, json).await,
+        DeadLettersCommand::Show { sequence } => show(&letters.get(sequence).await?),
+        DeadLettersCommand::Replay(replay) => {
+            let writer = connect(replay.writer).await?;
+            let selection = if replay.all { Selection::All } else { Selection::Sequences(replay.sequences) };
+            print_replay(replay::replay(&letters, &sink, &writer, selection), replay.json).await
+        }
+    }
+}
+
+async fn list(letters: &DeadLetters, json: bool) -> anyhow::Result<()> {
+    let mut listed = pin!(letters.read(Selection::All));
+    while let Some(letter) = listed.try_next().await? {
+        let entry = Entry::of(&letter);
+        if json {
+            print_line(&serde_json::to_string(&entry)?)?;
+        } else {
+            let Entry { sequence, time, session_id, deliveries, error } = entry;
+            let session_id = session_id.as_deref().unwrap_or("-").escape_debug();
+            print_line(&format!("{sequence}\t{time}\t{session_id}\t{deliveries} deliveries\t{error}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn show(letter: &StreamMessage) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (name, values) in letter.headers.iter() {
+        for value in values {
+            writeln!(out, "{name}: {}", value.as_str())?;
+        }
+    }
+    writeln!(out)?;
+    out.write_all(&letter.payload)?;
+    writeln!(out).context("print dead letter")
+}
+
+async fn print_replay(
+    replayed: impl Stream<Item = anyhow::Result<Replayed>>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut replayed = pin!(replayed);
+    let mut failed = 0;
+    while let Some(one) = replayed.try_next().await? {
+        failed += usize::from(one.error.is_some());
+        match (&one.outcome, &one.error) {
+            _ if json => print_line(&serde_json::to_string(&one)?)?,
+            (Some(outcome), _) => print_line(&format!("{}\t{outcome}", one.sequence))?,
+            (_, error) => {
+                print_line(&format!("{}\tkept: {}", one.sequence, error.as_deref().unwrap_or_default()))?
+            }
+        }
+    }
+    ensure!(failed == 0, "dead letters that could not be written and stay: {failed}");
+    Ok(())
+}
+
+/// What `list` says of a dead letter.
+#[derive(Serialize)]
+struct Entry {
+    sequence: u64,
+    time: String,
+    /// Absent where the body cannot be decoded.
+    session_id: Option<String>,
+    deliveries: u64,
+    error: String,
+}
+
+impl Entry {
+    fn of(letter: &StreamMessage) -> Self {
+        let header = |name| text(&letter.headers, name).unwrap_or_default();
+        let event = SessionEvent::decode(&letter.payload, None).ok();
+        Self {
+            sequence: letter.sequence,
+            time: DateTime::from_timestamp_nanos(
+                i64::try_from(letter.time.unix_timestamp_nanos()).unwrap_or_default(),
+            )
+            .to_rfc3339_opts(SecondsFormat::Millis, true),
+            session_id: event.map(|event| event.identity.session_id.into()),
+            deliveries: header(header::DEAD_LETTER_DELIVERIES).parse().unwrap_or_default(),
+            error: header(header::DEAD_LETTER_ERROR).to_owned(),
+        }
+    }
+}
+
+fn print_line(line: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{line}").context("print")
+}

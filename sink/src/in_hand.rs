@@ -1,0 +1,137 @@
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::{AckKind, Context};
+use async_nats::{Subject, jetstream};
+use prometheus::IntGauge;
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::{Span, warn};
+
+/// The messages that were pulled and are not yet settled. The server is told that they are in progress, so that it does not
+/// deliver them again while they wait for the store.
+pub(crate) struct InHand {
+    replies: Mutex<HashMap<u64, Subject>>,
+    next_id: AtomicU64,
+    ack_wait_millis: AtomicU64,
+    gauge: IntGauge,
+}
+
+/// One of them. It is settled by one of its methods; dropped otherwise, the server delivers it again after `ack_wait`.
+pub(crate) struct Delivery {
+    pub(crate) message: async_nats::Message,
+    /// Its sequence in the stream.
+    pub(crate) stream_sequence: u64,
+    /// How often it was delivered, this one included.
+    pub(crate) deliveries: u64,
+    /// Span of all that happens to it.
+    pub(crate) span: Span,
+    /// Its share of the bytes that may be in hand.
+    pub(crate) bytes: Option<OwnedSemaphorePermit>,
+    acker: jetstream::message::Acker,
+    entry: Entry,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+struct Entry {
+    in_hand: Arc<InHand>,
+    id: u64,
+}
+
+impl InHand {
+    pub(crate) fn new(ack_wait: Duration, gauge: IntGauge) -> Self {
+        let in_hand = Self {
+            replies: Mutex::default(),
+            next_id: AtomicU64::default(),
+            ack_wait_millis: AtomicU64::default(),
+            gauge,
+        };
+        in_hand.set_ack_wait(ack_wait);
+        in_hand
+    }
+
+    /// What the durable consumer has.
+    pub(crate) fn set_ack_wait(&self, ack_wait: Duration) {
+        self.ack_wait_millis
+            .store(u64::try_from(ack_wait.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Takes a message into the hand. A message that does not come from a consumer is an error.
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        message: jetstream::Message,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Delivery, async_nats::Error> {
+        let info = message.info()?;
+        let (stream_sequence, deliveries) =
+            (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1));
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        if let Some(reply) = message.reply.clone() {
+            self.replies().insert(id, reply);
+            self.gauge.inc();
+        }
+        let (message, acker) = message.split();
+        let entry = Entry { in_hand: Arc::clone(self), id };
+        let span = tracing::info_span!(
+            "message",
+            session.id = tracing::field::Empty,
+            stream.sequence = stream_sequence,
+            delivery.attempt = deliveries
+        );
+        Ok(Delivery { message, stream_sequence, deliveries, span, bytes: None, acker, entry, _place: place })
+    }
+
+    /// Says "in progress" for every message in hand, three times in each `ack_wait`, for ever.
+    pub(crate) async fn keep_in_progress(&self, jetstream: Context) {
+        let client = jetstream.client();
+        loop {
+            tokio::time::sleep(Duration::from_millis(self.ack_wait_millis.load(Ordering::Relaxed) / 3)).await;
+            let replies: Vec<_> = self.replies().values().cloned().collect();
+            for reply in replies {
+                let progress = AckKind::Progress.into();
+                if let Err(error) = client.publish(reply, progress).await {
+                    warn!(%error, "in-progress ack not sent");
+                }
+            }
+        }
+    }
+
+    fn replies(&self) -> MutexGuard<'_, HashMap<u64, Subject>> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delivery {
+    /// It is in the store.
+    pub(crate) async fn ack(self) {
+        self.answer(AckKind::Ack).await;
+    }
+
+    /// It is in the dead-letter stream.
+    pub(crate) async fn terminate(self) {
+        self.answer(AckKind::Term).await;
+    }
+
+    /// Deliver it again, after a pause where there is one.
+    pub(crate) async fn again(self, pause: Option<Duration>) {
+        self.answer(AckKind::Nak(pause)).await;
+    }
+
+    async fn answer(self, kind: AckKind) {
+        let Self { entry, acker, span, .. } = self;
+        // First, so that no "in progress" follows the answer.
+        drop(entry);
+        if let Err(error) = acker.ack_with(kind).await {
+            warn!(parent: &span, error = %error, ?kind, "not acknowledged: it will be delivered again");
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if self.in_hand.replies().remove(&self.id).is_some() {
+            self.in_hand.gauge.dec();
+        }
+    }
+}

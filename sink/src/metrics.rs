@@ -1,0 +1,86 @@
+use chrono::{DateTime, Utc};
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// Seconds of one call of the writer.
+const WRITE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Seconds between a session's end and its write; a recovered session may be late by days.
+const LAG_SECONDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0, 86_400.0];
+
+/// What a sink counts, each with the label `sink`.
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Messages settled, by outcome: those of the writer, and `dead_letter`, `retry`.
+    pub(crate) messages: IntCounterVec,
+    /// Messages pulled and not yet settled.
+    pub(crate) in_flight: IntGauge,
+    /// Writes repeated in place because the store was unavailable.
+    pub(crate) store_retries: IntCounter,
+    /// 1 while pulling is paused because the store is unavailable.
+    pub(crate) paused: IntGauge,
+    /// Seconds of one call of the writer.
+    pub(crate) write_seconds: Histogram,
+    lag_seconds: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn new(sink: &str) -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let opts = |name: &str, help: &str| {
+            Opts::new(format!("postcall_sink_{name}"), help).const_label("sink", sink)
+        };
+        let histogram = |name, help, buckets: &[f64]| {
+            Histogram::with_opts(HistogramOpts::from(opts(name, help)).buckets(buckets.to_vec()))
+        };
+        let metrics = Self {
+            messages: IntCounterVec::new(
+                opts("messages_total", "Messages settled, by outcome"),
+                &["outcome"],
+            )?,
+            in_flight: IntGauge::with_opts(opts("in_flight", "Messages pulled and not yet settled"))?,
+            store_retries: IntCounter::with_opts(opts(
+                "store_retries_total",
+                "Writes repeated because the store was unavailable",
+            ))?,
+            paused: IntGauge::with_opts(opts(
+                "paused",
+                "1 while the store is unavailable and pulling is paused",
+            ))?,
+            write_seconds: histogram("write_seconds", "Seconds of one call of the writer", WRITE_SECONDS)?,
+            lag_seconds: histogram("lag_seconds", "Seconds from a session's end to its write", LAG_SECONDS)?,
+            registry,
+        };
+        // Present from the start, so that an alert on an increase sees the first one.
+        for outcome in [DEAD_LETTER, RETRY] {
+            metrics.messages.with_label_values(&[outcome]);
+        }
+        metrics.registry.register(Box::new(metrics.messages.clone()))?;
+        metrics.registry.register(Box::new(metrics.in_flight.clone()))?;
+        metrics.registry.register(Box::new(metrics.store_retries.clone()))?;
+        metrics.registry.register(Box::new(metrics.paused.clone()))?;
+        metrics.registry.register(Box::new(metrics.write_seconds.clone()))?;
+        metrics.registry.register(Box::new(metrics.lag_seconds.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn settled(&self, outcome: &str) {
+        self.messages.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn lag(&self, end_time: DateTime<Utc>) {
+        self.lag_seconds.observe((Utc::now() - end_time).as_seconds_f64().max(0.0));
+    }
+
+    /// Everything in Prometheus's text format.
+    pub(crate) fn text(&self) -> prometheus::Result<String> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// Outcome of a message that became a dead letter.
+pub(crate) const DEAD_LETTER: &str = "dead_letter";
+/// Outcome of a delivery that will be delivered again because of the message's own passing fault.
+pub(crate) const RETRY: &str = "retry";

@@ -1,0 +1,50 @@
+use std::sync::Arc;
+
+use prometheus::IntGauge;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::health::{Part, Readiness};
+
+/// Whether the store is unavailable. While it is, nothing is pulled.
+pub(crate) struct Outage {
+    since: watch::Sender<Option<Instant>>,
+    readiness: Arc<Readiness>,
+    paused: IntGauge,
+}
+
+impl Outage {
+    pub(crate) fn none(readiness: Arc<Readiness>, paused: IntGauge) -> Self {
+        Self { since: watch::Sender::new(None), readiness, paused }
+    }
+
+    /// The store did not take a write. Logged when it begins, and when its reason changes.
+    pub(crate) fn begin_or_go_on(&self, reason: &str) {
+        self.since.send_if_modified(|since| since.replace(since.unwrap_or_else(Instant::now)).is_none());
+        self.paused.set(1);
+        if self.readiness.set(Part::Store, Err(reason.to_owned())) {
+            warn!(reason, "store unavailable: pulling pauses, the messages in hand are held");
+        }
+    }
+
+    /// The store took a write.
+    pub(crate) fn end(&self) {
+        let mut began = None;
+        self.since.send_if_modified(|since| {
+            began = since.take();
+            began.is_some()
+        });
+        if let Some(began) = began {
+            self.paused.set(0);
+            self.readiness.set(Part::Store, Ok(()));
+            info!(outage_seconds = began.elapsed().as_secs_f64(), "store available again: pulling resumes");
+        }
+    }
+
+    /// Returns when there is no outage.
+    pub(crate) async fn over(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        drop(self.since.subscribe().wait_for(Option::is_none).await);
+    }
+}

@@ -1,0 +1,100 @@
+//! One pull request of a durable consumer, made by hand: the client's own batches lose their wake-up on a heartbeat, and
+//! its continuous stream reads ahead of what a paused sink can hold.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{self, consumer::PullConsumer};
+use async_nats::{StatusCode, Subscriber};
+use futures::StreamExt as _;
+use serde_json::json;
+
+/// How long the server keeps a request that it has no messages for.
+const EXPIRES: Duration = Duration::from_secs(10);
+/// How often the server says that it still has the request; two that stay out end it.
+const HEARTBEAT: Duration = Duration::from_millis(2_500);
+/// Bytes of one request, but never less than two of the largest messages: a request below the size of a message gets none.
+const BYTES: usize = 16 * 1024 * 1024;
+
+/// Messages on their way. Dropping it ends the request.
+pub(crate) struct Pull {
+    jetstream: jetstream::Context,
+    subscriber: Subscriber,
+    remaining: usize,
+}
+
+/// Why a request ended otherwise than by its messages or its time.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PullError {
+    #[error("no heartbeat from the server")]
+    MissingHeartbeat,
+    #[error("the durable consumer was deleted")]
+    ConsumerDeleted,
+    #[error("nothing answers for the durable consumer")]
+    NoResponders,
+    #[error("the server ended the request: {0}")]
+    Ended(String),
+    #[error("the connection was lost, or is new")]
+    ConnectionChanged,
+    #[error("the connection is closed")]
+    Closed,
+    #[error("request messages: {0}")]
+    Request(String),
+}
+
+impl Pull {
+    /// Asks for up to `messages` messages.
+    pub(crate) async fn request(
+        jetstream: &jetstream::Context,
+        consumer: &PullConsumer,
+        messages: usize,
+    ) -> Result<Self, PullError> {
+        let client = jetstream.client();
+        let request = json!({
+            "batch": messages,
+            "expires": u64::try_from(EXPIRES.as_nanos()).unwrap_or(u64::MAX),
+            "idle_heartbeat": u64::try_from(HEARTBEAT.as_nanos()).unwrap_or(u64::MAX),
+            "max_bytes": BYTES.max(2 * client.max_payload()),
+        });
+        let info = consumer.cached_info();
+        let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", info.stream_name, info.name);
+        let inbox = client.new_inbox();
+        let failed = |error: &dyn std::fmt::Display| PullError::Request(error.to_string());
+        let subscriber = client.subscribe(inbox.clone()).await.map_err(|error| failed(&error))?;
+        client
+            .publish_with_reply(subject, inbox, request.to_string().into())
+            .await
+            .map_err(|error| failed(&error))?;
+        Ok(Self { jetstream: jetstream.clone(), subscriber, remaining: messages })
+    }
+
+    /// Ends the request; what is already on its way still comes, then [`PullError::Closed`].
+    pub(crate) async fn end(&mut self) -> Result<(), PullError> {
+        self.subscriber.drain().await.map_err(|_| PullError::Closed)
+    }
+
+    /// The next message; `None` when the request is used up. It can be dropped and called again.
+    pub(crate) async fn next(&mut self) -> Result<Option<jetstream::Message>, PullError> {
+        while self.remaining > 0 {
+            let message = tokio::time::timeout(HEARTBEAT * 2, self.subscriber.next())
+                .await
+                .map_err(|_| PullError::MissingHeartbeat)?
+                .ok_or(PullError::Closed)?;
+            let Some(status) = message.status else {
+                self.remaining -= 1;
+                return Ok(Some(jetstream::Message { message, context: self.jetstream.clone() }));
+            };
+            let description = message.description.unwrap_or_default();
+            match status {
+                StatusCode::IDLE_HEARTBEAT => {}
+                StatusCode::TIMEOUT | StatusCode::NOT_FOUND => return Ok(None),
+                StatusCode::NO_RESPONDERS => return Err(PullError::NoResponders),
+                _ if description.eq_ignore_ascii_case("batch completed") => return Ok(None),
+                _ if description.eq_ignore_ascii_case("consumer deleted") => {
+                    return Err(PullError::ConsumerDeleted);
+                }
+                _ => return Err(PullError::Ended(format!("{status} {description}"))),
+            }
+        }
+        Ok(None)
+    }
+}

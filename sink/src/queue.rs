@@ -1,0 +1,168 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::jetstream::{self, consumer::PullConsumer};
+use schemas::names::SESSIONS_STREAM;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::backoff::pause_after;
+use crate::health::{Part, Readiness};
+use crate::in_hand::{Delivery, InHand};
+use crate::nats::Connection;
+use crate::outage::Outage;
+use crate::pull::{Pull, PullError};
+
+/// Payload bytes that may be in hand at a time.
+const BYTES_IN_HAND: u32 = 64 * 1024 * 1024;
+/// Longest pause between two looks for a missing consumer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Longest wait at the shutdown for messages that are on their way.
+const LONGEST_END: Duration = Duration::from_millis(500);
+
+/// The durable consumer of a sink, pulled only as far as there are places.
+pub(crate) struct Queue {
+    pub(crate) sink: &'static str,
+    /// Messages that may be in hand at a time.
+    pub(crate) places: usize,
+    pub(crate) connection: Connection,
+    pub(crate) in_hand: Arc<InHand>,
+    pub(crate) outage: Arc<Outage>,
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl Queue {
+    /// Pulls until the shutdown. A lost connection, stream or consumer makes the sink not ready until it is back.
+    pub(crate) async fn pull_until_shutdown(mut self, pulled: mpsc::Sender<Delivery>) {
+        let places = Arc::new(Semaphore::new(self.places));
+        let bytes = Arc::new(Semaphore::new(BYTES_IN_HAND as usize));
+        let shutdown = self.shutdown.clone();
+        while let Some(consumer) = shutdown.run_until_cancelled(self.consumer()).await {
+            match self.pull_from(&consumer, &places, &bytes, &pulled).await {
+                Ok(()) => return,
+                // Usual when the server restarts; `consumer` says what is missing, where something is.
+                Err(error) => info!(%error, "pull request ended early"),
+            }
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause_after(2))).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// The durable consumer, as soon as it can be reached.
+    async fn consumer(&mut self) -> PullConsumer {
+        let jetstream = &self.connection.jetstream;
+        let mut failures = 0;
+        loop {
+            if jetstream.client().connection_state() != State::Connected {
+                self.readiness.set(Part::Queue, Err("not connected to NATS".to_owned()));
+                // Fails only with the client's end, and then the next look says so.
+                drop(self.connection.connected.wait_for(|connected| *connected).await);
+            }
+            self.connection.connected.mark_unchanged();
+            let looked_up: Result<PullConsumer, _> =
+                jetstream.get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
+            match looked_up {
+                Ok(consumer) => {
+                    self.in_hand.set_ack_wait(consumer.cached_info().config.ack_wait);
+                    if self.readiness.set(Part::Queue, Ok(())) {
+                        info!(stream = SESSIONS_STREAM, consumer = self.sink, "pulling");
+                    }
+                    return consumer;
+                }
+                Err(error) => {
+                    let sink = self.sink;
+                    let reason =
+                        format!("consumer {sink} of stream {SESSIONS_STREAM}: {error}; run `{sink} setup`");
+                    if self.readiness.set(Part::Queue, Err(reason.clone())) {
+                        warn!(reason, "not ready");
+                    }
+                }
+            }
+            failures += 1;
+            tokio::time::sleep(pause_after(failures).min(LONGEST_PAUSE)).await;
+        }
+    }
+    /// Asks for as many messages as there are places, again and again. Ends without an error at the shutdown only.
+    async fn pull_from(
+        &mut self,
+        consumer: &PullConsumer,
+        places: &Arc<Semaphore>,
+        bytes: &Arc<Semaphore>,
+        pulled: &mpsc::Sender<Delivery>,
+    ) -> Result<(), PullError> {
+        let shutdown = self.shutdown.clone();
+        loop {
+            let free = async {
+                self.outage.over().await;
+                // Some at a time, or a busy sink would ask for every message by itself.
+                free_places(places, self.places.div_ceil(4)).await
+            };
+            let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
+            let jetstream = &self.connection.jetstream;
+            let mut pull = Pull::request(jetstream, consumer, free.num_permits()).await?;
+            loop {
+                let message = tokio::select! {
+                    message = pull.next() => message?,
+                    changed = self.connection.connected.changed() => {
+                        return Err(changed.map_or(PullError::Closed, |()| PullError::ConnectionChanged));
+                    }
+                    () = shutdown.cancelled() => return self.end(pull, free, bytes, pulled).await,
+                };
+                let Some(message) = message else { break };
+                self.hand_over(message, &mut free, bytes, pulled).await;
+            }
+        }
+    }
+
+    /// Takes what is on its way already, so that it need not wait for its next delivery.
+    async fn end(
+        &self,
+        mut pull: Pull,
+        mut free: OwnedSemaphorePermit,
+        bytes: &Arc<Semaphore>,
+        pulled: &mpsc::Sender<Delivery>,
+    ) -> Result<(), PullError> {
+        let rest = async {
+            pull.end().await?;
+            while let Ok(Some(message)) = pull.next().await {
+                self.hand_over(message, &mut free, bytes, pulled).await;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(LONGEST_END, rest).await.unwrap_or(Ok(()))
+    }
+
+    async fn hand_over(
+        &self,
+        message: jetstream::Message,
+        free: &mut OwnedSemaphorePermit,
+        bytes: &Arc<Semaphore>,
+        pulled: &mpsc::Sender<Delivery>,
+    ) {
+        let size = u32::try_from(message.payload.len()).unwrap_or(u32::MAX).clamp(1, BYTES_IN_HAND);
+        let mut delivery = match self.in_hand.take(message, free.split(1)) {
+            Ok(delivery) => delivery,
+            Err(error) => return warn!(%error, "not a message of a consumer"),
+        };
+        let share = self.shutdown.run_until_cancelled(Arc::clone(bytes).acquire_many_owned(size));
+        delivery.bytes = share.await.and_then(Result::ok);
+        if pulled.send(delivery).await.is_err() {
+            debug!("nobody takes messages any more");
+        }
+    }
+}
+
+/// All free places, as soon as there are at least `least`.
+async fn free_places(places: &Arc<Semaphore>, least: usize) -> Option<OwnedSemaphorePermit> {
+    let least = u32::try_from(least).ok()?;
+    let mut free = Arc::clone(places).acquire_many_owned(least).await.ok()?;
+    while let Ok(more) = Arc::clone(places).try_acquire_owned() {
+        free.merge(more);
+    }
+    Some(free)
+}
