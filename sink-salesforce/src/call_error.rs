@@ -1,0 +1,203 @@
+//! What a failed call means, decided by its status and its error code.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+use sink::WriteError;
+
+/// Why a call had no result. The reasons hold neither tokens nor e-mail addresses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The access token is no longer valid.
+    #[error("Salesforce refuses the access token")]
+    Unauthorized,
+    /// Something within the request cannot be read or is too large; a smaller part of it may pass.
+    #[error("Salesforce cannot read the request: {reason}")]
+    Content {
+        /// Status and code.
+        reason: String,
+    },
+    /// Salesforce is down, throttles, or is not configured as it must be.
+    #[error("{reason}")]
+    Unavailable {
+        /// What is wrong and, where it is known, what to do.
+        reason: String,
+        /// When to call again, where the answer says so.
+        after: Option<Duration>,
+    },
+}
+
+impl CallError {
+    /// A fault without a hint when it will be over.
+    pub fn unavailable(reason: impl Into<String>) -> Self {
+        Self::Unavailable { reason: reason.into(), after: None }
+    }
+}
+
+impl From<CallError> for WriteError {
+    fn from(error: CallError) -> Self {
+        let reason = error.to_string();
+        match error {
+            CallError::Content { .. } => Self::Reject { reason },
+            CallError::Unauthorized => Self::Unavailable { reason, after: None },
+            CallError::Unavailable { after, .. } => Self::Unavailable { reason, after },
+        }
+    }
+}
+
+/// Codes of a request whose content is at fault. Any other refusal is taken for one of the org or its configuration,
+/// because a mistake there would otherwise make dead letters of everything.
+const CONTENT_CODES: [&str; 4] =
+    ["MALFORMED_QUERY", "JSON_PARSER_ERROR", "MALFORMED_ID", "INVALID_QUERY_FILTER_OPERATOR"];
+
+/// What an answer with a status other than 200 means.
+pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
+    let error = first_error(body).unwrap_or_default();
+    let code = code(&error.error_code);
+    match (status, code) {
+        (401, _) | (_, "INVALID_SESSION_ID") => CallError::Unauthorized,
+        (413 | 414 | 431, _) => CallError::Content { reason: format!("status {status}") },
+        (400, code) if CONTENT_CODES.contains(&code) => {
+            CallError::Content { reason: format!("{code} ({status})") }
+        }
+        _ => CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after },
+    }
+}
+
+/// What a refused token request means: always a fault of the configuration, or of Salesforce.
+pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
+    #[derive(Default, Deserialize)]
+    struct TokenError {
+        error: String,
+        #[serde(default)]
+        error_description: String,
+    }
+    let reason = match serde_json::from_slice::<TokenError>(body) {
+        Ok(TokenError { error, error_description }) => format!(
+            "Salesforce gives no access token: {} ({}); check SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, \
+             SALESFORCE_USERNAME and SALESFORCE_AUDIENCE",
+            code(&error),
+            safe(&error_description)
+        ),
+        Err(_) => format!("Salesforce gives no access token: status {status}; check SALESFORCE_URL"),
+    };
+    CallError::Unavailable { reason, after: retry_after }
+}
+
+fn explain(status: u16, code: &str, message: &str) -> String {
+    match (status, code) {
+        (300..400, _) => format!("Salesforce sends the call elsewhere ({status}); check SALESFORCE_URL"),
+        (_, "REQUEST_LIMIT_EXCEEDED") => {
+            "the org's API calls of the day are used up (REQUEST_LIMIT_EXCEEDED)".to_owned()
+        }
+        (404 | 410, _) => {
+            format!("Salesforce has no such resource ({status}, {code}); check SALESFORCE_API_VERSION")
+        }
+        (400..500, _) => format!("Salesforce refuses the call ({status}, {code}): {}", safe(message)),
+        _ => format!("Salesforce is not available ({status}, {code})"),
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ErrorBody {
+    error_code: String,
+    message: String,
+}
+
+/// The errors come as a list, in some places as an object.
+fn first_error(body: &[u8]) -> Option<ErrorBody> {
+    let error = match serde_json::from_slice(body).ok()? {
+        Value::Array(errors) => errors.into_iter().next()?,
+        other => other,
+    };
+    serde_json::from_value(error).ok()
+}
+
+/// A code that is nothing but one.
+pub(crate) fn code(code: &str) -> &str {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_code = (1..=80).contains(&code.len()) && code.bytes().all(plain);
+    if is_code { code } else { "no code" }
+}
+
+/// A message that may be logged. Salesforce repeats the statement above its own sentence, so only the last line is
+/// kept, and nothing of one that could hold an address.
+pub(crate) fn safe(message: &str) -> String {
+    let line = message.trim().lines().next_back().unwrap_or_default();
+    match line.contains('@') {
+        true => "the message is withheld, it holds an address".to_owned(),
+        false => line.chars().filter(|character| !character.is_control()).take(200).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(status: u16, body: &str) -> String {
+        match refused(status, None, body.as_bytes()) {
+            CallError::Unavailable { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_both_shapes() {
+        let list = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
+        let object = r#"{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}"#;
+        for (status, body) in [(401, list), (403, list), (401, object), (403, object), (401, "<html>")] {
+            assert_eq!(refused(status, None, body.as_bytes()), CallError::Unauthorized);
+        }
+    }
+
+    #[test]
+    fn only_faults_of_the_content_are_charged_to_it() {
+        let malformed = r#"[{"message":"unexpected token: 'a@x.org'","errorCode":"MALFORMED_QUERY"}]"#;
+        let reason = "MALFORMED_QUERY (400)".to_owned();
+        assert_eq!(refused(400, None, malformed.as_bytes()), CallError::Content { reason });
+        assert!(matches!(refused(414, None, b""), CallError::Content { .. }));
+        for code in ["INVALID_FIELD", "INVALID_TYPE", "SOMETHING_NEW"] {
+            let body = format!(r#"[{{"message":"","errorCode":"{code}"}}]"#);
+            assert!(matches!(refused(400, None, body.as_bytes()), CallError::Unavailable { .. }));
+        }
+    }
+
+    #[test]
+    fn reasons_explain_and_hold_no_address() {
+        insta::assert_snapshot!(
+            reason(400, r#"[{"errorCode":"INVALID_FIELD","message":"SELECT X FROM Lead WHERE Email IN ('a@x.org')\n^\nNo such column 'X' on entity 'Lead'."}]"#),
+            @"Salesforce refuses the call (400, INVALID_FIELD): No such column 'X' on entity 'Lead'."
+        );
+        insta::assert_snapshot!(
+            reason(403, r#"{"errorCode":"a@x.org","message":"user a@x.org may not"}"#),
+            @"Salesforce refuses the call (403, no code): the message is withheld, it holds an address"
+        );
+        insta::assert_snapshot!(reason(503, "<html>"), @"Salesforce is not available (503, no code)");
+        insta::assert_snapshot!(
+            reason(403, r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#),
+            @"the org's API calls of the day are used up (REQUEST_LIMIT_EXCEEDED)"
+        );
+        insta::assert_snapshot!(reason(301, ""), @"Salesforce sends the call elsewhere (301); check SALESFORCE_URL");
+        insta::assert_snapshot!(reason(410, "[]"), @"Salesforce has no such resource (410, no code); check SALESFORCE_API_VERSION");
+    }
+
+    #[test]
+    fn a_retry_after_is_kept() {
+        let after = Some(Duration::from_secs(7));
+        assert!(
+            matches!(refused(503, after, b""), CallError::Unavailable { after: kept, .. } if kept == after)
+        );
+    }
+
+    #[test]
+    fn a_refused_token_names_what_to_check() {
+        let refused = |body: &str| token_refused(400, None, body.as_bytes()).to_string();
+        insta::assert_snapshot!(
+            refused(r#"{"error":"invalid_grant","error_description":"invalid assertion"}"#),
+            @"Salesforce gives no access token: invalid_grant (invalid assertion); check SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE"
+        );
+        insta::assert_snapshot!(refused("<html>"), @"Salesforce gives no access token: status 400; check SALESFORCE_URL");
+    }
+}
