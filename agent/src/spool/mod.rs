@@ -3,16 +3,33 @@
 //! A journal file always holds a whole, valid payload: the one to publish if the process died now. So recovery is a
 //! rename into the outbox, and so is the end of a session. What is in the outbox is final; [`crate::publisher`] sends
 //! those bytes and removes the entry after JetStream's ack.
+//!
+//! ```text
+//! <spool>/lock            held by the worker that uses the folder
+//! <spool>/journal/*.json  live sessions, written at every beat
+//! <spool>/outbox/*.json   ended sessions, not published yet
+//! <spool>/unreadable/*    files that are no payload, set aside for a person to look at
+//! ```
+//!
+//! One thread does all the writing, so a beat, an end and a removal of one session never overlap, and sessions that
+//! end together share the cost of making it durable.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use schemas::SessionEnded;
 use schemas::names::DEAD_LETTER_HEADROOM_BYTES;
 
+mod folder;
 mod journal;
+mod outbox;
+mod writer;
 
+use folder::Folder;
 pub use journal::{FinishedSession, Journal};
+use outbox::Outbox;
+use writer::{Request, Writer};
 
 /// Largest payload that fits a NATS server's default `max_payload` together with a dead letter's headers, bytes.
 const DEFAULT_MAX_PAYLOAD_BYTES: usize = 1024 * 1024 - DEAD_LETTER_HEADROOM_BYTES;
@@ -20,7 +37,7 @@ const DEFAULT_MAX_PAYLOAD_BYTES: usize = 1024 * 1024 - DEAD_LETTER_HEADROOM_BYTE
 /// Where sessions are kept until they are published.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SpoolArgs {
-    /// Folder for the journals and the outbox; on a volume that outlives the process. One worker only.
+    /// Folder for the journals and the outbox, on a volume that outlives the process. One worker only.
     #[arg(long, env = "AGENT_SPOOL_DIR", default_value = "agent-spool")]
     pub spool_dir: PathBuf,
     /// Largest session-end payload, bytes; a larger one is cut and marked. 64 KiB below the NATS server's `max_payload`.
@@ -28,21 +45,31 @@ pub struct SpoolArgs {
     pub max_payload_bytes: usize,
 }
 
-/// The folder is not usable.
+/// The folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// Another process holds the lock.
-    #[error("another worker uses the spool folder {folder}: end it, or give this one a folder of its own (--spool-dir, AGENT_SPOOL_DIR)", folder = .0.display())]
+    #[error(
+        "another worker uses the spool folder {folder}: end it, or give this one a folder of its own \
+         (--spool-dir, AGENT_SPOOL_DIR)",
+        folder = .0.display()
+    )]
     InUse(PathBuf),
     /// The folder cannot be created, locked, read or written.
-    #[error("cannot use the spool folder {folder}: make it writable for this user, or choose another (--spool-dir, AGENT_SPOOL_DIR)", folder = .0.display())]
+    #[error(
+        "cannot use the spool folder {folder}: make it writable for this user, or choose another \
+         (--spool-dir, AGENT_SPOOL_DIR)",
+        folder = .0.display()
+    )]
     Unusable(PathBuf, #[source] std::io::Error),
 }
 
-/// The journals and the outbox of one worker. Clones share them.
+/// The journals and the outbox of one worker. Clones share them; the last one to go, journals included, frees the lock.
 #[derive(Clone)]
 pub struct Spool {
-    max_payload_bytes: Arc<usize>,
+    folder: Arc<Folder>,
+    outbox: Arc<Outbox>,
+    writer: Arc<Writer>,
 }
 
 impl Spool {
@@ -51,21 +78,70 @@ impl Spool {
     /// # Errors
     /// [`SpoolError`] where the folder is in use by another worker, or not usable.
     pub fn open(args: &SpoolArgs) -> Result<Self, SpoolError> {
-        Ok(Self { max_payload_bytes: Arc::new(args.max_payload_bytes) })
+        let unusable = |error| SpoolError::Unusable(args.spool_dir.clone(), error);
+        let folder = Arc::new(Folder::open(&args.spool_dir)?);
+        let outbox = Arc::new(Outbox::default());
+        for (name, payload) in folder.recover().map_err(unusable)? {
+            outbox.count_one_more();
+            outbox.add(name, payload);
+        }
+        let writer =
+            Writer::start(folder.clone(), outbox.clone(), args.max_payload_bytes).map_err(unusable)?;
+        Ok(Self { folder, outbox, writer: Arc::new(writer) })
     }
 
-    /// Starts the journal of a session; it is on disk when this returns. Without a disk the session goes on from memory.
-    #[expect(clippy::unused_async, reason = "waits for the disk")]
+    /// Starts the journal of a session; it is on disk when this returns. Without a disk the session goes on from
+    /// memory.
     pub async fn begin(&self, session: SessionEnded) -> Journal {
-        Journal::new(session)
+        Journal::begin(session, self.outbox.clone(), self.writer.clone()).await
     }
 
     /// How many ended sessions wait to be published, on disk or in memory.
     pub fn waiting(&self) -> usize {
-        *self.max_payload_bytes - *self.max_payload_bytes
+        self.outbox.waiting()
+    }
+
+    /// How many of [`Self::waiting`] are in memory only, because the disk refused them.
+    pub fn waiting_in_memory(&self) -> usize {
+        self.outbox.in_memory().len()
     }
 
     /// Resolves when every ended session is published.
-    #[expect(clippy::unused_async, reason = "waits for the publisher")]
-    pub async fn drained(&self) {}
+    pub async fn drained(&self) {
+        self.outbox.drained().await;
+    }
+
+    /// Resolves when there is an entry to [`Self::take_entry`]. For one publisher.
+    pub(crate) async fn entry_available(&self) {
+        self.outbox.available().await;
+    }
+
+    /// Takes the next entry to publish; it counts as waiting until it is removed or set aside.
+    pub(crate) fn take_entry(&self) -> Option<String> {
+        self.outbox.take()
+    }
+
+    /// Queues an entry again, behind the others.
+    pub(crate) fn put_back(&self, entry: String) {
+        self.outbox.put_back(entry);
+    }
+
+    /// The final payload of an entry, as it is to be published.
+    pub(crate) async fn payload(&self, entry: &str) -> std::io::Result<Bytes> {
+        if let Some(payload) = self.outbox.payload_in_memory(entry) {
+            return Ok(payload);
+        }
+        let (folder, entry) = (self.folder.clone(), entry.to_owned());
+        tokio::task::spawn_blocking(move || folder.read(&entry)).await?.map(Bytes::from)
+    }
+
+    /// Forgets an entry that JetStream has stored.
+    pub(crate) async fn remove(&self, entry: String) {
+        self.writer.request(|done| Request::Remove(entry, done)).await;
+    }
+
+    /// Moves an entry that is no payload out of the way.
+    pub(crate) async fn set_aside(&self, entry: String) {
+        self.writer.request(|done| Request::SetAside(entry, done)).await;
+    }
 }

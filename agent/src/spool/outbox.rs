@@ -1,0 +1,106 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, watch};
+
+/// The ended sessions that are not published yet, by file name, and the order to publish them in.
+#[derive(Default)]
+pub(super) struct Outbox {
+    state: Mutex<State>,
+    added: Notify,
+    /// Ended sessions; one counts from the moment it ends, before the writer has stored it.
+    waiting: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The payload, where it is in memory only.
+    entries: HashMap<String, Option<Bytes>>,
+    queue: VecDeque<String>,
+}
+
+impl Outbox {
+    /// Counts a session that ends; [`Self::add`] follows.
+    pub(super) fn count_one_more(&self) {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+    }
+
+    /// Queues an ended session. One that waits already is final, and stays as it is.
+    pub(super) fn add(&self, name: String, in_memory: Option<Bytes>) {
+        let mut state = self.lock();
+        if state.entries.contains_key(&name) {
+            drop(state);
+            self.count_one_less();
+            return;
+        }
+        state.entries.insert(name.clone(), in_memory);
+        state.queue.push_back(name);
+        drop(state);
+        self.added.notify_one();
+    }
+
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.lock().entries.contains_key(name)
+    }
+
+    /// Resolves when there is one to [`Self::take`]. For one waiter.
+    pub(super) async fn available(&self) {
+        loop {
+            let added = self.added.notified();
+            if !self.lock().queue.is_empty() {
+                return;
+            }
+            added.await;
+        }
+    }
+
+    pub(super) fn take(&self) -> Option<String> {
+        self.lock().queue.pop_front()
+    }
+
+    pub(super) fn put_back(&self, name: String) {
+        self.lock().queue.push_back(name);
+        self.added.notify_one();
+    }
+
+    pub(super) fn payload_in_memory(&self, name: &str) -> Option<Bytes> {
+        self.lock().entries.get(name).cloned().flatten()
+    }
+
+    pub(super) fn in_memory(&self) -> Vec<(String, Bytes)> {
+        let state = self.lock();
+        state.entries.iter().filter_map(|(name, payload)| Some((name.clone(), payload.clone()?))).collect()
+    }
+
+    /// An entry is no longer in memory only.
+    pub(super) fn stored(&self, name: &str) {
+        if let Some(payload) = self.lock().entries.get_mut(name) {
+            *payload = None;
+        }
+    }
+
+    /// An entry is published, or set aside.
+    pub(super) fn remove(&self, name: &str) {
+        if self.lock().entries.remove(name).is_some() {
+            self.count_one_less();
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        *self.waiting.borrow()
+    }
+
+    pub(super) async fn drained(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        self.waiting.subscribe().wait_for(|waiting| *waiting == 0).await.ok();
+    }
+
+    fn count_one_less(&self) {
+        self.waiting.send_modify(|waiting| *waiting -= 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,262 @@
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use tokio::sync::oneshot;
+
+use super::folder::Folder;
+use super::journal::Draft;
+use super::outbox::Outbox;
+
+/// Longest time between two writes of a live session.
+const BEAT: Duration = Duration::from_secs(1);
+/// Beats due within this time are written together, so that they share one sync of the folder.
+const BEATS_TOGETHER: Duration = Duration::from_millis(100);
+/// Most requests, and most beats, that are made durable together; a caller waits for no more than this.
+const BATCH: usize = 32;
+
+/// What the thread is asked to do. The sender is answered when it is durable, or the disk has refused it.
+pub(super) enum Request {
+    Begin(Arc<Draft>, oneshot::Sender<()>),
+    Save(Arc<Draft>, oneshot::Sender<()>),
+    Finish(Arc<Draft>),
+    Remove(String, oneshot::Sender<()>),
+    SetAside(String, oneshot::Sender<()>),
+}
+
+/// The thread that does all the writing. Dropping it waits until what was asked for is done.
+pub(super) struct Writer {
+    requests: Option<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+    outbox: Arc<Outbox>,
+    max_payload_bytes: usize,
+}
+
+impl Writer {
+    pub(super) fn start(
+        folder: Arc<Folder>,
+        outbox: Arc<Outbox>,
+        max_payload_bytes: usize,
+    ) -> io::Result<Self> {
+        let (requests, received) = channel();
+        let writing = Writing {
+            folder,
+            outbox: outbox.clone(),
+            max_payload_bytes,
+            live: Vec::new(),
+            retry_memory_at: Instant::now(),
+            disk_fails: false,
+        };
+        let thread =
+            std::thread::Builder::new().name("spool".to_owned()).spawn(move || writing.run(&received))?;
+        Ok(Self { requests: Some(requests), thread: Some(thread), outbox, max_payload_bytes })
+    }
+
+    /// Asks and waits for the answer.
+    pub(super) async fn request(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) {
+        let (done, answered) = oneshot::channel();
+        self.send(request(done)).ok();
+        // No answer: the thread is gone, which `finish` copes with.
+        answered.await.ok();
+    }
+
+    /// Stores the final payload of a session that has ended.
+    pub(super) fn finish(&self, draft: Arc<Draft>) {
+        if self.send(Request::Finish(draft.clone())).is_err() {
+            tracing::error!("the spool's thread has died: the session is published from memory");
+            let payload = draft.final_payload(self.max_payload_bytes);
+            draft.stored(payload.len());
+            self.outbox.add(draft.name.clone(), Some(payload.into()));
+        }
+    }
+
+    fn send(&self, request: Request) -> Result<(), ()> {
+        self.requests.as_ref().ok_or(())?.send(request).map_err(|_| ())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().ok();
+        }
+    }
+}
+
+struct Writing {
+    folder: Arc<Folder>,
+    outbox: Arc<Outbox>,
+    max_payload_bytes: usize,
+    /// Live sessions and when their next beat is due.
+    live: Vec<(Instant, Arc<Draft>)>,
+    retry_memory_at: Instant,
+    disk_fails: bool,
+}
+
+impl Writing {
+    fn run(mut self, requests: &Receiver<Request>) {
+        loop {
+            let due = self.live.iter().map(|(due, _)| *due).min();
+            let wait = due.unwrap_or_else(|| Instant::now() + BEAT).saturating_duration_since(Instant::now());
+            let first = match requests.recv_timeout(wait.min(BEAT)) {
+                Ok(request) => Some(request),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let batch = first.into_iter().chain(requests.try_iter().take(BATCH)).collect();
+            self.write(batch);
+        }
+    }
+
+    /// Does what was asked and the beats that are due, makes it durable once, and then answers.
+    fn write(&mut self, batch: Vec<Request>) {
+        let mut outcome = Outcome::default();
+        let mut answers = Vec::new();
+        let mut finished = Vec::new();
+        for request in batch {
+            match request {
+                Request::Begin(draft, done) => {
+                    self.save(&draft, &mut outcome);
+                    self.live.push((Instant::now() + BEAT, draft));
+                    answers.push(done);
+                }
+                Request::Save(draft, done) => {
+                    self.save(&draft, &mut outcome);
+                    answers.push(done);
+                }
+                Request::Finish(draft) => {
+                    self.live.retain(|(_, live)| !Arc::ptr_eq(live, &draft));
+                    finished.push(self.finish(draft, &mut outcome));
+                }
+                Request::Remove(name, done) => {
+                    outcome.note(self.folder.remove(&name));
+                    self.outbox.remove(&name);
+                    answers.push(done);
+                }
+                Request::SetAside(name, done) => {
+                    outcome.note(self.folder.set_aside(&name));
+                    self.outbox.remove(&name);
+                    answers.push(done);
+                }
+            }
+        }
+        self.beat(&mut outcome);
+        self.retry_memory(&mut outcome);
+        if outcome.wrote {
+            outcome.note(self.folder.sync(outcome.ended));
+        }
+        self.report(outcome);
+        for Finished { draft, payload, refused } in finished {
+            draft.stored(payload.len());
+            self.outbox.add(draft.name.clone(), refused.then(|| payload.into()));
+        }
+        for answer in answers {
+            // Nobody waits any more: it is done all the same.
+            answer.send(()).ok();
+        }
+    }
+
+    fn save(&self, draft: &Draft, outcome: &mut Outcome) {
+        if let Some(payload) = draft.payload_at(Utc::now(), self.max_payload_bytes) {
+            outcome.wrote(self.folder.write(&draft.name, &payload));
+        }
+    }
+
+    fn finish(&self, draft: Arc<Draft>, outcome: &mut Outcome) -> Finished {
+        let payload = draft.final_payload(self.max_payload_bytes);
+        let refused = if self.outbox.holds(&draft.name) {
+            tracing::warn!("a session ended twice: the first end stays");
+            outcome.note(self.folder.remove_journal(&draft.name));
+            false
+        } else {
+            !self.store(&draft.name, &payload, outcome)
+        };
+        Finished { draft, payload, refused }
+    }
+
+    fn store(&self, name: &str, payload: &[u8], outcome: &mut Outcome) -> bool {
+        let stored = self.folder.write(name, payload).and_then(|()| self.folder.end(name));
+        outcome.ended |= stored.is_ok();
+        outcome.wrote(stored)
+    }
+
+    fn beat(&mut self, outcome: &mut Outcome) {
+        self.live.sort_by_key(|(due, _)| *due);
+        let limit = Instant::now() + BEATS_TOGETHER;
+        let due = self.live.iter().take(BATCH).take_while(|(due, _)| *due <= limit).count();
+        for index in 0..due {
+            self.save(&self.live[index].1, outcome);
+            self.live[index].0 = Instant::now() + BEAT;
+        }
+    }
+
+    /// Tries the disk again for the entries that it refused.
+    fn retry_memory(&mut self, outcome: &mut Outcome) {
+        if Instant::now() < self.retry_memory_at {
+            return;
+        }
+        for (name, payload) in self.outbox.in_memory() {
+            if !self.store(&name, &payload, outcome) {
+                break;
+            }
+            self.outbox.stored(&name);
+        }
+        self.retry_memory_at = Instant::now() + BEAT;
+    }
+
+    /// Says once when the disk begins to fail and once when it works again.
+    fn report(&mut self, outcome: Outcome) {
+        let folder = self.folder.root().display();
+        match outcome.error {
+            Some(error) if !self.disk_fails => {
+                self.disk_fails = true;
+                tracing::error!(
+                    spool.dir = %folder, %error,
+                    "cannot write to the spool: free disk space or make the folder writable; calls go on, but sessions \
+                     are lost if this process dies before they are published"
+                );
+            }
+            None if self.disk_fails && outcome.wrote => {
+                self.disk_fails = false;
+                tracing::info!(spool.dir = %folder, "the spool can be written again");
+            }
+            _ => {}
+        }
+    }
+}
+
+struct Finished {
+    draft: Arc<Draft>,
+    payload: Vec<u8>,
+    refused: bool,
+}
+
+/// What a batch did to the disk.
+#[derive(Default)]
+struct Outcome {
+    wrote: bool,
+    ended: bool,
+    error: Option<io::Error>,
+}
+
+impl Outcome {
+    /// Notes a write; says whether it succeeded.
+    fn wrote(&mut self, result: io::Result<()>) -> bool {
+        self.wrote |= result.is_ok();
+        self.note(result)
+    }
+
+    fn note(&mut self, result: io::Result<()>) -> bool {
+        match result {
+            Ok(()) => true,
+            Err(error) => {
+                self.error.get_or_insert(error);
+                false
+            }
+        }
+    }
+}
