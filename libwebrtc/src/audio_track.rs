@@ -59,10 +59,6 @@ impl RtcAudioTrack {
             remote.close();
         }
     }
-
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.inner, &other.inner)
-    }
 }
 
 impl Debug for RtcAudioTrack {

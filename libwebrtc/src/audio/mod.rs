@@ -1,4 +1,18 @@
 //! Audio between samples and RTP payloads.
+//!
+//! Sending: [`source_queue`] holds what the program pushed, [`send`] takes 20 ms at a time and encodes them.
+//! Receiving: [`receive`] hands each packet to one [`playout`] per stream, which orders, decodes and fills gaps; its
+//! samples go to a [`sink`].
 
+pub(crate) mod level;
+#[expect(unsafe_code, reason = "the codec is a translation of C")]
+mod opus;
+mod playout;
 pub(crate) mod receive;
+mod resample;
+pub(crate) mod send;
+mod sink;
 pub(crate) mod source_queue;
+
+/// Hz of RTP timestamps of Opus, whatever rate its samples have.
+const RTP_CLOCK_RATE: u32 = 48_000;

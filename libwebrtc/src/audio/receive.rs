@@ -1,20 +1,93 @@
-//! Remote audio.
-use crate::audio_frame::AudioFrame;
+//! The audio of a remote track, on its way to the streams that read it.
+
 use std::sync::Arc;
-use std::task::{Context, Poll};
-pub(crate) struct RemoteAudio;
-impl RemoteAudio {
-    pub(crate) fn close(&self) {}
-    pub(crate) fn attach(&self, _s: &Arc<StreamSink>, _r: i32, _c: i32) {}
-    pub(crate) fn detach(&self, _s: &Arc<StreamSink>) {}
+use std::time::Instant;
+
+use parking_lot::Mutex;
+
+use super::playout::Playout;
+pub(crate) use super::sink::StreamSink;
+
+/// The streams of one remote track. Each decodes for itself, at the rate it was asked for.
+#[derive(Default)]
+pub(crate) struct RemoteAudio {
+    state: Mutex<State>,
 }
-pub(crate) struct StreamSink;
-impl StreamSink {
-    pub(crate) fn new(_c: usize) -> Self {
-        Self
+
+#[derive(Default)]
+struct State {
+    streams: Vec<Stream>,
+    closed: bool,
+}
+
+struct Stream {
+    sink: Arc<StreamSink>,
+    playout: Playout,
+}
+
+/// An RTP packet's payload with its place in the stream, both extended beyond their wrap-around.
+#[derive(Clone)]
+pub(crate) struct AudioPacket {
+    pub(crate) sequence: u64,
+    /// In ticks of the RTP clock.
+    pub(crate) time: u64,
+    pub(crate) payload: Arc<[u8]>,
+}
+
+impl RemoteAudio {
+    /// Decodes for `sink` from the next packet on. Closes it, with an error in the log, when that is not possible.
+    pub(crate) fn attach(&self, sink: &Arc<StreamSink>, sample_rate: i32, num_channels: i32) {
+        let format = (u32::try_from(sample_rate), u32::try_from(num_channels));
+        let playout = match format {
+            (Ok(rate @ 8_000..=192_000), Ok(channels @ (1 | 2))) => Playout::new(rate, channels),
+            _ => Err("the rate or the number of channels is not supported".to_owned()),
+        };
+        let mut state = self.state.lock();
+        match playout {
+            Ok(playout) if !state.closed => state.streams.push(Stream { sink: sink.clone(), playout }),
+            Ok(_) => sink.close(),
+            Err(error) => {
+                tracing::error!(error, sample_rate, num_channels, "open audio stream");
+                sink.close();
+            }
+        }
     }
-    pub(crate) fn close(&self) {}
-    pub(crate) fn poll_frame(&self, _c: &mut Context<'_>) -> Poll<Option<AudioFrame<'static>>> {
-        Poll::Ready(None)
+
+    pub(crate) fn detach(&self, sink: &Arc<StreamSink>) {
+        self.state.lock().streams.retain(|stream| !Arc::ptr_eq(&stream.sink, sink));
+    }
+
+    /// Ends every stream.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        for stream in state.streams.drain(..) {
+            stream.sink.close();
+        }
+    }
+
+    pub(crate) fn receive(&self, packet: &AudioPacket, now: Instant) {
+        self.for_each(|playout| playout.receive(packet.clone(), now));
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        self.state.lock().streams.iter().filter_map(|stream| stream.playout.next_timeout()).min()
+    }
+
+    pub(crate) fn handle_timeout(&self, now: Instant) {
+        self.for_each(|playout| playout.handle_timeout(now));
+    }
+
+    fn for_each(&self, mut work: impl FnMut(&mut Playout)) {
+        for Stream { sink, playout } in &mut self.state.lock().streams {
+            work(playout);
+            let (sample_rate, num_channels) = playout.format();
+            let samples = playout.samples();
+            if !samples.is_empty() {
+                sink.push(samples, sample_rate, num_channels);
+                samples.clear();
+            }
+        }
     }
 }

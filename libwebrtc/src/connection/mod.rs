@@ -1,74 +1,237 @@
-//! The running connection.
+//! A running connection: [`Connection`] is the half the program calls, [`driver`] the task that owns everything else.
+//!
+//! Both share the negotiation; what follows from it reaches the task as a [`Command`]. The task is the only one of a
+//! connection, and its sockets, encoders and timers end with it.
+
 pub(crate) mod callbacks;
 pub(crate) mod channel;
+mod channels;
+mod command;
+mod driver;
+mod media;
+mod network;
+mod sockets;
+mod status;
+mod tcp;
+
+use std::sync::{Arc, Once};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use str0m::IceCreds;
+use tokio::sync::mpsc;
+
 use crate::data_channel::{DataChannel, DataChannelInit};
 use crate::ice_candidate::IceCandidate;
 use crate::media_stream_track::MediaStreamTrack;
-use crate::peer_connection::{OfferOptions, PeerConnectionState, SignalingState};
-use crate::peer_connection_factory::RtcConfiguration;
+use crate::negotiation::transceiver::{MediaKind, Transceiver, refuse_unsendable};
+use crate::negotiation::{Applied, Negotiation};
+use crate::peer_connection::{OfferOptions, PeerConnectionState, SignalingState, TrackEvent};
+use crate::peer_connection_factory::{IceTransportsType, RtcConfiguration};
 use crate::rtp_sender::RtpSender;
 use crate::rtp_transceiver::{RtpTransceiver, RtpTransceiverInit};
-use crate::session_description::SessionDescription;
+use crate::sdp::IceCredentials;
+use crate::session_description::{SdpType, SessionDescription};
 use crate::{MediaType, RtcError};
+
+use callbacks::Callbacks;
+use channel::Channel;
+use command::Command;
+
+/// The half of a connection the program calls.
 pub(crate) struct Connection {
-    callbacks: callbacks::Callbacks,
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<Command>,
 }
-fn no<T>() -> Result<T, RtcError> {
-    Err(RtcError::not_supported("connecting"))
+
+/// What the program's calls and the task share.
+struct Shared {
+    negotiation: Mutex<Negotiation>,
+    callbacks: Callbacks,
+    state: Mutex<PeerConnectionState>,
+    /// The last configuration.
+    configuration: Mutex<RtcConfiguration>,
 }
+
 impl Connection {
-    pub(crate) fn start(_config: RtcConfiguration) -> Result<Self, RtcError> {
-        no()
+    pub(crate) fn start(configuration: RtcConfiguration) -> Result<Self, RtcError> {
+        check(&configuration)?;
+        let runtime = tokio::runtime::Handle::try_current()
+            .map_err(|_| RtcError::invalid_state("a peer connection needs a tokio runtime"))?;
+        let credentials = new_credentials();
+        let mut rtc = driver::build_rtc(&credentials, Instant::now());
+        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
+        let shared = Arc::new(Shared {
+            negotiation: Mutex::new(Negotiation::new(credentials, fingerprint)),
+            callbacks: Callbacks::default(),
+            state: Mutex::new(PeerConnectionState::New),
+            configuration: Mutex::new(configuration),
+        });
+        let (commands, receiver) = mpsc::unbounded_channel();
+        runtime.spawn(driver::Driver::new(rtc, shared.clone(), receiver, commands.downgrade()).run());
+        Ok(Self { shared, commands })
     }
-    pub(crate) fn set_configuration(&self, _c: RtcConfiguration) -> Result<(), RtcError> {
-        no()
+
+    pub(crate) fn set_configuration(&self, configuration: RtcConfiguration) -> Result<(), RtcError> {
+        check(&configuration)?;
+        *self.shared.configuration.lock() = configuration;
+        Ok(())
     }
-    pub(crate) fn create_offer(&self, _o: OfferOptions) -> Result<SessionDescription, RtcError> {
-        no()
+
+    pub(crate) fn create_offer(&self, options: OfferOptions) -> Result<SessionDescription, RtcError> {
+        let restart = options.ice_restart.then(new_credentials);
+        self.shared.negotiation.lock().create_offer(restart)
     }
+
     pub(crate) fn create_answer(&self) -> Result<SessionDescription, RtcError> {
-        no()
+        self.shared.negotiation.lock().create_answer()
     }
-    pub(crate) fn set_local_description(&self, _d: &SessionDescription) -> Result<(), RtcError> {
-        no()
+
+    pub(crate) fn set_local_description(&self, description: &SessionDescription) -> Result<(), RtcError> {
+        let applied = self.shared.negotiation.lock().set_local_description(description)?;
+        if description.sdp_type() != SdpType::Rollback {
+            self.command(Command::Gather);
+        }
+        self.carry_out(applied);
+        Ok(())
     }
-    pub(crate) fn set_remote_description(&self, _d: &SessionDescription) -> Result<(), RtcError> {
-        no()
+
+    pub(crate) fn set_remote_description(&self, description: &SessionDescription) -> Result<(), RtcError> {
+        let applied = self.shared.negotiation.lock().set_remote_description(description, new_credentials)?;
+        self.carry_out(applied);
+        Ok(())
     }
-    pub(crate) fn add_ice_candidate(&self, _c: &IceCandidate) -> Result<(), RtcError> {
-        no()
+
+    fn carry_out(&self, applied: Applied) {
+        if let Some(outcome) = applied.outcome {
+            self.command(Command::Negotiated(Box::new(outcome)));
+        }
+        for transceiver in applied.started {
+            let transceiver = RtpTransceiver::new(transceiver);
+            let receiver = transceiver.receiver();
+            let Some(track) = receiver.track() else { continue };
+            let event = TrackEvent { streams: receiver.streams(), receiver, track, transceiver };
+            self.shared.callbacks.track.with(|on_track| on_track(event));
+        }
     }
-    pub(crate) fn create_data_channel(&self, _l: &str, _i: DataChannelInit) -> Result<DataChannel, RtcError> {
-        no()
+
+    pub(crate) fn add_ice_candidate(&self, candidate: &IceCandidate) -> Result<(), RtcError> {
+        if self.connection_state() == PeerConnectionState::Closed {
+            return Err(RtcError::invalid_state("the connection is closed"));
+        }
+        self.command(Command::AddRemoteCandidate(candidate.candidate()));
+        Ok(())
     }
-    pub(crate) fn remove_track(&self, _s: &RtpSender) -> Result<(), RtcError> {
-        no()
+
+    pub(crate) fn create_data_channel(
+        &self,
+        label: &str,
+        init: DataChannelInit,
+    ) -> Result<DataChannel, RtcError> {
+        if self.connection_state() == PeerConnectionState::Closed {
+            return Err(RtcError::invalid_state("the connection is closed"));
+        }
+        if init.negotiated && u16::try_from(init.id).is_err() {
+            return Err(RtcError::invalid_state("a negotiated data channel needs a stream id"));
+        }
+        let channel = Arc::new(Channel::new(label, init, self.commands.clone()));
+        self.shared.negotiation.lock().want_data();
+        self.command(Command::OpenChannel(channel.clone()));
+        Ok(DataChannel::new(channel))
     }
+
+    pub(crate) fn remove_track(&self, sender: &RtpSender) -> Result<(), RtcError> {
+        self.shared.negotiation.lock().remove_track(sender.transceiver())?;
+        self.command(Command::SendersChanged);
+        Ok(())
+    }
+
     pub(crate) fn add_transceiver(
         &self,
-        _t: Option<MediaStreamTrack>,
-        _m: Option<MediaType>,
-        _i: RtpTransceiverInit,
+        track: Option<MediaStreamTrack>,
+        media_type: Option<MediaType>,
+        init: RtpTransceiverInit,
     ) -> Result<RtpTransceiver, RtcError> {
-        no()
+        let kind = match (&track, media_type) {
+            (Some(MediaStreamTrack::Audio(_)), _) | (None, Some(MediaType::Audio)) => MediaKind::Audio,
+            (Some(MediaStreamTrack::Video(_)), _) | (None, Some(MediaType::Video)) => MediaKind::Video,
+            (None, _) => return Err(RtcError::invalid_state("a transceiver is for audio or video")),
+        };
+        if let Some(track) = &track {
+            refuse_unsendable(track)?;
+        }
+        let mut negotiation = self.shared.negotiation.lock();
+        if negotiation.signaling_state() == SignalingState::Closed {
+            return Err(RtcError::invalid_state("the connection is closed"));
+        }
+        let transceiver = Arc::new(Transceiver::new(kind, track, init));
+        negotiation.add_transceiver(transceiver.clone());
+        Ok(RtpTransceiver::new(transceiver))
     }
-    pub(crate) fn close(&self) {}
+
+    pub(crate) fn close(&self) {
+        let before = std::mem::replace(&mut *self.shared.state.lock(), PeerConnectionState::Closed);
+        if before != PeerConnectionState::Closed {
+            self.shared.negotiation.lock().close();
+            self.command(Command::Close);
+        }
+    }
+
     pub(crate) fn connection_state(&self) -> PeerConnectionState {
-        PeerConnectionState::Closed
+        *self.shared.state.lock()
     }
+
     pub(crate) fn signaling_state(&self) -> SignalingState {
-        SignalingState::Closed
+        self.shared.negotiation.lock().signaling_state()
     }
+
     pub(crate) fn current_local_description(&self) -> Option<SessionDescription> {
-        None
+        self.shared.negotiation.lock().current_local_description()
     }
+
     pub(crate) fn current_remote_description(&self) -> Option<SessionDescription> {
-        None
+        self.shared.negotiation.lock().current_remote_description()
     }
+
     pub(crate) fn transceivers(&self) -> Vec<RtpTransceiver> {
-        Vec::new()
+        self.shared.negotiation.lock().transceivers().iter().cloned().map(RtpTransceiver::new).collect()
     }
-    pub(crate) fn callbacks(&self) -> &callbacks::Callbacks {
-        &self.callbacks
+
+    pub(crate) fn callbacks(&self) -> &Callbacks {
+        &self.shared.callbacks
     }
+
+    /// Without effect once the task has ended.
+    fn command(&self, command: Command) {
+        if self.commands.send(command).is_err() {
+            tracing::debug!("the connection has ended: a command is dropped");
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Refuses what would not be honoured, and says once what is not used yet.
+fn check(configuration: &RtcConfiguration) -> Result<(), RtcError> {
+    if configuration.ice_transport_type != IceTransportsType::All {
+        return Err(RtcError::not_supported("connecting through a relay only"));
+    }
+    static WARNING: Once = Once::new();
+    if !configuration.ice_servers.is_empty() {
+        WARNING.call_once(|| {
+            tracing::warn!(
+                "STUN and TURN servers are not used: the peer must be reachable over UDP or TCP directly"
+            );
+        });
+    }
+    Ok(())
+}
+
+fn new_credentials() -> IceCredentials {
+    let IceCreds { ufrag, pass } = IceCreds::new();
+    IceCredentials { ufrag, password: pass }
 }

@@ -6,7 +6,7 @@ use crate::session_description::SdpParseError;
 
 mod attributes;
 
-pub(crate) use attributes::{Direction, ExtensionMap, IceCredentials, RtpMap, Setup};
+pub(crate) use attributes::{Direction, ExtensionMap, IceCredentials, Setup};
 
 /// A session description: its attributes and its media sections. Other lines are read over and written with
 /// fixed content.

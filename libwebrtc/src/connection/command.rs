@@ -1,0 +1,25 @@
+//! What the program asks of a connection's task.
+
+use std::sync::Arc;
+
+use crate::negotiation::Outcome;
+
+use super::channel::Channel;
+
+pub(crate) enum Command {
+    /// Open sockets and announce their addresses.
+    Gather,
+    Negotiated(Box<Outcome>),
+    /// A candidate line from `candidate:` on.
+    AddRemoteCandidate(String),
+    OpenChannel(Arc<Channel>),
+    SendMessage {
+        channel: Arc<Channel>,
+        binary: bool,
+        data: Vec<u8>,
+    },
+    CloseChannel(Arc<Channel>),
+    /// Tracks were replaced or removed.
+    SendersChanged,
+    Close,
+}
