@@ -180,7 +180,10 @@ mod tests {
     fn the_policy_names_both_schemes() {
         let sources = |text: &str| text.parse::<LivekitUrl>().unwrap().content_security_sources();
         assert_eq!(sources("ws://127.0.0.1:7880"), "ws://127.0.0.1:7880 http://127.0.0.1:7880");
-        assert_eq!(sources("https://calls.example.com/x"), "wss://calls.example.com https://calls.example.com");
+        assert_eq!(
+            sources("https://calls.example.com/x"),
+            "wss://calls.example.com https://calls.example.com"
+        );
         assert_eq!(sources("wss://one.livekit.cloud"), "wss://*.livekit.cloud https://*.livekit.cloud");
         assert_eq!(sources("ws://[::1]:7880"), "ws://[::1]:7880 http://[::1]:7880");
     }

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use rand::RngExt;
 use schemas::Email;
+use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::{error, info};
 
@@ -46,29 +47,48 @@ pub(crate) async fn answer(
     match place.token(&settings) {
         Ok(token) => {
             let email = email.as_ref().map(Email::masked).unwrap_or_default();
-            info!(session.id = place.room_name, participant.identity = place.identity, email, "connection details");
-            Json(details(&settings, &place, &token)).into_response()
+            info!(
+                session.id = place.room_name,
+                participant.identity = place.identity,
+                email,
+                "connection details"
+            );
+            Json(ConnectionDetails::new(&settings, &place.room_name, &token)).into_response()
         }
         Err(error) => {
-            error!("sign the token: {error:#}");
+            error!("{error}");
             problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the token could not be signed")
         }
     }
 }
 
-fn details(settings: &Settings, place: &Place, token: &str) -> Value {
-    let server_url = settings.server_url.as_str();
-    let name = &settings.participant_name;
-    json!({
-        "serverUrl": server_url,
-        "roomName": place.room_name,
-        "participantName": name,
-        "participantToken": token,
-        "server_url": server_url,
-        "room_name": place.room_name,
-        "participant_name": name,
-        "participant_token": token,
-    })
+/// One answer for both kinds of client: each ignores the other's spelling.
+#[derive(Serialize)]
+struct ConnectionDetails<'a> {
+    #[serde(flatten)]
+    camel_case: CamelCase<'a>,
+    server_url: &'a str,
+    room_name: &'a str,
+    participant_name: &'a str,
+    participant_token: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CamelCase<'a> {
+    server_url: &'a str,
+    room_name: &'a str,
+    participant_name: &'a str,
+    participant_token: &'a str,
+}
+
+impl<'a> ConnectionDetails<'a> {
+    fn new(settings: &'a Settings, room_name: &'a str, participant_token: &'a str) -> Self {
+        let (server_url, participant_name) =
+            (settings.server_url.as_str(), settings.participant_name.as_str());
+        let camel_case = CamelCase { server_url, room_name, participant_name, participant_token };
+        Self { camel_case, server_url, room_name, participant_name, participant_token }
+    }
 }
 
 fn problem(status: StatusCode, code: &str, message: &str) -> Response {

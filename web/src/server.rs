@@ -59,7 +59,10 @@ pub fn router(settings: Settings, shutdown: CancellationToken) -> anyhow::Result
     let metrics = Metrics::new()?;
     let headers = [
         (CONTENT_SECURITY_POLICY, content_security_policy(&settings)),
-        (HeaderName::from_static("permissions-policy"), "microphone=(self), camera=(), geolocation=()".into()),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "microphone=(self), camera=(), geolocation=()".into(),
+        ),
         (REFERRER_POLICY, "no-referrer".into()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".into()),
     ];

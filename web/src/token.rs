@@ -7,7 +7,7 @@ use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
 use livekit_protocol::{RoomAgentDispatch, RoomConfiguration};
 use schemas::{Email, timestamp};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::configuration::Settings;
 
@@ -19,29 +19,43 @@ const TIME_TO_LIVE: Duration = Duration::from_mins(15);
 pub(crate) struct Place {
     pub room_name: String,
     pub identity: String,
-    /// JSON text `{"user_email": …, "session_start": …}`: what the agent reads.
-    metadata: String,
+    metadata: Metadata,
+}
+
+/// What the agent reads, as JSON text.
+#[derive(Debug, Clone, Serialize)]
+struct Metadata {
+    /// As typed; empty where the visitor left none.
+    user_email: String,
+    #[serde(with = "timestamp")]
+    session_start: DateTime<Utc>,
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TokenError {
+    #[error("encode the metadata: {0}")]
+    Metadata(#[from] serde_json::Error),
+    #[error("sign the token: {0}")]
+    Signature(#[from] AccessTokenError),
 }
 
 impl Place {
-    /// A new room. Without an e-mail address `user_email` is the empty string.
+    /// A new room, named after the moment.
     pub(crate) fn new(settings: &Settings, email: Option<&Email>, now: DateTime<Utc>, random: &str) -> Self {
         let milliseconds = now.timestamp_millis();
-        let metadata = json!({
-            "user_email": email.map(Email::original).unwrap_or_default(),
-            "session_start": timestamp::format(&now),
-        });
+        let user_email = email.map(Email::original).unwrap_or_default().to_owned();
         Self {
             room_name: format!("{}_{milliseconds}_{random}", settings.room_prefix),
             identity: format!("trialist_{milliseconds}_{random}"),
-            metadata: metadata.to_string(),
+            metadata: Metadata { user_email, session_start: now },
         }
     }
 
     /// The token: who joins creates the room, and with it comes the agent.
     ///
     /// The right to change one's own metadata is left out: it is the server's word to the agent.
-    pub(crate) fn token(&self, settings: &Settings) -> Result<String, AccessTokenError> {
+    pub(crate) fn token(&self, settings: &Settings) -> Result<String, TokenError> {
         let grants = VideoGrants {
             room_join: true,
             room: self.room_name.clone(),
@@ -52,13 +66,14 @@ impl Place {
         };
         let agent =
             RoomAgentDispatch { agent_name: settings.agent_name.clone(), ..RoomAgentDispatch::default() };
-        AccessToken::with_api_key(&settings.api_key, settings.api_secret.expose_secret())
+        let token = AccessToken::with_api_key(&settings.api_key, settings.api_secret.expose_secret())
             .with_identity(&self.identity)
             .with_name(&settings.participant_name)
-            .with_metadata(&self.metadata)
+            .with_metadata(&serde_json::to_string(&self.metadata)?)
             .with_ttl(TIME_TO_LIVE)
             .with_grants(grants)
             .with_room_config(RoomConfiguration { agents: vec![agent], ..RoomConfiguration::default() })
-            .to_jwt()
+            .to_jwt()?;
+        Ok(token)
     }
 }

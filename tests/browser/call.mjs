@@ -1,0 +1,118 @@
+// Places one call from headless Chromium, the way a visitor does, and prints what happens as JSON lines:
+//   {"event": "connection-details", "time": <ms since 1970>, "answer": {…}}, then connected, agent-joined, agent-audio,
+//   hung-up; or error with a message, and exit code 1. The time of hung-up is the moment of the click.
+import { parseArgs } from 'node:util';
+import { startChromium } from './chromium.mjs';
+import { collectPeerConnections, receivedEnergy, sentEnergy } from './energy.mjs';
+
+const USAGE = `usage: node call.mjs --url URL --email ADDRESS --microphone FILE.wav --seconds N
+                     [--screenshot FILE.png] [--allow-silent-agent]
+Chromium is the one that CHROMIUM names, else the first in PATH.`;
+
+const CONNECT_LIMIT_MS = 30_000;
+const AGENT_LIMIT_MS = 25_000;
+const HANG_UP_LIMIT_MS = 10_000;
+const AGENT_IS_IN =
+  '#status[data-state="in-call"]:not([data-agent-state="none"], [data-agent-state="joining"], [data-agent-state="left"])';
+/** Energy of decoded audio, as WebRTC's statistics count it. Silence has none; a spoken word has over 0.001. */
+const AUDIBLE = 0.0001;
+
+let browser;
+try {
+  const options = readOptions();
+  browser = await startChromium(options.microphone);
+  await call(await browser.newPage(), options);
+} catch (error) {
+  report('error', { message: error.message.split('\n')[0] });
+  process.exitCode = 1;
+} finally {
+  await browser?.close();
+}
+
+async function call(page, { url, email, seconds, screenshot, allowSilentAgent }) {
+  await page.addInitScript(collectPeerConnections);
+  page.on('response', reportConnectionDetails);
+
+  await page.goto(url);
+  await page.fill('#email', email);
+  await page.click('#start-call');
+  await reach(page, '#status[data-state="in-call"]', CONNECT_LIMIT_MS, 'the call did not connect');
+  report('connected');
+  await reach(page, AGENT_IS_IN, AGENT_LIMIT_MS, 'the agent did not join');
+  report('agent-joined');
+
+  const heard = await talk(page, seconds * 1000);
+  const microphoneEnergy = await page.evaluate(sentEnergy);
+  if (screenshot) {
+    await page.screenshot({ path: screenshot });
+  }
+
+  const time = Date.now();
+  await page.click('#end-call');
+  await reach(page, '#status[data-state="ended"]', HANG_UP_LIMIT_MS, 'the call did not end');
+  report('hung-up', { time, microphone_energy: microphoneEnergy });
+  if (!heard && !allowSilentAgent) {
+    throw new Error('nothing was heard of the agent');
+  }
+}
+
+/** Until the time is over. Reports once, and says, whether the agent was heard. */
+async function talk(page, duration) {
+  const end = Date.now() + duration;
+  let heard = false;
+  while (Date.now() < end) {
+    const energy = await page.evaluate(receivedEnergy);
+    if (!heard && energy > AUDIBLE) {
+      heard = true;
+      report('agent-audio', { energy });
+    }
+    if ((await state(page)) !== 'in-call') {
+      throw new Error(`the call ended early; the page says: ${await said(page)}`);
+    }
+    await page.waitForTimeout(Math.min(100, Math.max(0, end - Date.now())));
+  }
+  return heard;
+}
+
+/** Waits for an element, and no longer once the page shows an error. */
+async function reach(page, selector, timeout, complaint) {
+  const either = `:is(${selector}, #status[data-state="error"])`;
+  const element = await page.waitForSelector(either, { state: 'attached', timeout }).catch(() => undefined);
+  if (!element) {
+    throw new Error(`${complaint} within ${timeout / 1000} s`);
+  }
+  if ((await state(page)) === 'error') {
+    throw new Error(`${complaint}; the page says: ${await said(page)}`);
+  }
+}
+
+function state(page) {
+  return page.getAttribute('#status', 'data-state');
+}
+
+async function said(page) {
+  return (await page.textContent('#error')) || (await page.textContent('#status'));
+}
+
+async function reportConnectionDetails(response) {
+  if (new URL(response.url()).pathname === '/api/connection-details') {
+    const answer = await response.json().catch(() => null);
+    report('connection-details', { status: response.status(), answer });
+  }
+}
+
+function report(event, details = {}) {
+  console.log(JSON.stringify({ event, time: Date.now(), ...details }));
+}
+
+function readOptions() {
+  const text = { type: 'string' };
+  const options = { url: text, email: text, microphone: text, seconds: text, screenshot: text };
+  const { values } = parseArgs({ options: { ...options, 'allow-silent-agent': { type: 'boolean' } } });
+  const seconds = Number(values.seconds);
+  if (!values.url || values.email === undefined || !values.microphone || !(seconds > 0)) {
+    console.error(USAGE);
+    throw new Error('an option is missing');
+  }
+  return { ...values, seconds, allowSilentAgent: values['allow-silent-agent'] };
+}

@@ -1,0 +1,43 @@
+// The machine's own Chromium, headless, with a sound file as its microphone.
+import { existsSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** The file is played once, then the microphone is silent. */
+export function startChromium(microphone) {
+  const file = resolve(microphone);
+  if (!existsSync(file)) {
+    throw new Error(`there is no file ${file}`);
+  }
+  return chromium.launch({
+    executablePath: find(),
+    // As root there is no sandbox to be had.
+    chromiumSandbox: process.getuid?.() !== 0,
+    args: [
+      '--use-fake-ui-for-media-stream',
+      '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-audio-capture=${file}%noloop`,
+      '--autoplay-policy=no-user-gesture-required',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      '--no-first-run',
+    ],
+  });
+}
+
+function find() {
+  if (process.env.CHROMIUM) {
+    return process.env.CHROMIUM;
+  }
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  const found = folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((file) => existsSync(file));
+  if (!found) {
+    throw new Error(`there is no Chromium: set CHROMIUM, or install one of ${NAMES.join(', ')}`);
+  }
+  return found;
+}

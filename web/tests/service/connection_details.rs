@@ -1,0 +1,214 @@
+//! The endpoint: what is answered, what is refused, and what is in the token.
+
+use crate::in_process::{AGENT_NAME, Service, claims};
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+fn metadata(claims: &Value) -> Value {
+    let text = claims["metadata"].as_str().expect("metadata is a string");
+    serde_json::from_str(text).expect("metadata is JSON")
+}
+
+async fn user_email(body: Value) -> Value {
+    let answer = Service::default().post(&body).await;
+    assert_eq!(answer.status, StatusCode::OK, "{body}: {}", answer.body);
+    metadata(&claims(&answer.body))["user_email"].clone()
+}
+
+#[tokio::test]
+async fn the_answer_has_both_spellings() {
+    let before = Utc::now().timestamp_millis();
+    let body = json!({ "room_config": { "agents": [{ "agent_name": AGENT_NAME }] }, "user_email": "test@company.com" });
+    let answer = Service::default().post(&body).await;
+    let after = Utc::now().timestamp_millis();
+
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+    let details = answer.body;
+    assert_eq!(details["serverUrl"], "ws://127.0.0.1:7880");
+    assert_eq!(details["participantName"], "PandaDoc Trialist");
+    for (camel, snake) in [
+        ("serverUrl", "server_url"),
+        ("roomName", "room_name"),
+        ("participantName", "participant_name"),
+        ("participantToken", "participant_token"),
+    ] {
+        assert!(details[camel].is_string(), "{camel}");
+        assert_eq!(details[camel], details[snake]);
+    }
+    let room = details["roomName"].as_str().unwrap();
+    let (milliseconds, random) = room.strip_prefix("pandadoc_trial_").unwrap().split_once('_').unwrap();
+    assert!((before..=after).contains(&milliseconds.parse().unwrap()));
+    assert_eq!(random.len(), 10);
+}
+
+#[tokio::test]
+async fn the_token_opens_this_room_and_brings_the_agent() {
+    let before = Utc::now();
+    let answer = Service::default().post(&json!({ "user_email": " Test@Company.com " })).await;
+    let claims = claims(&answer.body);
+
+    assert_eq!(
+        claims["video"],
+        json!({
+            "room": answer.body["roomName"],
+            "roomJoin": true,
+            "canPublish": true,
+            "canSubscribe": true,
+            "canPublishData": true,
+        })
+    );
+    assert_eq!(claims["roomConfig"]["agents"], json!([{ "agentName": AGENT_NAME }]));
+    assert!(claims["sub"].as_str().unwrap().starts_with("trialist_"));
+    assert_eq!(claims["name"], "PandaDoc Trialist");
+    let seconds = claims["exp"].as_i64().unwrap() - before.timestamp();
+    assert!((15 * 60..15 * 60 + 10).contains(&seconds), "expires after {seconds} s");
+
+    let metadata = metadata(&claims);
+    assert_eq!(metadata["user_email"], "Test@Company.com");
+    assert_eq!(metadata.as_object().unwrap().len(), 2);
+    let text = metadata["session_start"].as_str().unwrap();
+    assert_eq!(text.len(), "2025-10-29T12:34:56.789Z".len());
+    assert!(text.ends_with('Z'));
+    let start: DateTime<Utc> = text.parse().unwrap();
+    assert!((start - before).num_seconds().abs() < 10);
+}
+
+#[tokio::test]
+async fn every_call_has_a_room_and_an_identity_of_its_own() {
+    let service = Service::default();
+    let (one, two) = (service.post(&json!({})).await, service.post(&json!({})).await);
+    assert_ne!(one.body["roomName"], two.body["roomName"]);
+    assert_ne!(claims(&one.body)["sub"], claims(&two.body)["sub"]);
+}
+
+#[tokio::test]
+async fn the_address_comes_from_the_first_place_that_has_one() {
+    let metadata = json!({ "user_email": "metadata@x.org" }).to_string();
+    let attributes = json!({ "user_email": "attribute@x.org", "plan": "pro" });
+    for (body, expected) in [
+        (
+            json!({ "user_email": "field@x.org", "participant_metadata": metadata, "participant_attributes": attributes }),
+            "field@x.org",
+        ),
+        (
+            json!({ "user_email": "", "participant_metadata": metadata, "participant_attributes": attributes }),
+            "metadata@x.org",
+        ),
+        (
+            json!({ "participant_metadata": "plain text", "participant_attributes": attributes }),
+            "attribute@x.org",
+        ),
+        (json!({ "participant_metadata": "[1]", "participant_attributes": attributes }), "attribute@x.org"),
+        (json!({ "participant_metadata": "{\"user_email\":null}" }), ""),
+        (json!({ "user_email": null, "participant_attributes": null, "room_config": null }), ""),
+        (json!({ "user_email": "  ", "unknown": { "deep": [1] } }), ""),
+        (json!({}), ""),
+    ] {
+        assert_eq!(user_email(body).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_would_give_anyway_may_be_asked_for() {
+    for body in [
+        json!({ "room_config": {} }),
+        json!({ "room_config": { "name": "", "agents": [], "empty_timeout": 1, "metadata": "x" } }),
+        json!({ "room_config": { "agents": [{ "agent_name": AGENT_NAME, "metadata": "theirs" }] } }),
+        json!({ "room_name": "", "participant_identity": "", "participant_name": "Somebody else" }),
+    ] {
+        let answer = Service::default().post(&body).await;
+        assert_eq!(answer.status, StatusCode::OK, "{body}");
+        let claims = claims(&answer.body);
+        assert_eq!(claims["roomConfig"], json!({ "agents": [{ "agentName": AGENT_NAME }] }));
+        assert_eq!(claims["name"], "PandaDoc Trialist");
+    }
+}
+
+#[tokio::test]
+async fn visitors_choose_neither_room_nor_identity_nor_agent() {
+    for (body, code) in [
+        (json!({ "room_name": "boardroom" }), "not_yours_to_choose"),
+        (json!({ "participant_identity": "agent-1" }), "not_yours_to_choose"),
+        (json!({ "room_config": { "name": "boardroom" } }), "not_yours_to_choose"),
+        (json!({ "room_config": { "agents": [{ "agent_name": "other" }] } }), "other_agent"),
+        (json!({ "room_config": { "agents": [{}] } }), "other_agent"),
+        (
+            json!({ "room_config": { "agents": [{ "agent_name": AGENT_NAME }, { "agent_name": "other" }] } }),
+            "other_agent",
+        ),
+    ] {
+        let answer = Service::default().post(&body).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{body}");
+        assert_eq!(answer.body["error"], code, "{body}");
+        assert!(answer.body["message"].as_str().is_some_and(|message| !message.is_empty()));
+        assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn wrong_types_and_bad_addresses_are_told_by_field() {
+    let metadata = |text: &str| json!({ "participant_metadata": text });
+    for (body, code, field) in [
+        (json!([]), "wrong_type", "the body"),
+        (json!("text"), "wrong_type", "the body"),
+        (json!(null), "wrong_type", "the body"),
+        (json!({ "user_email": 5 }), "wrong_type", "user_email"),
+        (json!({ "user_email": ["a@x.org"] }), "wrong_type", "user_email"),
+        (json!({ "room_name": 5 }), "wrong_type", "room_name"),
+        (json!({ "participant_name": {} }), "wrong_type", "participant_name"),
+        (json!({ "participant_metadata": {} }), "wrong_type", "participant_metadata"),
+        (json!({ "participant_attributes": [] }), "wrong_type", "participant_attributes"),
+        (json!({ "participant_attributes": { "a": 1 } }), "wrong_type", "participant_attributes"),
+        (json!({ "room_config": [] }), "wrong_type", "room_config"),
+        (json!({ "room_config": { "agents": {} } }), "wrong_type", "room_config.agents"),
+        (json!({ "room_config": { "agents": ["a"] } }), "wrong_type", "room_config.agents"),
+        (json!({ "user_email": "nobody" }), "invalid_email", "user_email"),
+        (json!({ "user_email": "a@b@x.org" }), "invalid_email", "user_email"),
+        (json!({ "user_email": format!("{}@x.org", "a".repeat(300)) }), "invalid_email", "user_email"),
+        (metadata("{\"user_email\":\"nobody\"}"), "invalid_email", "participant_metadata.user_email"),
+        (metadata("{\"user_email\":5}"), "wrong_type", "participant_metadata.user_email"),
+        (
+            json!({ "participant_attributes": { "user_email": "x" } }),
+            "invalid_email",
+            "participant_attributes.user_email",
+        ),
+    ] {
+        let answer = Service::default().post(&body).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+        assert_eq!(answer.body["error"], code, "{body}");
+        let message = answer.body["message"].as_str().unwrap();
+        assert!(message.starts_with(field), "{body}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_bodies_are_refused() {
+    let service = Service::default();
+    let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
+    let long = format!("{{\"user_email\":\"{}\"}}", "a".repeat(70_000));
+    for (body, status) in [
+        ("", StatusCode::BAD_REQUEST),
+        ("{", StatusCode::BAD_REQUEST),
+        ("{\"user_email\":\"a@x.org\"} trailing", StatusCode::BAD_REQUEST),
+        ("{\"user_email\":\"\\ud800\"}", StatusCode::BAD_REQUEST),
+        (deep.as_str(), StatusCode::BAD_REQUEST),
+        (long.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
+    ] {
+        let answer = service.post_text("application/json", body).await;
+        assert_eq!(answer.status, status, "{}", &body[..body.len().min(40)]);
+        assert_eq!(answer.body["error"], "unreadable_body");
+        assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+    }
+    // A form of another site could send this one without asking first.
+    let answer = service.post_text("text/plain", "{}").await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
+async fn quotes_in_an_address_stay_inside_the_metadata() {
+    let address = "\"},x{\"@x.org";
+    assert_eq!(user_email(json!({ "user_email": address })).await, address);
+}

@@ -1,0 +1,86 @@
+//! The router, asked without a network.
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Parser;
+use livekit_api::access_token::TokenVerifier;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+use web::configuration::Args;
+
+pub(crate) const AGENT_NAME: &str = "pandadoc-agent";
+const API_KEY: &str = "devkey";
+const API_SECRET: &str = "a secret of thirty-two characters";
+
+pub(crate) struct Service {
+    pub(crate) router: Router,
+    pub(crate) shutdown: CancellationToken,
+}
+
+/// An answer whose body is JSON, or else `null`.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+    pub(crate) body: Value,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self::new(&[])
+    }
+}
+
+impl Service {
+    pub(crate) fn new(flags: &[&str]) -> Self {
+        let required = [
+            "web".to_owned(),
+            "--livekit-url=ws://127.0.0.1:7880".to_owned(),
+            format!("--livekit-api-key={API_KEY}"),
+            format!("--livekit-api-secret={API_SECRET}"),
+            format!("--agent-name={AGENT_NAME}"),
+        ];
+        let flags = flags.iter().map(ToString::to_string);
+        let args = Args::try_parse_from(required.into_iter().chain(flags)).unwrap();
+        let (_, settings) = args.into_settings().unwrap();
+        let shutdown = CancellationToken::new();
+        Self { router: web::server::router(settings, shutdown.clone()).unwrap(), shutdown }
+    }
+
+    pub(crate) async fn post(&self, body: &Value) -> Answer {
+        self.post_text("application/json", &body.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, content_type: &str, body: &str) -> Answer {
+        let request = Request::post("/api/connection-details").header(CONTENT_TYPE, content_type);
+        self.send(request, body.to_owned()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path), String::new()).await
+    }
+
+    pub(crate) async fn send(&self, request: Builder, body: String) -> Answer {
+        let request = request.body(Body::from(body)).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = serde_json::from_slice(&bytes).unwrap_or_default();
+        Answer { status: head.status, headers: head.headers, bytes, body }
+    }
+}
+
+/// The token's claims as they stand in it, its signature and times verified.
+pub(crate) fn claims(details: &Value) -> Value {
+    let token = details["participantToken"].as_str().expect("the answer holds a token");
+    TokenVerifier::with_api_key(API_KEY, API_SECRET).verify(token).expect("the token is LiveKit's");
+    assert!(TokenVerifier::with_api_key(API_KEY, "another secret").verify(token).is_err());
+    let payload = token.split('.').nth(1).expect("the token is a JWT");
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}

@@ -1,0 +1,75 @@
+//! The page and the headers that protect it.
+
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+};
+use axum::http::{Request, StatusCode};
+
+use crate::in_process::Service;
+
+#[tokio::test]
+async fn the_page_and_all_it_names_are_served() {
+    let service = Service::default();
+    let index = service.get("/").await;
+    assert_eq!(index.status, StatusCode::OK);
+    assert_eq!(index.headers[CONTENT_TYPE], "text/html; charset=utf-8");
+    assert_eq!(index.headers[CACHE_CONTROL], "no-cache");
+    let html = String::from_utf8(index.bytes.to_vec()).unwrap();
+    for id in ["email", "start-call", "end-call", "status"] {
+        assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+
+    let named: Vec<&str> = html.split('"').filter(|text| text.starts_with('/')).collect();
+    assert!(
+        named.iter().any(|path| path.ends_with(".js")) && named.iter().any(|path| path.ends_with(".css"))
+    );
+    for path in named {
+        let asset = service.get(path).await;
+        assert_eq!(asset.status, StatusCode::OK, "{path}");
+        assert_ne!(asset.headers[CONTENT_TYPE], "application/octet-stream", "{path}");
+        let hashed = path.starts_with("/assets/");
+        assert_eq!(asset.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"), hashed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_browser_has_is_not_sent_again() {
+    let service = Service::default();
+    let tag = service.get("/").await.headers[ETAG].clone();
+    let again = service.send(Request::get("/").header(IF_NONE_MATCH, &tag), String::new()).await;
+    assert_eq!((again.status, again.bytes.len()), (StatusCode::NOT_MODIFIED, 0));
+    let other = service.send(Request::get("/").header(IF_NONE_MATCH, "W/\"other\""), String::new()).await;
+    assert_eq!(other.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_page_is_compressed_for_who_can_read_it() {
+    let service = Service::default();
+    let answer = service.send(Request::get("/").header("accept-encoding", "gzip"), String::new()).await;
+    assert_eq!(answer.headers[CONTENT_ENCODING], "gzip");
+}
+
+#[tokio::test]
+async fn the_policy_lets_the_page_talk_to_livekit_and_nobody_else() {
+    let service = Service::new(&["--livekit-public-url=wss://calls.example.com"]);
+    for path in ["/", "/nowhere", "/healthz"] {
+        let headers = service.get(path).await.headers;
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(
+            policy.contains("connect-src 'self' wss://calls.example.com https://calls.example.com;"),
+            "{policy}"
+        );
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+    }
+}
+
+#[tokio::test]
+async fn there_is_nothing_else() {
+    let service = Service::default();
+    for path in ["/nowhere", "/assets/nothing.js", "/../Cargo.toml", "/%2e%2e/%2e%2e/Cargo.toml", "/assets/"]
+    {
+        assert_eq!(service.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(service.get("/api/connection-details").await.status, StatusCode::METHOD_NOT_ALLOWED);
+}
