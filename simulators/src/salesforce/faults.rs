@@ -13,7 +13,7 @@ use super::Salesforce;
 pub struct Faults {
     /// Calls yet to be answered with 503 instead of being served.
     pub unavailable: u32,
-    /// Calls yet to be served and then answered with 503, so that the caller cannot know.
+    /// Updates yet to be done and then answered with 503, so that the caller cannot know.
     pub lost_answers: u32,
     /// Whether every call is refused because the day's calls are used up.
     pub request_limit_exceeded: bool,

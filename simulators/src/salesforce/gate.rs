@@ -1,6 +1,6 @@
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,13 +16,14 @@ const OLDEST_VERSION: u32 = 31;
 pub(crate) async fn pass(State(salesforce): State<Salesforce>, request: Request, next: Next) -> Response {
     let delay = salesforce.org().faults.delay();
     tokio::time::sleep(delay).await;
+    let updates = request.method() == Method::PATCH;
     let admitted = admit(&mut salesforce.org(), &request);
     let mut response = match admitted {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     let mut org = salesforce.org();
-    if org.faults.take_lost_answer() {
+    if updates && org.faults.take_lost_answer() {
         response = unavailable().into_response();
     }
     let usage = format!("api-usage={}/{}", org.counters.api_calls, salesforce.config().daily_api_calls);

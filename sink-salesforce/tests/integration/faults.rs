@@ -1,0 +1,170 @@
+//! What goes wrong, and what it means for the messages.
+
+use std::time::Duration;
+
+use serde_json::json;
+use sink::Writer as _;
+use sink_salesforce::client::Client;
+use sink_salesforce::writer::SalesforceWriter;
+
+use crate::keys;
+use crate::org::{LEAD, Org, session, write};
+
+const EMAIL: &str = "test@company.com";
+
+#[tokio::test]
+async fn a_locked_row_is_retried_and_disturbs_no_other() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    let batch = [session("room", "lukas@locked.example", 7), session("room", EMAIL, 7)];
+    let locked = "retry: Salesforce refuses Lead 00Q5f00000A0007EAB: UNABLE_TO_LOCK_ROW";
+    assert_eq!(write(&writer, &batch).await, [locked, "updated"]);
+    assert_eq!(write(&writer, &batch).await, [locked, "unchanged"]);
+    assert_eq!(write(&writer, &batch).await, ["updated", "unchanged"]);
+}
+
+#[tokio::test]
+async fn a_refused_row_is_rejected_and_its_reason_holds_no_address() {
+    let org = Org::with_lead(EMAIL, json!({ "refused_with": "STRING_TOO_LONG" })).await;
+    assert_eq!(
+        write(&org.writer(), &[session("room", EMAIL, 7)]).await,
+        ["reject: Salesforce refuses Lead 00Q5f00000A0001EAB: STRING_TOO_LONG of Last_Voice_Session__c"]
+    );
+}
+
+#[tokio::test]
+async fn when_every_session_of_a_record_is_refused_each_has_its_turn() {
+    let org = Org::with_lead(EMAIL, json!({ "refused_with": "DUPLICATES_DETECTED" })).await;
+    let batch: Vec<_> = (1..=4).map(|second| session("room", EMAIL, second)).collect();
+    let outcomes = write(&org.writer(), &batch).await;
+    let rejected = outcomes.iter().filter(|outcome| outcome.starts_with("reject: ")).count();
+    assert_eq!((rejected, outcomes[0].starts_with("retry: ")), (3, true), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_fault_of_the_org_makes_no_dead_letter() {
+    let org = Org::with_lead(EMAIL, json!({ "refused_with": "INVALID_FIELD_FOR_INSERT_UPDATE" })).await;
+    let outcomes = write(&org.writer(), &[session("room", EMAIL, 7), session("newer", EMAIL, 8)]).await;
+    assert!(outcomes.iter().all(|outcome| outcome.starts_with("unavailable: ")), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_ended_session_is_opened_again_once() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    writer.probe().await.unwrap();
+    org.inject(json!({ "expire_tokens": true })).await;
+    assert_eq!(write(&writer, &[session("room", EMAIL, 7)]).await, ["updated"]);
+    assert_eq!(org.counters().tokens, 2);
+}
+
+#[tokio::test]
+async fn many_at_once_ask_for_one_token() {
+    let org = Org::start().await;
+    let client = Client::new(&org.args()).unwrap();
+    let (one, two, three) = tokio::join!(client.log_in(), client.log_in(), client.log_in());
+    assert_eq!((one, two, three), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(org.counters().tokens, 1);
+}
+
+#[tokio::test]
+async fn while_salesforce_is_down_nothing_is_lost_and_then_it_is_written() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    org.inject(json!({ "unavailable": 1 })).await;
+    let batch = [session("room", EMAIL, 7), session("nobody", "nobody@nowhere.example", 7)];
+    let down = "unavailable: Salesforce is not available (503, SERVER_UNAVAILABLE)";
+    assert_eq!(write(&writer, &batch).await, [down, down]);
+    assert_eq!(write(&writer, &batch).await, ["updated", "no_match"]);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_harmless() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    let batch = [session("room", EMAIL, 7)];
+    org.inject(json!({ "lost_answers": 1 })).await;
+    let outcome = write(&writer, &batch).await.remove(0);
+    assert!(outcome.starts_with("unavailable: "), "{outcome}");
+    assert_eq!(org.field(LEAD, "Last_Voice_Session__c"), "room");
+    assert_eq!(write(&writer, &batch).await, ["unchanged"]);
+    assert_eq!(org.counters().updated, 1);
+}
+
+#[tokio::test]
+async fn used_up_calls_pause_the_sink() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    org.inject(json!({ "request_limit_exceeded": true })).await;
+    assert_eq!(
+        write(&writer, &[session("room", EMAIL, 7)]).await,
+        ["unavailable: the org's API calls of the day are used up (REQUEST_LIMIT_EXCEEDED)"]
+    );
+    org.inject(json!({ "request_limit_exceeded": false })).await;
+    assert_eq!(write(&writer, &[session("room", EMAIL, 7)]).await, ["updated"]);
+}
+
+#[tokio::test]
+async fn a_wrong_key_says_what_to_check() {
+    let org = Org::start().await;
+    let mut args = org.args();
+    args.salesforce_private_key_file = org.key_file(&keys::generate());
+    let writer = SalesforceWriter::new(&args).unwrap();
+    let reason = "Salesforce gives no access token: invalid_grant (invalid assertion); check \
+        SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE";
+    assert_eq!(writer.probe().await.unwrap_err(), reason);
+    assert_eq!(write(&writer, &[session("room", EMAIL, 7)]).await, [format!("unavailable: {reason}")]);
+}
+
+#[tokio::test]
+async fn a_wrong_setting_says_which() {
+    let org = Org::start().await;
+    for (change, part) in [
+        (json!({ "client": "other" }), "invalid_client_id (client identifier invalid)"),
+        (json!({ "user": "other" }), "invalid_grant (user hasn't approved this consumer)"),
+        (json!({ "audience": "https://other" }), "invalid_grant (audience is invalid)"),
+        (json!({ "version": "v99.0" }), "no such resource (404, NOT_FOUND); check SALESFORCE_API_VERSION"),
+        (json!({ "version": "v30.0" }), "no such resource (410, UNSUPPORTED_API_VERSION)"),
+    ] {
+        let mut args = org.args();
+        let set = |field: &mut String, key: &str| {
+            if let Some(value) = change[key].as_str() {
+                *field = value.to_owned();
+            }
+        };
+        set(&mut args.salesforce_client_id, "client");
+        set(&mut args.salesforce_username, "user");
+        set(&mut args.salesforce_audience, "audience");
+        set(&mut args.salesforce_api_version, "version");
+        let writer = SalesforceWriter::new(&args).unwrap();
+        let outcome = write(&writer, &[session("room", EMAIL, 7)]).await.remove(0);
+        assert!(outcome.starts_with("unavailable: ") && outcome.contains(part), "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_or_does_not_answer() {
+    let org = Org::start().await;
+    let mut args = org.args();
+    args.request_timeout.salesforce_request_timeout = Duration::from_millis(300);
+    let writer = SalesforceWriter::new(&args).unwrap();
+    org.inject(json!({ "delay_milliseconds": 2_000 })).await;
+    let outcome = write(&writer, &[session("room", EMAIL, 7)]).await.remove(0);
+    assert!(outcome.starts_with("unavailable: Salesforce does not answer in time"), "{outcome}");
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    args.salesforce_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    drop(listener);
+    let writer = SalesforceWriter::new(&args).unwrap();
+    let outcome = write(&writer, &[session("room", EMAIL, 7)]).await.remove(0);
+    assert!(outcome.starts_with("unavailable: Salesforce is not reached: Connection refused"), "{outcome}");
+}
+
+#[tokio::test]
+async fn without_its_key_the_program_does_not_start() {
+    let org = Org::start().await;
+    let mut args = org.args();
+    args.salesforce_private_key_file = "/nowhere/private.pem".into();
+    let error = SalesforceWriter::new(&args).err().unwrap();
+    assert_eq!(error.to_string(), "read private key /nowhere/private.pem");
+}

@@ -1,0 +1,9 @@
+//! The writer against a simulated Salesforce, and the whole binary with a NATS server.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod binary;
+mod faults;
+mod keys;
+mod org;
+mod records;

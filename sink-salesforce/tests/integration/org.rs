@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemas::SessionEvent;
+use serde_json::{Value, json};
+use simulators::salesforce::{Config, Counters, Salesforce};
+use sink::{Message, WriteError, Writer as _, Written};
+use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
+use sink_salesforce::writer::SalesforceWriter;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::keys::{self, KeyPair};
+
+/// A simulated Salesforce on a port of its own; it stops when it is dropped.
+pub(crate) struct Org {
+    pub(crate) salesforce: Salesforce,
+    pub(crate) url: String,
+    files: TempDir,
+    _stop: DropGuard,
+}
+
+/// The records of the development stack.
+pub(crate) const SEED: &[u8] = include_bytes!("../../../deploy/dev/salesforce-seed.json");
+
+impl Org {
+    pub(crate) async fn start() -> Self {
+        Self::with(SEED, |_| {}).await
+    }
+
+    /// One Lead with an address, and how it behaves.
+    pub(crate) async fn with_lead(email: &str, simulator: Value) -> Self {
+        Self::with_seed(json!({ "Lead": [{ "Id": LEAD, "Email": email, "simulator": simulator }] })).await
+    }
+
+    pub(crate) async fn with_seed(seed: Value) -> Self {
+        Self::with(seed.to_string().as_bytes(), |_| {}).await
+    }
+
+    pub(crate) async fn with(seed: &[u8], change: impl FnOnce(&mut Config)) -> Self {
+        // A second test finds it installed.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let mut config = Config::new(keys::trusted().public.clone().into_bytes());
+        change(&mut config);
+        let salesforce = Salesforce::new(config, seed).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        tokio::spawn({
+            let (salesforce, stop) = (salesforce.clone(), stop.clone());
+            async move { salesforce.serve(listener, stop).await.unwrap() }
+        });
+        Self { salesforce, url, files: tempfile::tempdir().unwrap(), _stop: stop.drop_guard() }
+    }
+
+    pub(crate) fn key_file(&self, pair: &KeyPair) -> PathBuf {
+        let file = self.files.path().join("private.pem");
+        std::fs::write(&file, &pair.private).unwrap();
+        file
+    }
+
+    pub(crate) fn args(&self) -> SalesforceArgs {
+        let config = Config::new(Vec::new());
+        SalesforceArgs {
+            salesforce_url: self.url.parse().unwrap(),
+            salesforce_client_id: config.client_id,
+            salesforce_username: config.username,
+            salesforce_private_key_file: self.key_file(keys::trusted()),
+            salesforce_audience: config.audience,
+            salesforce_api_version: "v68.0".to_owned(),
+            salesforce_allow_duplicates: true,
+            request_timeout: RequestTimeout { salesforce_request_timeout: Duration::from_secs(5) },
+        }
+    }
+
+    pub(crate) fn writer(&self) -> SalesforceWriter {
+        SalesforceWriter::new(&self.args()).unwrap()
+    }
+
+    pub(crate) fn field(&self, id: &str, name: &str) -> Value {
+        self.salesforce.org().records.get(id).unwrap().get(name).clone()
+    }
+
+    /// Session, second and tier of the last call that a record knows of.
+    pub(crate) fn voice(&self, id: &str) -> [Value; 3] {
+        ["Last_Voice_Session__c", "Last_Voice_Call_Date__c", "Voice_Qualification_Tier__c"]
+            .map(|name| self.field(id, name))
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.salesforce.org().counters.clone()
+    }
+
+    /// As a person would, over HTTP.
+    pub(crate) async fn inject(&self, fault: Value) {
+        let answer =
+            reqwest::Client::new().post(format!("{}/simulator/faults", self.url)).json(&fault).send();
+        assert!(answer.await.unwrap().status().is_success());
+    }
+}
+
+/// An open Lead.
+pub(crate) const LEAD: &str = "00Q5f00000A0001";
+
+/// A session of somebody, ended at a second of some minute.
+pub(crate) fn session(session_id: &str, email: &str, second: u8) -> Message {
+    with_tier(session_id, email, second, Some("hot"))
+}
+
+pub(crate) fn with_tier(session_id: &str, email: &str, second: u8, tier: Option<&str>) -> Message {
+    let mut payload = json!({
+        "session_id": session_id,
+        "job_id": "AJ_1",
+        "user_email": email,
+        "end_time": format!("2025-10-29T12:00:{second:02}.500Z"),
+    });
+    if let Some(tier) = tier {
+        payload["discovered_signals"] = json!({ "qualification_tier": tier });
+    }
+    let payload = payload.to_string().into_bytes();
+    let event = SessionEvent::decode(&payload, None).unwrap();
+    Message { event, payload: payload.into(), attempt: 1, stream_sequence: 1 }
+}
+
+/// Writes a batch; the outcomes in words.
+pub(crate) async fn write(writer: &SalesforceWriter, batch: &[Message]) -> Vec<String> {
+    let results = writer.write(batch).await;
+    assert_eq!(results.len(), batch.len());
+    results.into_iter().map(describe).collect()
+}
+
+fn describe(result: Result<Written, WriteError>) -> String {
+    let text = match result {
+        Ok(Written { outcome }) => outcome.to_owned(),
+        Err(WriteError::Retry { reason }) => format!("retry: {reason}"),
+        Err(WriteError::Reject { reason }) => format!("reject: {reason}"),
+        Err(WriteError::Unavailable { reason, .. }) => format!("unavailable: {reason}"),
+    };
+    assert!(!text.contains('@'), "an address in: {text}");
+    text
+}

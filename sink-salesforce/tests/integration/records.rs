@@ -1,0 +1,171 @@
+//! Which record is written, and what then stands in it.
+
+use serde_json::{Value, json};
+use sink::Writer as _;
+
+use crate::org::{LEAD, Org, session, with_tier, write};
+
+const CONVERTED: &str = "00Q5f00000A0003";
+const CONTACT: &str = "0035f00000A0001";
+
+fn voice(session_id: &str, second: u8, tier: Option<&str>) -> [Value; 3] {
+    [json!(session_id), json!(format!("2025-10-29T12:00:{second:02}.000+0000")), json!(tier)]
+}
+
+#[tokio::test]
+async fn a_lead_learns_of_the_call_and_keeps_its_owner() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    let owner = org.field(LEAD, "OwnerId");
+    assert_eq!(write(&writer, &[session("room", "Test@Company.com", 7)]).await, ["updated"]);
+    assert_eq!(org.voice(LEAD), voice("room", 7, Some("hot")));
+    assert_eq!(org.field(LEAD, "OwnerId"), owner);
+    assert_eq!(write(&writer, &[session("room", "test@company.com", 7)]).await, ["unchanged"]);
+    let counters = org.counters();
+    assert_eq!((counters.updated, counters.created, counters.tokens), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn a_call_without_a_tier_leaves_the_earlier_one() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    write(&writer, &[session("first", "test@company.com", 1)]).await;
+    write(&writer, &[with_tier("second", "test@company.com", 2, None)]).await;
+    assert_eq!(org.voice(LEAD), voice("second", 2, Some("hot")));
+}
+
+#[tokio::test]
+async fn nobody_is_created_for_an_unknown_address_or_none() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    assert_eq!(
+        write(&writer, &[session("a", "", 1), session("b", "no address", 1)]).await,
+        ["no_email", "no_email"]
+    );
+    assert_eq!(org.counters().api_calls, 0);
+    let batch = [session("c", "nobody@nowhere.example", 1), session("d", "gone@deleted.example", 1)];
+    assert_eq!(write(&writer, &batch).await, ["no_match", "no_match"]);
+    let counters = org.counters();
+    assert_eq!((counters.created, counters.update_calls), (0, 0));
+}
+
+#[tokio::test]
+async fn a_converted_lead_s_contact_is_written() {
+    let org = Org::start().await;
+    assert_eq!(write(&org.writer(), &[session("room", "carla@converted.example", 7)]).await, ["updated"]);
+    assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
+    assert_eq!(org.voice(CONVERTED), [Value::Null, Value::Null, Value::Null]);
+}
+
+#[tokio::test]
+async fn of_several_leads_the_open_one_changed_last_is_written() {
+    let org = Org::start().await;
+    assert_eq!(write(&org.writer(), &[session("room", "dora@double.example", 7)]).await, ["updated"]);
+    assert_eq!(org.voice("00Q5f00000A0005"), voice("room", 7, Some("hot")));
+    assert_eq!(org.counters().updated, 1);
+}
+
+#[tokio::test]
+async fn an_older_call_never_overwrites_a_newer_one() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    let email = "test@company.com";
+    assert_eq!(write(&writer, &[session("newer", email, 9)]).await, ["updated"]);
+    assert_eq!(write(&writer, &[session("older", email, 8)]).await, ["stale"]);
+    assert_eq!(write(&writer, &[session("nora", "nora@newer.example", 8)]).await, ["stale"]);
+    let batch = [session("b", email, 11), session("c", email, 12), session("a", email, 10)];
+    assert_eq!(write(&writer, &batch).await, ["superseded", "updated", "superseded"]);
+    assert_eq!(org.voice(LEAD), voice("c", 12, Some("hot")));
+    assert_eq!(org.counters().updated, 2);
+}
+
+#[tokio::test]
+async fn the_org_s_rule_holds_where_somebody_writes_a_newer_call_in_between() {
+    let newer = "2030-01-01T00:00:00.000+0000";
+    let org = Org::with_lead("a@x.org", json!({ "before_update": { "newer_call": newer } })).await;
+    let batch = [session("old", "a@x.org", 1), session("older", "a@x.org", 0)];
+    assert_eq!(write(&org.writer(), &batch).await, ["stale", "stale"]);
+    assert_eq!(org.field(LEAD, "Last_Voice_Call_Date__c"), newer);
+}
+
+#[tokio::test]
+async fn a_record_that_moved_in_between_is_looked_up_again() {
+    let contact = json!([{ "Id": CONTACT, "Email": "a@x.org" }]);
+    let lead = |simulator| json!([{ "Id": LEAD, "Email": "a@x.org", "simulator": simulator }]);
+    let converted = lead(json!({ "before_update": { "convert_to": CONTACT } }));
+    let org = Org::with_seed(json!({ "Lead": converted, "Contact": contact })).await;
+    assert_eq!(write(&org.writer(), &[session("room", "a@x.org", 7)]).await, ["updated"]);
+    assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
+
+    let org = Org::with_seed(json!({ "Lead": lead(json!({ "before_update": "delete" })) })).await;
+    assert_eq!(write(&org.writer(), &[session("room", "a@x.org", 7)]).await, ["no_match"]);
+    assert_eq!(org.counters().created, 0);
+}
+
+#[tokio::test]
+async fn hostile_addresses_match_their_own_record_or_none() {
+    let hostile = [
+        r"a'@x.org",
+        r"a\@x.org",
+        r"a\'@x.org",
+        r#""a"@x.org"#,
+        r"')or(Email!='@x.org",
+        r"%@x.org",
+        r"_@x.org",
+        r"a%27@x.org",
+        r"a&q=SELECT@x.org",
+        "zoë@müller.example",
+        "🦀@x.org",
+    ];
+    let lead = |(index, email)| json!({ "Id": format!("00Q5f0000{index:06}"), "Email": email });
+    let leads: Vec<_> = hostile.iter().enumerate().map(lead).collect();
+    let org = Org::with_seed(json!({ "Lead": leads })).await;
+    let writer = org.writer();
+    let others = ["a@x.org", r"b'@x.org", r"b\@x.org", "A%@x.org", "zoe@muller.example"];
+    let batch: Vec<_> = others.iter().map(|email| session("room", email, 1)).collect();
+    assert_eq!(write(&writer, &batch).await, ["no_match"; 5]);
+
+    let sessions = hostile.iter().enumerate();
+    let batch: Vec<_> = sessions.map(|(index, email)| session(&format!("s{index}"), email, 1)).collect();
+    assert_eq!(write(&writer, &batch).await, ["updated"; 11]);
+    for index in 0..hostile.len() {
+        let id = format!("00Q5f0000{index:06}");
+        assert_eq!(org.field(&id, "Last_Voice_Session__c"), json!(format!("s{index}")), "{}", hostile[index]);
+    }
+}
+
+#[tokio::test]
+async fn a_full_batch_of_long_addresses_takes_several_queries_and_one_update() {
+    let email = |index: usize| format!("{}{index}@x.org", "ü".repeat(60));
+    let lead = |index| json!({ "Id": format!("00Q5f0000{index:06}"), "Email": email(index) });
+    let seed = json!({ "Lead": (0..200).map(lead).collect::<Vec<_>>() });
+    // Small pages, so that results are followed over several.
+    let org = Org::with(seed.to_string().as_bytes(), |config| config.page_size = 7).await;
+    let batch: Vec<_> = (0..200).map(|index| session(&format!("s{index}"), &email(index), 1)).collect();
+    assert_eq!(write(&org.writer(), &batch).await, ["updated"; 200]);
+    let counters = org.counters();
+    assert_eq!((counters.updated, counters.update_calls, counters.created), (200, 1, 0));
+    assert!(counters.queries > 10, "{counters:?}");
+    assert_eq!(org.field("00Q5f0000000199", "Last_Voice_Session__c"), "s199");
+}
+
+#[tokio::test]
+async fn a_session_name_longer_than_the_field_is_cut() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    let long = session(&"🦀".repeat(300), "test@company.com", 7);
+    assert_eq!(write(&writer, &[long.clone()]).await, ["updated"]);
+    assert_eq!(org.field(LEAD, "Last_Voice_Session__c"), "🦀".repeat(127));
+    assert_eq!(write(&writer, &[long]).await, ["unchanged"]);
+}
+
+#[tokio::test]
+async fn leads_and_contacts_go_into_one_call() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    writer.probe().await.unwrap();
+    let emails = ["carla@converted.example", "test@company.com", "grace@navy.example"];
+    let batch = emails.map(|email| session("room", email, 7));
+    assert_eq!(write(&writer, &batch).await, ["updated"; 3]);
+    assert_eq!(org.counters().update_calls, 1);
+}
