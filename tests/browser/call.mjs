@@ -14,6 +14,7 @@ const AGENT_LIMIT_MS = 25_000;
 const HANG_UP_LIMIT_MS = 10_000;
 const AGENT_IS_IN =
   '#status[data-state="in-call"]:not([data-agent-state="none"], [data-agent-state="joining"], [data-agent-state="left"])';
+const ERROR = '.problem[role="alert"]:not([hidden])';
 /** Energy of decoded audio, as WebRTC's statistics count it. Silence has none; a spoken word has over 0.001. */
 const AUDIBLE = 0.0001;
 
@@ -76,12 +77,12 @@ async function talk(page, duration) {
 
 /** Waits for an element, and no longer once the page shows an error. */
 async function reach(page, selector, timeout, complaint) {
-  const either = `:is(${selector}, #status[data-state="error"])`;
+  const either = `:is(${selector}, ${ERROR})`;
   const element = await page.waitForSelector(either, { state: 'attached', timeout }).catch(() => undefined);
   if (!element) {
     throw new Error(`${complaint} within ${timeout / 1000} s`);
   }
-  if ((await state(page)) === 'error') {
+  if (await page.$(ERROR)) {
     throw new Error(`${complaint}; the page says: ${await said(page)}`);
   }
 }
@@ -91,7 +92,8 @@ function state(page) {
 }
 
 async function said(page) {
-  return (await page.textContent('#error')) || (await page.textContent('#status'));
+  const texts = await page.locator(`${ERROR}, #status`).allTextContents();
+  return texts.find((text) => text !== '') ?? 'nothing';
 }
 
 async function reportConnectionDetails(response) {

@@ -56,6 +56,7 @@ export class Call {
   private microphone: LocalAudioTrack | undefined;
   private agent: RemoteParticipant | undefined;
   private agentTimer: number | undefined;
+  private connected = false;
   private over = false;
 
   constructor(
@@ -74,7 +75,10 @@ export class Call {
       .on(RoomEvent.AudioPlaybackStatusChanged, () => this.listener.audioBlocked(!this.room.canPlaybackAudio))
       .on(RoomEvent.Reconnecting, () => this.listener.reconnecting(true))
       .on(RoomEvent.Reconnected, () => this.listener.reconnecting(false))
-      .on(RoomEvent.Disconnected, (reason) => this.finish(lost(reason) ? new ConnectionLost() : undefined));
+      .on(RoomEvent.Disconnected, (reason) => {
+        // Before the first connection, connect() itself fails, and says why.
+        if (this.connected) this.finish(lost(reason) ? new ConnectionLost() : undefined);
+      });
   }
 
   /** The microphone comes first: a visitor who does not allow it leaves no empty room behind. */
@@ -90,8 +94,9 @@ export class Call {
       if (this.over) return;
       await this.room.connect(details.serverUrl, details.participantToken);
       if (this.over) return;
+      this.connected = true;
       this.listener.connected();
-      this.awaitAgent();
+      this.awaitAgent('joining');
       this.room.remoteParticipants.forEach((participant) => this.welcome(participant));
       await this.room.localParticipant.publishTrack(this.microphone, { source: Track.Source.Microphone });
     } catch (error) {
@@ -126,8 +131,8 @@ export class Call {
     this.listener.ended(error);
   }
 
-  private awaitAgent(): void {
-    this.listener.agentState('joining');
+  private awaitAgent(state: 'joining' | 'left'): void {
+    this.listener.agentState(state);
     clearTimeout(this.agentTimer);
     this.agentTimer = window.setTimeout(() => void this.end(new AgentMissing()), AGENT_TIME_LIMIT_MS);
   }
@@ -143,8 +148,7 @@ export class Call {
   private part(participant: RemoteParticipant): void {
     if (this.over || participant !== this.agent) return;
     this.agent = undefined;
-    this.listener.agentState('left');
-    this.awaitAgent();
+    this.awaitAgent('left');
     this.room.remoteParticipants.forEach((other) => this.welcome(other));
   }
 
