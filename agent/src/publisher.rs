@@ -63,11 +63,17 @@ pub async fn run(args: PublisherArgs, spool: Spool, shutdown: CancellationToken)
         drained = drained => drained,
     };
     if !drained {
+        let (waiting, in_memory) = (spool.waiting(), spool.waiting_in_memory());
         tracing::warn!(
-            outbox.waiting = spool.waiting(),
-            outbox.in_memory = spool.waiting_in_memory(),
+            outbox.waiting = waiting,
             "ended sessions are not published yet: those on disk are published at the next start"
         );
+        if in_memory > 0 {
+            tracing::error!(
+                outbox.in_memory = in_memory,
+                "ended sessions are in memory only: the disk refuses them"
+            );
+        }
     }
     Ok(())
 }

@@ -68,8 +68,9 @@ impl Writer {
         if self.send(Request::Finish(draft.clone())).is_err() {
             tracing::error!("the spool's thread has died: the session is published from memory");
             let payload = draft.final_payload(self.max_payload_bytes);
-            draft.stored(payload.len());
+            let payload_bytes = payload.len();
             self.outbox.add(draft.name.clone(), Some(payload.into()));
+            draft.stored(payload_bytes);
         }
     }
 
@@ -105,11 +106,14 @@ impl Writing {
             let first = match requests.recv_timeout(wait.min(BEAT)) {
                 Ok(request) => Some(request),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
             let batch = first.into_iter().chain(requests.try_iter().take(BATCH)).collect();
             self.write(batch);
         }
+        // The last chance of what is in memory.
+        self.retry_memory_at = Instant::now();
+        self.write(Vec::new());
     }
 
     /// Does what was asked and the beats that are due, makes it durable once, and then answers.
@@ -151,8 +155,9 @@ impl Writing {
         }
         self.report(outcome);
         for Finished { draft, payload, refused } in finished {
-            draft.stored(payload.len());
+            let payload_bytes = payload.len();
             self.outbox.add(draft.name.clone(), refused.then(|| payload.into()));
+            draft.stored(payload_bytes);
         }
         for answer in answers {
             // Nobody waits any more: it is done all the same.

@@ -1,3 +1,6 @@
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -6,14 +9,21 @@ use agent::spool::{Spool, SpoolError};
 use chrono::Utc;
 use schemas::EndReason;
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use crate::fixtures::{arguments, decode, files, logs_with, only_file, open, publish_all, session, until};
+use crate::fixtures::{
+    Publisher, arguments, decode, files, logs_with, only_file, open, publish_all, session, until,
+};
 use crate::nats::Nats;
 
+/// The child's spool.
 const CHILD_FOLDER: &str = "SPOOL_TEST_CHILD_FOLDER";
+/// The server that a busy child publishes to.
+const CHILD_NATS_PORT: &str = "SPOOL_TEST_CHILD_NATS_PORT";
+/// Where a busy child notes, a line each, the sessions that have begun.
+const CHILD_NOTES: &str = "SPOOL_TEST_CHILD_NOTES";
 
-/// The process that is killed: it holds the folder and a live session.
+/// A process to kill: it holds the folder and a live session.
 #[tokio::test]
 #[ignore = "other tests run it as a process of its own"]
 async fn child() {
@@ -23,12 +33,30 @@ async fn child() {
     sleep(Duration::from_secs(60)).await;
 }
 
+/// A process to kill: it begins, ends and publishes one session after another.
+#[tokio::test]
+#[ignore = "other tests run it as a process of its own"]
+async fn busy_child() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let port = std::env::var(CHILD_NATS_PORT).unwrap().parse().unwrap();
+    let mut notes = OpenOptions::new().append(true).open(std::env::var_os(CHILD_NOTES).unwrap()).unwrap();
+    let spool = Spool::open(&arguments(Path::new(&folder))).unwrap();
+    let _publisher = Publisher::start_at(port, &spool);
+    for number in 0.. {
+        let name = format!("busy-{}-{number}", std::process::id());
+        let journal = spool.begin(session(&name)).await;
+        writeln!(notes, "{name}").unwrap();
+        journal.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    }
+}
+
 struct Process(Child);
 
 impl Process {
-    fn start(folder: &Path) -> Self {
+    fn start(test: &str, folder: &Path, environment: &[(&str, String)]) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "crash::child", "--ignored"]).env(CHILD_FOLDER, folder);
+        command.args(["--exact", test, "--ignored"]).env(CHILD_FOLDER, folder);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
@@ -49,7 +77,7 @@ impl Drop for Process {
 #[tokio::test]
 async fn a_killed_process_holds_the_folder_until_it_dies_and_its_session_is_published() {
     let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
-    let mut process = Process::start(folder.path());
+    let mut process = Process::start("crash::child", folder.path(), &[]);
     until("the child's journal", Duration::from_secs(20), || {
         folder.path().join("journal").exists() && !files(folder.path(), "journal").is_empty()
     })
@@ -85,6 +113,32 @@ async fn the_lock_is_freed_with_the_last_handle() {
     drop(journal);
     let spool = open(folder.path());
     assert_eq!(spool.waiting(), 1);
+}
+
+#[tokio::test]
+async fn kills_at_random_moments_lose_nothing_and_double_nothing() {
+    let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
+    let notes = folder.path().join("notes");
+    File::create(&notes).unwrap();
+    let begun = || std::fs::read_to_string(&notes).unwrap().lines().map(str::to_owned).collect::<Vec<_>>();
+    let spool_folder = folder.path().join("spool");
+    let environment =
+        [(CHILD_NATS_PORT, nats.port().to_string()), (CHILD_NOTES, notes.to_string_lossy().into_owned())];
+    for round in 0_u64..8 {
+        let before = begun().len();
+        let mut process = Process::start("crash::busy_child", &spool_folder, &environment);
+        until("the child's first sessions", Duration::from_secs(20), || begun().len() > before + 3).await;
+        sleep(Duration::from_micros(13_700 * round)).await;
+        process.kill();
+    }
+
+    publish_all(&nats, &open(&spool_folder)).await;
+    let messages = nats.messages().await;
+    let published: HashSet<_> =
+        messages.iter().map(|message| decode(&message.payload).session_id.to_string()).collect();
+    assert_eq!(published.len(), messages.len(), "a session is in the stream twice");
+    let lost: Vec<_> = begun().into_iter().filter(|name| !published.contains(name)).collect();
+    assert_eq!(lost, [""; 0]);
 }
 
 /// What a journal can hold when the process dies.
@@ -206,12 +260,10 @@ async fn live_sessions_beat_every_second_however_many_there_are() {
     const SESSIONS: usize = 100;
     let folder = TempDir::new().unwrap();
     let spool = open(folder.path());
-    let began = Instant::now();
     let mut journals = Vec::new();
     for number in 0..SESSIONS {
         journals.push(spool.begin(session(&format!("beat-{number}"))).await);
     }
-    println!("{SESSIONS} sessions began in {:?}", began.elapsed());
     for _look in 0..10 {
         sleep(Duration::from_millis(270)).await;
         let now = Utc::now();

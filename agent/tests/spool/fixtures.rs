@@ -73,9 +73,13 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn start(nats: &Nats, spool: &Spool) -> Self {
+        Self::start_at(nats.port(), spool)
+    }
+
+    pub(crate) fn start_at(nats_port: u16, spool: &Spool) -> Self {
         let shutdown = CancellationToken::new();
         let arguments = PublisherArgs {
-            nats_url: vec![nats.url().parse().unwrap()],
+            nats_url: vec![format!("nats://127.0.0.1:{nats_port}").parse().unwrap()],
             nats_creds: None,
             publish_drain_limit: Duration::from_secs(1),
         };
@@ -106,7 +110,7 @@ pub(crate) fn logs_with(text: &str) -> Vec<String> {
     logs.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
 }
 
-fn keep_logs() {
+pub(crate) fn keep_logs() {
     struct Logs;
     impl Write for Logs {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -119,7 +123,9 @@ fn keep_logs() {
     }
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let logs = tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_ansi(false);
+        // The client's own debug lines hold the answers to this test's questions, payloads included.
+        let filter = tracing_subscriber::EnvFilter::new("info,agent=trace");
+        let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
         logs.with_writer(|| Logs).init();
     });
 }
