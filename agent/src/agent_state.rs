@@ -1,0 +1,32 @@
+//! How an agent appears in its room: the attributes that front ends read.
+
+use std::collections::HashMap;
+
+/// What the agent does at the moment, as front ends know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgentState {
+    /// In the room, and not yet ready for the participant.
+    Initializing,
+    /// Waits for the participant to speak.
+    Listening,
+    /// Speaks.
+    Speaking,
+}
+
+impl AgentState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Initializing => "initializing",
+            Self::Listening => "listening",
+            Self::Speaking => "speaking",
+        }
+    }
+}
+
+/// The agent's attributes: its name as servers (`lk.agent_name`) and as front ends (`lk.agent.name`) look it up, and its
+/// state.
+pub fn attributes(agent_name: &str, state: AgentState) -> HashMap<String, String> {
+    let pairs =
+        [("lk.agent_name", agent_name), ("lk.agent.name", agent_name), ("lk.agent.state", state.as_str())];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}

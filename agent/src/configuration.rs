@@ -1,0 +1,178 @@
+//! Flags and environment variables. What is wrong in them ends the program before the network is touched.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::logging::LogFormat;
+use crate::publisher::PublisherArgs;
+use crate::spool::SpoolArgs;
+
+/// Answers calls on LiveKit and publishes what became of each.
+#[derive(clap::Parser)]
+#[command(name = "agent", version)]
+pub struct Cli {
+    /// How to run.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How to run.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Run as a service
+    Start(Args),
+    /// Run at a terminal: the same, with readable logs
+    Dev(Args),
+}
+
+/// All settings of a worker.
+#[derive(Clone, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub livekit: LiveKitArgs,
+    #[command(flatten)]
+    pub worker: WorkerArgs,
+    #[command(flatten)]
+    pub session: SessionArgs,
+    #[command(flatten)]
+    pub spool: SpoolArgs,
+    #[command(flatten)]
+    pub publisher: PublisherArgs,
+    /// Address for health, worker state and metrics
+    #[arg(long, env, default_value = "127.0.0.1:8081")]
+    pub agent_http: SocketAddr,
+    /// Form of the log lines on standard error; `dev` always writes plain ones
+    #[arg(long, env, value_enum, default_value = "plain")]
+    pub log_format: LogFormat,
+}
+
+/// Where calls come from.
+#[derive(Clone, clap::Args)]
+pub struct LiveKitArgs {
+    /// Address of livekit-server: ws, wss, http or https
+    #[arg(long, env)]
+    pub livekit_url: LiveKitUrl,
+    /// LiveKit's API key
+    #[arg(long, env)]
+    pub livekit_api_key: String,
+    /// LiveKit's API secret; give it in the environment
+    #[arg(long, env, hide_env_values = true)]
+    pub livekit_api_secret: SecretString,
+}
+
+/// The worker's side of dispatching.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WorkerArgs {
+    /// Name under which calls are dispatched to this worker
+    #[arg(long, env, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub agent_name: String,
+    /// Most calls at a time
+    #[arg(long, env, default_value = "50")]
+    pub agent_capacity: NonZeroU32,
+    /// How long a place is kept for a job that was accepted and has not been assigned, such as 15s
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "15s")]
+    pub agent_assignment_limit: Duration,
+    /// How long a stopping worker lets its calls go on, such as 30m; then they are ended
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "30m")]
+    pub agent_drain_limit: Duration,
+}
+
+/// Limits of one session.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SessionArgs {
+    /// How long the agent waits in a room for its participant, such as 60s
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "60s")]
+    pub agent_participant_wait: Duration,
+    /// How long a participant whose connection was lost may take to come back, such as 15s
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "15s")]
+    pub agent_reconnect_grace: Duration,
+}
+
+/// Address of livekit-server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveKitUrl(String);
+
+/// The address has another scheme than ws, wss, http or https, or no host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("wanted: ws://host:port, wss://host, http://host:port or https://host")]
+pub struct InvalidLiveKitUrl;
+
+impl LiveKitUrl {
+    /// The address for WebSockets, without a slash at its end, such as `ws://127.0.0.1:7880`.
+    pub fn websocket(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for LiveKitUrl {
+    type Err = InvalidLiveKitUrl;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLiveKitUrl> {
+        let (scheme, rest) = text.trim().split_once("://").ok_or(InvalidLiveKitUrl)?;
+        let scheme = match scheme.to_ascii_lowercase().as_str() {
+            "ws" | "http" => "ws",
+            "wss" | "https" => "wss",
+            _ => return Err(InvalidLiveKitUrl),
+        };
+        let rest = rest.trim_end_matches('/');
+        let uri: axum::http::Uri = format!("{scheme}://{rest}").parse().map_err(|_| InvalidLiveKitUrl)?;
+        if uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+            return Err(InvalidLiveKitUrl);
+        }
+        Ok(Self(format!("{scheme}://{rest}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn addresses_become_websocket_addresses() {
+        for (text, websocket) in [
+            ("ws://127.0.0.1:7880", "ws://127.0.0.1:7880"),
+            ("http://livekit:7880/", "ws://livekit:7880"),
+            (" HTTPS://x.livekit.cloud ", "wss://x.livekit.cloud"),
+            ("wss://example.org/livekit/", "wss://example.org/livekit"),
+        ] {
+            assert_eq!(text.parse::<LiveKitUrl>().unwrap().websocket(), websocket);
+        }
+        for text in ["", "127.0.0.1:7880", "ftp://x", "ws://", "ws://x?y=z", "ws://a b"] {
+            assert_eq!(text.parse::<LiveKitUrl>(), Err(InvalidLiveKitUrl), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_needs_its_name_its_servers_and_a_place() {
+        let complete = [
+            "agent",
+            "start",
+            "--livekit-url",
+            "ws://x",
+            "--livekit-api-key",
+            "key",
+            "--livekit-api-secret",
+            "secret",
+            "--agent-name",
+            "postcall",
+            "--nats-url",
+            "nats://x",
+        ];
+        let Command::Start(args) =
+            Cli::try_parse_from(complete).map_err(|error| error.to_string()).unwrap().command
+        else {
+            panic!("another command")
+        };
+        assert_eq!(args.worker.agent_capacity.get(), 50);
+        assert!(Cli::try_parse_from(complete.into_iter().chain(["--agent-capacity", "0"])).is_err());
+        assert!(Cli::try_parse_from(complete.into_iter().chain(["--agent-drain-limit", "5"])).is_err());
+        let unnamed = complete.map(|argument| if argument == "postcall" { "" } else { argument });
+        assert!(Cli::try_parse_from(unnamed).is_err());
+    }
+}

@@ -1,0 +1,106 @@
+//! What the agent counts, in Prometheus's terms.
+
+use std::time::Duration;
+
+use prometheus::{
+    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use schemas::EndReason;
+
+/// Seconds from an assignment to the agent in its room with its audio track.
+const JOIN_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The agent's metrics. Clones share them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    offers: IntCounterVec,
+    sessions_active: IntGauge,
+    sessions: IntCounterVec,
+    join_seconds: Histogram,
+    outbox_waiting: IntGauge,
+    connected: IntGauge,
+    load: Gauge,
+}
+
+impl Metrics {
+    /// All at zero.
+    ///
+    /// # Errors
+    /// Two metrics with one name.
+    pub fn new() -> prometheus::Result<Self> {
+        let opts = |name: &str, help: &str| Opts::new(format!("postcall_agent_{name}"), help);
+        let join = HistogramOpts::from(opts(
+            "join_seconds",
+            "Seconds from a job's assignment to its published audio track",
+        ));
+        let metrics = Self {
+            registry: Registry::new(),
+            offers: IntCounterVec::new(
+                opts("offers_total", "Jobs offered by LiveKit, by the answer"),
+                &["answer"],
+            )?,
+            sessions_active: IntGauge::with_opts(opts(
+                "sessions_active",
+                "Sessions that have begun and not ended",
+            ))?,
+            sessions: IntCounterVec::new(
+                opts("sessions_total", "Sessions ended, by the reason"),
+                &["end_reason"],
+            )?,
+            join_seconds: Histogram::with_opts(join.buckets(JOIN_SECONDS.to_vec()))?,
+            outbox_waiting: IntGauge::with_opts(opts(
+                "outbox_waiting",
+                "Ended sessions that are not yet published",
+            ))?,
+            connected: IntGauge::with_opts(opts("connected", "1 while registered with LiveKit"))?,
+            load: Gauge::with_opts(opts("load", "Share of the places that is held, 0 to 1"))?,
+        };
+        metrics.registry.register(Box::new(metrics.offers.clone()))?;
+        metrics.registry.register(Box::new(metrics.sessions_active.clone()))?;
+        metrics.registry.register(Box::new(metrics.sessions.clone()))?;
+        metrics.registry.register(Box::new(metrics.join_seconds.clone()))?;
+        metrics.registry.register(Box::new(metrics.outbox_waiting.clone()))?;
+        metrics.registry.register(Box::new(metrics.connected.clone()))?;
+        metrics.registry.register(Box::new(metrics.load.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(crate) fn offered(&self, answer: &str) {
+        self.offers.with_label_values(&[answer]).inc();
+    }
+
+    pub(crate) fn session_began(&self) {
+        self.sessions_active.inc();
+    }
+
+    pub(crate) fn session_ended(&self, reason: EndReason) {
+        self.sessions_active.dec();
+        self.sessions.with_label_values(&[&label(reason)]).inc();
+    }
+
+    pub(crate) fn joined(&self, took: Duration) {
+        self.join_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Everything in Prometheus's text format, with the gauges that are read when asked for.
+    pub(crate) fn text(
+        &self,
+        connected: bool,
+        load: f32,
+        outbox_waiting: usize,
+    ) -> prometheus::Result<String> {
+        self.connected.set(connected.into());
+        self.load.set(load.into());
+        self.outbox_waiting.set(i64::try_from(outbox_waiting).unwrap_or(i64::MAX));
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// The reason as it stands in a payload.
+fn label(reason: EndReason) -> String {
+    let value = serde_json::to_value(reason).unwrap_or_default();
+    value.as_str().unwrap_or("unknown").to_owned()
+}

@@ -1,0 +1,93 @@
+//! Puts the parts together and takes them apart again in order.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, ensure};
+use secrecy::ExposeSecret as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::configuration::Args;
+use crate::http::{self, Pages};
+use crate::metrics::Metrics;
+use crate::session::Sessions;
+use crate::spool::Spool;
+use crate::worker::{self, WorkerStatus};
+use crate::{publisher, spool};
+
+/// Answers calls until a signal says to stop; then drains: calls end, events are published. A second signal ends the
+/// process at once, and what is on disk is finished at the next start.
+///
+/// # Errors
+/// A setting, the spool folder or the HTTP address cannot be used.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    check(&args)?;
+    let shutdown = shutdown_on_signals()?;
+    let metrics = Metrics::new().context("register metrics")?;
+    let spool = open_spool(args.spool.clone()).await?;
+    let (status, status_reader) = watch::channel(WorkerStatus::default());
+    let pages = Pages {
+        agent_name: args.worker.agent_name.as_str().into(),
+        capacity: args.worker.agent_capacity.get(),
+        status: status_reader,
+        metrics: metrics.clone(),
+        spool: spool.clone(),
+    };
+    let sessions = Sessions {
+        args: args.session,
+        agent_name: Arc::clone(&pages.agent_name),
+        spool: spool.clone(),
+        metrics: metrics.clone(),
+    };
+    // Health is served, and events are published, until the last session is over.
+    let calls_over = CancellationToken::new();
+    let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
+    let publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
+
+    let run_session = |job, control| sessions.run(job, control);
+    worker::run(args.livekit, args.worker, metrics, status, shutdown, run_session).await;
+
+    info!("no calls any more");
+    calls_over.cancel();
+    publishing.await.context("join the publisher")??;
+    if let Err(error) = serving.await.context("join the HTTP server")? {
+        error!("the HTTP server failed: {error}");
+    }
+    Ok(())
+}
+
+fn check(args: &Args) -> anyhow::Result<()> {
+    ensure!(!args.livekit.livekit_api_key.is_empty(), "LIVEKIT_API_KEY is empty");
+    ensure!(!args.livekit.livekit_api_secret.expose_secret().is_empty(), "LIVEKIT_API_SECRET is empty");
+    Ok(())
+}
+
+async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {
+    let opened =
+        tokio::task::spawn_blocking(move || Spool::open(&args)).await.context("open the spool folder")?;
+    Ok(opened?)
+}
+
+fn shutdown_on_signals() -> anyhow::Result<CancellationToken> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let shutdown = CancellationToken::new();
+    let on_signal = shutdown.clone();
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if first {
+                on_signal.cancel();
+                continue;
+            }
+            warn!("a second signal: ending at once; the next start finishes what is open");
+            std::process::exit(1);
+        }
+    });
+    Ok(shutdown)
+}

@@ -1,0 +1,209 @@
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use livekit::prelude::{ParticipantIdentity, RemoteAudioTrack, RemoteTrack, Room, RoomEvent};
+use livekit::webrtc::audio_source::native::NativeAudioSource;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::ending::{Attendance, Ending, Moment, Observation, OwnDeparture, Step};
+use super::metadata::{self, MetadataFault};
+use super::{Sessions, room};
+use crate::conversation::{self, Line};
+use crate::spool::Journal;
+use crate::worker::JobControl;
+
+/// Longest that a conversation may take to end once the call is over.
+const HANG_UP_LIMIT: Duration = Duration::from_secs(2);
+
+/// A joined call: follows the room, links the session to its participant, and runs the conversation.
+pub(super) struct Call {
+    room: Arc<Room>,
+    journal: Journal,
+    attendance: Attendance,
+    grace: Duration,
+    /// What the conversation starts with; taken when it does.
+    line: Option<Line>,
+    conversation: Option<BoxFuture<'static, anyhow::Result<()>>>,
+    hang_up: CancellationToken,
+    audible: watch::Sender<bool>,
+    heard: mpsc::UnboundedSender<RemoteAudioTrack>,
+    /// The first metadata that was read stays.
+    metadata_pinned: bool,
+}
+
+impl Call {
+    pub(super) fn new(
+        sessions: &Sessions,
+        room: Arc<Room>,
+        voice: NativeAudioSource,
+        journal: Journal,
+    ) -> Self {
+        let (audible, is_audible) = watch::channel(false);
+        let (heard, hears) = mpsc::unbounded_channel();
+        let line = Line {
+            room: Arc::clone(&room),
+            agent_name: Arc::clone(&sessions.agent_name),
+            voice,
+            audible: is_audible,
+            heard: hears,
+            journal: journal.clone(),
+        };
+        let grace = sessions.args.agent_reconnect_grace;
+        Self {
+            room,
+            journal,
+            attendance: Attendance::new(sessions.args.agent_participant_wait, grace, Moment::now()),
+            grace,
+            line: Some(line),
+            conversation: None,
+            hang_up: CancellationToken::new(),
+            audible,
+            heard,
+            metadata_pinned: false,
+        }
+    }
+
+    /// Until the call is over.
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::UnboundedReceiver<RoomEvent>,
+        control: &mut JobControl,
+    ) -> anyhow::Result<Ending> {
+        let ending = loop {
+            let deadline = self.attendance.deadline();
+            let ending = tokio::select! {
+                event = events.recv() => self.on_event(event).await,
+                reason = control.stopped() => self.observe(Observation::Stopped(reason)).await,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => self.on_deadline(),
+                result = talk(&mut self.conversation) => {
+                    result?;
+                    self.conversation = None;
+                    None
+                }
+            };
+            if let Some(ending) = ending {
+                break ending;
+            }
+        };
+        self.hang_up.cancel();
+        if let Some(conversation) = self.conversation
+            && timeout(HANG_UP_LIMIT, conversation).await.is_err()
+        {
+            warn!("the conversation did not end in time");
+        }
+        Ok(ending)
+    }
+
+    async fn on_event(&mut self, event: Option<RoomEvent>) -> Option<Ending> {
+        let Some(event) = event else {
+            return self.observe(Observation::Out(OwnDeparture::ConnectionLost)).await;
+        };
+        for observation in room::observations(&event) {
+            if let Some(ending) = self.observe(observation).await {
+                return Some(ending);
+            }
+        }
+        match event {
+            RoomEvent::TrackPublished { publication, participant } => {
+                if self.attendance.is_linked_to(participant.identity().as_str()) {
+                    room::subscribe_to_audio(&publication);
+                }
+            }
+            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. } => {
+                // Without a receiver the conversation is over, and nobody listens.
+                drop(self.heard.send(track));
+            }
+            RoomEvent::LocalTrackSubscribed { .. } => {
+                self.audible.send_replace(true);
+            }
+            RoomEvent::ParticipantMetadataChanged { participant, metadata, .. } => {
+                let linked = self.attendance.is_linked_to(participant.identity().as_str());
+                if linked && !self.metadata_pinned && !metadata.is_empty() {
+                    self.pin_metadata(participant.identity().as_str(), &metadata).await;
+                }
+            }
+            _ => {}
+        }
+        None
+    }
+
+    async fn observe(&mut self, observation: Observation) -> Option<Ending> {
+        let identity = match &observation {
+            Observation::Present { identity } => identity.clone(),
+            _ => String::new(),
+        };
+        match self.attendance.observe(observation, Moment::now()) {
+            Step::End(ending) => return Some(ending),
+            Step::Linked => self.welcome(&identity).await,
+            Step::Back => {
+                info!("the participant is back");
+                self.subscribe(&identity);
+            }
+            Step::Lost => {
+                info!(grace_seconds = self.grace.as_secs_f64(), "the participant's connection is lost")
+            }
+            Step::Stay => {}
+        }
+        None
+    }
+
+    fn on_deadline(&self) -> Option<Ending> {
+        match self.attendance.expire(Moment::now()) {
+            Step::End(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    /// The participant is here: the conversation begins.
+    async fn welcome(&mut self, identity: &str) {
+        self.subscribe(identity);
+        if let Some(line) = self.line.take() {
+            self.conversation = Some(conversation::run(line, self.hang_up.clone()).boxed());
+        }
+        let participant = self.room.remote_participants().remove(&ParticipantIdentity(identity.to_owned()));
+        let metadata = participant.map(|participant| participant.metadata()).unwrap_or_default();
+        self.pin_metadata(identity, &metadata).await;
+    }
+
+    async fn pin_metadata(&mut self, identity: &str, text: &str) {
+        let (metadata, fault) = metadata::parse(text);
+        self.metadata_pinned = fault != Some(MetadataFault::Missing);
+        match fault {
+            Some(fault) => warn!("{fault}"),
+            None => info!("Participant metadata: {}", metadata.masked()),
+        }
+        if let Some(email) = metadata::masked_email(&metadata.user_email) {
+            info!("Session started for email: {email}");
+        }
+        self.journal
+            .update_now(|session| {
+                session.participant_identity = Some(identity.to_owned());
+                session.user_email = metadata.user_email;
+                session.user_metadata = metadata.user_metadata;
+            })
+            .await;
+    }
+
+    fn subscribe(&self, identity: &str) {
+        if let Some(participant) =
+            self.room.remote_participants().get(&ParticipantIdentity(identity.to_owned()))
+        {
+            for publication in participant.track_publications().values() {
+                room::subscribe_to_audio(publication);
+            }
+        }
+    }
+}
+
+async fn talk(conversation: &mut Option<BoxFuture<'static, anyhow::Result<()>>>) -> anyhow::Result<()> {
+    match conversation {
+        Some(conversation) => conversation.await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,137 @@
+use schemas::names::metadata;
+use schemas::{Email, timestamp};
+use serde_json::{Map, Value};
+
+/// LiveKit's limit for a participant's metadata, bytes.
+const LONGEST_BYTES: usize = 64 * 1024;
+
+/// What the participant's metadata says; empty where it says nothing usable.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Metadata {
+    /// The address as typed, unverified, maybe none.
+    pub(super) user_email: String,
+    pub(super) user_metadata: Map<String, Value>,
+}
+
+/// Why the metadata, or the address in it, is not used. The session goes on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum MetadataFault {
+    #[error("No participant metadata available")]
+    Missing,
+    #[error("Could not extract participant metadata: it is longer than 64 KiB")]
+    TooLong,
+    #[error("Could not extract participant metadata: it is not JSON")]
+    NotJson,
+    #[error("Could not extract participant metadata: it is not a JSON object")]
+    NotAnObject,
+    #[error("Could not extract the e-mail address from the participant metadata: it is not a text")]
+    EmailNotAText,
+}
+
+/// Reads the metadata: a JSON object in a text.
+pub(super) fn parse(text: &str) -> (Metadata, Option<MetadataFault>) {
+    if text.is_empty() {
+        return (Metadata::default(), Some(MetadataFault::Missing));
+    }
+    if text.len() > LONGEST_BYTES {
+        return (Metadata::default(), Some(MetadataFault::TooLong));
+    }
+    let user_metadata = match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => object,
+        Ok(_) => return (Metadata::default(), Some(MetadataFault::NotAnObject)),
+        Err(_) => return (Metadata::default(), Some(MetadataFault::NotJson)),
+    };
+    let (user_email, fault) = match user_metadata.get(metadata::USER_EMAIL) {
+        Some(Value::String(email)) => (email.clone(), None),
+        Some(_) => (String::new(), Some(MetadataFault::EmailNotAText)),
+        None => (String::new(), None),
+    };
+    (Metadata { user_email, user_metadata }, fault)
+}
+
+impl Metadata {
+    /// For logs: the address masked, the time, and whether there is more; no other content.
+    pub(super) fn masked(&self) -> String {
+        let email = masked_email(&self.user_email).unwrap_or_default();
+        let mut shown = vec![format!("'{}': '{email}'", metadata::USER_EMAIL)];
+        let start = self.user_metadata.get(metadata::SESSION_START).and_then(Value::as_str);
+        if let Some(start) = start.and_then(|text| timestamp::parse(text).ok()) {
+            shown.push(format!("'{}': '{}'", metadata::SESSION_START, timestamp::format(&start)));
+        }
+        let known = |key: &String| [metadata::USER_EMAIL, metadata::SESSION_START].contains(&key.as_str());
+        if !self.user_metadata.keys().all(known) {
+            shown.push("…".to_owned());
+        }
+        format!("{{{}}}", shown.join(", "))
+    }
+}
+
+/// For logs; `None` for what is no address.
+pub(super) fn masked_email(text: &str) -> Option<String> {
+    Email::try_from(text).ok().map(|email| email.masked().escape_debug().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn reads_the_address_and_keeps_the_rest() {
+        let text = r#"{"user_email":"test@company.com","session_start":"2025-10-29T12:34:56Z","plan":7}"#;
+        let (metadata, fault) = parse(text);
+        assert_eq!(fault, None);
+        assert_eq!(metadata.user_email, "test@company.com");
+        assert_eq!(metadata.user_metadata["plan"], 7);
+        assert_eq!(
+            metadata.masked(),
+            "{'user_email': 't***@company.com', 'session_start': '2025-10-29T12:34:56.000Z', …}"
+        );
+    }
+
+    #[test]
+    fn goes_on_without_what_it_cannot_use() {
+        let nested = "[".repeat(60_000);
+        for (text, fault) in [
+            ("", MetadataFault::Missing),
+            ("null", MetadataFault::NotAnObject),
+            ("[]", MetadataFault::NotAnObject),
+            ("\"test@company.com\"", MetadataFault::NotAnObject),
+            ("test@company.com", MetadataFault::NotJson),
+            ("{\"user_email\":", MetadataFault::NotJson),
+            (&nested, MetadataFault::NotJson),
+            (&"x".repeat(65_537), MetadataFault::TooLong),
+        ] {
+            assert_eq!(parse(text), (Metadata::default(), Some(fault)));
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_no_text_costs_only_the_address() {
+        for email in ["null", "7", "[\"a@b.org\"]", "{}"] {
+            let (metadata, fault) = parse(&format!(r#"{{"user_email":{email},"plan":"pro"}}"#));
+            assert_eq!(fault, Some(MetadataFault::EmailNotAText));
+            assert_eq!(metadata.user_email, "");
+            assert_eq!(metadata.user_metadata["plan"], "pro");
+        }
+        assert_eq!(parse("{}"), (Metadata::default(), None));
+    }
+
+    #[test]
+    fn sixty_four_kibibytes_are_read() {
+        let frame = r#"{"user_email":"a@b.org","x":""}"#.len();
+        let text = format!(r#"{{"user_email":"a@b.org","x":"{}"}}"#, "y".repeat(LONGEST_BYTES - frame));
+        assert_eq!((text.len(), parse(&text).0.user_email.as_str()), (LONGEST_BYTES, "a@b.org"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_never_shows_an_address(text in "\\PC{0,60}", local in "[a-z]{2}0[a-z]{1,4}") {
+            parse(&text);
+            let value = serde_json::json!({"user_email": format!("{local}@x.org"), "note": text});
+            let shown = parse(&value.to_string()).0.masked();
+            prop_assert!(!shown.contains(&local));
+        }
+    }
+}

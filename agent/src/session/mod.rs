@@ -1,0 +1,117 @@
+//! One call: joins the room, waits for the participant, lets the conversation talk until the call is over, and exports
+//! what is known of it.
+//!
+//! `ending` decides when a call is over and `metadata` reads who calls; both have no IO. `call` is between them and the room.
+//! `supervisor` exports a call however it ended. The order at the end is fixed: outbox, report to LiveKit, leave; then the
+//! worker frees the place.
+
+mod call;
+mod ending;
+mod metadata;
+mod room;
+mod supervisor;
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::Utc;
+use livekit::prelude::Room;
+use schemas::{MetricsSummary, SCHEMA_VERSION, SessionEnded, SessionId};
+use serde_json::Map;
+use tracing::{Instrument as _, error, info, info_span};
+
+use crate::configuration::SessionArgs;
+use crate::metrics::Metrics;
+use crate::spool::{Journal, Spool};
+use crate::worker::{AssignedJob, JobControl};
+use call::Call;
+use ending::Ending;
+use supervisor::supervise;
+
+/// What all sessions of a worker have in common.
+#[derive(Clone)]
+pub struct Sessions {
+    /// Limits of a session.
+    pub args: SessionArgs,
+    /// Name under which calls are dispatched.
+    pub agent_name: Arc<str>,
+    /// Where sessions are kept until they are published.
+    pub spool: Spool,
+    /// What the agent counts.
+    pub metrics: Metrics,
+}
+
+impl Sessions {
+    /// Runs one session from the assignment of its job until it has left the room.
+    pub fn run(&self, job: AssignedJob, control: JobControl) -> impl Future<Output = ()> + Send + use<> {
+        let span = info_span!("session", session.id = %job.room_name.escape_debug(), job.id = %job.id);
+        let sessions = self.clone();
+        async move { sessions.serve(job, control).await }.instrument(span)
+    }
+
+    async fn serve(self, job: AssignedJob, mut control: JobControl) {
+        let Ok(session_id) = SessionId::try_from(job.room_name.clone()) else {
+            error!("the job has no room");
+            return control.report(Err("the job has no room".to_owned())).await;
+        };
+        self.metrics.session_began();
+        let journal = self.spool.begin(self.new_session(session_id, &job)).await;
+        // Outside of what may panic, so that the room is left in any case.
+        let place = OnceLock::new();
+        let over = supervise(&journal, self.attend(&job, &mut control, &journal, &place)).await;
+        log_export(&over.session);
+        if let Some(reason) = over.session.end_reason {
+            self.metrics.session_ended(reason);
+        }
+        control.report(over.outcome).await;
+        if let Some(room) = place.get() {
+            room::leave(room).await;
+        }
+    }
+
+    async fn attend(
+        &self,
+        job: &AssignedJob,
+        control: &mut JobControl,
+        journal: &Journal,
+        place: &OnceLock<Arc<Room>>,
+    ) -> anyhow::Result<Ending> {
+        let joined = room::join(job, place).await?;
+        let join_time = job.assigned_at.elapsed();
+        self.metrics.joined(join_time);
+        journal.update(|session| session.start_time = Utc::now());
+        info!(join_seconds = join_time.as_secs_f64(), "joined the room");
+        Call::new(self, joined.room, joined.voice, journal.clone()).run(joined.events, control).await
+    }
+
+    fn new_session(&self, session_id: SessionId, job: &AssignedJob) -> SessionEnded {
+        let now = Utc::now();
+        SessionEnded {
+            session_id,
+            user_email: String::new(),
+            user_metadata: Map::new(),
+            start_time: now,
+            end_time: now,
+            duration_seconds: 0.0,
+            discovered_signals: Map::new(),
+            tool_calls: Vec::new(),
+            metrics_summary: MetricsSummary::default(),
+            schema_version: SCHEMA_VERSION,
+            job_id: Some(job.id.clone()),
+            room_sid: Some(job.room_sid.clone()).filter(|sid| !sid.is_empty()),
+            agent_name: Some(self.agent_name.to_string()),
+            agent_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            participant_identity: None,
+            end_reason: None,
+            transcript: Some(Vec::new()),
+            truncated: Vec::new(),
+        }
+    }
+}
+
+fn log_export(session: &SessionEnded) {
+    info!(end_reason = ?session.end_reason, "Session data ready for export: {}", session.session_id.as_str().escape_debug());
+    if let Some(email) = metadata::masked_email(&session.user_email) {
+        info!("  - User email: {email}");
+    }
+    info!("  - Duration: {:.1}s", session.duration_seconds);
+}

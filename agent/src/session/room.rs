@@ -1,0 +1,121 @@
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use livekit::options::TrackPublishOptions;
+use livekit::participant::ParticipantKind;
+use livekit::prelude::{
+    LocalAudioTrack, LocalTrack, RemoteParticipant, RemoteTrackPublication, Room, RoomEvent, RoomOptions,
+    TrackKind, TrackSource,
+};
+use livekit::webrtc::audio_source::native::NativeAudioSource;
+use livekit::webrtc::audio_source::{AudioSourceOptions, RtcAudioSource};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::ending::{Observation, OwnDeparture};
+use crate::conversation::{CHANNELS, SAMPLE_RATE};
+use crate::worker::AssignedJob;
+
+/// Longest that joining a room may take; LiveKit gives the participant's page 20 s to see an agent.
+const JOIN_LIMIT: Duration = Duration::from_secs(15);
+/// Longest that leaving may take.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+/// Audio that the agent's track holds before it has been sent, milliseconds.
+const VOICE_QUEUE_MILLISECONDS: u32 = 200;
+
+/// A joined room, with the agent's audio track in it.
+pub(super) struct Joined {
+    pub(super) room: Arc<Room>,
+    pub(super) events: UnboundedReceiver<RoomEvent>,
+    pub(super) voice: NativeAudioSource,
+}
+
+/// Joins without subscribing to anything, and publishes the agent's audio track at once: LiveKit tells others of a
+/// participant without a track up to 3 s later. The room is in `place` as soon as it has to be left.
+pub(super) async fn join(job: &AssignedJob, place: &OnceLock<Arc<Room>>) -> anyhow::Result<Joined> {
+    let mut options = RoomOptions::default();
+    options.auto_subscribe = false;
+    options.connect_timeout = JOIN_LIMIT / 3;
+    let (room, events) = timeout(JOIN_LIMIT, Room::connect(&job.url, &job.token, options))
+        .await
+        .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
+        .context("join the room")?;
+    let room = place.get_or_init(|| Arc::new(room));
+    let voice = NativeAudioSource::new(
+        AudioSourceOptions::default(),
+        SAMPLE_RATE,
+        CHANNELS,
+        VOICE_QUEUE_MILLISECONDS,
+    );
+    let track = LocalAudioTrack::create_audio_track("agent", RtcAudioSource::Native(voice.clone()));
+    let options = TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() };
+    timeout(JOIN_LIMIT, room.local_participant().publish_track(LocalTrack::Audio(track), options))
+        .await
+        .map_err(|_| anyhow!("the agent's audio track was not published within {JOIN_LIMIT:?}"))?
+        .context("publish the agent's audio track")?;
+    Ok(Joined { room: Arc::clone(room), events, voice })
+}
+
+/// Leaves, where the room is not closed already.
+pub(super) async fn leave(room: &Room) {
+    match timeout(LEAVE_LIMIT, room.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!("the room was left already: {error}"),
+        Err(_) => debug!("leaving the room took too long"),
+    }
+}
+
+/// The part of an event that can begin or end a session.
+pub(super) fn observations(event: &RoomEvent) -> Vec<Observation> {
+    match event {
+        RoomEvent::Connected { participants_with_tracks } => {
+            let mut present: Vec<_> =
+                participants_with_tracks.iter().map(|(participant, _)| participant).collect();
+            present.sort_by_key(|participant| participant.joined_at());
+            present.into_iter().filter_map(present_person).collect()
+        }
+        RoomEvent::ParticipantConnected(participant) => present_person(participant).into_iter().collect(),
+        RoomEvent::ParticipantDisconnected(participant) => vec![Observation::Gone {
+            identity: participant.identity().to_string(),
+            departure: participant.disconnect_reason().into(),
+        }],
+        RoomEvent::Reconnecting => vec![Observation::Interrupted],
+        RoomEvent::Reconnected => vec![Observation::Restored],
+        RoomEvent::Disconnected { reason } => vec![Observation::Out(own_departure(*reason))],
+        _ => Vec::new(),
+    }
+}
+
+/// Asks for the media of an audio publication; others are left alone.
+pub(super) fn subscribe_to_audio(publication: &RemoteTrackPublication) {
+    if publication.kind() == TrackKind::Audio {
+        publication.set_subscribed(true);
+    }
+}
+
+/// Agents talk with people, on whatever line; not with each other, nor with recorders and streams.
+fn present_person(participant: &RemoteParticipant) -> Option<Observation> {
+    match participant.kind() {
+        ParticipantKind::Agent | ParticipantKind::Egress | ParticipantKind::Ingress => None,
+        ParticipantKind::Standard
+        | ParticipantKind::Sip
+        | ParticipantKind::Connector
+        | ParticipantKind::Bridge => {
+            Some(Observation::Present { identity: participant.identity().to_string() })
+        }
+    }
+}
+
+fn own_departure(reason: livekit::DisconnectReason) -> OwnDeparture {
+    match reason {
+        livekit::DisconnectReason::RoomDeleted | livekit::DisconnectReason::RoomClosed => {
+            OwnDeparture::RoomClosed
+        }
+        livekit::DisconnectReason::ParticipantRemoved | livekit::DisconnectReason::DuplicateIdentity => {
+            OwnDeparture::Removed
+        }
+        _ => OwnDeparture::ConnectionLost,
+    }
+}

@@ -1,0 +1,243 @@
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, anyhow, bail};
+use futures::{SinkExt as _, StreamExt as _};
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use livekit_protocol::{
+    RegisterWorkerRequest, ServerMessage, WorkerMessage, WorkerPing, server_message, worker_message,
+};
+use prost::Message as _;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout, timeout_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message as Frame};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
+use tracing::{debug, info, warn};
+
+use crate::configuration::LiveKitArgs;
+
+/// The server closes a socket that has not registered after 10 s.
+const REGISTER_LIMIT: Duration = Duration::from_secs(10);
+/// What a worker tells the server, and does.
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// The server pings every 10 s: a socket that is silent for three of those is dead.
+const SILENCE_LIMIT: Duration = Duration::from_secs(30);
+/// Longest that a frame may wait for the network.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// LiveKit's own limit for a frame, bytes.
+const FRAME_LIMIT: usize = 2 * 1024 * 1024;
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// Longest that the token for the connection is valid; it is only read when connecting.
+const TOKEN_TTL: Duration = Duration::from_secs(3600);
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What the connection brings.
+#[derive(Debug)]
+pub(super) enum FromServer {
+    /// Connected, and registered under this worker id.
+    Registered(String),
+    /// The connection is lost; it is being made again.
+    Lost,
+    /// A message after the registration.
+    Message(server_message::Message),
+}
+
+/// A message for the server. It is dropped where there is no connection.
+#[derive(Debug)]
+pub(super) struct ToServer {
+    pub(super) message: worker_message::Message,
+    /// Told when the message was written; dropped when it was not.
+    pub(super) written: Option<oneshot::Sender<()>>,
+}
+
+/// Keeps the worker connected and registered, with back-off, until `from_server` is closed.
+pub(super) async fn run(
+    livekit: LiveKitArgs,
+    registration: RegisterWorkerRequest,
+    from_server: mpsc::Sender<FromServer>,
+    mut to_server: mpsc::UnboundedReceiver<ToServer>,
+) {
+    let mut lost_since = Instant::now();
+    let mut attempts = 0u32;
+    loop {
+        let connecting = timeout(REGISTER_LIMIT, connect(&livekit, &registration));
+        let error = match while_dropping(&mut to_server, connecting).await {
+            Ok(Ok((socket, worker_id))) => {
+                info!(worker.id = %worker_id, url = livekit.livekit_url.websocket(), "registered");
+                if from_server.send(FromServer::Registered(worker_id)).await.is_err() {
+                    return;
+                }
+                let error = match serve(socket, &from_server, &mut to_server).await {
+                    Ok(()) => return,
+                    Err(error) => error,
+                };
+                if from_server.send(FromServer::Lost).await.is_err() {
+                    return;
+                }
+                (lost_since, attempts) = (Instant::now(), 0);
+                error
+            }
+            Ok(Err(error)) => error,
+            Err(_) => anyhow!("no registration within {REGISTER_LIMIT:?}"),
+        };
+        attempts += 1;
+        let elapsed_seconds = lost_since.elapsed().as_secs();
+        warn!(attempts, elapsed_seconds, "not connected to LiveKit, trying again: {error:#}");
+        tokio::select! {
+            () = while_dropping(&mut to_server, sleep(backoff(attempts, rand::random()))) => {}
+            () = from_server.closed() => return,
+        }
+    }
+}
+
+/// Doubles with each attempt up to a limit; `chance` (0 to 1) spreads the workers over half of it.
+fn backoff(attempts: u32, chance: f64) -> Duration {
+    let longest =
+        FIRST_BACKOFF.saturating_mul(2u32.saturating_pow(attempts.saturating_sub(1))).min(LONGEST_BACKOFF);
+    longest.mul_f64(0.5 + chance / 2.0)
+}
+
+/// Without a connection messages have no meaning: a new registration knows nothing of the old jobs.
+async fn while_dropping<T>(
+    to_server: &mut mpsc::UnboundedReceiver<ToServer>,
+    work: impl Future<Output = T>,
+) -> T {
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            Some(dropped) = to_server.recv() => debug!(message = kind(&dropped.message), "not sent: not connected"),
+        }
+    }
+}
+
+async fn connect(
+    livekit: &LiveKitArgs,
+    registration: &RegisterWorkerRequest,
+) -> anyhow::Result<(Socket, String)> {
+    let token =
+        AccessToken::with_api_key(&livekit.livekit_api_key, livekit.livekit_api_secret.expose_secret())
+            .with_ttl(TOKEN_TTL)
+            .with_grants(VideoGrants { agent: true, ..VideoGrants::default() })
+            .to_jwt()
+            .context("sign the worker's token")?;
+    let mut request = format!("{}/agent", livekit.livekit_url.websocket())
+        .into_client_request()
+        .context("read LIVEKIT_URL")?;
+    request
+        .headers_mut()
+        .insert(AUTHORIZATION, format!("Bearer {token}").parse().context("make the header")?);
+    let limits =
+        WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT)).max_frame_size(Some(FRAME_LIMIT));
+    let (mut socket, _) = match connect_async_with_config(request, Some(limits), true).await {
+        Err(WebSocketError::Http(response)) if response.status() == 401 => {
+            bail!("LiveKit refuses the API key or secret (401): check LIVEKIT_API_KEY and LIVEKIT_API_SECRET")
+        }
+        connected => connected.context("connect to LiveKit")?,
+    };
+    write(&mut socket, worker_message::Message::Register(registration.clone())).await?;
+    loop {
+        let silent_at = Instant::now() + SILENCE_LIMIT;
+        if let Some(server_message::Message::Register(registered)) = read(&mut socket, silent_at).await? {
+            return Ok((socket, registered.worker_id));
+        }
+    }
+}
+
+/// Passes messages both ways; `Ok` where nobody listens any more.
+async fn serve(
+    mut socket: Socket,
+    from_server: &mpsc::Sender<FromServer>,
+    to_server: &mut mpsc::UnboundedReceiver<ToServer>,
+) -> anyhow::Result<()> {
+    let mut pings = interval(PING_INTERVAL);
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut silent_at = Instant::now() + SILENCE_LIMIT;
+    loop {
+        tokio::select! {
+            message = read(&mut socket, silent_at) => {
+                silent_at = Instant::now() + SILENCE_LIMIT;
+                let Some(message) = message? else { continue };
+                if from_server.send(FromServer::Message(message)).await.is_err() {
+                    break;
+                }
+            }
+            Some(ToServer { message, written }) = to_server.recv() => {
+                write(&mut socket, message).await?;
+                if let Some(written) = written
+                    && written.send(()).is_err()
+                {
+                    debug!("a message was written later than its sender waited");
+                }
+            }
+            _ = pings.tick() => {
+                let milliseconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                let timestamp = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+                write(&mut socket, worker_message::Message::Ping(WorkerPing { timestamp })).await?;
+            }
+            () = from_server.closed() => break,
+        }
+    }
+    if let Err(error) = timeout(Duration::from_secs(1), socket.close(None)).await {
+        debug!("the socket was not closed in time: {error}");
+    }
+    Ok(())
+}
+
+/// The next frame; `None` for one without a message for us. Cancel-safe.
+async fn read(socket: &mut Socket, silent_at: Instant) -> anyhow::Result<Option<server_message::Message>> {
+    let frame = timeout_at(silent_at.into(), socket.next())
+        .await
+        .map_err(|_| anyhow!("LiveKit was silent for {SILENCE_LIMIT:?}"))?
+        .context("LiveKit closed the connection")?
+        .context("read from LiveKit")?;
+    match frame {
+        Frame::Binary(bytes) => {
+            let message = ServerMessage::decode(bytes).context("decode LiveKit's message")?.message;
+            if message.is_none() {
+                debug!("ignored a message of an unknown kind");
+            }
+            Ok(message)
+        }
+        Frame::Close(reason) => bail!("LiveKit closed the connection: {reason:?}"),
+        _ => Ok(None),
+    }
+}
+
+async fn write(socket: &mut Socket, message: worker_message::Message) -> anyhow::Result<()> {
+    let bytes = WorkerMessage { message: Some(message) }.encode_to_vec();
+    timeout(WRITE_LIMIT, socket.send(Frame::Binary(bytes.into())))
+        .await
+        .map_err(|_| anyhow!("LiveKit did not read for {WRITE_LIMIT:?}"))?
+        .context("write to LiveKit")
+}
+
+fn kind(message: &worker_message::Message) -> &'static str {
+    match message {
+        worker_message::Message::Availability(_) => "availability",
+        worker_message::Message::UpdateJob(_) => "update_job",
+        worker_message::Message::UpdateWorker(_) => "update_worker",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_grows_to_its_limit() {
+        assert_eq!(backoff(1, 1.0), FIRST_BACKOFF);
+        assert_eq!(backoff(1, 0.0), FIRST_BACKOFF / 2);
+        assert_eq!(backoff(3, 1.0), FIRST_BACKOFF * 4);
+        for attempts in [7, 40, u32::MAX] {
+            assert_eq!(backoff(attempts, 1.0), LONGEST_BACKOFF);
+        }
+    }
+}

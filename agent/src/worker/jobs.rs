@@ -1,0 +1,242 @@
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// Which jobs hold a place, and which offers are taken: all that the worker decides. A place is held from the answer to an
+/// offer until its session has left the room, so that two offers never share one.
+#[derive(Debug)]
+pub(super) struct Jobs {
+    capacity: usize,
+    assignment_limit: Duration,
+    draining: bool,
+    jobs: HashMap<String, Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    room: RoomKey,
+    phase: Phase,
+}
+
+/// Name and server-side id: a room that is created again under its name is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RoomKey {
+    pub(super) name: String,
+    pub(super) sid: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Accepted, not yet assigned; the place is given back then.
+    Offered { until: Instant },
+    /// Its session serves the room.
+    Running,
+    /// Its session is over and about to leave.
+    Leaving,
+}
+
+/// The answer to an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// A place is held for the job.
+    Accept,
+    /// Another worker may take it.
+    Refuse(Refusal),
+    /// This worker serves that room already: nobody shall take it.
+    RefuseForGood,
+}
+
+/// Why a job is left to another worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Full,
+    Draining,
+}
+
+/// What to do about an assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Assignment {
+    /// Start the session.
+    Start,
+    /// It runs already.
+    Duplicate,
+    /// It came after its place was given back, and no other is free.
+    Late,
+}
+
+impl Jobs {
+    pub(super) fn new(capacity: usize, assignment_limit: Duration) -> Self {
+        Self { capacity, assignment_limit, draining: false, jobs: HashMap::new() }
+    }
+
+    pub(super) fn offer(&mut self, job_id: &str, room: RoomKey, now: Instant) -> Answer {
+        if self.draining {
+            return Answer::Refuse(Refusal::Draining);
+        }
+        let serves = |job: &Job| job.room == room && job.phase != Phase::Leaving;
+        let done = self.jobs.get(job_id).is_some_and(|job| job.phase == Phase::Leaving);
+        if done || self.jobs.iter().any(|(id, job)| id != job_id && serves(job)) {
+            return Answer::RefuseForGood;
+        }
+        if !self.jobs.contains_key(job_id) && self.jobs.len() >= self.capacity {
+            return Answer::Refuse(Refusal::Full);
+        }
+        let until = now + self.assignment_limit;
+        self.jobs.entry(job_id.to_owned()).or_insert(Job { room, phase: Phase::Offered { until } });
+        Answer::Accept
+    }
+
+    pub(super) fn assign(&mut self, job_id: &str, room: RoomKey) -> Assignment {
+        let free = self.jobs.len() < self.capacity && !self.draining;
+        match self.jobs.get_mut(job_id) {
+            Some(job) if matches!(job.phase, Phase::Offered { .. }) => job.phase = Phase::Running,
+            Some(_) => return Assignment::Duplicate,
+            None if free => {
+                self.jobs.insert(job_id.to_owned(), Job { room, phase: Phase::Running });
+            }
+            None => return Assignment::Late,
+        }
+        Assignment::Start
+    }
+
+    /// The session is over; its room may be offered again.
+    pub(super) fn leaving(&mut self, job_id: &str) {
+        if let Some(job) = self.jobs.get_mut(job_id) {
+            job.phase = Phase::Leaving;
+        }
+    }
+
+    /// The session has left: its place is free.
+    pub(super) fn ended(&mut self, job_id: &str) {
+        self.jobs.remove(job_id);
+    }
+
+    /// Gives back the places of offers that were not assigned in time; says which jobs those were.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<String> {
+        let expired =
+            |_: &String, job: &mut Job| matches!(job.phase, Phase::Offered { until } if until <= now);
+        self.jobs.extract_if(expired).map(|(id, _)| id).collect()
+    }
+
+    /// When [`Self::expire`] next has something to do.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let until = |job: &Job| if let Phase::Offered { until } = job.phase { Some(until) } else { None };
+        self.jobs.values().filter_map(until).min()
+    }
+
+    /// No further job is taken. Offers that were accepted are still waited for: the server counts on them.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    pub(super) fn draining(&self) -> bool {
+        self.draining
+    }
+
+    /// Places held.
+    pub(super) fn held(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Whether another job would be taken.
+    pub(super) fn available(&self) -> bool {
+        !self.draining && self.jobs.len() < self.capacity
+    }
+
+    /// Share of the places that is held, 0 to 1; 1 when draining.
+    pub(super) fn load(&self) -> f32 {
+        if self.draining { 1.0 } else { self.jobs.len() as f32 / self.capacity as f32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(15);
+
+    fn room(name: &str) -> RoomKey {
+        RoomKey { name: name.to_owned(), sid: format!("RM_{name}") }
+    }
+
+    #[test]
+    fn a_place_is_held_from_the_answer_to_the_end() {
+        let (mut jobs, now) = (Jobs::new(1, LIMIT), Instant::now());
+        assert_eq!(jobs.offer("a", room("a"), now), Answer::Accept);
+        assert_eq!(jobs.offer("b", room("b"), now), Answer::Refuse(Refusal::Full));
+        assert_eq!(jobs.assign("a", room("a")), Assignment::Start);
+        assert_eq!(jobs.assign("a", room("a")), Assignment::Duplicate);
+        jobs.leaving("a");
+        assert_eq!(jobs.offer("b", room("b"), now), Answer::Refuse(Refusal::Full));
+        jobs.ended("a");
+        assert_eq!(jobs.offer("b", room("b"), now), Answer::Accept);
+    }
+
+    #[test]
+    fn an_offer_that_is_not_assigned_gives_its_place_back() {
+        let (mut jobs, now) = (Jobs::new(1, LIMIT), Instant::now());
+        jobs.offer("a", room("a"), now);
+        assert_eq!(jobs.next_expiry(), Some(now + LIMIT));
+        assert!(jobs.expire(now + LIMIT / 2).is_empty());
+        assert_eq!(jobs.expire(now + LIMIT), ["a"]);
+        // Late, but welcome while there is a place.
+        assert_eq!(jobs.assign("a", room("a")), Assignment::Start);
+        assert_eq!(jobs.next_expiry(), None);
+        assert_eq!(jobs.assign("b", room("b")), Assignment::Late);
+    }
+
+    #[test]
+    fn a_room_is_served_once() {
+        let (mut jobs, now) = (Jobs::new(4, LIMIT), Instant::now());
+        jobs.offer("a", room("x"), now);
+        assert_eq!(jobs.offer("b", room("x"), now), Answer::RefuseForGood);
+        // Asked again for the same job, the answer is the same.
+        assert_eq!(jobs.offer("a", room("x"), now), Answer::Accept);
+        // Created again under the same name, or about to be left, it is free.
+        let again = RoomKey { sid: "RM_2".to_owned(), ..room("x") };
+        assert_eq!(jobs.offer("c", again, now), Answer::Accept);
+        jobs.assign("a", room("x"));
+        jobs.leaving("a");
+        assert_eq!(jobs.offer("d", room("x"), now), Answer::Accept);
+        assert_eq!(jobs.offer("a", room("x"), now), Answer::RefuseForGood);
+    }
+
+    #[test]
+    fn draining_takes_no_offer_and_keeps_its_word() {
+        let (mut jobs, now) = (Jobs::new(3, LIMIT), Instant::now());
+        jobs.offer("a", room("a"), now);
+        jobs.drain();
+        assert_eq!(jobs.offer("b", room("b"), now), Answer::Refuse(Refusal::Draining));
+        assert_eq!(jobs.assign("a", room("a")), Assignment::Start);
+        assert_eq!(jobs.assign("b", room("b")), Assignment::Late);
+        assert_eq!((jobs.load(), jobs.available()), (1.0, false));
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_of_events_overbooks(
+            capacity in 1usize..4,
+            events in proptest::collection::vec((0u8..6, 0u8..6, 0u64..30), 0..80),
+        ) {
+            let mut jobs = Jobs::new(capacity, LIMIT);
+            let mut now = Instant::now();
+            for (event, job, seconds) in events {
+                let id = job.to_string();
+                match event {
+                    0 | 1 => { jobs.offer(&id, room(&id), now); }
+                    2 => { jobs.assign(&id, room(&id)); }
+                    3 => jobs.leaving(&id),
+                    4 => jobs.ended(&id),
+                    _ => {
+                        now += Duration::from_secs(seconds);
+                        jobs.expire(now);
+                    }
+                }
+                prop_assert!(jobs.held() <= capacity);
+                prop_assert!(jobs.load() <= 1.0);
+                prop_assert_eq!(jobs.available(), jobs.held() < capacity);
+            }
+        }
+    }
+}

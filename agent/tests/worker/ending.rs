@@ -1,0 +1,119 @@
+//! When a call is over, and when it ended.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use schemas::EndReason;
+use serde_json::json;
+
+use crate::callers::Callers;
+use crate::servers::{AGENT_NAME, Agent, LiveKit, wait_for};
+
+fn call(callers: &mut Callers, room: &str) {
+    callers.run("join", json!({"room": room, "agent": AGENT_NAME}));
+    callers.run("see_agent", json!({"room": room}));
+}
+
+#[test]
+fn hanging_up_is_exported_within_a_second() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    call(&mut callers, "short");
+    let began = Instant::now();
+    sleep(Duration::from_secs(3));
+    let (left_at, left) = (Utc::now(), Instant::now());
+    callers.run("leave", json!({"room": "short"}));
+    let session = agent.exported("short");
+    let took = left.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!(session.end_reason, Some(EndReason::ParticipantLeft));
+    assert!((session.end_time - left_at).num_milliseconds().abs() < 1_000, "{} {left_at}", session.end_time);
+    let difference = session.duration_seconds - left.duration_since(began).as_secs_f64();
+    assert!(difference.abs() < 1.0, "{difference}");
+    println!("hang-up to outbox: {took:?}");
+}
+
+#[test]
+fn a_removed_participant_and_a_deleted_room_end_at_once() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    for (room, command, reason) in [
+        ("removed", "remove", EndReason::ParticipantRemoved),
+        ("deleted", "delete_room", EndReason::RoomClosed),
+    ] {
+        call(&mut callers, room);
+        let started = Instant::now();
+        callers.run(command, json!({"room": room}));
+        assert_eq!(agent.exported(room).end_reason, Some(reason));
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    }
+    agent.wait_idle();
+}
+
+#[test]
+fn a_vanished_participant_has_the_grace_and_the_call_ends_at_the_loss() {
+    const GRACE: Duration = Duration::from_secs(3);
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "3s"]);
+    let mut callers = Callers::start(&livekit.url());
+    call(&mut callers, "vanished");
+    callers.kill();
+    let lost = wait_for("the loss", || agent.log().contains("connection is lost").then(Instant::now));
+    let lost_at = Utc::now();
+    assert!(agent.outbox().is_empty());
+    let session = agent.exported("vanished");
+    assert!(lost.elapsed() + Duration::from_millis(200) > GRACE, "{:?}", lost.elapsed());
+    assert_eq!(session.end_reason, Some(EndReason::ConnectionLost));
+    assert!((session.end_time - lost_at).num_milliseconds().abs() < 500, "{} {lost_at}", session.end_time);
+    agent.wait_idle();
+}
+
+#[test]
+fn a_vanished_participant_that_comes_back_goes_on() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "60s"]);
+    let mut callers = Callers::start(&livekit.url());
+    call(&mut callers, "back");
+    callers.kill();
+    wait_for("the loss", || agent.log().contains("connection is lost").then_some(()));
+    let mut callers = Callers::start(&livekit.url());
+    callers.run("join", json!({"room": "back"}));
+    wait_for("the return", || agent.log().contains("the participant is back").then_some(()));
+    callers.run("leave", json!({"room": "back"}));
+    assert_eq!(agent.exported("back").end_reason, Some(EndReason::ParticipantLeft));
+    assert_eq!(agent.outbox().len(), 1);
+}
+
+#[test]
+fn nobody_comes() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &["--agent-participant-wait", "1s"]);
+    let mut callers = Callers::start(&livekit.url());
+    callers.run("dispatch", json!({"room": "empty", "agent": AGENT_NAME}));
+    let session = agent.exported("empty");
+    assert_eq!(session.end_reason, Some(EndReason::ParticipantAbsent));
+    assert!((1.0..3.0).contains(&session.duration_seconds), "{}", session.duration_seconds);
+    agent.wait_idle();
+}
+
+#[test]
+fn a_server_that_starts_again_gets_its_worker_back() {
+    let mut livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "2s"]);
+    let mut callers = Callers::start(&livekit.url());
+    call(&mut callers, "before");
+    callers.kill();
+    livekit.kill();
+    wait_for("the loss of the server", || (agent.status("/healthz") == Some(503)).then_some(()));
+    livekit.start_again();
+    agent.wait_connected();
+    let mut callers = Callers::start(&livekit.url());
+    call(&mut callers, "after");
+    callers.run("leave", json!({"room": "after"}));
+    assert_eq!(agent.exported("after").end_reason, Some(EndReason::ParticipantLeft));
+    assert_eq!(agent.exported("before").end_reason, Some(EndReason::ConnectionLost));
+    agent.wait_idle();
+}

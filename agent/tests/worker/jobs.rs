@@ -1,0 +1,169 @@
+//! Dispatching: who gets an agent, and how many.
+
+use schemas::EndReason;
+use serde_json::{Value, json};
+
+use crate::callers::Callers;
+use crate::servers::{AGENT_NAME, Agent, LiveKit, wait_for};
+
+#[test]
+fn a_call_by_agent_name_gets_its_agent_and_is_exported() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    let metadata = r#"{"user_email":"test@company.com","session_start":"2025-10-29T12:00:00Z"}"#;
+    callers.run("join", json!({"room": "trial", "agent": AGENT_NAME, "metadata": metadata}));
+    let seen = callers.run("see_agent", json!({"room": "trial"}));
+    assert_eq!(seen["agents"][0]["attributes"]["lk.agent_name"], AGENT_NAME);
+    assert_eq!(seen["agents"][0]["attributes"]["lk.agent.name"], AGENT_NAME);
+    wait_for("the agent's track", || {
+        let agents = callers.run("agents", json!({"room": "trial"}));
+        (agents["agents"][0]["tracks"] == 1).then_some(())
+    });
+    assert_eq!(agent.worker()["active_jobs"], 1);
+    assert_eq!(agent.status("/readyz"), Some(200));
+
+    callers.run("leave", json!({"room": "trial"}));
+    let session = agent.exported("trial");
+    assert_eq!(session.user_email, "test@company.com");
+    assert_eq!(session.user_metadata["session_start"], "2025-10-29T12:00:00Z");
+    assert_eq!(session.end_reason, Some(EndReason::ParticipantLeft));
+    assert_eq!(session.participant_identity.as_deref(), Some("ann"));
+    assert_eq!(session.agent_name.as_deref(), Some(AGENT_NAME));
+    assert!(session.room_sid.is_some_and(|sid| sid.starts_with("RM_")));
+    agent.wait_idle();
+
+    let log = agent.log();
+    assert!(log.contains(
+        "Participant metadata: {'user_email': 't***@company.com', 'session_start': '2025-10-29T12:00:00.000Z'}"
+    ));
+    assert!(log.contains("Session started for email: t***@company.com"));
+    assert!(log.contains("Session data ready for export: trial"));
+    assert!(log.contains("  - User email: t***@company.com"));
+    assert!(log.contains(&format!("  - Duration: {:.1}s", session.duration_seconds)));
+    assert!(!log.contains("test@company.com"));
+    let metrics = agent.metrics();
+    assert!(
+        metrics.contains("postcall_agent_sessions_total{end_reason=\"participant_left\"} 1"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("postcall_agent_sessions_active 0"));
+    assert!(metrics.contains("postcall_agent_outbox_waiting 1"));
+    assert!(metrics.contains("postcall_agent_join_seconds_count 1"));
+}
+
+#[test]
+fn every_call_of_a_burst_gets_its_agent() {
+    const CALLS: usize = 10;
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    let rooms: Vec<String> = (0..CALLS).map(|index| format!("burst-{index}")).collect();
+    let each = |callers: &mut Callers, command: &str, arguments: Value| -> Vec<Value> {
+        let mut begin = |room: &String| {
+            let mut arguments = arguments.clone();
+            arguments["room"] = json!(room);
+            callers.begin(command, arguments)
+        };
+        let numbers: Vec<_> = rooms.iter().map(&mut begin).collect();
+        numbers.into_iter().map(|number| callers.finish(number).expect(command)).collect()
+    };
+    each(&mut callers, "join", json!({"agent": AGENT_NAME}));
+    let seen = each(&mut callers, "see_agent", json!({}));
+    assert!(seen.iter().all(|seen| seen["agents"].as_array().is_some_and(|agents| agents.len() == 1)));
+    assert_eq!(agent.worker()["active_jobs"], CALLS);
+    each(&mut callers, "leave", json!({}));
+    for room in &rooms {
+        assert_eq!(agent.exported(room).end_reason, Some(EndReason::ParticipantLeft));
+    }
+    agent.wait_idle();
+    assert_eq!(agent.outbox().len(), CALLS);
+}
+
+#[test]
+fn a_room_gets_one_agent_however_often_it_is_dispatched() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    callers.run("join", json!({"room": "once", "agent": AGENT_NAME}));
+    callers.run("see_agent", json!({"room": "once"}));
+    callers.run("dispatch", json!({"room": "once", "agent": AGENT_NAME}));
+    wait_for("the refusal", || agent.log().contains("RefuseForGood").then_some(()));
+    assert_eq!(agent.worker()["active_jobs"], 1);
+    assert_eq!(callers.run("agents", json!({"room": "once"}))["agents"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_full_worker_refuses_and_takes_calls_again_when_a_place_is_free() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &["--agent-capacity", "1"]);
+    let mut callers = Callers::start(&livekit.url());
+    callers.run("join", json!({"room": "first", "agent": AGENT_NAME}));
+    callers.run("see_agent", json!({"room": "first"}));
+    callers.run("join", json!({"room": "second", "agent": AGENT_NAME}));
+    assert!(callers.attempt("see_agent", json!({"room": "second", "limit": 2})).is_err());
+    assert_eq!(agent.worker()["worker_load"], 1.0);
+    callers.run("leave", json!({"room": "first"}));
+    agent.wait_idle();
+    callers.run("join", json!({"room": "third", "agent": AGENT_NAME}));
+    callers.run("see_agent", json!({"room": "third"}));
+}
+
+#[test]
+fn metadata_that_cannot_be_used_costs_only_itself() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    let long = format!(r#"{{"user_email":"a@b.org","note":"{}"}}"#, "x".repeat(60_000));
+    let cases = [
+        ("missing", None, "", Some("No participant metadata available")),
+        ("null", Some("null"), "", Some("it is not a JSON object")),
+        ("list", Some("[]"), "", Some("it is not a JSON object")),
+        ("text", Some("test@company.com"), "", Some("it is not JSON")),
+        ("number", Some(r#"{"user_email":7}"#), "", Some("it is not a text")),
+        ("long", Some(long.as_str()), "a@b.org", None),
+    ];
+    for (room, metadata, email, warning) in cases {
+        callers.run("join", json!({"room": room, "agent": AGENT_NAME, "metadata": metadata}));
+        callers.run("see_agent", json!({"room": room}));
+        let session_log = || -> String {
+            let of_session = format!("session.id={room}");
+            agent
+                .log()
+                .lines()
+                .filter(|line| line.contains(&of_session))
+                .map(|line| format!("{line}\n"))
+                .collect()
+        };
+        wait_for("the metadata was read", || session_log().contains("metadata").then_some(()));
+        callers.run("leave", json!({"room": room}));
+        let session = agent.exported(room);
+        assert_eq!(session.user_email, email, "{room}");
+        assert_eq!(session.end_reason, Some(EndReason::ParticipantLeft), "{room}");
+        let log = session_log();
+        let warnings: Vec<_> = log.lines().filter(|line| line.contains("WARN")).collect();
+        assert_eq!(warnings.len(), usize::from(warning.is_some()), "{room}: {warnings:?}");
+        assert!(warning.is_none_or(|warning| warnings[0].contains(warning)), "{room}: {warnings:?}");
+    }
+}
+
+#[test]
+fn the_job_is_reported_as_done_and_a_deleted_dispatch_ends_the_session() {
+    let livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    for room in ["done", "ended"] {
+        callers.run("join", json!({"room": room, "agent": AGENT_NAME}));
+        // Keeps the room, and with it what the server knows of its jobs.
+        callers.run("join", json!({"room": room, "identity": "bob"}));
+        callers.run("see_agent", json!({"room": room}));
+    }
+    callers.run("leave", json!({"room": "done"}));
+    assert_eq!(agent.exported("done").end_reason, Some(EndReason::ParticipantLeft));
+    wait_for("success", || {
+        (callers.run("jobs", json!({"room": "done"}))["statuses"] == json!([2])).then_some(())
+    });
+    callers.run("end_jobs", json!({"room": "ended"}));
+    assert_eq!(agent.exported("ended").end_reason, Some(EndReason::JobTerminated));
+    agent.wait_idle();
+}

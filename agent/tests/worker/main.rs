@@ -1,0 +1,8 @@
+//! The worker against a real livekit-server, with participants of LiveKit's Python SDK.
+
+mod callers;
+mod ending;
+mod jobs;
+mod media;
+mod servers;
+mod shutdown;

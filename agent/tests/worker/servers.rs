@@ -1,0 +1,209 @@
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use schemas::SessionEnded;
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const KEY: &str = "devkey";
+pub(crate) const SECRET: &str = "a-secret-for-tests-of-32-characters-or-more";
+pub(crate) const AGENT_NAME: &str = "postcall-test";
+
+/// Longest that a server may take to be ready, or a state to be reached, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// The folder with the servers' programs.
+pub(crate) fn tools() -> PathBuf {
+    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools");
+    std::env::var_os("POSTCALL_TOOLS").map_or_else(default, PathBuf::from)
+}
+
+/// Waits until `probe` finds something.
+pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = probe() {
+            return found;
+        }
+        assert!(started.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A livekit-server; ended on drop.
+pub(crate) struct LiveKit {
+    process: Child,
+    port: u16,
+    config: PathBuf,
+    _folder: TempDir,
+}
+
+impl LiveKit {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let port = free_tcp_port();
+        let config = folder.path().join("livekit.yaml");
+        let udp_port =
+            UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+        let text = format!(
+            "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\nrtc:\n  tcp_port: {}\n  \
+             udp_port: {udp_port}\n  node_ip: 127.0.0.1\n  use_external_ip: false\n  enable_loopback_candidate: true\n",
+            free_tcp_port()
+        );
+        fs::write(&config, text).expect("write the configuration");
+        let process = spawn_livekit(&config);
+        let server = Self { process, port, config, _folder: folder };
+        server.wait();
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("it lives");
+        self.process.wait().expect("it is ours");
+    }
+
+    /// Starts again, with the same ports and none of the old state.
+    pub(crate) fn start_again(&mut self) {
+        self.process = spawn_livekit(&self.config);
+        self.wait();
+    }
+
+    fn wait(&self) {
+        wait_for("livekit-server", || get(self.port, "/").filter(|(status, _)| *status == 200));
+    }
+}
+
+impl Drop for LiveKit {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn spawn_livekit(config: &Path) -> Child {
+    Command::new(tools().join("bin/livekit-server"))
+        .arg("--config")
+        .arg(config)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("start livekit-server: run «make tools»")
+}
+
+/// The agent program, without a NATS: what it exports stays in its outbox. Ended on drop.
+pub(crate) struct Agent {
+    process: Child,
+    http_port: u16,
+    folder: TempDir,
+}
+
+impl Agent {
+    /// Starts and waits until it is registered.
+    pub(crate) fn start(livekit: &LiveKit, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a temp folder");
+        let http_port = free_tcp_port();
+        let log = fs::File::create(folder.path().join("log")).expect("create the log");
+        let process = Command::new(env!("CARGO_BIN_EXE_agent"))
+            .arg("dev")
+            .args(arguments)
+            .env_clear()
+            .env("LIVEKIT_URL", livekit.url())
+            .env("LIVEKIT_API_KEY", KEY)
+            .env("LIVEKIT_API_SECRET", SECRET)
+            .env("AGENT_NAME", AGENT_NAME)
+            .env("NATS_URL", format!("nats://127.0.0.1:{}", free_tcp_port()))
+            .env("AGENT_SPOOL_DIR", folder.path().join("spool"))
+            .env("AGENT_HTTP", format!("127.0.0.1:{http_port}"))
+            .env("AGENT_PUBLISH_DRAIN_LIMIT", "1s")
+            .stderr(log)
+            .spawn()
+            .expect("start the agent");
+        let agent = Self { process, http_port, folder };
+        agent.wait_connected();
+        agent
+    }
+
+    pub(crate) fn wait_connected(&self) {
+        wait_for("registration", || (self.status("/healthz") == Some(200)).then_some(()));
+    }
+
+    /// Status of a page; `None` while nobody listens.
+    pub(crate) fn status(&self, page: &str) -> Option<u16> {
+        get(self.http_port, page).map(|(status, _)| status)
+    }
+
+    pub(crate) fn worker(&self) -> Value {
+        let (_, body) = get(self.http_port, "/worker").expect("the agent serves");
+        serde_json::from_str(&body).expect("JSON")
+    }
+
+    pub(crate) fn metrics(&self) -> String {
+        get(self.http_port, "/metrics").expect("the agent serves").1
+    }
+
+    pub(crate) fn wait_idle(&self) {
+        wait_for("all places free", || (self.worker()["active_jobs"] == 0).then_some(()));
+    }
+
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).expect("read the log")
+    }
+
+    /// The session-end payloads that wait to be published.
+    pub(crate) fn outbox(&self) -> Vec<SessionEnded> {
+        let Ok(entries) = fs::read_dir(self.folder.path().join("spool/outbox")) else { return Vec::new() };
+        let paths = entries.map_while(Result::ok).map(|entry| entry.path());
+        let payloads = paths.filter(|path| path.extension().is_some_and(|extension| extension == "json"));
+        payloads.filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect()
+    }
+
+    /// Waits for the payload of a room.
+    pub(crate) fn exported(&self, room: &str) -> SessionEnded {
+        wait_for("the payload in the outbox", || {
+            self.outbox().into_iter().find(|session| session.session_id.as_str() == room)
+        })
+    }
+
+    /// Sends a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
+        assert!(sent.expect("run kill").success());
+    }
+
+    pub(crate) fn wait_exit(&mut self) -> ExitStatus {
+        wait_for("the agent's end", || self.process.try_wait().expect("it is ours"))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+        if std::thread::panicking() {
+            println!("--- the agent's log\n{}", self.log());
+        }
+    }
+}
+
+fn free_tcp_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+}
+
+/// Status and body of a page; `None` while nobody listens.
+fn get(port: u16, page: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(stream, "GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
