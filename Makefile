@@ -47,15 +47,8 @@ tools:
 
 .PHONY: page
 page: tools
-	@$(MAKE) --no-print-directory web/page/dist/index.html tests/browser/node_modules/.package-lock.json
-
-web/page/dist/index.html: web/page/node_modules/.package-lock.json web/page/build.mjs $(wildcard web/page/src/*)
-	cd web/page && npm run --silent build
-	@touch $@
-
-%/node_modules/.package-lock.json: %/package-lock.json
-	cd $* && npm ci --silent --no-audit --no-fund
-	@touch $@
+	@$(MAKE) --no-print-directory -C web/page
+	@$(MAKE) --no-print-directory -C tests/browser
 
 .PHONY: lint
 lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types.

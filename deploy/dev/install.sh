@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 readonly RUST=1.95.0 RUSTUP=1.29.0.1
 readonly GO_OLDEST=1.26 GO=1.26.5
-readonly NODE_OLDEST=18 NODE=24.19.0
+readonly NODE_OLDEST=20 NODE=24.19.0
 readonly LIVEKIT=v1.13.3
 readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2
 
