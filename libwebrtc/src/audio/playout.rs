@@ -113,9 +113,14 @@ impl Playout {
     /// When the wait for a packet ends, or silence has to be made.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let position = self.position.as_ref()?;
-        let reorder = self.waiting.values().map(|waiting| waiting.arrived + REORDER_WAIT).min();
-        let fill = position.clock.due(position.time + self.debt + FILL_TICKS) + HOLD;
-        Some(reorder.map_or(fill, |reorder| reorder.min(fill)))
+        let made_up = position.time + self.debt;
+        Some(self.wait_ends().unwrap_or_else(|| position.clock.due(made_up + FILL_TICKS) + HOLD))
+    }
+
+    /// When the packet that has waited longest is played.
+    fn wait_ends(&self) -> Option<Instant> {
+        let oldest = self.waiting.values().map(|waiting| waiting.arrived).min()?;
+        Some(oldest + REORDER_WAIT)
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
@@ -128,10 +133,10 @@ impl Playout {
 
     /// Plays every packet whose turn it is, and those whose wait for a missing one is over.
     fn play_waiting(&mut self, now: Instant) {
-        while let (Some(position), Some(first)) = (&self.position, self.waiting.first_entry()) {
-            let in_turn = *first.key() <= position.sequence;
+        while let (Some(position), Some(first)) = (&self.position, self.waiting.keys().next()) {
+            let in_turn = *first <= position.sequence;
             let waited_enough =
-                now >= first.get().arrived + REORDER_WAIT || self.waiting.len() > REORDER_PACKETS;
+                self.waiting.len() > REORDER_PACKETS || self.wait_ends().is_some_and(|ends| now >= ends);
             if !in_turn && !waited_enough {
                 return;
             }
