@@ -1,0 +1,54 @@
+//! Losing the server, and only the signalling.
+
+use std::time::Duration;
+
+use livekit::SimulateScenario;
+use livekit::prelude::*;
+use livekit::webrtc::audio_stream::native::NativeAudioStream;
+
+use crate::participant::Participant;
+use crate::server::Server;
+use crate::tone::{Tone, record, signal_to_noise};
+
+async fn wait_until_reconnected(participant: &mut Participant) {
+    participant.wait_for("reconnection", |event| matches!(event, RoomEvent::Reconnected).then_some(())).await;
+}
+
+async fn assert_tone_is_heard(listener: &mut Participant, hertz: f64) {
+    let mut stream = NativeAudioStream::new(listener.subscribed_audio().await, 16_000, 1);
+    record(&mut stream, Duration::from_millis(500)).await;
+    let ratio = signal_to_noise(&record(&mut stream, Duration::from_secs(1)).await, hertz, 16_000);
+    assert!(ratio > 25.0, "{ratio} dB");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_server_is_found_again_and_audio_flows() {
+    let mut server = Server::start().await;
+    let mut listener = Participant::join(&server, "call", "listener").await;
+    let mut speaker = Participant::join(&server, "call", "speaker").await;
+    let _tone = Tone::publish(&speaker.local(), 440.0, 48_000).await;
+    assert_tone_is_heard(&mut listener, 440.0).await;
+
+    server.restart(Duration::from_secs(1)).await;
+    wait_until_reconnected(&mut speaker).await;
+    assert_tone_is_heard(&mut listener, 440.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resumed_session_keeps_its_audio() {
+    let server = Server::start().await;
+    let mut listener = Participant::join(&server, "call", "listener").await;
+    let mut speaker = Participant::join(&server, "call", "speaker").await;
+    let _tone = Tone::publish(&speaker.local(), 440.0, 48_000).await;
+    let mut stream = NativeAudioStream::new(listener.subscribed_audio().await, 16_000, 1);
+    record(&mut stream, Duration::from_millis(500)).await;
+
+    // The signalling link drops: both sides resume, with an ICE restart.
+    for participant in [&mut speaker, &mut listener] {
+        participant.room.simulate_scenario(SimulateScenario::SignalReconnect).await.expect("drop signalling");
+        wait_until_reconnected(participant).await;
+    }
+    record(&mut stream, Duration::from_secs(1)).await;
+    let ratio = signal_to_noise(&record(&mut stream, Duration::from_secs(2)).await, 440.0, 16_000);
+    assert!(ratio > 25.0, "{ratio} dB");
+}

@@ -1,0 +1,106 @@
+//! A livekit-server of the test's own.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use livekit_api::access_token::{AccessToken, VideoGrants};
+
+const KEY: &str = "devkey";
+const SECRET: &str = "a-secret-of-more-than-32-characters";
+
+/// Ends with the value.
+pub(crate) struct Server {
+    folder: tempfile::TempDir,
+    port: u16,
+    process: Child,
+}
+
+impl Server {
+    /// Listens on random ports of the loopback interface.
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("make temporary folder");
+        let [port, tcp_port] = [free_tcp_port(), free_tcp_port()];
+        let udp_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
+        let udp_port = udp_port.expect("find UDP port").port();
+        let config = format!(
+            "port: {port}\nbind_addresses: [127.0.0.1]\nlogging: {{level: warn}}\nkeys: {{{KEY}: {SECRET}}}\nrtc:\n  \
+             tcp_port: {tcp_port}\n  udp_port: {udp_port}\n  node_ip: 127.0.0.1\n  use_external_ip: false\n  \
+             enable_loopback_candidate: true\n"
+        );
+        std::fs::write(folder.path().join("livekit.yaml"), config).expect("write configuration");
+        let process = spawn(folder.path());
+        let server = Self { folder, port, process };
+        server.wait_until_ready().await;
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn token(&self, room: &str, identity: &str, metadata: &str) -> String {
+        AccessToken::with_api_key(KEY, SECRET)
+            .with_identity(identity)
+            .with_metadata(metadata)
+            .with_grants(VideoGrants { room_join: true, room: room.to_owned(), ..VideoGrants::default() })
+            .to_jwt()
+            .expect("sign token")
+    }
+
+    /// Kills the server and starts it again on the same ports after `pause`.
+    pub(crate) async fn restart(&mut self, pause: Duration) {
+        self.stop();
+        tokio::time::sleep(pause).await;
+        self.process = spawn(self.folder.path());
+        self.wait_until_ready().await;
+    }
+
+    fn stop(&mut self) {
+        self.process.kill().expect("kill server");
+        self.process.wait().expect("wait for server");
+    }
+
+    async fn wait_until_ready(&self) {
+        for _ in 0..200 {
+            if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        panic!("the server does not listen:\n{log}");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Where the set-up put servers and interpreters.
+pub(crate) fn tools() -> PathBuf {
+    std::env::var_os("POSTCALL_TOOLS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(".tools"), PathBuf::from)
+}
+
+fn spawn(folder: &Path) -> Child {
+    let log =
+        std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("open log");
+    let program = tools().join("bin/livekit-server");
+    Command::new(&program)
+        .arg("--config")
+        .arg(folder.join("livekit.yaml"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("share log"))
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|error| panic!("start {}: {error}", program.display()))
+}
+
+fn free_tcp_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("find TCP port");
+    listener.local_addr().expect("read address").port()
+}
