@@ -3,11 +3,11 @@
 import asyncio
 import datetime
 import json
-import math
 import os
 import sys
 import time
 
+import numpy
 from livekit import api, rtc
 
 URL, KEY, SECRET = (os.environ[name] for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"))
@@ -37,8 +37,8 @@ class Caller:
 
     async def _listen(self, track):
         async for event in rtc.AudioStream(track):
-            for sample in memoryview(event.frame.data).cast("B").cast("h"):
-                self.energy += (sample / 32768) ** 2 / RATE
+            samples = numpy.frombuffer(event.frame.data, dtype=numpy.int16) / 32768
+            self.energy += float(numpy.sum(samples**2)) / RATE
             if self.energy > 0.001:
                 self.listened.set()
 
@@ -61,12 +61,10 @@ class Caller:
             self.tasks.append(asyncio.create_task(self._sing(source)))
 
     async def _sing(self, source):
-        step, size = 0, RATE // 50
+        # 9 whole waves of 450 Hz, so that one frame follows itself.
+        wave = 8_000 * numpy.sin(2 * numpy.pi * 450 * numpy.arange(RATE // 50) / RATE)
+        frame = rtc.AudioFrame(wave.astype(numpy.int16).tobytes(), RATE, 1, RATE // 50)
         while True:
-            frame = rtc.AudioFrame.create(RATE, 1, size)
-            for index in range(size):
-                frame.data[index] = int(8_000 * math.sin(2 * math.pi * 440 * (step + index) / RATE))
-            step += size
             await source.capture_frame(frame)
 
     def agents(self):
@@ -83,7 +81,7 @@ class Caller:
 callers = {}
 
 
-async def join(room, identity="ann", metadata=None, agent=None, tone=False):
+async def join(room, identity="ann", metadata=None, agent=None, tone=True):
     caller = callers[room, identity] = Caller()
     started = time.monotonic()
     await caller.join(room, identity, metadata, agent, tone)
@@ -134,14 +132,8 @@ async def dispatch(room, agent):
     return {}
 
 
-async def jobs(room):
-    """The states of the room's jobs: pending 0, running 1, success 2, failed 3."""
-    dispatches = await call_api(lambda server: server.agent_dispatch.list_dispatch(room_name=room))
-    return {"statuses": [job.state.status for d in dispatches for job in d.state.jobs]}
-
-
-async def end_jobs(room):
-    """Deletes the room's dispatches, which ends their jobs."""
+async def delete_dispatches(room):
+    """Ends the room's jobs."""
     async def delete(server):
         for found in await server.agent_dispatch.list_dispatch(room_name=room):
             await server.agent_dispatch.delete_dispatch(found.id, room)
@@ -149,7 +141,7 @@ async def end_jobs(room):
     return {}
 
 
-COMMANDS = [join, see_agent, agents, hear, leave, remove, delete_room, dispatch, jobs, end_jobs]
+COMMANDS = [join, see_agent, agents, hear, leave, remove, delete_room, dispatch, delete_dispatches]
 
 
 async def answer(line):

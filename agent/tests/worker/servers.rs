@@ -39,7 +39,7 @@ pub(crate) struct LiveKit {
     process: Child,
     port: u16,
     config: PathBuf,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl LiveKit {
@@ -56,7 +56,7 @@ impl LiveKit {
         );
         fs::write(&config, text).expect("write the configuration");
         let process = spawn_livekit(&config);
-        let server = Self { process, port, config, _folder: folder };
+        let server = Self { process, port, config, folder };
         server.wait();
         server
     }
@@ -76,6 +76,10 @@ impl LiveKit {
         self.wait();
     }
 
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("livekit.log")).expect("read the log")
+    }
+
     fn wait(&self) {
         wait_for("livekit-server", || get(self.port, "/").filter(|(status, _)| *status == 200));
     }
@@ -93,7 +97,7 @@ fn spawn_livekit(config: &Path) -> Child {
         .arg("--config")
         .arg(config)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(fs::File::create(config.with_extension("log")).expect("create the log"))
         .spawn()
         .expect("start livekit-server: run «make tools»")
 }
