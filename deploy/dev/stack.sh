@@ -132,7 +132,7 @@ JSON
   # SeaweedFS keeps each server's gRPC port 10,000 above its HTTP port.
   start s3 "$bin/weed" server -dir="$run/data/s3" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.port=$((port + 1)) -volume.port=$((port + 2)) -filer -filer.port=$((port + 3)) \
-    -s3 -s3.port="$port" -s3.config="$run/s3.json" \
+    -s3 -s3.port="$port" -s3.port.iceberg=0 -s3.port.lance=0 -s3.config="$run/s3.json" \
     -volume.max=50 -master.volumeSizeLimitMB=64 -master.telemetry=false
 }
 

@@ -26,7 +26,7 @@ impl Leads {
         let url = format!("{}/simulator/records", self.url);
         let answer = self.client.get(url).send().await.context("ask for records")?;
         let records: Value = answer.error_for_status()?.json().await.context("read records")?;
-        records["leads"].as_array().cloned().context("find Leads among the records")
+        records["Lead"].as_array().cloned().context("find Leads among the records")
     }
 
     /// The first Lead with an address.

@@ -171,6 +171,7 @@ fn s3(folder: &Path, environment: &Environment) -> Result<Process> {
     std::fs::write(&config, identities.to_string()).context("write s3.json")?;
     let mut arguments: Vec<String> = ["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"]
         .into_iter()
+        .chain(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .chain(["-volume.max=50", "-master.volumeSizeLimitMB=16", "-master.telemetry=false"])
         .map(str::to_owned)
         .collect();

@@ -1,9 +1,10 @@
 //! The demo: a real call on the running stack, from the page to the archive and the Lead, shown as it happens.
-#![expect(clippy::print_stdout, reason = "a command that shows what happens")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that shows what happens")]
 
 mod call;
 mod log;
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -19,7 +20,17 @@ const CALL: Duration = Duration::from_secs(8);
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match demo().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nThe demo did not get through: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn demo() -> Result<()> {
     tests::install_tls();
     let environment = Environment::read(&workspace().join(".run/env"))?;
     let archive = Archive::open(&environment)?;
