@@ -32,6 +32,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use api_error::ApiError;
 use faults::Faults;
 use records::Records;
 
@@ -139,14 +140,9 @@ impl Salesforce {
     }
 
     fn router(&self) -> Router {
-        let data = Router::new()
-            .route("/query", get(query::first_page))
-            .route("/query/{cursor}", get(query::next_page))
-            .route("/composite/sobjects", patch(collections::update).post(create::collection))
-            .route("/sobjects/{object}", post(create::one))
-            .route("/sobjects/{object}/describe", get(describe::object))
-            .route("/sobjects/{object}/{field}/{value}", patch(create::upsert))
-            .route("/limits", get(describe::limits))
+        let data = Self::data("")
+            .merge(Self::data("/"))
+            .fallback(async || ApiError::not_found())
             .layer(from_fn_with_state(self.clone(), gate::pass));
         Router::new()
             .route("/", get(page::html))
@@ -156,5 +152,18 @@ impl Salesforce {
             .route("/services/oauth2/token", post(oauth::token))
             .nest("/services/data/{version}", data)
             .with_state(self.clone())
+    }
+
+    /// The calls below the version; some clients end their paths with a slash.
+    fn data(end: &str) -> Router<Self> {
+        let path = |path: &str| format!("{path}{end}");
+        Router::new()
+            .route(&path("/query"), get(query::first_page))
+            .route(&path("/query/{cursor}"), get(query::next_page))
+            .route(&path("/composite/sobjects"), patch(collections::update).post(create::collection))
+            .route(&path("/sobjects/{object}"), post(create::one))
+            .route(&path("/sobjects/{object}/describe"), get(describe::object))
+            .route(&path("/sobjects/{object}/{field}/{value}"), patch(create::upsert))
+            .route(&path("/limits"), get(describe::limits))
     }
 }

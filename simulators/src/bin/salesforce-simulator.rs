@@ -1,5 +1,6 @@
 //! Serves the simulated Salesforce.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -39,7 +40,11 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(filter()).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter())
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let arguments = Arguments::parse();
     let public_key_pem = std::fs::read(&arguments.public_key_file)
         .with_context(|| format!("read public key {}", arguments.public_key_file.display()))?;

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::Salesforce;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// How far in the future an assertion may expire, seconds.
-const LONGEST_ASSERTION: i64 = 180;
+/// How far in the future an assertion may expire, seconds; one more, as clients round.
+const LONGEST_ASSERTION: i64 = 181;
 const ORGANIZATION: &str = "00D5f000000Sim1EAC";
 const USER: &str = "0055f000000Sim1AAC";
 
@@ -24,13 +24,30 @@ pub(crate) struct TokenRequest {
     assertion: String,
 }
 
-/// `aud` must be one text: an array is refused, as is a time that is no whole number of seconds.
+/// `aud` must be one text: an array is refused.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
     sub: String,
     aud: String,
-    exp: i64,
+    exp: Seconds,
+}
+
+/// Clients that work with Salesforce give the time as a number or as its digits in a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Seconds {
+    Number(i64),
+    Digits(String),
+}
+
+impl Seconds {
+    fn value(&self) -> Option<i64> {
+        match self {
+            Self::Number(seconds) => Some(*seconds),
+            Self::Digits(digits) => digits.parse().ok(),
+        }
+    }
 }
 
 /// `POST /services/oauth2/token`
@@ -59,7 +76,8 @@ fn verify(salesforce: &Salesforce, request: &TokenRequest) -> Result<(), (&'stat
         .map_err(|_| ("invalid_grant", "invalid assertion"))?
         .claims;
     let config = salesforce.config();
-    let remaining = claims.exp - Utc::now().timestamp();
+    let expires = claims.exp.value().ok_or(("invalid_grant", "invalid assertion"))?;
+    let remaining = expires.saturating_sub(Utc::now().timestamp());
     if claims.iss != config.client_id {
         Err(("invalid_client_id", "client identifier invalid"))
     } else if claims.aud.trim_end_matches('/') != config.audience.trim_end_matches('/') {
