@@ -103,10 +103,19 @@ mod tests {
         assert!(text(&headers, header::DEAD_LETTER_ERROR).unwrap().len() <= LONGEST_REASON);
         let mut lines: Vec<_> = headers
             .iter()
-            .filter(|(name, _)| name.as_ref() != header::DEAD_LETTER_ERROR)
+            .filter(|(name, _)| name.to_string() != header::DEAD_LETTER_ERROR)
             .map(|(name, values)| format!("{name}: {}", values[0].as_str()))
             .collect();
         lines.sort();
-        insta::assert_snapshot!(lines.join("\n"), @"");
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        Content-Type: application/json
+        Nats-Msg-Id: sink-s3:7
+        Postcall-Dead-Letter-Deliveries: 2
+        Postcall-Dead-Letter-Sink: sink-s3
+        Postcall-Dead-Letter-Stream-Sequence: 7
+        Postcall-Dead-Letter-Subject: sessions.ended.v1
+        Postcall-Original-Nats-Msg-Id: room-AJ_1
+        Postcall-Original-Nats-TTL: 1s
+        ");
     }
 }

@@ -31,6 +31,6 @@ mod writer;
 pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, dead_letters};
 pub use logging::main;
 pub use nats::Nats;
-pub use runtime::{RunArgs, SinkOptions, run};
+pub use runtime::{RunArgs, SinkOptions, run, run_until};
 pub use setup::{SetupArgs, setup};
 pub use writer::{Message, WriteError, Writer, Written};

@@ -83,7 +83,20 @@ pub async fn run<W: Writer>(
     http: SocketAddr,
     writer: W,
 ) -> anyhow::Result<()> {
-    let shutdown = shutdown_on_signal()?;
+    run_until(shutdown_on_signal()?, sink, args, http, writer).await
+}
+
+/// As [`run`], until the token is cancelled.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_until<W: Writer>(
+    shutdown: CancellationToken,
+    sink: SinkOptions,
+    args: RunArgs,
+    http: SocketAddr,
+    writer: W,
+) -> anyhow::Result<()> {
     let connection = args.nats.keep_connected(sink.name).await?;
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
     let readiness = Arc::new(Readiness::starting());
@@ -99,6 +112,7 @@ pub async fn run<W: Writer>(
     let mut consuming = tokio::spawn(Arc::clone(&runtime).consume(connection.clone(), shutdown.clone()));
 
     tokio::select! {
+        biased;
         () = shutdown.cancelled() => {}
         ended = &mut consuming => {
             ended.context("consume")?;
@@ -161,19 +175,27 @@ impl<W: Writer> Runtime<W> {
             in_hand: Arc::clone(&self.in_hand),
             outage: Arc::clone(&self.outage),
             readiness: Arc::clone(&self.readiness),
-            shutdown: shutdown.clone(),
+            shutdown,
         };
         let (sender, mut pulled) = mpsc::channel(self.sink.places());
         let tasks = TaskTracker::new();
-        tasks.spawn(queue.pull_until_shutdown(sender));
+        // Held messages are given back after the last pull only, or they would come back to it.
+        let pulling_ended = CancellationToken::new();
+        tasks.spawn({
+            let pulling_ended = pulling_ended.clone();
+            async move {
+                queue.pull_until_shutdown(sender).await;
+                pulling_ended.cancel();
+            }
+        });
         let slots = Arc::new(Semaphore::new(self.sink.max_in_flight));
         while let Some(deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await {
             // The semaphore is never closed.
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
-            let (runtime, shutdown) = (Arc::clone(&self), shutdown.clone());
+            let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
             tasks.spawn(async move {
                 let batch = runtime.decode(deliveries).await;
-                runtime.write_until_settled(batch, &shutdown).await;
+                runtime.write_until_settled(batch, &pulling_ended).await;
                 drop(slot);
             });
         }
@@ -204,8 +226,9 @@ impl<W: Writer> Runtime<W> {
         batch
     }
 
-    /// Writes until the store has said something about every message. While it is unavailable, the rest is held.
-    async fn write_until_settled(&self, mut batch: Batch, shutdown: &CancellationToken) {
+    /// Writes until the store has said something about every message. While it is unavailable, the rest is held; a shutdown gives
+    /// that back.
+    async fn write_until_settled(&self, mut batch: Batch, pulling_ended: &CancellationToken) {
         let mut failures = 0;
         while !batch.messages.is_empty() {
             let started = Instant::now();
@@ -227,7 +250,7 @@ impl<W: Writer> Runtime<W> {
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.outage.over() => {}
-                () = shutdown.cancelled() => return held.batch.give_back().await,
+                () = pulling_ended.cancelled() => return held.batch.give_back().await,
             }
             self.metrics.store_retries.inc();
             batch = held.batch;

@@ -16,7 +16,7 @@ const DUPLICATE_WINDOW: Duration = Duration::from_secs(3_600);
 const MAX_ACK_PENDING: i64 = 4_096;
 
 const DAY: Duration = Duration::from_secs(86_400);
-const GIB: u64 = 1024 * 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
 
 /// Flags of `setup`, to be flattened into the sink's own. A limit that is not given is the default for a new stream and
 /// stays as it is for an existing one; one that is smaller than the existing one is refused.
@@ -27,13 +27,13 @@ pub struct SetupArgs {
     /// How long the stream keeps session-end events [new streams: 30d].
     #[arg(long, env = "SESSIONS_MAX_AGE", value_parser = humantime::parse_duration)]
     pub sessions_max_age: Option<Duration>,
-    /// Bytes of session-end events that the stream keeps; a full stream refuses more [new streams: 4 GiB].
+    /// Bytes of session-end events that the stream keeps; a full stream refuses more [new streams: 1 GiB].
     #[arg(long, env = "SESSIONS_MAX_BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub sessions_max_bytes: Option<u64>,
     /// How long the stream keeps dead letters [new streams: 90d].
     #[arg(long, env = "DEAD_LETTERS_MAX_AGE", value_parser = humantime::parse_duration)]
     pub dead_letters_max_age: Option<Duration>,
-    /// Bytes of dead letters that the stream keeps; a full stream refuses more [new streams: 1 GiB].
+    /// Bytes of dead letters that the stream keeps; a full stream refuses more [new streams: 256 MiB].
     #[arg(long, env = "DEAD_LETTERS_MAX_BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     pub dead_letters_max_bytes: Option<u64>,
     /// Servers that hold a copy of each stream [new streams: 1; production: 3].
@@ -77,7 +77,7 @@ fn wanted_streams(args: &SetupArgs) -> [Wanted; 2] {
         subjects: names::SESSIONS_SUBJECTS,
         description: "One event for each ended session",
         max_age: Limit { asked: args.sessions_max_age, default: 30 * DAY },
-        max_bytes: Limit { asked: args.sessions_max_bytes, default: 4 * GIB },
+        max_bytes: Limit { asked: args.sessions_max_bytes, default: 1_024 * MIB },
         replicas: args.replicas,
     };
     let dead_letters = Wanted {
@@ -85,7 +85,7 @@ fn wanted_streams(args: &SetupArgs) -> [Wanted; 2] {
         subjects: names::DEAD_LETTERS_SUBJECTS,
         description: "Session-end events that a sink could not write",
         max_age: Limit { asked: args.dead_letters_max_age, default: 90 * DAY },
-        max_bytes: Limit { asked: args.dead_letters_max_bytes, default: GIB },
+        max_bytes: Limit { asked: args.dead_letters_max_bytes, default: 256 * MIB },
         replicas: args.replicas,
     };
     [sessions, dead_letters]

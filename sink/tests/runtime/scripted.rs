@@ -1,0 +1,150 @@
+//! A sink whose writer answers as a test says and remembers what it wrote.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::{self, consumer::PullConsumer};
+use clap::Parser;
+use schemas::names;
+use sink::{Message, RunArgs, SetupArgs, SinkOptions, WriteError, Writer, Written};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::nats_server::{NatsServer, free_port};
+
+pub(crate) type Answer = Result<(), WriteError>;
+
+/// What was written: the event's stem and the delivery.
+pub(crate) type Log = Arc<Mutex<Vec<(String, u64)>>>;
+
+/// Calls a function for each message.
+pub(crate) struct Scripted<F> {
+    pub(crate) answer: F,
+    pub(crate) written: Log,
+    /// How long a call takes.
+    pub(crate) takes: Duration,
+    /// Sizes of the batches.
+    pub(crate) batches: Arc<Mutex<Vec<usize>>>,
+}
+
+impl<F: Fn(&Message) -> Answer + Send + Sync + 'static> Writer for Scripted<F> {
+    async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
+        self.batches.lock().unwrap().push(batch.len());
+        tokio::time::sleep(self.takes).await;
+        let write = |message: &Message| {
+            (self.answer)(message)?;
+            let entry = (message.event.identity.stem(), message.attempt);
+            self.written.lock().unwrap().push(entry);
+            Ok(Written { outcome: "written" })
+        };
+        batch.iter().map(write).collect()
+    }
+}
+
+/// A writer that answers so, and its log.
+pub(crate) fn scripted<F: Fn(&Message) -> Answer + Send + Sync + 'static>(answer: F) -> (Scripted<F>, Log) {
+    let written = Log::default();
+    let batches = Arc::default();
+    (Scripted { answer, written: Arc::clone(&written), takes: Duration::ZERO, batches }, written)
+}
+
+pub(crate) fn options() -> SinkOptions {
+    SinkOptions {
+        name: names::SINK_S3,
+        max_batch: 1,
+        linger: Duration::ZERO,
+        max_in_flight: 4,
+        write_timeout: Duration::from_secs(5),
+    }
+}
+
+/// A sink that runs in this process.
+pub(crate) struct RunningSink {
+    pub(crate) http: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl RunningSink {
+    pub(crate) fn start<W: Writer>(nats: &NatsServer, sink: SinkOptions, writer: W) -> Self {
+        let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let shutdown = CancellationToken::new();
+        let run = args::<RunArgs>(&["--nats-url", &nats.url(), "--max-attempts", "3"]);
+        let task = tokio::spawn(sink::run_until(shutdown.clone(), sink, run, http, writer));
+        Self { http, shutdown, task }
+    }
+
+    /// Shuts it down and says how long that took.
+    pub(crate) async fn stop(self) -> Duration {
+        let started = Instant::now();
+        self.shutdown.cancel();
+        self.task.await.unwrap().unwrap();
+        started.elapsed()
+    }
+}
+
+/// Streams and consumer, as the operator makes them.
+pub(crate) async fn set_up(nats: &NatsServer, sink: &SinkOptions, flags: &[&str]) -> anyhow::Result<()> {
+    let url = nats.url();
+    let flags: Vec<_> = ["--nats-url", &url].iter().chain(flags).copied().collect();
+    sink::setup(sink, &args::<SetupArgs>(&flags)).await
+}
+
+/// Flags as on a command line, read by the same code.
+pub(crate) fn args<A: clap::Args>(flags: &[&str]) -> A {
+    #[derive(Parser)]
+    struct Flags<A: clap::Args> {
+        #[command(flatten)]
+        args: A,
+    }
+    Flags::parse_from(["test"].iter().chain(flags)).args
+}
+
+/// A valid event; its message id is `<session_id>-AJ`.
+pub(crate) async fn publish(jetstream: &jetstream::Context, session_id: &str) {
+    let payload = format!(
+        r#"{{"session_id":"{session_id}","job_id":"AJ","end_time":"2025-10-29T12:00:00Z","user_email":"a@x.org"}}"#
+    );
+    publish_bytes(jetstream, &format!("{session_id}-AJ"), payload).await;
+}
+
+pub(crate) async fn publish_bytes(jetstream: &jetstream::Context, message_id: &str, payload: String) {
+    let mut headers = HeaderMap::new();
+    headers.insert(names::header::MESSAGE_ID, message_id);
+    headers.insert(names::header::CONTENT_TYPE, "application/json");
+    let ack = jetstream.publish_with_headers(names::SESSION_ENDED_V1, headers, payload.into()).await;
+    ack.unwrap().await.unwrap();
+}
+
+/// Waits until the consumer has delivered everything and nothing waits for its ack.
+pub(crate) async fn all_settled(jetstream: &jetstream::Context) {
+    eventually("everything is settled", async || {
+        let mut consumer: PullConsumer =
+            jetstream.get_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap();
+        let info = consumer.info().await.unwrap();
+        info.num_pending == 0 && info.num_ack_pending == 0
+    })
+    .await;
+}
+
+pub(crate) async fn dead_letters(jetstream: &jetstream::Context) -> u64 {
+    jetstream.get_stream(names::DEAD_LETTERS_STREAM).await.unwrap().cached_info().state.messages
+}
+
+/// Waits up to 20 s until a condition holds.
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < Duration::from_secs(20), "not so after 20 s: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The stems that were written, sorted, each as often as it was.
+pub(crate) fn stems(written: &Log) -> Vec<String> {
+    let mut stems: Vec<_> = written.lock().unwrap().iter().map(|(stem, _)| stem.clone()).collect();
+    stems.sort();
+    stems
+}

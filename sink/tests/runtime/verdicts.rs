@@ -1,0 +1,186 @@
+//! What becomes of a message, by the writer's answer.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sink::{SinkOptions, WriteError};
+
+use crate::http::{metric, readyz};
+use crate::nats_server::NatsServer;
+use crate::scripted::*;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_written_and_acked_once() {
+    let nats = NatsServer::start().await;
+    set_up(&nats, &options(), &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    for session in 0..200 {
+        publish(&jetstream, &format!("room{session:03}")).await;
+    }
+    let (writer, written) = scripted(|_| Ok(()));
+    let sink = RunningSink::start(&nats, options(), writer);
+    readyz(sink.http, 200, "ready").await;
+    all_settled(&jetstream).await;
+    let expected: Vec<_> = (0..200).map(|session| format!("room{session:03}-AJ")).collect();
+    assert_eq!(stems(&written), expected);
+    let settled =
+        metric(sink.http, r#"postcall_sink_messages_total{outcome="written",sink="sink-s3"}"#).await;
+    assert_eq!(settled, 200.0);
+    assert_eq!(metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await, 0.0);
+    assert_eq!(dead_letters(&jetstream).await, 0);
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_faults_are_tried_again_and_end_as_dead_letters() {
+    let nats = NatsServer::start().await;
+    set_up(&nats, &options(), &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let tries = Arc::new(Mutex::new(HashMap::<String, u32>::new()));
+    let (writer, written) = scripted({
+        let tries = Arc::clone(&tries);
+        move |message| {
+            let session = message.event.identity.session_id.as_str().to_owned();
+            let mut tries = tries.lock().unwrap();
+            let tries = tries.entry(session.clone()).or_default();
+            *tries += 1;
+            match session.as_str() {
+                "locked-once" if *tries == 1 => Err(WriteError::Retry { reason: "row locked".to_owned() }),
+                "always-locked" => Err(WriteError::Retry { reason: "row locked".to_owned() }),
+                "impossible" => Err(WriteError::Reject { reason: "too large".to_owned() }),
+                _ => Ok(()),
+            }
+        }
+    });
+    let sink = RunningSink::start(&nats, options(), writer);
+    for session in ["locked-once", "always-locked", "impossible", "fine"] {
+        publish(&jetstream, session).await;
+    }
+    eventually("two dead letters", async || dead_letters(&jetstream).await == 2).await;
+    all_settled(&jetstream).await;
+    assert_eq!(stems(&written), ["fine-AJ", "locked-once-AJ"]);
+    let tries = tries.lock().unwrap().clone();
+    assert_eq!((tries["always-locked"], tries["impossible"], tries["locked-once"]), (3, 1, 2));
+    assert_eq!(
+        metric(sink.http, r#"postcall_sink_messages_total{outcome="retry",sink="sink-s3"}"#).await,
+        3.0
+    );
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unavailable_store_pauses_and_dead_letters_nothing() {
+    let nats = NatsServer::start().await;
+    set_up(&nats, &options(), &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let (down, calls) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
+    let (writer, written) = scripted({
+        let (down, calls) = (Arc::clone(&down), Arc::clone(&calls));
+        move |_| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            if down.load(Ordering::SeqCst) {
+                return Err(WriteError::Unavailable { reason: "503 SlowDown".to_owned(), after: None });
+            }
+            Ok(())
+        }
+    });
+    let sink = RunningSink::start(&nats, options(), writer);
+    for session in 0..50 {
+        publish(&jetstream, &format!("room{session:02}")).await;
+    }
+    let body = readyz(sink.http, 503, "store").await;
+    assert_eq!(body, "store: 503 SlowDown\n");
+    eventually("each message in hand was tried at least five times in a row", async || {
+        calls.load(Ordering::SeqCst) >= 20
+    })
+    .await;
+    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-s3"}"#).await, 1.0);
+    let in_hand = metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await;
+    assert!((4.0..=5.0).contains(&in_hand), "places for five messages, but {in_hand} in hand");
+    down.store(false, Ordering::SeqCst);
+    readyz(sink.http, 200, "ready").await;
+    all_settled(&jetstream).await;
+    assert_eq!(stems(&written).len(), 50);
+    assert!(written.lock().unwrap().iter().all(|(_, attempt)| *attempt == 1), "nothing was delivered twice");
+    assert_eq!(dead_letters(&jetstream).await, 0);
+    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-s3"}"#).await, 0.0);
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_fill_within_the_linger_and_each_message_has_its_own_verdict() {
+    let nats = NatsServer::start().await;
+    let sink =
+        SinkOptions { max_batch: 20, max_in_flight: 1, linger: Duration::from_millis(200), ..options() };
+    set_up(&nats, &sink, &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let (writer, written) = scripted(|message| match message.event.identity.session_id.as_str() {
+        "room07" => Err(WriteError::Reject { reason: "no".to_owned() }),
+        _ => Ok(()),
+    });
+    let batches = Arc::clone(&writer.batches);
+    for session in 0..50 {
+        publish(&jetstream, &format!("room{session:02}")).await;
+    }
+    let sink = RunningSink::start(&nats, sink, writer);
+    eventually("49 are written", async || stems(&written).len() == 49).await;
+    all_settled(&jetstream).await;
+    assert_eq!(*batches.lock().unwrap(), [20, 20, 10]);
+    assert_eq!(dead_letters(&jetstream).await, 1);
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_or_a_missing_answer_is_the_messages_own_fault() {
+    let nats = NatsServer::start().await;
+    set_up(&nats, &options(), &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let (writer, written) = scripted(|message| {
+        assert_ne!(message.event.identity.session_id.as_str(), "poison", "a bug in the writer");
+        Ok(())
+    });
+    let sink = RunningSink::start(&nats, options(), writer);
+    publish(&jetstream, "poison").await;
+    publish(&jetstream, "fine").await;
+    eventually("one dead letter", async || dead_letters(&jetstream).await == 1).await;
+    all_settled(&jetstream).await;
+    assert_eq!(stems(&written), ["fine-AJ"]);
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_longer_than_the_ack_wait_is_not_delivered_again() {
+    let nats = NatsServer::start().await;
+    set_up(&nats, &options(), &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    shorten_ack_wait(&jetstream).await;
+    let (mut writer, written) = scripted(|_| Ok(()));
+    writer.takes = Duration::from_secs(3);
+    let sink = RunningSink::start(&nats, options(), writer);
+    publish(&jetstream, "long").await;
+    eventually("it is written", async || !stems(&written).is_empty()).await;
+    all_settled(&jetstream).await;
+    assert_eq!(*written.lock().unwrap(), [("long-AJ".to_owned(), 1)]);
+    sink.stop().await;
+}
+
+async fn shorten_ack_wait(jetstream: &async_nats::jetstream::Context) {
+    use async_nats::jetstream::consumer::{PullConsumer, pull};
+    let consumer: PullConsumer = jetstream
+        .get_consumer_from_stream(schemas::names::SINK_S3, schemas::names::SESSIONS_STREAM)
+        .await
+        .unwrap();
+    let config = consumer.cached_info().config.clone();
+    let config = pull::Config {
+        durable_name: config.durable_name,
+        ack_policy: config.ack_policy,
+        ack_wait: Duration::from_secs(1),
+        max_deliver: config.max_deliver,
+        max_ack_pending: config.max_ack_pending,
+        filter_subject: config.filter_subject,
+        ..pull::Config::default()
+    };
+    jetstream.create_consumer_on_stream(config, schemas::names::SESSIONS_STREAM).await.unwrap();
+}
