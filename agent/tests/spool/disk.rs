@@ -10,9 +10,7 @@ use chrono::Utc;
 use schemas::EndReason;
 use tempfile::TempDir;
 
-use crate::fixtures::{
-    arguments, decode, files, keep_logs, logs_with, only_file, open, publish_all, session, until,
-};
+use crate::fixtures::{arguments, decode, files, logs_with, only_file, open, publish_all, session, until};
 use crate::nats::Nats;
 
 /// A folder whose disk can be made to refuse writes: a small tmpfs that is filled, or, where mounting is not permitted,
@@ -24,14 +22,12 @@ struct Disk {
 
 impl Disk {
     fn new() -> Self {
-        keep_logs();
         let folder = TempDir::new().unwrap();
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
             .arg(folder.path())
             .output();
         let mounted = mount.is_ok_and(|output| output.status.success());
-        tracing::info!(disk.path = %folder.path().display(), disk.mounted = mounted, "disk of a test");
         Self { folder, mounted }
     }
 

@@ -110,12 +110,12 @@ pub(crate) fn logs_with(text: &str) -> Vec<String> {
     logs.lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
 }
 
-pub(crate) fn keep_logs() {
+fn keep_logs() {
     struct Logs;
     impl Write for Logs {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             LOGS.lock().unwrap().extend_from_slice(bytes);
-            io::stderr().write(bytes)
+            Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
@@ -123,8 +123,8 @@ pub(crate) fn keep_logs() {
     }
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // The client's own debug lines hold the answers to this test's questions, payloads included.
-        let filter = tracing_subscriber::EnvFilter::new("info,agent=trace");
+        // The client's own debug lines hold payloads that these tests asked for.
+        let filter = tracing_subscriber::EnvFilter::new("agent=trace");
         let logs = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(false);
         logs.with_writer(|| Logs).init();
     });
