@@ -1,10 +1,10 @@
 //! A Salesforce org with Leads and Contacts in memory, behind the parts of its REST API that an integration uses.
 //!
-//! - [`oauth`]: access tokens for signed assertions (JWT bearer).
-//! - [`gate`]: what every data call passes: injected faults, size of the request, version, token, usage header.
-//! - [`soql`] and [`query`]: reading. [`collections`] and [`create`]: writing.
-//! - [`objects`] and [`records`]: what the org holds, and its rules for a row.
-//! - [`page`] and [`faults`]: for the person or the test beside it; a real Salesforce has neither.
+//! - `oauth`: access tokens for signed assertions (JWT bearer).
+//! - `gate`: what every data call passes: injected faults, size of the request, version, token, usage header.
+//! - `soql` and `query`: reading. `collections` and `create`: writing.
+//! - `objects` and `records`: what the org holds, and its rules for a row.
+//! - `page` and `faults`: for the person or the test beside it; a real Salesforce has neither.
 
 mod api_error;
 pub mod collections;

@@ -8,7 +8,7 @@ use reqwest::Url;
 /// How to reach Salesforce, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SalesforceArgs {
-    /// Where tokens are asked for: https://login.salesforce.com, https://test.salesforce.com, or the org's My Domain.
+    /// Where tokens are asked for: `https://login.salesforce.com`, `https://test.salesforce.com`, or the org's My Domain.
     #[arg(long, env = "SALESFORCE_URL")]
     pub salesforce_url: Url,
     /// Consumer key of the External Client App.
@@ -20,7 +20,7 @@ pub struct SalesforceArgs {
     /// PEM file with the RSA private key whose certificate the app holds.
     #[arg(long, env = "SALESFORCE_PRIVATE_KEY_FILE")]
     pub salesforce_private_key_file: PathBuf,
-    /// Audience of the signed assertion: https://login.salesforce.com, https://test.salesforce.com, or the org's My Domain.
+    /// Audience of the signed assertion: `https://login.salesforce.com`, `https://test.salesforce.com`, or the org's My Domain.
     #[arg(long, env = "SALESFORCE_AUDIENCE", default_value = "https://login.salesforce.com")]
     pub salesforce_audience: String,
     /// Version of the REST API.

@@ -128,9 +128,9 @@ async fn hostile_addresses_match_their_own_record_or_none() {
     let sessions = hostile.iter().enumerate();
     let batch: Vec<_> = sessions.map(|(index, email)| session(&format!("s{index}"), email, 1)).collect();
     assert_eq!(write(&writer, &batch).await, ["updated"; 11]);
-    for index in 0..hostile.len() {
+    for (index, email) in hostile.iter().enumerate() {
         let id = format!("00Q5f0000{index:06}");
-        assert_eq!(org.field(&id, "Last_Voice_Session__c"), json!(format!("s{index}")), "{}", hostile[index]);
+        assert_eq!(org.field(&id, "Last_Voice_Session__c"), json!(format!("s{index}")), "{email}");
     }
 }
 
@@ -153,10 +153,10 @@ async fn a_full_batch_of_long_addresses_takes_several_queries_and_one_update() {
 async fn a_session_name_longer_than_the_field_is_cut() {
     let org = Org::start().await;
     let writer = org.writer();
-    let long = session(&"🦀".repeat(300), "test@company.com", 7);
-    assert_eq!(write(&writer, &[long.clone()]).await, ["updated"]);
+    let long = [session(&"🦀".repeat(300), "test@company.com", 7)];
+    assert_eq!(write(&writer, &long).await, ["updated"]);
     assert_eq!(org.field(LEAD, "Last_Voice_Session__c"), "🦀".repeat(127));
-    assert_eq!(write(&writer, &[long]).await, ["unchanged"]);
+    assert_eq!(write(&writer, &long).await, ["unchanged"]);
 }
 
 #[tokio::test]
