@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -44,11 +44,17 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
-    let publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
+    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
-    worker::run(args.livekit, args.worker, metrics, status, shutdown, run_session).await;
-
+    let working = worker::run(args.livekit, args.worker, metrics, status, shutdown, run_session);
+    tokio::select! {
+        () = working => {}
+        ended = &mut publishing => {
+            ended.context("join the publisher")??;
+            bail!("the publisher ended before the calls");
+        }
+    }
     info!("no calls any more");
     calls_over.cancel();
     publishing.await.context("join the publisher")??;

@@ -91,6 +91,7 @@ impl Call {
                 break ending;
             }
         };
+        control.call_over();
         self.hang_up.cancel();
         if let Some(conversation) = self.conversation
             && timeout(HANG_UP_LIMIT, conversation).await.is_err()
@@ -110,10 +111,10 @@ impl Call {
             }
         }
         match event {
-            RoomEvent::TrackPublished { publication, participant } => {
-                if self.attendance.is_linked_to(participant.identity().as_str()) {
-                    room::subscribe_to_audio(&publication);
-                }
+            RoomEvent::TrackPublished { publication, participant }
+                if self.attendance.is_linked_to(participant.identity().as_str()) =>
+            {
+                room::subscribe_to_audio(&publication);
             }
             RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. } => {
                 // Without a receiver the conversation is over, and nobody listens.

@@ -10,6 +10,7 @@ use livekit::prelude::{
 };
 use livekit::webrtc::audio_source::native::NativeAudioSource;
 use livekit::webrtc::audio_source::{AudioSourceOptions, RtcAudioSource};
+use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use tracing::debug;
@@ -38,7 +39,7 @@ pub(super) async fn join(job: &AssignedJob, place: &OnceLock<Arc<Room>>) -> anyh
     let mut options = RoomOptions::default();
     options.auto_subscribe = false;
     options.connect_timeout = JOIN_LIMIT / 3;
-    let (room, events) = timeout(JOIN_LIMIT, Room::connect(&job.url, &job.token, options))
+    let (room, events) = timeout(JOIN_LIMIT, Room::connect(&job.url, job.token.expose_secret(), options))
         .await
         .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
         .context("join the room")?;

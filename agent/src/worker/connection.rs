@@ -45,7 +45,7 @@ pub(super) enum FromServer {
     /// The connection is lost; it is being made again.
     Lost,
     /// A message after the registration.
-    Message(server_message::Message),
+    Message(Box<server_message::Message>),
 }
 
 /// A message for the server. It is dropped where there is no connection.
@@ -164,7 +164,7 @@ async fn serve(
             message = read(&mut socket, silent_at) => {
                 silent_at = Instant::now() + SILENCE_LIMIT;
                 let Some(message) = message? else { continue };
-                if from_server.send(FromServer::Message(message)).await.is_err() {
+                if from_server.send(FromServer::Message(Box::new(message))).await.is_err() {
                     break;
                 }
             }

@@ -13,15 +13,9 @@ pub(super) struct Jobs {
 
 #[derive(Debug)]
 struct Job {
-    room: RoomKey,
+    /// By name: a restarted server makes the room anew, and the session that serves it rejoins.
+    room: String,
     phase: Phase,
-}
-
-/// Name and server-side id: a room that is created again under its name is another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RoomKey {
-    pub(super) name: String,
-    pub(super) sid: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +24,7 @@ enum Phase {
     Offered { until: Instant },
     /// Its session serves the room.
     Running,
-    /// Its session is over and about to leave.
+    /// Its call is over; it exports and leaves.
     Leaving,
 }
 
@@ -68,7 +62,7 @@ impl Jobs {
         Self { capacity, assignment_limit, draining: false, jobs: HashMap::new() }
     }
 
-    pub(super) fn offer(&mut self, job_id: &str, room: RoomKey, now: Instant) -> Answer {
+    pub(super) fn offer(&mut self, job_id: &str, room: &str, now: Instant) -> Answer {
         if self.draining {
             return Answer::Refuse(Refusal::Draining);
         }
@@ -81,24 +75,26 @@ impl Jobs {
             return Answer::Refuse(Refusal::Full);
         }
         let until = now + self.assignment_limit;
-        self.jobs.entry(job_id.to_owned()).or_insert(Job { room, phase: Phase::Offered { until } });
+        self.jobs
+            .entry(job_id.to_owned())
+            .or_insert(Job { room: room.to_owned(), phase: Phase::Offered { until } });
         Answer::Accept
     }
 
-    pub(super) fn assign(&mut self, job_id: &str, room: RoomKey) -> Assignment {
+    pub(super) fn assign(&mut self, job_id: &str, room: &str) -> Assignment {
         let free = self.jobs.len() < self.capacity && !self.draining;
         match self.jobs.get_mut(job_id) {
             Some(job) if matches!(job.phase, Phase::Offered { .. }) => job.phase = Phase::Running,
             Some(_) => return Assignment::Duplicate,
             None if free => {
-                self.jobs.insert(job_id.to_owned(), Job { room, phase: Phase::Running });
+                self.jobs.insert(job_id.to_owned(), Job { room: room.to_owned(), phase: Phase::Running });
             }
             None => return Assignment::Late,
         }
         Assignment::Start
     }
 
-    /// The session is over; its room may be offered again.
+    /// The call is over; its room may be offered again.
     pub(super) fn leaving(&mut self, job_id: &str) {
         if let Some(job) = self.jobs.get_mut(job_id) {
             job.phase = Phase::Leaving;
@@ -156,60 +152,54 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(15);
 
-    fn room(name: &str) -> RoomKey {
-        RoomKey { name: name.to_owned(), sid: format!("RM_{name}") }
-    }
-
     #[test]
     fn a_place_is_held_from_the_answer_to_the_end() {
         let (mut jobs, now) = (Jobs::new(1, LIMIT), Instant::now());
-        assert_eq!(jobs.offer("a", room("a"), now), Answer::Accept);
-        assert_eq!(jobs.offer("b", room("b"), now), Answer::Refuse(Refusal::Full));
-        assert_eq!(jobs.assign("a", room("a")), Assignment::Start);
-        assert_eq!(jobs.assign("a", room("a")), Assignment::Duplicate);
+        assert_eq!(jobs.offer("a", "a", now), Answer::Accept);
+        assert_eq!(jobs.offer("b", "b", now), Answer::Refuse(Refusal::Full));
+        assert_eq!(jobs.assign("a", "a"), Assignment::Start);
+        assert_eq!(jobs.assign("a", "a"), Assignment::Duplicate);
         jobs.leaving("a");
-        assert_eq!(jobs.offer("b", room("b"), now), Answer::Refuse(Refusal::Full));
+        assert_eq!(jobs.offer("b", "b", now), Answer::Refuse(Refusal::Full));
         jobs.ended("a");
-        assert_eq!(jobs.offer("b", room("b"), now), Answer::Accept);
+        assert_eq!(jobs.offer("b", "b", now), Answer::Accept);
     }
 
     #[test]
     fn an_offer_that_is_not_assigned_gives_its_place_back() {
         let (mut jobs, now) = (Jobs::new(1, LIMIT), Instant::now());
-        jobs.offer("a", room("a"), now);
+        jobs.offer("a", "a", now);
         assert_eq!(jobs.next_expiry(), Some(now + LIMIT));
         assert!(jobs.expire(now + LIMIT / 2).is_empty());
         assert_eq!(jobs.expire(now + LIMIT), ["a"]);
         // Late, but welcome while there is a place.
-        assert_eq!(jobs.assign("a", room("a")), Assignment::Start);
+        assert_eq!(jobs.assign("a", "a"), Assignment::Start);
         assert_eq!(jobs.next_expiry(), None);
-        assert_eq!(jobs.assign("b", room("b")), Assignment::Late);
+        assert_eq!(jobs.assign("b", "b"), Assignment::Late);
     }
 
     #[test]
     fn a_room_is_served_once() {
         let (mut jobs, now) = (Jobs::new(4, LIMIT), Instant::now());
-        jobs.offer("a", room("x"), now);
-        assert_eq!(jobs.offer("b", room("x"), now), Answer::RefuseForGood);
+        jobs.offer("a", "x", now);
+        assert_eq!(jobs.offer("b", "x", now), Answer::RefuseForGood);
         // Asked again for the same job, the answer is the same.
-        assert_eq!(jobs.offer("a", room("x"), now), Answer::Accept);
-        // Created again under the same name, or about to be left, it is free.
-        let again = RoomKey { sid: "RM_2".to_owned(), ..room("x") };
-        assert_eq!(jobs.offer("c", again, now), Answer::Accept);
-        jobs.assign("a", room("x"));
+        assert_eq!(jobs.offer("a", "x", now), Answer::Accept);
+        // About to be left, it is free.
+        jobs.assign("a", "x");
         jobs.leaving("a");
-        assert_eq!(jobs.offer("d", room("x"), now), Answer::Accept);
-        assert_eq!(jobs.offer("a", room("x"), now), Answer::RefuseForGood);
+        assert_eq!(jobs.offer("d", "x", now), Answer::Accept);
+        assert_eq!(jobs.offer("a", "x", now), Answer::RefuseForGood);
     }
 
     #[test]
     fn draining_takes_no_offer_and_keeps_its_word() {
         let (mut jobs, now) = (Jobs::new(3, LIMIT), Instant::now());
-        jobs.offer("a", room("a"), now);
+        jobs.offer("a", "a", now);
         jobs.drain();
-        assert_eq!(jobs.offer("b", room("b"), now), Answer::Refuse(Refusal::Draining));
-        assert_eq!(jobs.assign("a", room("a")), Assignment::Start);
-        assert_eq!(jobs.assign("b", room("b")), Assignment::Late);
+        assert_eq!(jobs.offer("b", "b", now), Answer::Refuse(Refusal::Draining));
+        assert_eq!(jobs.assign("a", "a"), Assignment::Start);
+        assert_eq!(jobs.assign("b", "b"), Assignment::Late);
         assert_eq!((jobs.load(), jobs.available()), (1.0, false));
     }
 
@@ -224,8 +214,8 @@ mod tests {
             for (event, job, seconds) in events {
                 let id = job.to_string();
                 match event {
-                    0 | 1 => { jobs.offer(&id, room(&id), now); }
-                    2 => { jobs.assign(&id, room(&id)); }
+                    0 | 1 => { jobs.offer(&id, &id, now); }
+                    2 => { jobs.assign(&id, &id); }
                     3 => jobs.leaving(&id),
                     4 => jobs.ended(&id),
                     _ => {

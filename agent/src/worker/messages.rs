@@ -1,12 +1,12 @@
 use std::collections::HashMap;
 
 use livekit_protocol::{
-    AvailabilityResponse, Job, JobStatus, JobType, ParticipantPermission, RegisterWorkerRequest,
-    UpdateJobStatus, UpdateWorkerStatus, WorkerStatus, worker_message::Message,
+    AvailabilityResponse, JobStatus, JobType, ParticipantPermission, RegisterWorkerRequest, UpdateJobStatus,
+    UpdateWorkerStatus, WorkerStatus, worker_message::Message,
 };
 
 use super::connection::PING_INTERVAL;
-use super::jobs::{Answer, RoomKey};
+use super::jobs::Answer;
 use crate::agent_state::{AgentState, attributes};
 
 /// What the worker is: it takes whole rooms, and its agents speak, hear, and say what they do in their attributes.
@@ -66,9 +66,4 @@ pub(super) fn job_succeeded(job_id: &str) -> Message {
 pub(super) fn job_failed(job_id: &str, error: &str) -> Message {
     let status = JobStatus::JsFailed.into();
     Message::UpdateJob(UpdateJobStatus { job_id: job_id.to_owned(), status, error: error.to_owned() })
-}
-
-pub(super) fn room_key(job: &Job) -> RoomKey {
-    let (name, sid) = job.room.as_ref().map(|room| (room.name.clone(), room.sid.clone())).unwrap_or_default();
-    RoomKey { name, sid }
 }

@@ -5,11 +5,11 @@
 //! the sessions, which go on while the connection is lost.
 
 mod connection;
+mod job_control;
 mod jobs;
 mod messages;
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::time::{Duration, Instant};
 
 use livekit_protocol::{server_message, worker_message};
@@ -22,73 +22,14 @@ use tracing::{debug, error, info, warn};
 use crate::configuration::{LiveKitArgs, WorkerArgs};
 use crate::metrics::Metrics;
 use connection::{FromServer, ToServer};
+use job_control::Notice;
+pub use job_control::{AssignedJob, JobControl, StopReason};
 use jobs::{Answer, Assignment, Jobs};
 
-/// Longest that a session waits for its end to be reported before it leaves its room.
-const REPORT_LIMIT: Duration = Duration::from_secs(1);
+/// Longest that closing the connection may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longest that ended sessions may take to leave when the worker stops.
 const LEAVE_LIMIT: Duration = Duration::from_secs(15);
-
-/// A job that LiveKit has given to this worker.
-#[derive(Debug, Clone)]
-pub struct AssignedJob {
-    /// LiveKit's id of the job.
-    pub id: String,
-    /// Name of the room.
-    pub room_name: String,
-    /// LiveKit's id of the room.
-    pub room_sid: String,
-    /// Address to join at; the configured one where LiveKit gave none.
-    pub url: String,
-    /// Token to join with.
-    pub token: String,
-    /// When the assignment came.
-    pub assigned_at: Instant,
-}
-
-/// Why the worker ends a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopReason {
-    /// LiveKit ended the job.
-    JobTerminated,
-    /// The program is told to stop, and its drain limit has passed.
-    AgentShutdown,
-}
-
-/// What connects a session with the worker.
-pub struct JobControl {
-    stop: watch::Receiver<Option<StopReason>>,
-    job_id: String,
-    reports: mpsc::UnboundedSender<Report>,
-}
-
-impl JobControl {
-    /// Resolves when the worker ends the session. Cancel-safe.
-    pub async fn stopped(&mut self) -> StopReason {
-        match self.stop.wait_for(Option::is_some).await.map(|reason| *reason) {
-            Ok(Some(reason)) => reason,
-            _ => pending().await,
-        }
-    }
-
-    /// Reports the end of the job, and returns when that is sent, cannot be, or takes over a second. To be called before
-    /// leaving the room: LiveKit takes a job for failed whose agent leaves first.
-    pub async fn report(&self, outcome: Result<(), String>) {
-        let (written, is_written) = oneshot::channel();
-        let report = Report { job_id: self.job_id.clone(), outcome, written };
-        if self.reports.send(report).is_err()
-            || !matches!(timeout(REPORT_LIMIT, is_written).await, Ok(Ok(())))
-        {
-            debug!("the end of the job was not reported: not connected");
-        }
-    }
-}
-
-struct Report {
-    job_id: String,
-    outcome: Result<(), String>,
-    written: oneshot::Sender<()>,
-}
 
 /// The worker as others see it.
 #[derive(Debug, Clone, Default)]
@@ -120,7 +61,7 @@ pub async fn run<S, F>(
     let (to_server, outgoing) = mpsc::unbounded_channel();
     let registration = messages::registration(&args.agent_name);
     let connection = tokio::spawn(connection::run(livekit.clone(), registration, from_server, outgoing));
-    let (reports, mut reported) = mpsc::unbounded_channel();
+    let (notices, mut noticed) = mpsc::unbounded_channel();
     let capacity = usize::try_from(args.agent_capacity.get()).unwrap_or(usize::MAX);
     let mut worker = Worker {
         jobs: Jobs::new(capacity, args.agent_assignment_limit),
@@ -129,7 +70,7 @@ pub async fn run<S, F>(
         own_url: livekit.livekit_url.websocket().to_owned(),
         agent_name: args.agent_name,
         to_server,
-        reports,
+        notices,
         metrics,
         status,
         session,
@@ -142,7 +83,7 @@ pub async fn run<S, F>(
         let next_expiry = worker.jobs.next_expiry();
         tokio::select! {
             Some(event) = messages.recv() => worker.on_connection(event),
-            Some(report) = reported.recv() => worker.on_report(report),
+            Some(notice) = noticed.recv() => worker.on_notice(notice),
             Some(ended) = worker.sessions.join_next_with_id() => worker.on_session_end(ended),
             () = sleep_until(next_expiry.unwrap_or_else(Instant::now).into()), if next_expiry.is_some() => worker.on_expiry(),
             () = shutdown.cancelled(), if !worker.jobs.draining() => {
@@ -152,11 +93,12 @@ pub async fn run<S, F>(
             () = sleep_until(end.unwrap_or_else(Instant::now).into()), if end.is_some() => break,
         }
     }
-    worker.stop_all();
     let rest = async {
         while !worker.sessions.is_empty() {
+            // Each time: an accepted offer may have become a session in between.
+            worker.stop_all();
             tokio::select! {
-                Some(report) = reported.recv() => worker.on_report(report),
+                Some(notice) = noticed.recv() => worker.on_notice(notice),
                 Some(ended) = worker.sessions.join_next_with_id() => worker.on_session_end(ended),
                 Some(event) = messages.recv() => worker.on_connection(event),
             }
@@ -170,7 +112,7 @@ pub async fn run<S, F>(
     }
     // The connection ends when nobody listens to it.
     drop(messages);
-    if timeout(REPORT_LIMIT, connection).await.is_err() {
+    if timeout(CLOSE_LIMIT, connection).await.is_err() {
         debug!("the connection was not closed in time");
     }
 }
@@ -182,7 +124,7 @@ struct Worker<S> {
     own_url: String,
     agent_name: String,
     to_server: mpsc::UnboundedSender<ToServer>,
-    reports: mpsc::UnboundedSender<Report>,
+    notices: mpsc::UnboundedSender<Notice>,
     metrics: Metrics,
     status: watch::Sender<WorkerStatus>,
     session: S,
@@ -204,7 +146,7 @@ where
                 self.status.send_modify(|status| status.worker_id = Some(worker_id))
             }
             FromServer::Lost => self.status.send_modify(|status| status.worker_id = None),
-            FromServer::Message(message) => return self.on_message(message),
+            FromServer::Message(message) => return self.on_message(*message),
         }
         self.publish_status();
     }
@@ -222,8 +164,8 @@ where
     }
 
     fn on_offer(&mut self, job: livekit_protocol::Job) {
-        let room = messages::room_key(&job);
-        let answer = self.jobs.offer(&job.id, room.clone(), Instant::now());
+        let room = job.room.unwrap_or_default();
+        let answer = self.jobs.offer(&job.id, &room.name, Instant::now());
         info!(job.id = %job.id, room = ?room.name, answer = ?answer, held = self.jobs.held(), "job offered");
         self.metrics.offered(match answer {
             Answer::Accept => "accepted",
@@ -237,8 +179,8 @@ where
 
     fn on_assignment(&mut self, assignment: livekit_protocol::JobAssignment) {
         let job = assignment.job.unwrap_or_default();
-        let room = messages::room_key(&job);
-        match self.jobs.assign(&job.id, room.clone()) {
+        let room = job.room.unwrap_or_default();
+        match self.jobs.assign(&job.id, &room.name) {
             Assignment::Start => {}
             Assignment::Duplicate => return warn!(job.id = %job.id, "the job was assigned a second time"),
             Assignment::Late => {
@@ -247,14 +189,14 @@ where
             }
         }
         let (stop, stopped) = watch::channel(None);
-        let control = JobControl { stop: stopped, job_id: job.id.clone(), reports: self.reports.clone() };
+        let control = JobControl::new(job.id.clone(), stopped, self.notices.clone());
         let url = assignment.url.filter(|url| !url.is_empty()).unwrap_or_else(|| self.own_url.clone());
         let assigned = AssignedJob {
             id: job.id.clone(),
             room_name: room.name,
             room_sid: room.sid,
             url,
-            token: assignment.token,
+            token: assignment.token.into(),
             assigned_at: Instant::now(),
         };
         let task = self.sessions.spawn((self.session)(assigned, control));
@@ -269,13 +211,18 @@ where
         }
     }
 
-    fn on_report(&mut self, report: Report) {
-        self.jobs.leaving(&report.job_id);
-        let message = match report.outcome {
-            Ok(()) => messages::job_succeeded(&report.job_id),
-            Err(error) => messages::job_failed(&report.job_id, &error),
-        };
-        self.send_confirmed(message, Some(report.written));
+    fn on_notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::CallOver { job_id } => self.jobs.leaving(&job_id),
+            Notice::JobEnded { job_id, outcome, written } => {
+                let message = match outcome {
+                    Ok(()) => messages::job_succeeded(&job_id),
+                    Err(error) => messages::job_failed(&job_id, &error),
+                };
+                self.jobs.leaving(&job_id);
+                self.send_confirmed(message, Some(written));
+            }
+        }
     }
 
     fn on_session_end(&mut self, ended: Result<(Id, ()), JoinError>) {

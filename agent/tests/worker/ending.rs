@@ -117,3 +117,21 @@ fn a_server_that_starts_again_gets_its_worker_back() {
     assert_eq!(agent.exported("before").end_reason, Some(EndReason::ConnectionLost));
     agent.wait_idle();
 }
+
+#[test]
+fn a_call_goes_on_through_a_restart_of_the_server() {
+    let mut livekit = LiveKit::start();
+    let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "30s"]);
+    let mut callers = Callers::start(&livekit.url());
+    call(&mut callers, "through");
+    livekit.kill();
+    livekit.start_again();
+    wait_for("the return", || agent.log().contains("the participant is back").then_some(()));
+    // The room was made anew, and its dispatch with it; the session that serves it goes on alone.
+    let agents = callers.run("agents", json!({"room": "through"}));
+    assert_eq!(agents["agents"].as_array().map(Vec::len), Some(1), "{agents}");
+    assert_eq!(agent.worker()["active_jobs"], 1);
+    callers.run("leave", json!({"room": "through"}));
+    assert_eq!(agent.exported("through").end_reason, Some(EndReason::ParticipantLeft));
+    assert_eq!(agent.outbox().len(), 1);
+}

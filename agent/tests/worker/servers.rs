@@ -188,6 +188,7 @@ impl Agent {
 }
 
 impl Drop for Agent {
+    #[expect(clippy::print_stdout, reason = "shown with a test that failed")]
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
