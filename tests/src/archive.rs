@@ -64,7 +64,8 @@ impl Archive {
 
     /// One object.
     pub async fn read(&self, key: &str) -> Result<Archived> {
-        let object = self.client.get_object().bucket(&self.bucket).key(key).send().await.context("get object")?;
+        let object =
+            self.client.get_object().bucket(&self.bucket).key(key).send().await.context("get object")?;
         let body = object.body.collect().await.context("read object")?.into_bytes();
         let mut bytes = Vec::new();
         flate2::read::GzDecoder::new(&body[..]).read_to_end(&mut bytes).context("gunzip object")?;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use livekit::options::TrackPublishOptions;
 use livekit::participant::{ParticipantKind, RemoteParticipant};
-use livekit::prelude::{LocalAudioTrack, LocalTrack, Room, RoomEvent, RoomOptions, RtcAudioSource, TrackSource};
+use livekit::prelude::{
+    LocalAudioTrack, LocalTrack, Room, RoomEvent, RoomOptions, RtcAudioSource, TrackSource,
+};
 use livekit::webrtc::audio_frame::AudioFrame;
 use livekit::webrtc::audio_source::AudioSourceOptions;
 use livekit::webrtc::audio_source::native::NativeAudioSource;
@@ -44,14 +46,16 @@ impl ConnectionDetails {
     /// Makes a token as another front end could, with any metadata.
     pub fn sign(environment: &Environment, room_name: &str, metadata: Option<&str>) -> Result<Self> {
         let agent_name = environment.get("AGENT_NAME")?.to_owned();
-        let mut token =
-            AccessToken::with_api_key(environment.get("LIVEKIT_API_KEY")?, environment.get("LIVEKIT_API_SECRET")?)
-                .with_identity("trialist_test")
-                .with_grants(VideoGrants { room_join: true, room: room_name.to_owned(), ..Default::default() })
-                .with_room_config(RoomConfiguration {
-                    agents: vec![RoomAgentDispatch { agent_name, ..Default::default() }],
-                    ..Default::default()
-                });
+        let mut token = AccessToken::with_api_key(
+            environment.get("LIVEKIT_API_KEY")?,
+            environment.get("LIVEKIT_API_SECRET")?,
+        )
+        .with_identity("trialist_test")
+        .with_grants(VideoGrants { room_join: true, room: room_name.to_owned(), ..Default::default() })
+        .with_room_config(RoomConfiguration {
+            agents: vec![RoomAgentDispatch { agent_name, ..Default::default() }],
+            ..Default::default()
+        });
         if let Some(metadata) = metadata {
             token = token.with_metadata(metadata);
         }
@@ -73,8 +77,9 @@ impl Caller {
     /// Joins and publishes its microphone.
     pub async fn join(environment: &Environment, details: &ConnectionDetails) -> Result<Self> {
         let url = environment.get("LIVEKIT_URL")?;
-        let (room, events) =
-            Room::connect(url, &details.participant_token, RoomOptions::default()).await.context("join room")?;
+        let (room, events) = Room::connect(url, &details.participant_token, RoomOptions::default())
+            .await
+            .context("join room")?;
         let joined = Instant::now();
         let source = NativeAudioSource::new(AudioSourceOptions::default(), SAMPLE_RATE, 1, 100);
         let track = LocalAudioTrack::create_audio_track("microphone", RtcAudioSource::Native(source.clone()));

@@ -66,7 +66,8 @@ impl Process {
             child.kill().context("kill")?;
             return Ok(Some(child.wait().context("wait for the killed process")?));
         }
-        let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().context("send SIGTERM")?;
+        let sent =
+            Command::new("kill").args(["-TERM", &child.id().to_string()]).status().context("send SIGTERM")?;
         let start = Instant::now();
         while sent.success() && start.elapsed() < Duration::from_secs(40) {
             if let Some(status) = child.try_wait().context("wait for the process")? {
@@ -88,7 +89,13 @@ impl Process {
             .output()
             .with_context(|| format!("run {}", self.program.display()))?;
         if !output.status.success() {
-            bail!("{} {} ended with {}:\n{}", self.program.display(), arguments.join(" "), output.status, self.log());
+            bail!(
+                "{} {} ended with {}:\n{}",
+                self.program.display(),
+                arguments.join(" "),
+                output.status,
+                self.log()
+            );
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }

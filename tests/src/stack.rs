@@ -82,7 +82,8 @@ impl Stack {
 }
 
 async fn answers(url: &str, process: &Process) -> Result<()> {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(2)).build().context("make HTTP client")?;
+    let client =
+        reqwest::Client::builder().timeout(Duration::from_secs(2)).build().context("make HTTP client")?;
     eventually(url, Duration::from_secs(40), || async {
         Ok(client.get(url).send().await?.status().is_success().then_some(()))
     })
@@ -126,7 +127,12 @@ fn environment(folder: &Path) -> Result<Environment> {
 
 fn openssl(arguments: &[&str], output: &Path) -> Result<()> {
     let run = Command::new("openssl").args(arguments).arg(output).output().context("run openssl")?;
-    ensure!(run.status.success(), "openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&run.stderr));
+    ensure!(
+        run.status.success(),
+        "openssl {}: {}",
+        arguments.join(" "),
+        String::from_utf8_lossy(&run.stderr)
+    );
     Ok(())
 }
 
@@ -223,7 +229,8 @@ fn free_port() -> Result<u16> {
     const COUNT: u16 = 18_000;
     let start = (std::process::id() % u32::from(COUNT)) as u16;
     for _ in 0..COUNT {
-        let offset = (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) * 7) % u32::from(COUNT);
+        let offset =
+            (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) * 7) % u32::from(COUNT);
         let port = FIRST + offset as u16;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return Ok(port);

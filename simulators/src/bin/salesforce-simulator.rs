@@ -1,15 +1,14 @@
 //! Serves the simulated Salesforce.
 
-use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Parser;
+use service::{LogFormat, shutdown_on_signal};
 use simulators::salesforce::{Config, Salesforce};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 /// A stateful Salesforce for tests and demonstrations: token, query, sObject Collections, describe, limits.
 #[derive(Debug, Parser)]
@@ -39,13 +38,12 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
-        .with_env_filter(filter())
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    service::main(LogFormat::from_environment(), run(arguments)).await
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let public_key_pem = std::fs::read(&arguments.public_key_file)
         .with_context(|| format!("read public key {}", arguments.public_key_file.display()))?;
     let seed = std::fs::read(&arguments.seed_file)
@@ -63,22 +61,5 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("listen on {}", arguments.listen))?;
     tracing::info!(address = %listener.local_addr()?, "simulated Salesforce listens");
-    salesforce.serve(listener, stop_on_signal()?).await.context("serve")
-}
-
-fn filter() -> tracing_subscriber::EnvFilter {
-    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into())
-}
-
-fn stop_on_signal() -> anyhow::Result<CancellationToken> {
-    let stop = CancellationToken::new();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::spawn({
-        let stop = stop.clone();
-        async move {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            stop.cancel();
-        }
-    });
-    Ok(stop)
+    salesforce.serve(listener, shutdown_on_signal()?).await.context("serve")
 }

@@ -14,11 +14,19 @@ use crate::call::SOON;
 async fn a_call_from_the_page_reaches_the_archive_and_the_lead() {
     let stack = Stack::start().await.unwrap();
     let microphone = stack.folder.path().join("microphone.wav");
-    let spoken = Command::new("espeak-ng").args(["-w"]).arg(&microphone).arg("Hello, this is a test call.").status();
+    let spoken =
+        Command::new("espeak-ng").args(["-w"]).arg(&microphone).arg("Hello, this is a test call.").status();
     assert!(spoken.unwrap().success());
     let mut call = Command::new("node");
     call.arg(workspace().join("tests/browser/call.mjs"))
-        .args(["--url", stack.environment.get("WEB_URL").unwrap(), "--email", "test@company.com", "--seconds", "4"])
+        .args([
+            "--url",
+            stack.environment.get("WEB_URL").unwrap(),
+            "--email",
+            "test@company.com",
+            "--seconds",
+            "4",
+        ])
         .arg("--microphone")
         .arg(&microphone);
     let output = tokio::task::spawn_blocking(move || call.output()).await.unwrap().unwrap();

@@ -58,8 +58,11 @@ async fn a_call_by_the_python_sdk_is_archived_with_its_duration() {
         .args(["python_call", "ada@analytical.example", "6"]);
     let output = tokio::task::spawn_blocking(move || call.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), stack.agent.log());
-    let lines: Vec<Value> =
-        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(lines[0]["event"], "agent-heard");
     let seconds = lines[1]["seconds"].as_f64().unwrap();
 

@@ -77,7 +77,8 @@ async fn a_terminated_agent_lets_the_call_end_and_loses_nothing() {
         caller.hang_up().await
     });
     // SIGTERM while the call goes on: the agent waits for its end.
-    let (status, stack) = tokio::task::spawn_blocking(move || (stack.agent.stop(Signal::Terminate), stack)).await.unwrap();
+    let (status, stack) =
+        tokio::task::spawn_blocking(move || (stack.agent.stop(Signal::Terminate), stack)).await.unwrap();
     hang_up.await.unwrap().unwrap();
     assert!(status.unwrap().unwrap().success(), "{}", stack.agent.log());
     let archived = Archive::open(&stack.environment).unwrap().wait_for(&session_id, SOON).await.unwrap();

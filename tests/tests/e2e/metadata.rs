@@ -26,7 +26,8 @@ async fn a_session_goes_on_whatever_its_metadata() {
     ];
     let mut callers = Vec::new();
     for (name, metadata, _) in &cases {
-        let details = ConnectionDetails::sign(&stack.environment, &format!("metadata_{name}"), *metadata).unwrap();
+        let details =
+            ConnectionDetails::sign(&stack.environment, &format!("metadata_{name}"), *metadata).unwrap();
         let mut caller = Caller::join(&stack.environment, &details).await.unwrap();
         caller.wait_for_agent(SOON).await.unwrap();
         callers.push(caller);

@@ -32,9 +32,21 @@ pub(crate) async fn measure() -> Result<Report> {
     let join: fn(&Call) -> f64 = |call| call.join_to_agent;
     let end: fn(&Call) -> f64 = |call| call.hang_up_to_object;
     let mut report = Report::new("latency");
-    report.figure("join to agent visible, p50", "s", middle(&ours, join), Some(middle(&peers, join)), Some(1.0));
+    report.figure(
+        "join to agent visible, p50",
+        "s",
+        middle(&ours, join),
+        Some(middle(&peers, join)),
+        Some(1.0),
+    );
     report.figure("join to agent visible, most", "s", most(&ours, join), Some(most(&peers, join)), None);
-    report.figure("hang-up to object in S3, p50", "s", middle(&ours, end), Some(middle(&peers, end)), Some(0.5));
+    report.figure(
+        "hang-up to object in S3, p50",
+        "s",
+        middle(&ours, end),
+        Some(middle(&peers, end)),
+        Some(0.5),
+    );
     report.figure("hang-up to object in S3, most", "s", most(&ours, end), Some(most(&peers, end)), None);
     Ok(report)
 }

@@ -13,7 +13,8 @@ pub(crate) async fn replace_agent(stack: &mut Stack) -> Result<Process> {
     stack.agent.stop(Signal::Terminate)?;
     let script = workspace().join("tests/python/peer_worker.py");
     let mut environment = stack.environment.clone();
-    environment.set("PEER_HTTP_PORT", stack.environment.get("AGENT_HTTP")?.rsplit(':').next().unwrap_or_default());
+    environment
+        .set("PEER_HTTP_PORT", stack.environment.get("AGENT_HTTP")?.rsplit(':').next().unwrap_or_default());
     let mut peer = Process::new(
         tool("peers/bin/python"),
         &[&script.to_string_lossy(), "start"],

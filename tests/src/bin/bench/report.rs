@@ -51,7 +51,8 @@ impl Report {
     pub(crate) fn finish(self) -> Result<ExitCode> {
         println!("{:<44} {:>10} {:>12} {:>8} {:>10}", self.name, "ours", "Python", "ratio", "aim");
         for figure in &self.figures {
-            let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
+            let optional =
+                |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
             let ratio = figure.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}x"));
             let aim = figure.at_most.map_or_else(|| "-".to_owned(), |aim| format!("<= {aim}"));
             let missed = if figure.met() { "" } else { "  MISSED" };

@@ -13,7 +13,8 @@ use tests::environment::{Environment, workspace};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
-const SPOKEN: &str = "Hello. I would like to know what your product can do for a sales team of twelve people. Thank you.";
+const SPOKEN: &str =
+    "Hello. I would like to know what your product can do for a sales team of twelve people. Thank you.";
 
 /// A call that was made.
 pub(crate) struct Call {
@@ -63,7 +64,8 @@ async fn by_browser(environment: &Environment, email: &str, duration: Duration) 
     let mut lines = BufReader::new(caller.stdout.take().context("read the browser's events")?).lines();
     let (mut session_id, mut hung_up) = (None, None);
     while let Some(line) = lines.next_line().await? {
-        let event: Value = serde_json::from_str(&line).with_context(|| format!("read the browser's event {line}"))?;
+        let event: Value =
+            serde_json::from_str(&line).with_context(|| format!("read the browser's event {line}"))?;
         match event["event"].as_str().unwrap_or_default() {
             "connection-details" => session_id = Some(show_connection_details(&event["answer"])?),
             "hung-up" => {
@@ -94,7 +96,10 @@ async fn by_synthetic_caller(environment: &Environment, email: &str, duration: D
     println!("  room {}", details.room_name);
     show_token(&details.participant_token)?;
     let mut caller = Caller::join(environment, &details).await?;
-    println!("  agent joined after {:.2} s", caller.wait_for_agent(Duration::from_secs(20)).await?.as_secs_f64());
+    println!(
+        "  agent joined after {:.2} s",
+        caller.wait_for_agent(Duration::from_secs(20)).await?.as_secs_f64()
+    );
     tokio::time::sleep(duration).await;
     let hung_up = Instant::now();
     caller.hang_up().await?;
@@ -122,7 +127,8 @@ fn show_token(token: &str) -> Result<()> {
 }
 
 async fn speak(file: &Path) -> Result<()> {
-    let status = Command::new("espeak-ng").arg("-w").arg(file).arg(SPOKEN).status().await.context("run espeak-ng")?;
+    let status =
+        Command::new("espeak-ng").arg("-w").arg(file).arg(SPOKEN).status().await.context("run espeak-ng")?;
     ensure!(status.success(), "espeak-ng ended with {status}");
     Ok(())
 }

@@ -42,9 +42,9 @@ async fn demo() -> Result<()> {
 
     heading("The call");
     let agent_log = AgentLog::from_here();
-    let call = call::place(&environment, EMAIL, CALL)
-        .await
-        .context("the call did not work: see .run/log/web.log, .run/log/agent.log and .run/log/livekit.log")?;
+    let call = call::place(&environment, EMAIL, CALL).await.context(
+        "the call did not work: see .run/log/web.log, .run/log/agent.log and .run/log/livekit.log",
+    )?;
 
     let since_hang_up = |at: Instant| at.duration_since(call.hung_up).as_secs_f64();
     let archived = async {
@@ -94,7 +94,9 @@ fn show_lead(lead: Option<&Value>) {
         println!("  no Lead has this address");
         return;
     };
-    for field in ["Id", "Email", "Last_Voice_Session__c", "Last_Voice_Call_Date__c", "Voice_Qualification_Tier__c"] {
+    for field in
+        ["Id", "Email", "Last_Voice_Session__c", "Last_Voice_Call_Date__c", "Voice_Qualification_Tier__c"]
+    {
         println!("  {field:<28} {}", lead[field]);
     }
 }
