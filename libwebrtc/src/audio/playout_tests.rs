@@ -127,6 +127,8 @@ fn without_packets_silence_follows_the_clock() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     /// Whatever is lost, late or out of order, the stream is as long as the time it covers.
     #[test]
     fn the_length_of_a_stream_is_the_time_it_covers(

@@ -144,22 +144,22 @@ impl Driver {
         self.shared.callbacks.clear();
     }
 
+    /// Carries out the command and those behind it, up to a limit.
     fn take_commands(&mut self, first: Option<Command>) -> Taken {
-        let mut next = first;
-        for _ in 0..COMMAND_BATCH {
-            match next {
-                None | Some(Command::Close) => return Taken::Closed,
-                Some(command) => self.carry_out(command),
+        let Some(first) = first else { return Taken::Closed };
+        if self.carry_out(first).is_closed() {
+            return Taken::Closed;
+        }
+        for _ in 1..COMMAND_BATCH {
+            let Ok(command) = self.commands.try_recv() else { break };
+            if self.carry_out(command).is_closed() {
+                return Taken::Closed;
             }
-            next = match self.commands.try_recv() {
-                Ok(command) => Some(command),
-                Err(_) => break,
-            };
         }
         Taken::All
     }
 
-    fn carry_out(&mut self, command: Command) {
+    fn carry_out(&mut self, command: Command) -> Taken {
         let now = Instant::now();
         match command {
             Command::Gather => self.gather(),
@@ -169,8 +169,9 @@ impl Driver {
             Command::SendMessage { channel, binary, data } => self.channels.queue(&channel, data, binary),
             Command::CloseChannel(channel) => self.channels.close(&mut self.rtc, &channel),
             Command::SendersChanged => self.media.refresh_senders(now),
-            Command::Close => {}
+            Command::Close => return Taken::Closed,
         }
+        Taken::All
     }
 
     /// Does everything that is due, and answers when there is more to do.

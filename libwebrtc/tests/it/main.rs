@@ -10,3 +10,9 @@ mod refusals;
 mod rooms;
 mod server;
 mod tone;
+
+/// Shows the log with `RUST_LOG`.
+pub(crate) fn log() {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    drop(tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init());
+}

@@ -20,6 +20,7 @@ pub(crate) struct Server {
 impl Server {
     /// Listens on random ports of the loopback interface.
     pub(crate) async fn start() -> Self {
+        crate::log();
         let folder = tempfile::tempdir().expect("make temporary folder");
         let [port, tcp_port] = [free_tcp_port(), free_tcp_port()];
         let udp_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
