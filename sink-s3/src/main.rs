@@ -1,1 +1,87 @@
-fn main() {}
+//! Archives session-end payloads: each event is one object, the published bytes gzipped, in the UTC day of the session's
+//! end. The key is made of the event's identity, so an event that is delivered twice is still one object.
+
+mod archive;
+mod bucket;
+mod gzip;
+mod store_error;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use schemas::names::SINK_S3;
+use sink::SinkOptions;
+
+use crate::archive::Archive;
+use crate::bucket::BucketArgs;
+
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Archives until SIGTERM, then finishes what is in flight.
+    Run {
+        #[command(flatten)]
+        runtime: sink::RunArgs,
+        #[command(flatten)]
+        bucket: BucketArgs,
+        /// Address of /healthz, /readyz and /metrics.
+        #[arg(long, env = "SINK_S3_HTTP", default_value = "127.0.0.1:9101")]
+        http: SocketAddr,
+        /// Objects that are put at a time.
+        #[arg(long, env = "S3_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+        max_in_flight: u16,
+    },
+    /// Creates the streams and the consumer and checks the bucket, with an operator's credentials; again changes nothing.
+    Setup {
+        #[command(flatten)]
+        streams: sink::SetupArgs,
+        #[command(flatten)]
+        bucket: BucketArgs,
+        /// Creates the bucket where it is missing.
+        #[arg(long)]
+        create_bucket: bool,
+    },
+    /// Lists, shows and replays the events that could not be archived.
+    DeadLetters(sink::DeadLettersArgs<BucketArgs>),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    sink::main(execute(command)).await
+}
+
+async fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Run { runtime, bucket, http, max_in_flight } => {
+            let writer = Archive::new(bucket.connect().await);
+            sink::run(options(max_in_flight), runtime, http, writer).await
+        }
+        Command::Setup { streams, bucket, create_bucket } => {
+            sink::setup(&options(1), &streams).await?;
+            bucket.connect().await.setup(create_bucket).await
+        }
+        Command::DeadLetters(args) => {
+            sink::dead_letters(options(16), args, async |bucket| Ok(Archive::new(bucket.connect().await)))
+                .await
+        }
+    }
+}
+
+fn options(max_in_flight: u16) -> SinkOptions {
+    SinkOptions {
+        name: SINK_S3,
+        max_batch: 1,
+        linger: Duration::ZERO,
+        max_in_flight: max_in_flight.into(),
+        write_timeout: bucket::PUT_TIMEOUT + Duration::from_secs(5),
+    }
+}

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::jetstream::{self, consumer::PullConsumer};
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
+use async_nats::jetstream::{self, ErrorCode};
 use schemas::names::SESSIONS_STREAM;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -76,8 +78,9 @@ impl Queue {
                 }
                 Err(error) => {
                     let sink = self.sink;
-                    let reason =
-                        format!("consumer {sink} of stream {SESSIONS_STREAM}: {error}; run `{sink} setup`");
+                    let hint =
+                        if is_missing(&error) { format!("; run `{sink} setup`") } else { String::new() };
+                    let reason = format!("consumer {sink} of stream {SESSIONS_STREAM}: {error}{hint}");
                     if self.readiness.set(Part::Queue, Err(reason.clone())) {
                         warn!(reason, "not ready");
                     }
@@ -165,4 +168,14 @@ async fn free_places(places: &Arc<Semaphore>, least: usize) -> Option<OwnedSemap
         free.merge(more);
     }
     Some(free)
+}
+
+/// Is it the stream or the consumer that is not there?
+fn is_missing(error: &ConsumerError) -> bool {
+    match error.kind() {
+        ConsumerErrorKind::JetStream(error) => {
+            matches!(error.error_code(), ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND)
+        }
+        _ => false,
+    }
 }

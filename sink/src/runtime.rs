@@ -1,12 +1,8 @@
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use async_nats::jetstream::consumer::PullConsumer;
 use schemas::SessionEvent;
-use schemas::names::{SESSIONS_STREAM, header};
-use tokio::signal::unix::{SignalKind, signal};
+use schemas::names::header;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::backoff::pause_after;
-use crate::health::{self, Part, Readiness};
+use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
 use crate::metrics::Metrics;
 use crate::nats::Connection;
@@ -22,132 +18,27 @@ use crate::outage::Outage;
 use crate::queue::Queue;
 use crate::settle::{Batch, Settler};
 use crate::write::write;
-use crate::{Message, Nats, Writer};
+use crate::{Message, SinkOptions, Writer};
 
 /// How often the store is probed, and how long a probe may take.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the last acks may take to reach the server.
-const LAST_ACKS: Duration = Duration::from_secs(2);
-/// What the durable consumer's `ack_wait` has over the time limit of a write.
-const ACK_MARGIN: Duration = Duration::from_secs(15);
 
-/// What is particular to a sink.
-#[derive(Debug, Clone)]
-pub struct SinkOptions {
-    /// Name of its durable consumer (`schemas::names::SINK_*`).
-    pub name: &'static str,
-    /// Most messages in one call of the writer.
-    pub max_batch: usize,
-    /// How long a batch waits for more messages.
-    pub linger: Duration,
-    /// Most calls of the writer at a time.
-    pub max_in_flight: usize,
-    /// A call of the writer that takes longer is given up, as if the store were down.
-    pub write_timeout: Duration,
-}
-
-impl SinkOptions {
-    /// How long the server waits for an ack before it delivers again.
-    pub(crate) fn ack_wait(&self) -> Duration {
-        self.write_timeout + ACK_MARGIN
-    }
-
-    /// Messages that may be in hand at a time: those of every call of the writer, and one batch that fills.
-    pub(crate) fn places(&self) -> usize {
-        self.max_batch * (self.max_in_flight + 1)
-    }
-}
-
-/// Flags of `run`, to be flattened into the sink's own.
-#[derive(Debug, Clone, clap::Args)]
-pub struct RunArgs {
-    #[command(flatten)]
-    pub nats: Nats,
-    /// Tries that a message gets while the faults are its own (a locked row), before it becomes a dead letter.
-    #[arg(long, env = "SINK_MAX_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_attempts: u32,
-    /// How long a shutdown waits for the writes in flight.
-    #[arg(long, env = "SINK_SHUTDOWN_GRACE", default_value = "20s", value_parser = humantime::parse_duration)]
-    pub shutdown_grace: Duration,
-}
-
-/// Consumes until SIGTERM or SIGINT, then finishes what is in flight. `/healthz`, `/readyz` and `/metrics` are served on
-/// `http`. A missing NATS, stream, consumer or store is no error: the sink is not ready, says why, and waits.
-///
-/// # Errors
-/// Where it cannot start: the HTTP address is taken, or the NATS credentials cannot be read.
-pub async fn run<W: Writer>(
-    sink: SinkOptions,
-    args: RunArgs,
-    http: SocketAddr,
-    writer: W,
-) -> anyhow::Result<()> {
-    run_until(shutdown_on_signal()?, sink, args, http, writer).await
-}
-
-/// As [`run`], until the token is cancelled.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_until<W: Writer>(
-    shutdown: CancellationToken,
-    sink: SinkOptions,
-    args: RunArgs,
-    http: SocketAddr,
-    writer: W,
-) -> anyhow::Result<()> {
-    let connection = args.nats.keep_connected(sink.name).await?;
-    let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
-    let readiness = Arc::new(Readiness::starting());
-    let server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
-
-    let runtime = Arc::new(Runtime::new(sink, &args, writer, &connection, metrics, &readiness));
-    let in_hand = Arc::clone(&runtime.in_hand);
-    let in_progress = tokio::spawn({
-        let jetstream = connection.jetstream.clone();
-        async move { in_hand.keep_in_progress(jetstream).await }
-    });
-    let probes = tokio::spawn(Arc::clone(&runtime).probe_store());
-    let mut consuming = tokio::spawn(Arc::clone(&runtime).consume(connection.clone(), shutdown.clone()));
-
-    tokio::select! {
-        biased;
-        () = shutdown.cancelled() => {}
-        ended = &mut consuming => {
-            ended.context("consume")?;
-            anyhow::bail!("the consumer ended without a shutdown");
-        }
-    }
-    let grace = args.shutdown_grace;
-    info!(grace_seconds = grace.as_secs_f64(), "shutting down: nothing more is pulled");
-    readiness.set(Part::Queue, Err("shutting down".to_owned()));
-    match tokio::time::timeout(grace, consuming).await {
-        Ok(ended) => ended.context("consume")?,
-        Err(_) => warn!("the grace is over: what is still in hand will be delivered again"),
-    }
-    for task in [in_progress, probes, server] {
-        task.abort();
-    }
-    confirm_acks(&connection, runtime.sink.name).await;
-    info!("stopped");
-    Ok(())
-}
-
-struct Runtime<W> {
+/// A sink at work.
+pub(crate) struct Runtime<W> {
     sink: SinkOptions,
     writer: W,
     settler: Settler,
-    in_hand: Arc<InHand>,
+    pub(crate) in_hand: Arc<InHand>,
     outage: Arc<Outage>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
 }
 
 impl<W: Writer> Runtime<W> {
-    fn new(
+    pub(crate) fn new(
         sink: SinkOptions,
-        args: &RunArgs,
+        max_attempts: u32,
         writer: W,
         connection: &Connection,
         metrics: Arc<Metrics>,
@@ -158,7 +49,7 @@ impl<W: Writer> Runtime<W> {
             jetstream: connection.jetstream.clone(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(readiness),
-            max_attempts: args.max_attempts,
+            max_attempts,
             faults: Mutex::default(),
         };
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
@@ -167,7 +58,7 @@ impl<W: Writer> Runtime<W> {
     }
 
     /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.
-    async fn consume(self: Arc<Self>, connection: Connection, shutdown: CancellationToken) {
+    pub(crate) async fn consume(self: Arc<Self>, connection: Connection, shutdown: CancellationToken) {
         let queue = Queue {
             sink: self.sink.name,
             places: self.sink.places(),
@@ -258,7 +149,7 @@ impl<W: Writer> Runtime<W> {
     }
 
     /// Keeps the readiness true while nothing is written, and before the first message.
-    async fn probe_store(self: Arc<Self>) {
+    pub(crate) async fn probe_store(self: Arc<Self>) {
         loop {
             let answer = tokio::time::timeout(PROBE_TIMEOUT, self.writer.probe()).await;
             let state = answer.unwrap_or_else(|_| Err("no answer to the probe".to_owned()));
@@ -297,28 +188,4 @@ fn span_of(batch: &Batch) -> Span {
         [delivery] => delivery.span.clone(),
         deliveries => info_span!("batch", messages = deliveries.len()),
     }
-}
-
-/// The server answers a connection's commands in their order: an answer to this request means that it has the acks before it.
-async fn confirm_acks(connection: &Connection, sink: &str) {
-    let lookup = connection.jetstream.get_consumer_from_stream(sink, SESSIONS_STREAM);
-    let answer: Result<Result<PullConsumer, _>, _> = tokio::time::timeout(LAST_ACKS, lookup).await;
-    if !matches!(answer, Ok(Ok(_))) {
-        warn!("the last acks are not confirmed: these messages may be delivered again");
-    }
-}
-
-fn shutdown_on_signal() -> anyhow::Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let shutdown = CancellationToken::new();
-    let token = shutdown.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        token.cancel();
-    });
-    Ok(shutdown)
 }

@@ -1,11 +1,10 @@
 //! The runtime over a real nats-server, with writers that do as each test says.
 
-#[path = "http.rs"]
-mod http;
-#[path = "nats_server.rs"]
-mod nats_server;
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod dead_letters;
+mod http;
+mod nats_server;
 mod recovery;
 mod scripted;
 mod setup;

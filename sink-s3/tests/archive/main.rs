@@ -1,0 +1,15 @@
+//! The real program between a real nats-server and a real SeaweedFS.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod dead_letters;
+#[path = "../../../sink/tests/runtime/http.rs"]
+mod http;
+#[expect(dead_code, reason = "what only the runtime's tests use")]
+#[path = "../../../sink/tests/runtime/nats_server.rs"]
+mod nats_server;
+mod objects;
+mod outages;
+mod program;
+mod proxy;
+mod seaweedfs;

@@ -1,0 +1,148 @@
+//! The program itself, its own NATS and bucket.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::{self, consumer::PullConsumer};
+use schemas::names;
+
+use crate::nats_server::{NatsServer, free_port};
+use crate::seaweedfs::{ACCESS_KEY, SECRET_KEY, SeaweedFs};
+
+/// What one test has for itself; the store it shares.
+pub(crate) struct Stage {
+    pub(crate) nats: NatsServer,
+    pub(crate) jetstream: jetstream::Context,
+    pub(crate) store: Arc<SeaweedFs>,
+    pub(crate) bucket: String,
+    pub(crate) endpoint: SocketAddr,
+    pub(crate) http: SocketAddr,
+}
+
+impl Stage {
+    /// Servers, but neither streams nor a bucket.
+    pub(crate) async fn bare() -> Self {
+        let (nats, store) = (NatsServer::start().await, SeaweedFs::shared().await);
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let http = local(free_port());
+        Self {
+            jetstream: nats.jetstream().await,
+            nats,
+            endpoint: local(store.port),
+            store,
+            bucket: format!("archive-{}", http.port()),
+            http,
+        }
+    }
+
+    pub(crate) async fn set_up() -> Self {
+        let stage = Self::bare().await;
+        stage.succeed(&["setup", "--create-bucket"]);
+        stage
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn execute(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// As [`Self::execute`]; what it printed.
+    pub(crate) fn succeed(&self, args: &[&str]) -> String {
+        let output = self.execute(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// As [`Self::execute`], of a command that must fail; what it logged.
+    pub(crate) fn fail(&self, args: &[&str]) -> String {
+        let output = self.execute(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    pub(crate) fn run(&self) -> Program {
+        Program(self.command(&["run"]).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sink-s3"));
+        command
+            .args(args)
+            .env_clear()
+            .env("NATS_URL", self.nats.url())
+            .env("S3_ENDPOINT", format!("http://{}", self.endpoint))
+            .env("S3_BUCKET", &self.bucket)
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .env("SINK_S3_HTTP", self.http.to_string());
+        command
+    }
+
+    pub(crate) async fn publish(&self, message_id: &str, payload: &str) {
+        let mut headers = HeaderMap::new();
+        headers.insert(names::header::MESSAGE_ID, message_id);
+        let payload = payload.to_owned().into();
+        let ack =
+            self.jetstream.publish_with_headers(names::SESSION_ENDED_V1, headers, payload).await.unwrap();
+        ack.await.unwrap();
+    }
+
+    pub(crate) async fn consumer(&self) -> PullConsumer {
+        self.jetstream.get_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap()
+    }
+
+    /// Waits until everything is delivered and acked.
+    pub(crate) async fn all_settled(&self) {
+        eventually("everything is settled", async || {
+            let info = self.consumer().await.cached_info().clone();
+            info.num_pending == 0 && info.num_ack_pending == 0
+        })
+        .await;
+    }
+
+    pub(crate) async fn dead_letters(&self) -> u64 {
+        self.jetstream.get_stream(names::DEAD_LETTERS_STREAM).await.unwrap().cached_info().state.messages
+    }
+}
+
+/// The running program, killed on drop.
+pub(crate) struct Program(Child);
+
+impl Program {
+    /// SIGTERM; how long it took to end. It must end without an error.
+    pub(crate) fn terminate(mut self) -> Duration {
+        let started = Instant::now();
+        let status = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        assert!(self.0.wait().unwrap().success());
+        started.elapsed()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // One that ended already is no error.
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// An event as the agent publishes it.
+pub(crate) fn event(session_id: &str) -> String {
+    format!(
+        r#"{{"session_id":"{session_id}","job_id":"AJ_1","end_time":"2025-10-29T12:34:56.789Z","user_email":"a@x.org"}}"#
+    )
+}
+
+/// Waits up to 30 s until a condition holds.
+pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < Duration::from_secs(30), "not so after 30 s: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

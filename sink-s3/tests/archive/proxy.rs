@@ -1,0 +1,98 @@
+//! Stands between the sink and the store and behaves as a test says. A change of its mode ends the open connections.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Pass,
+    /// Every request gets this status and code.
+    Answer(u16, &'static str),
+    /// The store gets the requests, the sink never an answer.
+    SwallowAnswers,
+}
+
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
+    mode: watch::Sender<Mode>,
+    task: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(store: u16, mode: Mode) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mode = watch::Sender::new(mode);
+        let modes = mode.subscribe();
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let mut modes = modes.clone();
+                let mode = *modes.borrow_and_update();
+                tokio::spawn(async move {
+                    // Either side may end the connection as it likes.
+                    tokio::select! {
+                        ended = serve(client, store, mode) => drop(ended),
+                        changed = modes.changed() => drop(changed),
+                    }
+                });
+            }
+        });
+        Self { address, mode, task }
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        self.mode.send_replace(mode);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result<()> {
+    if let Mode::Answer(status, code) = mode {
+        return answer(client, status, code).await;
+    }
+    let mut server = TcpStream::connect(("127.0.0.1", store)).await?;
+    if mode == Mode::Pass {
+        tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+        return Ok(());
+    }
+    let (mut from_client, _to_client) = client.split();
+    let (mut from_server, mut to_server) = server.split();
+    let requests = tokio::io::copy(&mut from_client, &mut to_server);
+    let mut nowhere = tokio::io::sink();
+    let answers = tokio::io::copy(&mut from_server, &mut nowhere);
+    tokio::try_join!(requests, answers)?;
+    Ok(())
+}
+
+/// Reads one request and answers it.
+async fn answer(mut client: TcpStream, status: u16, code: &str) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    loop {
+        client.read_buf(&mut request).await?;
+        let text = String::from_utf8_lossy(&request);
+        if let Some((head, _)) = text.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if request.len() >= head.len() + 4 + length.unwrap_or(0) {
+                break;
+            }
+        }
+    }
+    let body = format!("<Error><Code>{code}</Code><Message>about one key</Message></Error>");
+    let answer = format!(
+        "HTTP/1.1 {status} Test\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(answer.as_bytes()).await?;
+    client.shutdown().await
+}
