@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use service::LogFormat;
 
-use crate::logging::LogFormat;
 use crate::publisher::PublisherArgs;
 use crate::spool::SpoolArgs;
 

@@ -8,7 +8,6 @@ pub mod agent_state;
 pub mod configuration;
 pub mod conversation;
 pub mod http;
-pub mod logging;
 pub mod metrics;
 pub mod publisher;
 pub mod run;

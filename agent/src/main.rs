@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use agent::configuration::{Cli, Command};
-use agent::logging::{self, LogFormat};
 use clap::Parser as _;
-use tracing::error;
+use service::LogFormat;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -13,16 +12,5 @@ async fn main() -> ExitCode {
         Command::Start(args) => (args.clone(), args.log_format),
         Command::Dev(args) => (args, LogFormat::Plain),
     };
-    logging::install(log_format);
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
-        error!("another cryptography provider is installed");
-        return ExitCode::FAILURE;
-    }
-    match agent::run::run(args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            error!("{error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    service::main(log_format, agent::run::run(args)).await
 }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, bail, ensure};
 use secrecy::ExposeSecret as _;
-use tokio::signal::unix::{SignalKind, signal};
+use service::shutdown_on_signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::configuration::Args;
 use crate::http::{self, Pages};
@@ -24,7 +24,7 @@ use crate::{publisher, spool};
 /// A setting, the spool folder or the HTTP address cannot be used.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     check(&args)?;
-    let shutdown = shutdown_on_signals()?;
+    let shutdown = shutdown_on_signal()?;
     let metrics = Metrics::new().context("register metrics")?;
     let spool = open_spool(args.spool.clone()).await?;
     let (status, status_reader) = watch::channel(WorkerStatus::default());
@@ -74,26 +74,4 @@ async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {
     let opened =
         tokio::task::spawn_blocking(move || Spool::open(&args)).await.context("open the spool folder")?;
     Ok(opened?)
-}
-
-fn shutdown_on_signals() -> anyhow::Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let shutdown = CancellationToken::new();
-    let on_signal = shutdown.clone();
-    tokio::spawn(async move {
-        for first in [true, false] {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if first {
-                on_signal.cancel();
-                continue;
-            }
-            warn!("a second signal: ending at once; the next start finishes what is open");
-            std::process::exit(1);
-        }
-    });
-    Ok(shutdown)
 }

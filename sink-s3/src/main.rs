@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use schemas::names::SINK_S3;
+use service::LogFormat;
 use sink::SinkOptions;
 
 use crate::archive::Archive;
@@ -56,7 +57,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    sink::main(execute(command)).await
+    service::main(LogFormat::from_environment(), execute(command)).await
 }
 
 async fn execute(command: Command) -> anyhow::Result<()> {

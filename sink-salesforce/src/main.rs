@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
 use clap::Parser;
+use service::LogFormat;
 use sink::{DeadLettersArgs, RunArgs, SetupArgs};
 use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
 use sink_salesforce::writer::{SalesforceWriter, options};
@@ -42,13 +42,10 @@ struct Setup {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    sink::main(command(Command::parse())).await
+    service::main(LogFormat::from_environment(), execute(Command::parse())).await
 }
 
-async fn command(command: Command) -> anyhow::Result<()> {
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .map_err(|_| anyhow!("the provider of cryptography is already set"))?;
+async fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(run) => {
             let Run { http, salesforce, sink } = *run;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::{AckKind, Context};
 use async_nats::{Subject, jetstream};
 use prometheus::IntGauge;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::{Span, warn};
 
 /// The messages that were pulled and are not yet settled. The server is told that they are in progress, so that it does not
@@ -14,7 +14,7 @@ use tracing::{Span, warn};
 pub(crate) struct InHand {
     replies: Mutex<HashMap<u64, Subject>>,
     next_id: AtomicU64,
-    ack_wait_millis: AtomicU64,
+    ack_wait: watch::Sender<Duration>,
     gauge: IntGauge,
 }
 
@@ -41,20 +41,13 @@ struct Entry {
 
 impl InHand {
     pub(crate) fn new(ack_wait: Duration, gauge: IntGauge) -> Self {
-        let in_hand = Self {
-            replies: Mutex::default(),
-            next_id: AtomicU64::default(),
-            ack_wait_millis: AtomicU64::default(),
-            gauge,
-        };
-        in_hand.set_ack_wait(ack_wait);
-        in_hand
+        let (replies, next_id) = Default::default();
+        Self { replies, next_id, ack_wait: watch::Sender::new(ack_wait), gauge }
     }
 
     /// What the durable consumer has.
     pub(crate) fn set_ack_wait(&self, ack_wait: Duration) {
-        self.ack_wait_millis
-            .store(u64::try_from(ack_wait.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.ack_wait.send_if_modified(|known| std::mem::replace(known, ack_wait) != ack_wait);
     }
 
     /// Takes a message into the hand. A message that does not come from a consumer is an error.
@@ -85,8 +78,13 @@ impl InHand {
     /// Says "in progress" for every message in hand, three times in each `ack_wait`, for ever.
     pub(crate) async fn keep_in_progress(&self, jetstream: Context) {
         let client = jetstream.client();
+        let mut ack_wait = self.ack_wait.subscribe();
         loop {
-            tokio::time::sleep(Duration::from_millis(self.ack_wait_millis.load(Ordering::Relaxed) / 3)).await;
+            let third = *ack_wait.borrow_and_update() / 3;
+            // A change is an answer within the time: then the third of the new one counts.
+            if let Ok(Ok(())) = tokio::time::timeout(third, ack_wait.changed()).await {
+                continue;
+            }
             let replies: Vec<_> = self.replies().values().cloned().collect();
             for reply in replies {
                 let progress = AckKind::Progress.into();

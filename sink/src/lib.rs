@@ -1,7 +1,7 @@
 //! The runtime that the sinks share: it pulls session-end events from JetStream, decodes them, gives them to a
 //! [`Writer`], and settles each: ack, deliver again, or dead letter.
 //!
-//! A sink is a [`Writer`], [`SinkOptions`], and a `main` that calls [`main`] with one of
+//! A sink is a [`Writer`], [`SinkOptions`], and a `main` that calls one of
 //! - [`run`]: consume until told to stop; `Runtime::consume` is the whole way of a message;
 //! - [`setup`]: create the streams and the durable consumer, an operator's task;
 //! - [`dead_letters`]: list, show, replay.
@@ -15,7 +15,6 @@ mod dead_letters;
 mod dead_letters_command;
 mod health;
 mod in_hand;
-mod logging;
 mod metrics;
 mod nats;
 mod outage;
@@ -30,7 +29,6 @@ mod write;
 mod writer;
 
 pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, dead_letters};
-pub use logging::main;
 pub use nats::Nats;
 pub use run::{RunArgs, SinkOptions, run, run_until};
 pub use setup::{SetupArgs, setup};

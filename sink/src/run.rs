@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_nats::jetstream::consumer::PullConsumer;
 use schemas::names::SESSIONS_STREAM;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -71,7 +70,7 @@ pub async fn run<W: Writer>(
     http: SocketAddr,
     writer: W,
 ) -> anyhow::Result<()> {
-    run_until(shutdown_on_signal()?, sink, args, http, writer).await
+    run_until(service::shutdown_on_signal()?, sink, args, http, writer).await
 }
 
 /// As [`run`], until the token is cancelled.
@@ -130,19 +129,4 @@ async fn confirm_acks(connection: &Connection, sink: &str) {
     if !matches!(answer, Ok(Ok(_))) {
         warn!("the last acks are not confirmed: these messages may be delivered again");
     }
-}
-
-fn shutdown_on_signal() -> anyhow::Result<CancellationToken> {
-    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
-    let shutdown = CancellationToken::new();
-    let token = shutdown.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        token.cancel();
-    });
-    Ok(shutdown)
 }
