@@ -53,6 +53,8 @@ struct Waiting {
 
 /// Where the stream stands.
 struct Position {
+    ssrc: u32,
+    /// Of the packet whose turn it is.
     sequence: u64,
     /// Ticks.
     time: u64,
@@ -97,16 +99,27 @@ impl Playout {
     }
 
     pub(super) fn receive(&mut self, packet: AudioPacket, now: Instant) {
-        let position = self.position.get_or_insert_with(|| Position {
-            sequence: packet.sequence,
-            time: packet.time,
-            clock: Clock { instant: now, time: packet.time },
+        let position = self.position.take_if(|position| position.ssrc == packet.ssrc).unwrap_or_else(|| {
+            // A sender that starts anew counts anew.
+            self.waiting.clear();
+            self.debt = 0;
+            Position {
+                ssrc: packet.ssrc,
+                sequence: packet.sequence,
+                time: packet.time,
+                clock: Clock { instant: now, time: packet.time },
+            }
         });
+        let position = self.position.insert(position);
         if packet.sequence < position.sequence {
             return;
         }
         position.clock.observe(packet.time, now);
-        self.waiting.insert(packet.sequence, Waiting { packet, arrived: now });
+        if packet.sequence == position.sequence {
+            self.play(&packet);
+        } else {
+            self.waiting.insert(packet.sequence, Waiting { packet, arrived: now });
+        }
         self.play_waiting(now);
     }
 

@@ -21,6 +21,7 @@ fn tone(count: u64) -> Vec<AudioPacket> {
             let mut payload = [0; 400];
             let length = encoder.encode(&samples, &mut payload).expect("encode");
             AudioPacket {
+                ssrc: 1,
                 sequence: 1000 + index,
                 time: 50_000 + index * 960,
                 payload: Arc::from(&payload[..length]),
@@ -78,6 +79,7 @@ fn late_packets_are_played_and_the_time_made_up_is_paid_back() {
         let mut payload = [0; 400];
         let length = encoder.encode(&[0; 320], &mut payload).expect("encode");
         packets.push(AudioPacket {
+            ssrc: 1,
             sequence: 1000 + index,
             time: 50_000 + index * 960,
             payload: Arc::from(&payload[..length]),
@@ -114,6 +116,21 @@ fn a_pause_of_the_sender_becomes_silence_of_the_same_length() {
         playout.receive(AudioPacket { sequence, ..packet }, now);
     }
     assert_eq!(milliseconds(&playout), 2_000);
+}
+
+#[test]
+fn another_sender_is_heard_though_it_counts_from_below() {
+    let mut playout = Playout::new(16_000, 1).expect("make playout");
+    let start = Instant::now();
+    for (packet, index) in tone(10).into_iter().zip(0..) {
+        playout.receive(packet, start + FRAME * index);
+    }
+    for (packet, index) in tone(10).into_iter().zip(10..) {
+        let packet =
+            AudioPacket { ssrc: 2, sequence: packet.sequence - 900, time: packet.time / 2, ..packet };
+        playout.receive(packet, start + FRAME * index);
+    }
+    assert_eq!(milliseconds(&playout), 400);
 }
 
 #[test]

@@ -28,6 +28,7 @@ struct Stream {
 /// An RTP packet's payload with its place in the stream, both extended beyond their wrap-around.
 #[derive(Clone)]
 pub(crate) struct AudioPacket {
+    pub(crate) ssrc: u32,
     pub(crate) sequence: u64,
     /// In ticks of the RTP clock.
     pub(crate) time: u64,

@@ -373,6 +373,12 @@ impl Driver {
 
     /// Starts the transport, or starts ICE anew, and follows what changed about media.
     fn apply(&mut self, outcome: &Outcome, now: Instant) {
+        if !self.rtc.is_alive() {
+            // The peer closed the transport: no restart of ICE brings it back.
+            let entered = self.status.broken();
+            self.enter(entered);
+            return;
+        }
         let known = self.remote.credentials.replace(outcome.remote_credentials.clone());
         let restart = known.as_ref().is_some_and(|known| *known != outcome.remote_credentials);
         let mut api = self.rtc.direct_api();

@@ -185,6 +185,7 @@ impl Media {
             && track.enabled()
         {
             let packet = AudioPacket {
+                ssrc: *header.ssrc,
                 sequence: *packet.seq_no,
                 time: packet.time.numer(),
                 payload: packet.payload.clone(),

@@ -27,7 +27,6 @@ pub type OnStateChange = Box<dyn FnMut(String, EncryptionState) + Send + Sync>;
 
 #[derive(Copy, Clone, Debug)]
 #[non_exhaustive]
-#[expect(clippy::upper_case_acronyms, reason = "the names livekit uses")]
 pub enum KeyDerivationAlgorithm {
     PBKDF2,
     HKDF,

@@ -2,6 +2,7 @@
 
 mod audio;
 mod cleanup;
+mod cost;
 mod data;
 mod participant;
 mod python;

@@ -52,3 +52,37 @@ async fn a_resumed_session_keeps_its_audio() {
     let ratio = signal_to_noise(&record(&mut stream, Duration::from_secs(2)).await, 440.0, 16_000);
     assert!(ratio > 25.0, "{ratio} dB");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_udp_audio_and_data_go_over_tcp() {
+    let server = Server::start().await;
+    let mut listener = Participant::join(&server, "call", "listener").await;
+    let mut speaker = Participant::join(&server, "call", "speaker").await;
+    // The server offers nothing but TCP from now on.
+    for participant in [&mut speaker, &mut listener] {
+        participant.room.simulate_scenario(SimulateScenario::ForceTcp).await.expect("force TCP");
+        wait_until_reconnected(participant).await;
+    }
+    let _tone = Tone::publish(&speaker.local(), 440.0, 48_000).await;
+    assert_tone_is_heard(&mut listener, 440.0).await;
+
+    let payload = vec![7; 10_000];
+    for _ in 0..50 {
+        let packet = DataPacket {
+            payload: payload.clone(),
+            topic: None,
+            reliable: true,
+            destination_identities: Vec::new(),
+        };
+        speaker.local().publish_data(packet).await.expect("publish data");
+    }
+    for _ in 0..50 {
+        let received = listener
+            .wait_for("data packet", |event| match event {
+                RoomEvent::DataReceived { payload, .. } => Some(payload),
+                _ => None,
+            })
+            .await;
+        assert_eq!(*received, payload);
+    }
+}
