@@ -24,8 +24,9 @@ demo: build ## A real call, from the page to the archive and the Lead; leaves th
 	@$(STACK) up
 	@target/debug/demo
 
+# cargo builds the programs of every package that has integration tests; the end-to-end tests run those.
 .PHONY: test
-test: build ## All tests, over the real servers.
+test: tools page ## All tests, over the real servers.
 	cargo test --workspace
 
 .PHONY: up
