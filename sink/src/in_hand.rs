@@ -41,8 +41,12 @@ struct Entry {
 
 impl InHand {
     pub(crate) fn new(ack_wait: Duration, gauge: IntGauge) -> Self {
-        let (replies, next_id) = Default::default();
-        Self { replies, next_id, ack_wait: watch::Sender::new(ack_wait), gauge }
+        Self {
+            replies: Mutex::default(),
+            next_id: AtomicU64::default(),
+            ack_wait: watch::Sender::new(ack_wait),
+            gauge,
+        }
     }
 
     /// What the durable consumer has.

@@ -72,11 +72,14 @@ async fn a_kill_between_put_and_ack_leaves_one_object() {
         ..pull::Config::default()
     };
     stage.jetstream.create_consumer_on_stream(config, schemas::names::SESSIONS_STREAM).await.unwrap();
-    let proxy = Proxy::start(stage.store.port, Mode::SwallowAnswers).await;
+    let proxy = Proxy::start(stage.store.port, Mode::Pass).await;
     stage.endpoint = proxy.address;
     let program = stage.run();
-    stage.publish("1", &event("room")).await;
-    eventually("it is stored", async || stage.store.objects(&stage.bucket).await.len() == 1).await;
+    stage.publish("1", &event("before")).await;
+    stage.all_settled().await;
+    proxy.set(Mode::SwallowAnswers);
+    stage.publish("2", &event("room")).await;
+    eventually("it is stored", async || stage.store.objects(&stage.bucket).await.len() == 2).await;
     assert_eq!(stage.consumer().await.cached_info().num_ack_pending, 1);
     // `kill -9`.
     drop(program);
@@ -88,6 +91,6 @@ async fn a_kill_between_put_and_ack_leaves_one_object() {
         metric(stage.http, r#"postcall_sink_messages_total{outcome="archived",sink="sink-s3"}"#).await;
     assert_eq!(archived, 1.0, "the second sink wrote it again");
     let objects = stage.store.objects(&stage.bucket).await;
-    assert!(objects.values().eq([&event("room")]));
+    assert!(objects.values().eq([&event("before"), &event("room")]));
     assert_eq!(stage.dead_letters().await, 0);
 }

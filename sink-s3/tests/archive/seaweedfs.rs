@@ -70,15 +70,24 @@ impl SeaweedFs {
         server
     }
 
+    /// Healthy, and with a place to put an object: the volume server joins later.
     async fn answers(&self) {
         let started = Instant::now();
-        while get(([127, 0, 0, 1], self.port).into(), "/healthz")
-            .await
-            .is_none_or(|(status, _)| status != 200)
-        {
+        while !self.healthy().await || !self.takes_an_object().await {
             assert!(started.elapsed() < Duration::from_secs(60), "SeaweedFS does not answer");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    async fn healthy(&self) -> bool {
+        get(([127, 0, 0, 1], self.port).into(), "/healthz").await.is_some_and(|(status, _)| status == 200)
+    }
+
+    async fn takes_an_object(&self) -> bool {
+        let client = self.client();
+        // There already at the second try.
+        drop(client.create_bucket().bucket("first").send().await);
+        client.put_object().bucket("first").key("first").send().await.is_ok()
     }
 
     fn client(&self) -> aws_sdk_s3::Client {
