@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_nats::{Client, ConnectOptions, Event, jetstream};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, jetstream};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
@@ -14,7 +14,8 @@ const LONGEST_RECONNECT_DELAY: Duration = Duration::from_secs(2);
 /// How to reach NATS.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Nats {
-    /// Address of NATS, such as nats://127.0.0.1:4222; several are separated by commas.
+    /// Address of NATS, such as nats://127.0.0.1:4222, with user:password@ or token@ before the host where it has them;
+    /// several are separated by commas.
     #[arg(long, env = "NATS_URL", hide_env_values = true)]
     pub nats_url: String,
     /// File with NATS credentials (JWT and seed).
@@ -58,18 +59,26 @@ impl Nats {
                 let doubled = Duration::from_millis(50).saturating_mul(1 << attempts.min(10));
                 doubled.min(LONGEST_RECONNECT_DELAY)
             });
-        Ok(match &self.nats_creds {
-            Some(path) => {
-                let file = || format!("read NATS credentials {}", path.display());
-                let credentials = tokio::fs::read_to_string(path).await.with_context(file)?;
-                options.credentials(&credentials).with_context(file)?
-            }
-            None => options,
+        if let Some(path) = &self.nats_creds {
+            let file = || format!("read NATS credentials {}", path.display());
+            let credentials = tokio::fs::read_to_string(path).await.with_context(file)?;
+            return options.credentials(&credentials).with_context(file);
+        }
+        // The client does not look at what stands before the host.
+        let first: ServerAddr = self.first_server().parse().context("read the NATS address")?;
+        Ok(match (first.username(), first.password()) {
+            (Some(user), Some(password)) => options.user_and_password(user.to_owned(), password.to_owned()),
+            (Some(token), None) => options.token(token.to_owned()),
+            (None, _) => options,
         })
     }
 
-    fn servers(&self) -> Vec<String> {
-        self.nats_url.split(',').map(|url| url.trim().to_owned()).collect()
+    fn servers(&self) -> Vec<&str> {
+        self.nats_url.split(',').map(str::trim).collect()
+    }
+
+    fn first_server(&self) -> &str {
+        self.servers().first().copied().unwrap_or_default()
     }
 }
 

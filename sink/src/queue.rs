@@ -35,6 +35,8 @@ pub(crate) struct Queue {
     pub(crate) outage: Arc<Outage>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) shutdown: CancellationToken,
+    /// The last pull request got no answer, or a refusal.
+    pub(crate) in_trouble: bool,
 }
 
 impl Queue {
@@ -46,6 +48,12 @@ impl Queue {
         while let Some(consumer) = shutdown.run_until_cancelled(self.consumer()).await {
             match self.pull_from(&consumer, &places, &bytes, &pulled).await {
                 Ok(()) => return,
+                Err(error @ (PullError::MissingHeartbeat | PullError::Ended(_))) => {
+                    // The consumer is there, but its messages do not come: not ready until they do.
+                    warn!(%error, "pull request ended early");
+                    self.in_trouble = true;
+                    self.readiness.set(Part::Queue, Err(format!("pull messages: {error}")));
+                }
                 // Usual when the server restarts; `consumer` says what is missing, where something is.
                 Err(error) => info!(%error, "pull request ended early"),
             }
@@ -71,7 +79,7 @@ impl Queue {
             match looked_up {
                 Ok(consumer) => {
                     self.in_hand.set_ack_wait(consumer.cached_info().config.ack_wait);
-                    if self.readiness.set(Part::Queue, Ok(())) {
+                    if !self.in_trouble && self.readiness.set(Part::Queue, Ok(())) {
                         info!(stream = SESSIONS_STREAM, consumer = self.sink, "pulling");
                     }
                     return consumer;
@@ -116,6 +124,10 @@ impl Queue {
                     }
                     () = shutdown.cancelled() => return self.end(pull, free, bytes, pulled).await,
                 };
+                if std::mem::take(&mut self.in_trouble) {
+                    info!("messages come again");
+                    self.readiness.set(Part::Queue, Ok(()));
+                }
                 let Some(message) = message else { break };
                 self.hand_over(message, &mut free, bytes, pulled).await;
             }

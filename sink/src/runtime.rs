@@ -67,6 +67,7 @@ impl<W: Writer> Runtime<W> {
             outage: Arc::clone(&self.outage),
             readiness: Arc::clone(&self.readiness),
             shutdown,
+            in_trouble: false,
         };
         let (sender, mut pulled) = mpsc::channel(self.sink.places());
         let tasks = TaskTracker::new();

@@ -5,6 +5,7 @@
 mod dead_letters;
 mod http;
 mod nats_server;
+mod permissions;
 mod recovery;
 mod scripted;
 mod setup;

@@ -1,6 +1,6 @@
 //! A real nats-server with JetStream in a temporary folder, killed on drop.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,7 +15,13 @@ pub(crate) struct NatsServer {
 
 impl NatsServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With these lines in its configuration.
+    pub(crate) async fn start_with(configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("nats.conf"), configuration).unwrap();
         let port = free_port();
         let server = Self { child: spawn(port, &folder), port, folder };
         server.answers().await;
@@ -24,6 +30,11 @@ impl NatsServer {
 
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The URL for one of the users that the configuration names.
+    pub(crate) fn url_for(&self, user: &str, password: &str) -> String {
+        format!("nats://{user}:{password}@127.0.0.1:{}", self.port)
     }
 
     pub(crate) async fn jetstream(&self) -> jetstream::Context {
@@ -44,7 +55,7 @@ impl NatsServer {
 
     async fn answers(&self) {
         let started = Instant::now();
-        while async_nats::connect(self.url()).await.is_err() {
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             assert!(started.elapsed() < Duration::from_secs(10), "nats-server does not answer");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -63,6 +74,8 @@ fn spawn(port: u16, folder: &tempfile::TempDir) -> Child {
     Command::new(tool("nats-server"))
         .args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream", "--store_dir"])
         .arg(folder.path())
+        .arg("--config")
+        .arg(folder.path().join("nats.conf"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

@@ -69,9 +69,13 @@ pub(crate) struct RunningSink {
 
 impl RunningSink {
     pub(crate) fn start<W: Writer>(nats: &NatsServer, sink: SinkOptions, writer: W) -> Self {
+        Self::start_at(&nats.url(), sink, writer)
+    }
+
+    pub(crate) fn start_at<W: Writer>(nats_url: &str, sink: SinkOptions, writer: W) -> Self {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let shutdown = CancellationToken::new();
-        let run = args::<RunArgs>(&["--nats-url", &nats.url(), "--max-attempts", "3"]);
+        let run = args::<RunArgs>(&["--nats-url", nats_url, "--max-attempts", "3"]);
         let task = tokio::spawn(sink::run_until(shutdown.clone(), sink, run, http, writer));
         Self { http, shutdown, task }
     }
@@ -87,8 +91,11 @@ impl RunningSink {
 
 /// Streams and consumer, as the operator makes them.
 pub(crate) async fn set_up(nats: &NatsServer, sink: &SinkOptions, flags: &[&str]) -> anyhow::Result<()> {
-    let url = nats.url();
-    let flags: Vec<_> = ["--nats-url", &url].iter().chain(flags).copied().collect();
+    set_up_at(&nats.url(), sink, flags).await
+}
+
+pub(crate) async fn set_up_at(nats_url: &str, sink: &SinkOptions, flags: &[&str]) -> anyhow::Result<()> {
+    let flags: Vec<_> = ["--nats-url", nats_url].iter().chain(flags).copied().collect();
     sink::setup(sink, &args::<SetupArgs>(&flags)).await
 }
 
