@@ -47,31 +47,35 @@ pub struct Line {
 ///
 /// # Errors
 /// The agent cannot speak. That ends the session.
-pub async fn run(mut line: Line, hang_up: CancellationToken) -> anyhow::Result<()> {
-    let hearing = hearing::count(&mut line.heard, &line.journal, &hang_up);
+pub async fn run(line: Line, hang_up: CancellationToken) -> anyhow::Result<()> {
+    let Line { room, agent_name, voice, mut audible, mut heard, journal } = line;
+    let show = async |state| show(&room, &agent_name, state, &hang_up).await;
+    let hearing = hearing::count(&mut heard, &journal, &hang_up);
     let speaking = async {
-        let becomes_audible = timeout(AUDIBLE_LIMIT, line.audible.wait_for(|audible| *audible));
+        let becomes_audible = timeout(AUDIBLE_LIMIT, audible.wait_for(|audible| *audible));
         tokio::select! {
             waited = becomes_audible => if waited.is_err() { debug!("nobody receives the agent's track yet") },
             () = hang_up.cancelled() => return Ok(()),
         }
-        let (said, ()) = tokio::join!(
-            greeting::say(&line.voice, &line.journal, &hang_up),
-            show(&line.room, &line.agent_name, AgentState::Speaking),
-        );
+        let (said, ()) = tokio::join!(greeting::say(&voice, &journal, &hang_up), show(AgentState::Speaking),);
         said?;
-        if !hang_up.is_cancelled() {
-            show(&line.room, &line.agent_name, AgentState::Listening).await;
-        }
+        show(AgentState::Listening).await;
         anyhow::Ok(())
     };
     let (spoken, ()) = tokio::join!(speaking, hearing);
     spoken
 }
 
-/// Shows the state to front ends. It is only shown: a server that does not take it changes nothing.
-async fn show(room: &Room, agent_name: &str, state: AgentState) {
-    if let Err(error) = room.local_participant().set_attributes(attributes(agent_name, state)).await {
-        debug!(?state, "the agent's state is not shown: {error}");
+/// Shows the state to front ends. It is only shown: a server that does not take it, or not in time, changes nothing.
+async fn show(room: &Room, agent_name: &str, state: AgentState, hang_up: &CancellationToken) {
+    let participant = room.local_participant();
+    tokio::select! {
+        biased;
+        () = hang_up.cancelled() => {}
+        result = participant.set_attributes(attributes(agent_name, state)) => {
+            if let Err(error) = result {
+                debug!(?state, "the agent's state is not shown: {error}");
+            }
+        }
     }
 }

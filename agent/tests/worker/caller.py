@@ -75,7 +75,12 @@ class Caller:
     async def leave(self):
         for task in self.tasks:
             task.cancel()
+        # The SDK closes its socket right after it has said goodbye. Where the server is just writing to that socket, the
+        # goodbye is lost with it (a reset), and the server waits for 20 s. So let it fall silent first.
+        await asyncio.sleep(1)
+        at = time.time()
         await self.room.disconnect()
+        return at
 
 
 callers = {}
@@ -106,8 +111,8 @@ async def hear(room, identity="ann", limit=10):
 
 
 async def leave(room, identity="ann"):
-    await callers.pop((room, identity)).leave()
-    return {}
+    """Hangs up; answers with the moment, in seconds of the epoch."""
+    return {"at": await callers.pop((room, identity)).leave()}
 
 
 async def call_api(call):

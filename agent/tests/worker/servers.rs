@@ -3,6 +3,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use schemas::SessionEnded;
@@ -45,14 +46,13 @@ pub(crate) struct LiveKit {
 impl LiveKit {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
-        let port = free_tcp_port();
+        let port = free_port();
         let config = folder.path().join("livekit.yaml");
-        let udp_port =
-            UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
         let text = format!(
             "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\nrtc:\n  tcp_port: {}\n  \
-             udp_port: {udp_port}\n  node_ip: 127.0.0.1\n  use_external_ip: false\n  enable_loopback_candidate: true\n",
-            free_tcp_port()
+             udp_port: {}\n  node_ip: 127.0.0.1\n  use_external_ip: false\n  enable_loopback_candidate: true\n",
+            free_port(),
+            free_port()
         );
         fs::write(&config, text).expect("write the configuration");
         let process = spawn_livekit(&config);
@@ -113,7 +113,7 @@ impl Agent {
     /// Starts and waits until it is registered.
     pub(crate) fn start(livekit: &LiveKit, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
-        let http_port = free_tcp_port();
+        let http_port = free_port();
         let log = fs::File::create(folder.path().join("log")).expect("create the log");
         let process = Command::new(env!("CARGO_BIN_EXE_agent"))
             .arg("dev")
@@ -123,7 +123,7 @@ impl Agent {
             .env("LIVEKIT_API_KEY", KEY)
             .env("LIVEKIT_API_SECRET", SECRET)
             .env("AGENT_NAME", AGENT_NAME)
-            .env("NATS_URL", format!("nats://127.0.0.1:{}", free_tcp_port()))
+            .env("NATS_URL", format!("nats://127.0.0.1:{}", free_port()))
             .env("AGENT_SPOOL_DIR", folder.path().join("spool"))
             .env("AGENT_HTTP", format!("127.0.0.1:{http_port}"))
             .env("AGENT_PUBLISH_DRAIN_LIMIT", "1s")
@@ -198,8 +198,17 @@ impl Drop for Agent {
     }
 }
 
-fn free_tcp_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port()
+/// A port that nobody listens on. It is below those that the system gives to outgoing connections, so that none of them
+/// takes it before the server does, or while the server is restarted.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 300).expect("below 300") * 40;
+    loop {
+        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Status and body of a page; `None` while nobody listens.
