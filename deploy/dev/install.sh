@@ -93,6 +93,7 @@ livekit() {
   say "livekit-server $LIVEKIT, built from its Go module (a few minutes)"
   GOBIN=$tools/bin/go GOTOOLCHAIN=local quietly go install "github.com/livekit/livekit-server/cmd/server@$LIVEKIT"
   mv "$tools/bin/go/server" "$tools/bin/livekit-server"
+  rmdir "$tools/bin/go"
 }
 
 lint() {
