@@ -2,9 +2,9 @@
 //! [`Writer`], and settles each: ack, deliver again, or dead letter.
 //!
 //! A sink is a [`Writer`], [`SinkOptions`], and a `main` that calls one of
-//! - [`run`]: consume until told to stop; `Runtime::consume` is the whole way of a message;
-//! - [`setup`]: create the streams and the durable consumer, an operator's task;
-//! - [`dead_letters`]: list, show, replay.
+//! - [`run()`]: consume until told to stop; `Runtime::consume` is the whole way of a message;
+//! - [`setup()`]: create the streams and the durable consumer, an operator's task;
+//! - [`dead_letters()`]: list, show, replay.
 //!
 //! A message is acked after its write only. It is a dead letter when it cannot be decoded, when the writer rejects it, or
 //! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
