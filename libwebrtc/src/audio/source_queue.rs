@@ -1,4 +1,4 @@
-//! The samples a program pushed and no encoder has taken yet.
+//! The samples a program pushed and the encoders have not taken yet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,34 +13,36 @@ use crate::audio_frame::AudioFrame;
 /// Samples a source that never waits holds at most, in ms.
 const DIRECT_LIMIT_MS: u32 = 200;
 
-/// A queue that one published track drains. While none does, the samples are discarded in real time, so that whoever
-/// pushes them is paced the same.
+/// A queue for each published track of the source: while a session is replaced there are two. While there is none, the
+/// samples are discarded in real time, so that whoever pushes them is paced the same.
 pub(crate) struct SourceQueue {
     sample_rate: u32,
     num_channels: u32,
     /// Interleaved samples above which pushing waits; `None`: it never does.
     limit: Option<usize>,
     state: Mutex<State>,
-    /// Samples were taken, or the consumer came or went.
+    /// Samples were taken, or a consumer came or went.
     changed: Notify,
 }
 
 struct State {
-    samples: VecDeque<i16>,
-    consumer: Option<Consumer>,
-    /// Until when samples without a consumer have been discarded.
+    consumers: Vec<Consumer>,
+    /// Samples while there is no consumer, and until when they have been discarded.
+    unclaimed: VecDeque<i16>,
     discarded_until: Instant,
 }
 
 struct Consumer {
     id: u64,
+    samples: VecDeque<i16>,
     samples_arrived: Arc<Notify>,
 }
 
 impl SourceQueue {
     pub(crate) fn new(sample_rate: u32, num_channels: u32, queue_size_ms: u32) -> Self {
         let limit = (queue_size_ms > 0).then(|| samples_in(queue_size_ms, sample_rate, num_channels));
-        let state = State { samples: VecDeque::new(), consumer: None, discarded_until: Instant::now() };
+        let state =
+            State { consumers: Vec::new(), unclaimed: VecDeque::new(), discarded_until: Instant::now() };
         Self { sample_rate, num_channels, limit, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -53,7 +55,12 @@ impl SourceQueue {
     }
 
     pub(crate) fn clear(&self) {
-        self.state.lock().samples.clear();
+        let mut state = self.state.lock();
+        state.unclaimed.clear();
+        for consumer in &mut state.consumers {
+            consumer.samples.clear();
+        }
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -80,33 +87,35 @@ impl SourceQueue {
         Ok(())
     }
 
-    /// Makes `id` the consumer; one that was there before gets nothing more.
+    /// Adds a consumer, which gets what is pushed from now on; the first one also gets what is queued.
     pub(crate) fn attach(&self, id: u64, samples_arrived: Arc<Notify>) {
         let mut state = self.state.lock();
         self.discard(&mut state, Instant::now());
-        state.consumer = Some(Consumer { id, samples_arrived });
+        let samples = std::mem::take(&mut state.unclaimed);
+        state.consumers.push(Consumer { id, samples, samples_arrived });
         drop(state);
         self.changed.notify_waiters();
     }
 
     pub(crate) fn detach(&self, id: u64) {
         let mut state = self.state.lock();
-        if state.consumer.as_ref().is_some_and(|consumer| consumer.id == id) {
-            state.consumer = None;
-            state.discarded_until = Instant::now();
+        if let Some(index) = state.consumers.iter().position(|consumer| consumer.id == id) {
+            let detached = state.consumers.swap_remove(index);
+            if state.consumers.is_empty() {
+                state.unclaimed = detached.samples;
+                state.discarded_until = Instant::now();
+            }
         }
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// Appends queued samples until there are `wanted`.
+    /// Appends samples of the consumer's queue until there are `wanted`.
     pub(crate) fn take(&self, id: u64, wanted: usize, samples: &mut Vec<i16>) {
         let mut state = self.state.lock();
-        if state.consumer.as_ref().is_none_or(|consumer| consumer.id != id) {
-            return;
-        }
-        let count = wanted.saturating_sub(samples.len()).min(state.samples.len());
-        samples.extend(state.samples.drain(..count));
+        let Some(consumer) = state.consumers.iter_mut().find(|consumer| consumer.id == id) else { return };
+        let count = wanted.saturating_sub(samples.len()).min(consumer.samples.len());
+        samples.extend(consumer.samples.drain(..count));
         drop(state);
         if count > 0 {
             self.changed.notify_waiters();
@@ -116,14 +125,21 @@ impl SourceQueue {
     fn push(&self, samples: &[i16]) {
         let mut state = self.state.lock();
         self.discard(&mut state, Instant::now());
-        state.samples.extend(samples);
+        if state.consumers.is_empty() {
+            self.append(&mut state.unclaimed, samples);
+        }
+        for consumer in &mut state.consumers {
+            self.append(&mut consumer.samples, samples);
+            consumer.samples_arrived.notify_one();
+        }
+    }
+
+    fn append(&self, queue: &mut VecDeque<i16>, samples: &[i16]) {
+        queue.extend(samples);
         if self.limit.is_none() {
             let limit = samples_in(DIRECT_LIMIT_MS, self.sample_rate, self.num_channels);
-            let surplus = state.samples.len().saturating_sub(limit);
-            state.samples.drain(..surplus);
-        }
-        if let Some(consumer) = &state.consumer {
-            consumer.samples_arrived.notify_one();
+            let surplus = queue.len().saturating_sub(limit);
+            queue.drain(..surplus);
         }
     }
 
@@ -135,11 +151,13 @@ impl SourceQueue {
             let discarded_in = {
                 let mut state = self.state.lock();
                 self.discard(&mut state, Instant::now());
-                let surplus = state.samples.len().saturating_sub(limit);
+                let queues = state.consumers.iter().map(|consumer| &consumer.samples);
+                let longest = queues.chain([&state.unclaimed]).map(VecDeque::len).max().unwrap_or_default();
+                let surplus = longest.saturating_sub(limit);
                 if surplus == 0 {
                     return;
                 }
-                state.consumer.is_none().then(|| self.duration_of(surplus))
+                state.consumers.is_empty().then(|| self.duration_of(surplus))
             };
             match discarded_in {
                 None => changed.await,
@@ -153,17 +171,17 @@ impl SourceQueue {
 
     /// Without a consumer: drops what would have been sent by now.
     fn discard(&self, state: &mut State, now: Instant) {
-        if state.consumer.is_some() {
+        if !state.consumers.is_empty() {
             return;
         }
         let elapsed = now.saturating_duration_since(state.discarded_until);
         let frames = (elapsed.as_secs_f64() * f64::from(self.sample_rate)) as usize;
         let due = frames * self.num_channels as usize;
-        if due >= state.samples.len() {
-            state.samples.clear();
+        if due >= state.unclaimed.len() {
+            state.unclaimed.clear();
             state.discarded_until = now;
         } else if due > 0 {
-            state.samples.drain(..due);
+            state.unclaimed.drain(..due);
             state.discarded_until += self.duration_of(due);
         }
     }
@@ -217,6 +235,24 @@ mod tests {
             tokio::task::yield_now().await;
         }
         pusher.await.expect("join").expect("capture");
+    }
+
+    #[tokio::test]
+    async fn each_consumer_gets_all_samples_and_the_one_that_stays_goes_on() {
+        let queue = SourceQueue::new(16_000, 1, 50);
+        queue.attach(1, Arc::new(Notify::new()));
+        queue.attach(2, Arc::new(Notify::new()));
+        queue.capture(&frame(320)).await.expect("capture");
+        for id in [1, 2] {
+            let mut samples = Vec::new();
+            queue.take(id, 1000, &mut samples);
+            assert_eq!(samples.len(), 320);
+        }
+        queue.detach(2);
+        queue.capture(&frame(320)).await.expect("capture");
+        let mut samples = Vec::new();
+        queue.take(1, 1000, &mut samples);
+        assert_eq!(samples.len(), 320);
     }
 
     #[tokio::test]

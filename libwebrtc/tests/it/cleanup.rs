@@ -14,7 +14,13 @@ const WARM_UP: usize = 4;
 /// `livekit` lets an interrupted negotiation wait for ten seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+#[test]
+fn ended_sessions_are_counted() {
+    crate::alone::run("cleanup::tasks_and_files_of_ended_sessions_are_gone");
+}
+
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by ended_sessions_are_counted"]
 async fn tasks_and_files_of_ended_sessions_are_gone() {
     let server = Server::start().await;
     let mut listener = Participant::join(&server, "call", "listener").await;

@@ -14,7 +14,13 @@ const MEASURED: Duration = Duration::from_secs(5);
 const MAX_CPU: f64 = 3.0;
 const MAX_MEMORY: u64 = 2_048;
 
+#[test]
+fn listening_is_measured() {
+    crate::alone::run("cost::a_session_that_listens_costs_little");
+}
+
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "run by listening_is_measured"]
 async fn a_session_that_listens_costs_little() {
     let server = Server::start().await;
     let speaker = Participant::join(&server, "call", "speaker").await;

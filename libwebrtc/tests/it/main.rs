@@ -1,5 +1,6 @@
 //! The official `livekit` crate over this one, against the real server; and the same calls from another stack.
 
+mod alone;
 mod audio;
 mod cleanup;
 mod cost;

@@ -32,7 +32,7 @@ impl Server {
         );
         std::fs::write(folder.path().join("livekit.yaml"), config).expect("write configuration");
         let process = spawn(folder.path());
-        let server = Self { folder, port, process };
+        let mut server = Self { folder, port, process };
         server.wait_until_ready().await;
         server
     }
@@ -59,19 +59,26 @@ impl Server {
     }
 
     fn stop(&mut self) {
-        self.process.kill().expect("kill server");
-        self.process.wait().expect("wait for server");
+        // It may have ended by itself, which the test reports.
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 
-    async fn wait_until_ready(&self) {
-        for _ in 0..200 {
+    async fn wait_until_ready(&mut self) {
+        for _ in 0..600 {
+            if let Ok(Some(status)) = self.process.try_wait() {
+                panic!("the server ended with {status}:\n{}", self.log());
+            }
             if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        panic!("the server does not listen:\n{log}");
+        panic!("the server does not listen:\n{}", self.log());
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
 

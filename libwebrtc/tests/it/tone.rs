@@ -50,6 +50,11 @@ async fn push(source: NativeAudioSource, hertz: f64) {
 
 /// Reads the next `duration` of audio.
 pub(crate) async fn record(stream: &mut NativeAudioStream, duration: Duration) -> Vec<i16> {
+    record_if_alive(stream, duration).await.expect("the stream ended")
+}
+
+/// Like [`record`]; `None` when the stream ends or has nothing.
+pub(crate) async fn record_if_alive(stream: &mut NativeAudioStream, duration: Duration) -> Option<Vec<i16>> {
     let mut samples = Vec::new();
     let reading = async {
         while let Some(frame) = stream.next().await {
@@ -57,13 +62,13 @@ pub(crate) async fn record(stream: &mut NativeAudioStream, duration: Duration) -
             let wanted =
                 duration.as_secs_f64() * f64::from(frame.sample_rate) * f64::from(frame.num_channels);
             if samples.len() as f64 >= wanted {
-                return;
+                return true;
             }
         }
-        panic!("the stream ended");
+        false
     };
-    tokio::time::timeout(duration + Duration::from_secs(10), reading).await.expect("no audio");
-    samples
+    let complete = tokio::time::timeout(duration + Duration::from_secs(10), reading).await;
+    complete.is_ok_and(|complete| complete).then_some(samples)
 }
 
 /// How many dB a tone stands above everything else: the median over windows of 50 ms.
