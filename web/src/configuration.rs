@@ -29,13 +29,13 @@ pub struct Args {
     /// Address to listen on
     #[arg(long, env, default_value = "127.0.0.1:3000")]
     web_http: SocketAddr,
-    /// Rooms are named <ROOM_PREFIX>_<milliseconds>_<random>
+    /// Rooms are named `<ROOM_PREFIX>_<milliseconds>_<random>`
     #[arg(long, env, default_value = "pandadoc_trial")]
     room_prefix: String,
     /// Name that the agent and other participants see of the visitor
     #[arg(long, env, default_value = "PandaDoc Trialist")]
     participant_name: String,
-    /// Origin of a page elsewhere that may ask for connection details, such as https://example.com; several are
+    /// Origin of a page elsewhere that may ask for connection details, such as `https://example.com`; several are
     /// separated by commas
     #[arg(long, env, value_delimiter = ',')]
     allow_origin: Vec<HeaderValue>,

@@ -1,7 +1,7 @@
 //! The service behind the page that places a call.
 //!
 //! - `POST /api/connection-details` ([`connection_details`]) gives a visitor a room of their own and a token for it.
-//! - `/` ([`page`]) is the page, embedded.
+//! - `/` is the page, embedded.
 //! - `/healthz`, `/readyz`, `/metrics` are for whoever runs it.
 //!
 //! It talks to nobody: a token is signed, not asked for, so it needs LiveKit's API key and secret and no connection.

@@ -1,7 +1,7 @@
 //! End-to-end encryption, which is refused.
 //!
 //! `livekit` builds a [`DataPacketCryptor`] when a room is joined with encryption, before it makes a peer connection.
-//! That constructor cannot fail, so [`refuse_while_wanted`] makes the peer connection fail instead: a room that asked
+//! That constructor cannot fail, so `refuse_while_wanted` makes the peer connection fail instead: a room that asked
 //! for encryption is never joined in the clear.
 
 use std::sync::Arc;
