@@ -48,8 +48,8 @@ pub async fn listen(
         .with_context(|| format!("listen for HTTP on {address} (AGENT_HTTP)"))?;
     info!(address = %listener.local_addr().context("read the HTTP address")?, "serving health and metrics");
     let router = Router::new()
-        .route("/", get(health))
-        .route("/healthz", get(health))
+        .route("/", get(registered))
+        .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/worker", get(worker))
         .route("/metrics", get(scrape))
@@ -57,8 +57,8 @@ pub async fn listen(
     Ok(axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).into_future())
 }
 
-/// Whether the worker is registered with LiveKit.
-async fn health(State(pages): State<Pages>) -> (StatusCode, &'static str) {
+/// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.
+async fn registered(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     if pages.status.borrow().worker_id.is_some() {
         (StatusCode::OK, "OK\n")
     } else {
@@ -71,7 +71,7 @@ async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     if pages.status.borrow().draining {
         (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
     } else {
-        health(State(pages)).await
+        registered(State(pages)).await
     }
 }
 

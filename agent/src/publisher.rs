@@ -36,7 +36,8 @@ const CONNECTION_POLL: Duration = Duration::from_millis(50);
 /// Where session-end events are published.
 #[derive(Clone, clap::Args)]
 pub struct PublisherArgs {
-    /// NATS server; several, separated by commas, are one cluster.
+    /// NATS server, such as `nats://127.0.0.1:4222`, with `user:password@` or `token@` before the host where it has them;
+    /// several, separated by commas, are one cluster.
     #[arg(long, env = "NATS_URL", value_delimiter = ',', hide_env_values = true, required = true)]
     pub nats_url: Vec<ServerAddr>,
     /// Credentials file (JWT and seed) for NATS.
@@ -98,6 +99,13 @@ async fn connect(args: PublisherArgs) -> anyhow::Result<(Client, watch::Receiver
         });
     if let Some(path) = args.nats_creds {
         options = options.credentials_file(path).await.context("read NATS credentials file")?;
+    } else if let Some(first) = args.nats_url.first() {
+        // The client does not look at what stands before the host.
+        options = match (first.username(), first.password()) {
+            (Some(user), Some(password)) => options.user_and_password(user.to_owned(), password.to_owned()),
+            (Some(token), None) => options.token(token.to_owned()),
+            (None, _) => options,
+        };
     }
     let client = options.connect(args.nats_url).await.context("connect to NATS")?;
     Ok((client, reconnects))

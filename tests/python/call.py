@@ -68,6 +68,8 @@ async def main() -> None:
     print(json.dumps({"event": "agent-heard", "loudest": loudest}), flush=True)
     await asyncio.sleep(max(0.0, float(seconds) - (time.time() - started)))
     speaking.cancel()
+    # The SDK closes its socket right behind its goodbye; silence keeps the server from writing into that moment.
+    await asyncio.sleep(0.5)
     await room.disconnect()
     ended = time.time()
     print(json.dumps({"event": "ended", "seconds": ended - started}), flush=True)

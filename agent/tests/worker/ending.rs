@@ -109,7 +109,7 @@ fn a_server_that_starts_again_gets_its_worker_back() {
     call(&mut callers, "before");
     callers.kill();
     livekit.kill();
-    wait_for("the loss of the server", || (agent.status("/healthz") == Some(503)).then_some(()));
+    wait_for("the loss of the server", || (agent.status("/readyz") == Some(503)).then_some(()));
     livekit.start_again();
     agent.wait_connected();
     let mut callers = Callers::start(&livekit.url());

@@ -136,7 +136,7 @@ impl Agent {
     }
 
     pub(crate) fn wait_connected(&self) {
-        wait_for("registration", || (self.status("/healthz") == Some(200)).then_some(()));
+        wait_for("registration", || (self.status("/readyz") == Some(200)).then_some(()));
     }
 
     /// Status of a page; `None` while nobody listens.
