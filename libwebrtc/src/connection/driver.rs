@@ -1,18 +1,18 @@
 //! The task of a connection: it owns the transport's state machine, its sockets and its timers.
 
+mod candidates;
+
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use str0m::format::Codec;
-use str0m::net::{Protocol, Receive, TcpType};
+use str0m::net::Receive;
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{Candidate, Event, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 use tokio::sync::mpsc;
 
 use crate::data_channel::DataChannel;
-use crate::ice_candidate::IceCandidate;
 use crate::negotiation::{Outcome, codecs};
 use crate::peer_connection::PeerConnectionState;
 use crate::sdp::IceCredentials;
@@ -21,7 +21,6 @@ use super::Shared;
 use super::channels::Channels;
 use super::command::Command;
 use super::media::Media;
-use super::network::host_addresses;
 use super::sockets::{Buffer, Received, Sockets, new_buffer};
 use super::status::Status;
 
@@ -33,8 +32,6 @@ const MAX_BUFFERED: usize = 1 << 20;
 const MAX_TCP_BACKLOG: usize = 256 << 10;
 /// TCP is tried when UDP has not connected for so long.
 const TCP_FALLBACK: Duration = Duration::from_secs(1);
-/// The port an active TCP candidate is written with.
-const DISCARD_PORT: u16 = 9;
 /// A timer that is due again and again is a fault of the state machine: it must not keep the task from its sockets.
 const MAX_DUE_TIMERS: usize = 32;
 
@@ -285,90 +282,6 @@ impl Driver {
             *current = state;
         }
         self.shared.callbacks.connection_state.with(|on_change| on_change(state));
-    }
-
-    /// Opens a socket on each address of the machine, the first time.
-    fn gather(&mut self) {
-        if std::mem::replace(&mut self.gathered, true) {
-            return;
-        }
-        for address in host_addresses() {
-            self.offer_udp(address);
-        }
-        if self.sockets.addresses().next().is_none() {
-            self.offer_udp(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        }
-    }
-
-    fn offer_udp(&mut self, address: IpAddr) {
-        let candidate = match self.sockets.bind(address) {
-            Ok(bound) => Candidate::host(bound, "udp"),
-            Err(error) => {
-                tracing::debug!(%error, %address, "open UDP socket");
-                return;
-            }
-        };
-        self.offer(candidate);
-    }
-
-    /// Offers connections to the TCP candidates of the peer.
-    fn offer_tcp(&mut self) {
-        if !self.remote.candidates.iter().any(|candidate| candidate.proto() == Protocol::Tcp) {
-            return;
-        }
-        let addresses: Vec<IpAddr> = self.sockets.addresses().collect();
-        for address in addresses {
-            let address = SocketAddr::new(address, DISCARD_PORT);
-            self.offer(Candidate::builder().tcp().host(address).tcptype(TcpType::Active).build());
-        }
-    }
-
-    fn offer<E: std::fmt::Display>(&mut self, candidate: Result<Candidate, E>) {
-        let added = match candidate {
-            Ok(candidate) => self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string),
-            Err(error) => {
-                tracing::debug!(%error, "make local candidate");
-                return;
-            }
-        };
-        let Some(line) = added else { return };
-        // The ufrag is in the description, and changes with a restart.
-        let line = line.split(" ufrag ").next().unwrap_or_default().to_owned();
-        let mid = {
-            let mut negotiation = self.shared.negotiation.lock();
-            negotiation.add_local_candidate(line.trim_start_matches("candidate:").to_owned());
-            negotiation.first_mid().unwrap_or_default()
-        };
-        if let Ok(candidate) = IceCandidate::parse(&mid, 0, &line) {
-            self.shared.callbacks.ice_candidate.with(|on_candidate| on_candidate(candidate));
-        }
-    }
-
-    fn add_remote_candidate(&mut self, line: &str) {
-        let line = line.trim();
-        if line.is_empty() {
-            return;
-        }
-        let line = if line.starts_with("candidate:") { line.to_owned() } else { format!("candidate:{line}") };
-        let candidate = match Candidate::from_sdp_string(&line) {
-            Ok(candidate) => candidate,
-            Err(error) => {
-                tracing::warn!(%error, line, "a remote candidate cannot be used");
-                return;
-            }
-        };
-        let address = candidate.addr().ip();
-        if address.is_loopback() && self.gathered {
-            let loopback = match address {
-                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-            };
-            if !self.sockets.has_address(loopback) {
-                self.offer_udp(loopback);
-            }
-        }
-        self.rtc.add_remote_candidate(candidate.clone());
-        self.remote.candidates.push(candidate);
     }
 
     /// Starts the transport, or starts ICE anew, and follows what changed about media.
