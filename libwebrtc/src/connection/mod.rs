@@ -1,7 +1,7 @@
 //! A running connection: [`Connection`] is the half the program calls, [`driver`] the task that owns everything else.
 //!
 //! Both share the negotiation; what follows from it reaches the task as a [`Command`]. The task is the only one of a
-//! connection, and its sockets, encoders and timers end with it.
+//! connection: its [`transport`], which decides without IO, its sockets, encoders and timers end with it.
 
 pub(crate) mod callbacks;
 pub(crate) mod channel;
@@ -13,6 +13,7 @@ mod network;
 mod sockets;
 mod status;
 mod tcp;
+mod transport;
 
 use std::sync::{Arc, Once};
 use std::time::Instant;
@@ -37,6 +38,8 @@ use crate::{MediaType, RtcError};
 use callbacks::Callbacks;
 use channel::Channel;
 use command::Command;
+use driver::Driver;
+use transport::Transport;
 
 /// The half of a connection the program calls.
 pub(crate) struct Connection {
@@ -59,16 +62,16 @@ impl Connection {
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| RtcError::invalid_state("a peer connection needs a tokio runtime"))?;
         let credentials = new_credentials();
-        let mut rtc = driver::build_rtc(&credentials, Instant::now());
-        let fingerprint = rtc.direct_api().local_dtls_fingerprint().to_string();
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let mut transport = Transport::new(&credentials, commands.downgrade(), Instant::now());
+        let fingerprint = transport.fingerprint();
         let shared = Arc::new(Shared {
             negotiation: Mutex::new(Negotiation::new(credentials, fingerprint)),
             callbacks: Callbacks::default(),
             state: Mutex::new(PeerConnectionState::New),
             configuration: Mutex::new(configuration),
         });
-        let (commands, receiver) = mpsc::unbounded_channel();
-        runtime.spawn(driver::Driver::new(rtc, shared.clone(), receiver, commands.downgrade()).run());
+        runtime.spawn(Driver::new(transport, shared.clone(), receiver).run());
         Ok(Self { shared, commands })
     }
 

@@ -10,7 +10,10 @@ use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
 use super::tcp::TcpLink;
+use super::transport::Network;
 
+/// With more than this queued for TCP, no further data channel messages are written.
+const MAX_TCP_BACKLOG: usize = 256 << 10;
 /// Bytes of the largest datagram that is read.
 const MAX_DATAGRAM: usize = 2_048;
 
@@ -25,6 +28,22 @@ pub(super) struct Sockets {
 struct UdpPort {
     socket: UdpSocket,
     address: SocketAddr,
+}
+
+impl Network for Sockets {
+    fn send(&mut self, transmit: &Transmit) {
+        match transmit.proto {
+            Protocol::Udp => self.send_udp(transmit),
+            Protocol::Tcp => self.send_tcp(transmit),
+            protocol => {
+                tracing::debug!(?protocol, "a datagram for a protocol that is not supported is dropped")
+            }
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.tcp.iter().map(TcpLink::backlog).sum::<usize>() < MAX_TCP_BACKLOG
+    }
 }
 
 /// A datagram and the way it came; its bytes are in the buffer it was read to.
@@ -59,21 +78,6 @@ impl Sockets {
 
     pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.udp.iter().map(|port| port.address.ip())
-    }
-
-    /// Bytes that wait for TCP connections to take them.
-    pub(super) fn backlog(&self) -> usize {
-        self.tcp.iter().map(TcpLink::backlog).sum()
-    }
-
-    pub(super) fn send(&mut self, transmit: &Transmit) {
-        match transmit.proto {
-            Protocol::Udp => self.send_udp(transmit),
-            Protocol::Tcp => self.send_tcp(transmit),
-            protocol => {
-                tracing::debug!(?protocol, "a datagram for a protocol that is not supported is dropped")
-            }
-        }
     }
 
     fn send_udp(&self, transmit: &Transmit) {

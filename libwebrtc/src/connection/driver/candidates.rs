@@ -40,7 +40,7 @@ impl Driver {
 
     /// Offers connections to the TCP candidates of the peer.
     pub(super) fn offer_tcp(&mut self) {
-        if !self.remote.candidates.iter().any(|candidate| candidate.proto() == Protocol::Tcp) {
+        if !self.transport.remote_candidates().iter().any(|candidate| candidate.proto() == Protocol::Tcp) {
             return;
         }
         let addresses: Vec<IpAddr> = self.sockets.addresses().collect();
@@ -52,7 +52,7 @@ impl Driver {
 
     fn offer<E: std::fmt::Display>(&mut self, candidate: Result<Candidate, E>) {
         let added = match candidate {
-            Ok(candidate) => self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string),
+            Ok(candidate) => self.transport.add_local_candidate(candidate),
             Err(error) => {
                 tracing::debug!(%error, "make local candidate");
                 return;
@@ -94,7 +94,6 @@ impl Driver {
                 self.offer_udp(loopback);
             }
         }
-        self.rtc.add_remote_candidate(candidate.clone());
-        self.remote.candidates.push(candidate);
+        self.transport.add_remote_candidate(candidate);
     }
 }

@@ -1,0 +1,315 @@
+//! The transport of a connection without IO: ICE, DTLS, SRTP and SCTP, and the media and channels on top.
+//!
+//! Time and datagrams come in; datagrams go out through a [`Network`], and what the program has to know as [`Event`]s.
+//! Two of these can be joined in a test without a socket.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use str0m::format::Codec;
+use str0m::net::{Receive, Transmit};
+use str0m::rtp::{Extension, ExtensionMap};
+use str0m::{Candidate, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
+use tokio::sync::{Notify, mpsc};
+
+use crate::negotiation::{Outcome, codecs};
+use crate::peer_connection::PeerConnectionState;
+use crate::sdp::IceCredentials;
+
+use super::channel::Channel;
+use super::channels::Channels;
+use super::command::Command;
+use super::media::Media;
+use super::status::Status;
+
+/// Bytes of data channel messages the state machine holds.
+const MAX_BUFFERED: usize = 1 << 20;
+/// A timer that is due again and again is a fault of the state machine: it must not keep its owner from the sockets.
+const MAX_DUE_TIMERS: usize = 32;
+
+/// Where datagrams leave.
+pub(super) trait Network {
+    fn send(&mut self, transmit: &Transmit);
+
+    /// Whether data channel messages may be written, or too much waits already.
+    fn has_room(&self) -> bool;
+}
+
+/// What the program has to know.
+pub(super) enum Event {
+    State(PeerConnectionState),
+    /// The peer opened a channel.
+    Channel(Arc<Channel>),
+}
+
+pub(super) struct Transport {
+    rtc: Rtc,
+    /// For channels the peer opens.
+    commands: mpsc::WeakUnboundedSender<Command>,
+    channels: Channels,
+    media: Media,
+    status: Status,
+    ice_connected: bool,
+    remote: Remote,
+    events: VecDeque<Event>,
+}
+
+/// What the peer said about its transport.
+#[derive(Default)]
+struct Remote {
+    credentials: Option<IceCredentials>,
+    candidates: Vec<Candidate>,
+}
+
+impl Transport {
+    pub(super) fn new(
+        credentials: &IceCredentials,
+        commands: mpsc::WeakUnboundedSender<Command>,
+        now: Instant,
+    ) -> Self {
+        Self {
+            rtc: build_rtc(credentials, now),
+            commands,
+            channels: Channels::default(),
+            media: Media::default(),
+            status: Status::default(),
+            ice_connected: false,
+            remote: Remote::default(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// For example `sha-256 AB:CD:…`.
+    pub(super) fn fingerprint(&mut self) -> String {
+        self.rtc.direct_api().local_dtls_fingerprint().to_string()
+    }
+
+    /// Notified when a source that is sent has samples; then [`wake_senders`](Self::wake_senders) is due.
+    pub(super) fn samples_arrived(&self) -> Arc<Notify> {
+        self.media.samples_arrived()
+    }
+
+    pub(super) fn wake_senders(&mut self, now: Instant) {
+        self.media.wake_senders(now);
+    }
+
+    /// Tracks were replaced or removed.
+    pub(super) fn refresh_senders(&mut self, now: Instant) {
+        self.media.refresh_senders(now);
+    }
+
+    pub(super) fn open_channel(&mut self, channel: Arc<Channel>) {
+        self.channels.open(&mut self.rtc, channel);
+    }
+
+    pub(super) fn send_message(&mut self, channel: &Arc<Channel>, data: Vec<u8>, binary: bool) {
+        self.channels.queue(channel, data, binary);
+    }
+
+    pub(super) fn close_channel(&mut self, channel: &Arc<Channel>) {
+        self.channels.close(&mut self.rtc, channel);
+    }
+
+    /// Answers the line to announce, unless the candidate is redundant.
+    pub(super) fn add_local_candidate(&mut self, candidate: Candidate) -> Option<String> {
+        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+    }
+
+    pub(super) fn add_remote_candidate(&mut self, candidate: Candidate) {
+        self.rtc.add_remote_candidate(candidate.clone());
+        self.remote.candidates.push(candidate);
+    }
+
+    pub(super) fn remote_candidates(&self) -> &[Candidate] {
+        &self.remote.candidates
+    }
+
+    pub(super) fn is_ice_connected(&self) -> bool {
+        self.ice_connected
+    }
+
+    /// Starts, or starts ICE anew, and follows what changed about media. Answers whether ICE has started.
+    pub(super) fn negotiated(&mut self, outcome: &Outcome, now: Instant) -> bool {
+        if !self.rtc.is_alive() {
+            // The peer closed the transport: no restart of ICE brings it back.
+            self.fail();
+            return false;
+        }
+        let known = self.remote.credentials.replace(outcome.remote_credentials.clone());
+        let restart = known.as_ref().is_some_and(|known| *known != outcome.remote_credentials);
+        let mut api = self.rtc.direct_api();
+        if restart {
+            for candidate in self.remote.candidates.drain(..) {
+                api.invalidate_candidate(&candidate);
+            }
+        }
+        api.set_local_ice_credentials(ice_creds(&outcome.local_credentials));
+        api.set_remote_ice_credentials(ice_creds(&outcome.remote_credentials));
+        if known.is_none() {
+            api.set_ice_controlling(outcome.ice_controlling);
+            match outcome.remote_fingerprint.parse() {
+                Ok(fingerprint) => api.set_remote_fingerprint(fingerprint),
+                Err(error) => tracing::error!(error, "read the peer's fingerprint"),
+            }
+            if let Err(error) = api.start_dtls(outcome.dtls_active) {
+                tracing::error!(%error, "start DTLS");
+                self.fail();
+                return false;
+            }
+        }
+        if outcome.data && !self.channels.is_started() {
+            self.channels.start(&mut self.rtc, outcome.dtls_active);
+        }
+        let entered = self.status.negotiated(restart, now);
+        self.enter(entered);
+        self.media.apply(&mut self.rtc, &outcome.media, now);
+        known.is_none() || restart
+    }
+
+    pub(super) fn receive(&mut self, received: Receive<'_>, now: Instant) {
+        if let Err(error) = self.rtc.handle_input(Input::Receive(now, received)) {
+            tracing::debug!(%error, "handle datagram");
+        }
+    }
+
+    /// Does everything that is due, and answers when there is more to do.
+    pub(super) fn advance(&mut self, now: Instant, network: &mut impl Network) -> Instant {
+        let entered = self.status.handle_timeout(now);
+        self.enter(entered);
+        self.media.handle_timeout(&mut self.rtc, now, self.status.is_connected());
+        let written = self.drain(now, network).and_then(|next| self.write_messages(now, next, network));
+        let next = written.unwrap_or_else(|error| {
+            tracing::error!(%error, "the transport failed");
+            self.fail();
+            now + Duration::from_secs(1)
+        });
+        self.channels.report_sent(&mut self.rtc);
+        let others = [self.media.next_timeout(), self.status.next_timeout()];
+        others.into_iter().flatten().fold(next, Instant::min)
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Says good-bye to the peer and closes the channels.
+    pub(super) fn close(&mut self, now: Instant, network: &mut impl Network) {
+        if let Err(error) = self.rtc.close().and_then(|()| self.drain(now, network)) {
+            tracing::debug!(%error, "close transport");
+        }
+        self.channels.end();
+    }
+
+    /// Takes all output of the state machine.
+    fn drain(&mut self, now: Instant, network: &mut impl Network) -> Result<Instant, RtcError> {
+        let mut due_timers = 0;
+        loop {
+            match self.rtc.poll_output()? {
+                Output::Transmit(transmit) => network.send(&transmit),
+                Output::Event(event) => self.handle_event(event, now),
+                Output::Timeout(at) if at > now => return Ok(at),
+                Output::Timeout(_) if due_timers >= MAX_DUE_TIMERS => {
+                    return Ok(now + Duration::from_millis(1));
+                }
+                Output::Timeout(_) => {
+                    due_timers += 1;
+                    self.rtc.handle_input(Input::Timeout(now))?;
+                }
+            }
+        }
+    }
+
+    /// Hands data channel messages over, draining after each.
+    fn write_messages(
+        &mut self,
+        now: Instant,
+        mut next: Instant,
+        network: &mut impl Network,
+    ) -> Result<Instant, RtcError> {
+        while network.has_room() && self.channels.write_one(&mut self.rtc) {
+            next = self.drain(now, network)?;
+        }
+        Ok(next)
+    }
+
+    fn handle_event(&mut self, event: str0m::Event, now: Instant) {
+        match event {
+            str0m::Event::Connected => {
+                let entered = self.status.dtls_connected();
+                self.enter(entered);
+            }
+            str0m::Event::IceConnectionStateChange(state) => self.follow_ice(state, now),
+            str0m::Event::Closed => {
+                let entered = self.status.closed_by_peer(now);
+                self.enter(entered);
+            }
+            str0m::Event::RtpPacket(packet) => self.media.receive(&packet, now),
+            str0m::Event::ChannelOpen(id, label) => {
+                let commands = self.commands.upgrade();
+                let opened = self.channels.opened(&mut self.rtc, id, &label, commands);
+                self.events.extend(opened.map(Event::Channel));
+            }
+            str0m::Event::ChannelData(message) => {
+                self.channels.received(message.id, message.data, message.binary);
+            }
+            str0m::Event::ChannelClose(id) => self.channels.closed(id),
+            _ => {}
+        }
+    }
+
+    fn follow_ice(&mut self, state: IceConnectionState, now: Instant) {
+        let entered = match state {
+            IceConnectionState::Connected | IceConnectionState::Completed => {
+                self.ice_connected = true;
+                self.status.ice_connected()
+            }
+            IceConnectionState::Disconnected => {
+                self.ice_connected = false;
+                self.status.ice_disconnected(now)
+            }
+            IceConnectionState::New | IceConnectionState::Checking => None,
+        };
+        self.enter(entered);
+    }
+
+    fn fail(&mut self) {
+        let entered = self.status.broken();
+        self.enter(entered);
+    }
+
+    fn enter(&mut self, state: Option<PeerConnectionState>) {
+        self.events.extend(state.map(Event::State));
+    }
+}
+
+/// The state machine, with every payload type taken for Opus: payload types are negotiated later, and what is not audio
+/// is dropped by its SSRC.
+fn build_rtc(credentials: &IceCredentials, now: Instant) -> Rtc {
+    let mut extensions = ExtensionMap::empty();
+    extensions.set(codecs::AUDIO_LEVEL_ID, Extension::AudioLevel);
+    extensions.set(codecs::MID_ID, Extension::RtpMid);
+    let mut config = RtcConfig::new()
+        .set_rtp_mode(true)
+        .clear_codecs()
+        .set_extension_map(extensions)
+        .set_sctp_max_buffered_amount(MAX_BUFFERED)
+        .set_local_ice_credentials(ice_creds(credentials));
+    // The usual one first: the list is searched for each packet.
+    let others = (96..=127).chain(35..=63).filter(|payload_type| *payload_type != codecs::OPUS_PAYLOAD_TYPE);
+    for payload_type in std::iter::once(codecs::OPUS_PAYLOAD_TYPE).chain(others) {
+        config.codec_config().add_config(
+            payload_type.into(),
+            None,
+            Codec::Opus,
+            str0m::media::Frequency::FORTY_EIGHT_KHZ,
+            Some(2),
+            str0m::format::FormatParams::default(),
+        );
+    }
+    config.build(now)
+}
+
+fn ice_creds(credentials: &IceCredentials) -> IceCreds {
+    IceCreds { ufrag: credentials.ufrag.clone(), pass: credentials.password.clone() }
+}
