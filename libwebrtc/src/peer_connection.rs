@@ -4,6 +4,7 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::connection::Connection;
+use crate::connection::statistics::Scope;
 use crate::data_channel::{DataChannel, DataChannelInit};
 use crate::ice_candidate::IceCandidate;
 use crate::media_stream::MediaStream;
@@ -146,9 +147,9 @@ impl PeerConnection {
         self.inner.remove_track(&sender)
     }
 
-    #[expect(clippy::unused_async, reason = "the signature livekit calls")]
+    /// Reports of the transport, the streams and the data channels. Fails once the connection is closed.
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
-        Err(RtcError::not_supported("reading statistics"))
+        self.inner.reports().ask(Scope::Connection).await
     }
 
     /// Fails for tracks that cannot be sent: video, and audio devices.

@@ -4,6 +4,7 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::RtcError;
+use crate::connection::statistics::{Reports, Scope};
 use crate::media_stream::MediaStream;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::transceiver::Transceiver;
@@ -14,11 +15,12 @@ use crate::stats::RtcStats;
 #[derive(Clone)]
 pub struct RtpReceiver {
     inner: Arc<Transceiver>,
+    reports: Reports,
 }
 
 impl RtpReceiver {
-    pub(crate) fn new(inner: Arc<Transceiver>) -> Self {
-        Self { inner }
+    pub(crate) fn new(inner: Arc<Transceiver>, reports: Reports) -> Self {
+        Self { inner, reports }
     }
 
     pub(crate) fn forbid_media(&self) {
@@ -38,9 +40,9 @@ impl RtpReceiver {
         self.inner.state().receiver.streams()
     }
 
-    #[expect(clippy::unused_async, reason = "the signature livekit calls")]
+    /// The reports of this stream, its codec and the transport. Fails once the connection is closed.
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
-        Err(RtcError::not_supported("reading statistics"))
+        self.reports.ask(Scope::Receiver(self.inner.clone())).await
     }
 
     pub fn parameters(&self) -> RtpParameters {

@@ -4,6 +4,7 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::RtcError;
+use crate::connection::statistics::{Reports, Scope};
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::transceiver::Transceiver;
 use crate::rtp_parameters::RtpParameters;
@@ -34,11 +35,12 @@ impl VideoEncoderBackend {
 #[derive(Clone)]
 pub struct RtpSender {
     inner: Arc<Transceiver>,
+    reports: Reports,
 }
 
 impl RtpSender {
-    pub(crate) fn new(inner: Arc<Transceiver>) -> Self {
-        Self { inner }
+    pub(crate) fn new(inner: Arc<Transceiver>, reports: Reports) -> Self {
+        Self { inner, reports }
     }
 
     pub(crate) fn transceiver(&self) -> &Arc<Transceiver> {
@@ -53,9 +55,9 @@ impl RtpSender {
         self.inner.state().sender.track.clone()
     }
 
-    #[expect(clippy::unused_async, reason = "the signature livekit calls")]
+    /// The reports of this stream, its codec and the transport. Fails once the connection is closed.
     pub async fn get_stats(&self) -> Result<Vec<RtcStats>, RtcError> {
-        Err(RtcError::not_supported("reading statistics"))
+        self.reports.ask(Scope::Sender(self.inner.clone())).await
     }
 
     /// Sends another track of the same kind, without a negotiation.

@@ -3,6 +3,7 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
+use crate::connection::statistics::Reports;
 use crate::negotiation::transceiver::Transceiver;
 use crate::rtp_parameters::{RtpCodecCapability, RtpEncodingParameters};
 use crate::{RtcError, rtp_receiver::RtpReceiver, rtp_sender::RtpSender};
@@ -29,11 +30,12 @@ pub enum RtpTransceiverDirection {
 #[derive(Clone)]
 pub struct RtpTransceiver {
     inner: Arc<Transceiver>,
+    reports: Reports,
 }
 
 impl RtpTransceiver {
-    pub(crate) fn new(inner: Arc<Transceiver>) -> Self {
-        Self { inner }
+    pub(crate) fn new(inner: Arc<Transceiver>, reports: Reports) -> Self {
+        Self { inner, reports }
     }
 
     /// The name of its media section, once a local description has one for it.
@@ -52,11 +54,11 @@ impl RtpTransceiver {
     }
 
     pub fn sender(&self) -> RtpSender {
-        RtpSender::new(self.inner.clone())
+        RtpSender::new(self.inner.clone(), self.reports.clone())
     }
 
     pub fn receiver(&self) -> RtpReceiver {
-        RtpReceiver::new(self.inner.clone())
+        RtpReceiver::new(self.inner.clone(), self.reports.clone())
     }
 
     /// Accepts a list that has the one codec there is; fails with any other.

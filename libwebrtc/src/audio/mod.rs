@@ -15,4 +15,4 @@ mod sink;
 pub(crate) mod source_queue;
 
 /// Hz of RTP timestamps of Opus, whatever rate its samples have.
-const RTP_CLOCK_RATE: u32 = 48_000;
+pub(crate) const RTP_CLOCK_RATE: u32 = 48_000;

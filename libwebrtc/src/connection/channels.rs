@@ -20,6 +20,8 @@ pub(super) struct Channels {
     /// Until then channels wait here; closing one takes it out again.
     waiting: Vec<Arc<Channel>>,
     open: HashMap<ChannelId, Entry>,
+    opened: u32,
+    closed: u32,
 }
 
 struct Entry {
@@ -28,9 +30,28 @@ struct Entry {
     outgoing: VecDeque<(Vec<u8>, bool)>,
     /// Bytes the transport took and has not reported as sent.
     in_transport: u64,
+    traffic: Traffic,
+}
+
+/// Messages and bytes of a channel.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Traffic {
+    pub(super) messages_sent: u32,
+    pub(super) bytes_sent: u64,
+    pub(super) messages_received: u32,
+    pub(super) bytes_received: u64,
 }
 
 impl Channels {
+    /// How many were opened and closed so far.
+    pub(super) fn counts(&self) -> (u32, u32) {
+        (self.opened, self.closed)
+    }
+
+    pub(super) fn open_ones(&self) -> impl Iterator<Item = (&Channel, Traffic)> {
+        self.open.values().map(|entry| (&*entry.channel, entry.traffic))
+    }
+
     pub(super) fn is_started(&self) -> bool {
         self.started
     }
@@ -90,6 +111,7 @@ impl Channels {
         label: &str,
         commands: Option<mpsc::UnboundedSender<Command>>,
     ) -> Option<Arc<Channel>> {
+        self.opened += 1;
         if let Some(entry) = self.open.get(&id) {
             entry.channel.set_state(DataChannelState::Open);
             return None;
@@ -101,14 +123,17 @@ impl Channels {
         Some(channel)
     }
 
-    pub(super) fn received(&self, id: ChannelId, data: Vec<u8>, binary: bool) {
-        if let Some(entry) = self.open.get(&id) {
+    pub(super) fn received(&mut self, id: ChannelId, data: Vec<u8>, binary: bool) {
+        if let Some(entry) = self.open.get_mut(&id) {
+            entry.traffic.messages_received += 1;
+            entry.traffic.bytes_received += data.len() as u64;
             entry.channel.deliver(data, binary);
         }
     }
 
     pub(super) fn closed(&mut self, id: ChannelId) {
         if let Some(entry) = self.open.remove(&id) {
+            self.closed += 1;
             entry.channel.set_state(DataChannelState::Closed);
         }
     }
@@ -122,6 +147,8 @@ impl Channels {
             match channel.write(*binary, data) {
                 Ok(true) => {
                     entry.in_transport += data.len() as u64;
+                    entry.traffic.messages_sent += 1;
+                    entry.traffic.bytes_sent += data.len() as u64;
                     entry.outgoing.pop_front();
                     return true;
                 }
@@ -166,7 +193,7 @@ impl Channels {
 
 impl Entry {
     fn new(channel: Arc<Channel>) -> Self {
-        Self { channel, outgoing: VecDeque::new(), in_transport: 0 }
+        Self { channel, outgoing: VecDeque::new(), in_transport: 0, traffic: Traffic::default() }
     }
 }
 

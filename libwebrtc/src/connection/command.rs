@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::negotiation::Outcome;
+use crate::stats::RtcStats;
 
 use super::channel::Channel;
+use super::statistics::Scope;
 
 pub(crate) enum Command {
     /// Open sockets and announce their addresses.
@@ -21,5 +25,6 @@ pub(crate) enum Command {
     CloseChannel(Arc<Channel>),
     /// Tracks were replaced or removed.
     SendersChanged,
+    Report(Scope, oneshot::Sender<Vec<RtcStats>>),
     Close,
 }

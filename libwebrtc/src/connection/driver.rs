@@ -4,7 +4,7 @@ mod candidates;
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use str0m::net::Receive;
 use tokio::sync::mpsc;
@@ -99,6 +99,10 @@ impl Driver {
             }
             Command::CloseChannel(channel) => self.transport.close_channel(&channel),
             Command::SendersChanged => self.transport.refresh_senders(Instant::now()),
+            Command::Report(scope, answer) => {
+                // Whoever asked may have given up.
+                drop(answer.send(self.transport.statistics(&scope, Instant::now(), unix_microseconds())));
+            }
             Command::Close => return Taken::Closed,
         }
         Taken::All
@@ -131,7 +135,7 @@ impl Driver {
     fn receive(&mut self, received: &Received, buffer: &Buffer) {
         let Received { protocol, source, destination, length } = *received;
         match Receive::new(protocol, source, destination, &buffer[..length]) {
-            Ok(received) => self.transport.receive(received, Instant::now()),
+            Ok(received) => self.transport.receive(received, length, Instant::now()),
             Err(error) => tracing::trace!(%error, "a datagram that is not WebRTC's is dropped"),
         }
     }
@@ -156,6 +160,11 @@ impl Driver {
         }
         self.shared.callbacks.connection_state.with(|on_change| on_change(state));
     }
+}
+
+fn unix_microseconds() -> i64 {
+    let elapsed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)
 }
 
 enum Taken {

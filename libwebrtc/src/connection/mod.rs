@@ -8,9 +8,12 @@ pub(crate) mod channel;
 mod channels;
 mod command;
 mod driver;
+#[cfg(test)]
+mod link_tests;
 mod media;
 mod network;
 mod sockets;
+pub(crate) mod statistics;
 mod status;
 mod tcp;
 mod transport;
@@ -39,6 +42,7 @@ use callbacks::Callbacks;
 use channel::Channel;
 use command::Command;
 use driver::Driver;
+use statistics::Reports;
 use transport::Transport;
 
 /// The half of a connection the program calls.
@@ -110,7 +114,7 @@ impl Connection {
             self.command(Command::Negotiated(Box::new(outcome)));
         }
         for transceiver in applied.started {
-            let transceiver = RtpTransceiver::new(transceiver);
+            let transceiver = RtpTransceiver::new(transceiver, self.reports());
             let receiver = transceiver.receiver();
             let Some(track) = receiver.track() else { continue };
             let event = TrackEvent { streams: receiver.streams(), receiver, track, transceiver };
@@ -169,7 +173,7 @@ impl Connection {
         }
         let transceiver = Arc::new(Transceiver::new(kind, track, init));
         negotiation.add_transceiver(transceiver.clone());
-        Ok(RtpTransceiver::new(transceiver))
+        Ok(RtpTransceiver::new(transceiver, self.reports()))
     }
 
     pub(crate) fn close(&self) {
@@ -197,7 +201,15 @@ impl Connection {
     }
 
     pub(crate) fn transceivers(&self) -> Vec<RtpTransceiver> {
-        self.shared.negotiation.lock().transceivers().iter().cloned().map(RtpTransceiver::new).collect()
+        let negotiation = self.shared.negotiation.lock();
+        let handle =
+            |transceiver: &Arc<Transceiver>| RtpTransceiver::new(transceiver.clone(), self.reports());
+        negotiation.transceivers().iter().map(handle).collect()
+    }
+
+    /// Where statistics are asked for.
+    pub(crate) fn reports(&self) -> Reports {
+        Reports::new(self.commands.downgrade())
     }
 
     pub(crate) fn callbacks(&self) -> &Callbacks {

@@ -23,6 +23,10 @@ impl Default for Status {
 }
 
 impl Status {
+    pub(super) fn state(&self) -> PeerConnectionState {
+        self.state
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         self.state == PeerConnectionState::Connected
     }

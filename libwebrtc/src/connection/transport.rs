@@ -9,24 +9,31 @@ use std::time::{Duration, Instant};
 
 use str0m::format::Codec;
 use str0m::net::{Receive, Transmit};
-use str0m::rtp::{Extension, ExtensionMap};
+use str0m::rtp::{Extension, ExtensionMap, RawPacket};
 use str0m::{Candidate, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 use tokio::sync::{Notify, mpsc};
 
 use crate::negotiation::{Outcome, codecs};
 use crate::peer_connection::PeerConnectionState;
 use crate::sdp::IceCredentials;
+use crate::stats::RtcStats;
 
 use super::channel::Channel;
 use super::channels::Channels;
 use super::command::Command;
 use super::media::Media;
+use super::statistics::{Datagrams, Path, Scope, Sources};
 use super::status::Status;
 
 /// Bytes of data channel messages the state machine holds.
 const MAX_BUFFERED: usize = 1 << 20;
 /// A timer that is due again and again is a fault of the state machine: it must not keep its owner from the sockets.
 const MAX_DUE_TIMERS: usize = 32;
+/// How often the peer's candidates are tried again while it is silent: pairs that timed out are not checked again by
+/// themselves.
+const RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// How often round-trip times and the pair of candidates are looked at.
+const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where datagrams leave.
 pub(super) trait Network {
@@ -51,8 +58,21 @@ pub(super) struct Transport {
     media: Media,
     status: Status,
     ice_connected: bool,
+    retry_at: Option<Instant>,
+    local: Local,
     remote: Remote,
+    datagrams: Datagrams,
+    path: Path,
     events: VecDeque<Event>,
+}
+
+/// What this side said about its transport.
+#[derive(Default)]
+struct Local {
+    ufrag: String,
+    candidates: Vec<Candidate>,
+    ice_controlling: bool,
+    dtls_active: bool,
 }
 
 /// What the peer said about its transport.
@@ -75,6 +95,10 @@ impl Transport {
             media: Media::default(),
             status: Status::default(),
             ice_connected: false,
+            retry_at: None,
+            local: Local { ufrag: credentials.ufrag.clone(), ..Local::default() },
+            datagrams: Datagrams::default(),
+            path: Path::default(),
             remote: Remote::default(),
             events: VecDeque::new(),
         }
@@ -113,7 +137,9 @@ impl Transport {
 
     /// Answers the line to announce, unless the candidate is redundant.
     pub(super) fn add_local_candidate(&mut self, candidate: Candidate) -> Option<String> {
-        self.rtc.add_local_candidate(candidate).map(Candidate::to_sdp_string)
+        let added = self.rtc.add_local_candidate(candidate)?;
+        self.local.candidates.push(added.clone());
+        Some(added.to_sdp_string())
     }
 
     pub(super) fn add_remote_candidate(&mut self, candidate: Candidate) {
@@ -144,9 +170,12 @@ impl Transport {
                 api.invalidate_candidate(&candidate);
             }
         }
+        self.local.ufrag.clone_from(&outcome.local_credentials.ufrag);
         api.set_local_ice_credentials(ice_creds(&outcome.local_credentials));
         api.set_remote_ice_credentials(ice_creds(&outcome.remote_credentials));
         if known.is_none() {
+            self.local.ice_controlling = outcome.ice_controlling;
+            self.local.dtls_active = outcome.dtls_active;
             api.set_ice_controlling(outcome.ice_controlling);
             match outcome.remote_fingerprint.parse() {
                 Ok(fingerprint) => api.set_remote_fingerprint(fingerprint),
@@ -167,7 +196,9 @@ impl Transport {
         known.is_none() || restart
     }
 
-    pub(super) fn receive(&mut self, received: Receive<'_>, now: Instant) {
+    pub(super) fn receive(&mut self, received: Receive<'_>, length: usize, now: Instant) {
+        self.datagrams.packets_received += 1;
+        self.datagrams.bytes_received += length as u64;
         if let Err(error) = self.rtc.handle_input(Input::Receive(now, received)) {
             tracing::debug!(%error, "handle datagram");
         }
@@ -177,6 +208,9 @@ impl Transport {
     pub(super) fn advance(&mut self, now: Instant, network: &mut impl Network) -> Instant {
         let entered = self.status.handle_timeout(now);
         self.enter(entered);
+        if self.retry_at.is_some_and(|at| now >= at) {
+            self.retry_candidates(now);
+        }
         self.media.handle_timeout(&mut self.rtc, now, self.status.is_connected());
         let written = self.drain(now, network).and_then(|next| self.write_messages(now, next, network));
         let next = written.unwrap_or_else(|error| {
@@ -185,8 +219,28 @@ impl Transport {
             now + Duration::from_secs(1)
         });
         self.channels.report_sent(&mut self.rtc);
-        let others = [self.media.next_timeout(), self.status.next_timeout()];
+        let others = [self.media.next_timeout(), self.status.next_timeout(), self.retry_at];
         others.into_iter().flatten().fold(next, Instant::min)
+    }
+
+    /// `timestamp` in microseconds since 1970.
+    pub(super) fn statistics(&self, scope: &Scope, now: Instant, timestamp: i64) -> Vec<RtcStats> {
+        let (channels_opened, channels_closed) = self.channels.counts();
+        let sources = Sources {
+            state: self.status.state(),
+            ice_controlling: self.local.ice_controlling,
+            dtls_active: self.local.dtls_active,
+            local_ufrag: &self.local.ufrag,
+            datagrams: &self.datagrams,
+            path: &self.path,
+            local_candidates: &self.local.candidates,
+            remote_candidates: &self.remote.candidates,
+            channels_opened,
+            channels_closed,
+            now,
+            timestamp,
+        };
+        sources.report(scope, self.media.senders().iter(), self.media.receivers(), self.channels.open_ones())
     }
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
@@ -206,7 +260,11 @@ impl Transport {
         let mut due_timers = 0;
         loop {
             match self.rtc.poll_output()? {
-                Output::Transmit(transmit) => network.send(&transmit),
+                Output::Transmit(transmit) => {
+                    self.datagrams.packets_sent += 1;
+                    self.datagrams.bytes_sent += transmit.contents.len() as u64;
+                    network.send(&transmit);
+                }
                 Output::Event(event) => self.handle_event(event, now),
                 Output::Timeout(at) if at > now => return Ok(at),
                 Output::Timeout(_) if due_timers >= MAX_DUE_TIMERS => {
@@ -245,6 +303,17 @@ impl Transport {
                 self.enter(entered);
             }
             str0m::Event::RtpPacket(packet) => self.media.receive(&packet, now),
+            str0m::Event::RawPacket(packet) => {
+                if let RawPacket::RtcpRx(feedback) = &*packet {
+                    self.media.receive_feedback(&mut self.rtc, feedback, now);
+                }
+            }
+            str0m::Event::PeerStats(peer) => self.path.follow(peer),
+            str0m::Event::MediaIngressStats(ingress) => {
+                if let Some(receiver) = self.media.receiver_mut(ingress.mid) {
+                    receiver.count_nacks(ingress.nacks);
+                }
+            }
             str0m::Event::ChannelOpen(id, label) => {
                 let commands = self.commands.upgrade();
                 let opened = self.channels.opened(&mut self.rtc, id, &label, commands);
@@ -262,15 +331,28 @@ impl Transport {
         let entered = match state {
             IceConnectionState::Connected | IceConnectionState::Completed => {
                 self.ice_connected = true;
+                self.retry_at = None;
                 self.status.ice_connected()
             }
             IceConnectionState::Disconnected => {
                 self.ice_connected = false;
+                self.retry_at = Some(now + RETRY_INTERVAL);
                 self.status.ice_disconnected(now)
             }
             IceConnectionState::New | IceConnectionState::Checking => None,
         };
         self.enter(entered);
+    }
+
+    /// Until the connection has failed; then it is for the program to restart ICE.
+    fn retry_candidates(&mut self, now: Instant) {
+        let waiting = self.status.state() == PeerConnectionState::Disconnected;
+        self.retry_at = waiting.then(|| now + RETRY_INTERVAL);
+        if waiting {
+            for candidate in self.remote.candidates.clone() {
+                self.rtc.add_remote_candidate(candidate);
+            }
+        }
     }
 
     fn fail(&mut self) {
@@ -294,6 +376,9 @@ fn build_rtc(credentials: &IceCredentials, now: Instant) -> Rtc {
         .clear_codecs()
         .set_extension_map(extensions)
         .set_sctp_max_buffered_amount(MAX_BUFFERED)
+        .set_stats_interval(Some(STATISTICS_INTERVAL))
+        // The one way to see the peer's reports of loss and its requests for lost packets.
+        .enable_raw_packets(true)
         .set_local_ice_credentials(ice_creds(credentials));
     // The usual one first: the list is searched for each packet.
     let others = (96..=127).chain(35..=63).filter(|payload_type| *payload_type != codecs::OPUS_PAYLOAD_TYPE);

@@ -36,6 +36,8 @@ pub(crate) struct NegotiatedMedia {
     pub(crate) send: Option<u8>,
     /// Whether the peer takes the audio level extension.
     pub(crate) audio_level: bool,
+    /// Whether lost packets may be asked for again.
+    pub(crate) nack: bool,
     /// The SSRCs the peer may send; none when it does not send.
     pub(crate) receive: Vec<u32>,
 }
@@ -125,6 +127,7 @@ fn negotiated_media(
         transceiver: transceiver.clone(),
         send: state.sender.payload_type,
         audio_level: remote.extension_maps().any(audio_level),
+        nack: payload_type.is_some_and(|payload_type| remote.has_feedback(payload_type, "nack")),
         receive: if direction.receives { remote.ssrcs() } else { Vec::new() },
     }
 }

@@ -106,7 +106,7 @@ impl Negotiation {
                 section.attributes.push(extension(codecs::AUDIO_LEVEL_ID, codecs::AUDIO_LEVEL_URI));
                 section.attributes.push(extension(codecs::MID_ID, codecs::MID_URI));
                 section.attributes.push(Attribute::flag(direction.name()));
-                opus(&mut section.attributes, codecs::OPUS_PAYLOAD_TYPE);
+                opus(&mut section.attributes, codecs::OPUS_PAYLOAD_TYPE, true);
             }
             MediaKind::Video => {
                 self.transport(&mut section.attributes, mid, Setup::ActPass);
@@ -147,7 +147,8 @@ impl Negotiation {
         for map in offered.rtp_maps() {
             let accepted = match transceiver.kind() {
                 MediaKind::Audio if is_opus(&map.codec) => {
-                    opus(&mut section.attributes, map.payload_type);
+                    let nack = offered.has_feedback(map.payload_type, "nack");
+                    opus(&mut section.attributes, map.payload_type, nack);
                     true
                 }
                 MediaKind::Video => match codecs::VIDEO.iter().find(|(_, codec, _)| *codec == map.codec) {
@@ -252,10 +253,13 @@ fn extension(id: u8, uri: &str) -> Attribute {
     Attribute::new("extmap", format!("{id} {uri}"))
 }
 
-fn opus(attributes: &mut Vec<Attribute>, payload_type: u8) {
+fn opus(attributes: &mut Vec<Attribute>, payload_type: u8, nack: bool) {
     attributes.push(Attribute::flag("rtcp-mux"));
     attributes.push(Attribute::flag("rtcp-rsize"));
     attributes.push(Attribute::new("rtpmap", format!("{payload_type} opus/48000/2")));
+    if nack {
+        attributes.push(Attribute::new("rtcp-fb", format!("{payload_type} nack")));
+    }
     attributes.push(Attribute::new("fmtp", format!("{payload_type} {}", codecs::OPUS_FORMAT)));
 }
 

@@ -142,6 +142,15 @@ impl MediaSection {
         })
     }
 
+    /// Whether `a=rtcp-fb` of a payload type names this feedback.
+    pub(crate) fn has_feedback(&self, payload_type: u8, feedback: &str) -> bool {
+        self.attributes("rtcp-fb").any(|value| {
+            let mut words = value.splitn(2, ' ');
+            let named = words.next().is_some_and(|word| word == "*" || word.parse() == Ok(payload_type));
+            named && words.next().map(str::trim) == Some(feedback)
+        })
+    }
+
     pub(crate) fn candidates(&self) -> impl Iterator<Item = &str> {
         self.attributes("candidate")
     }

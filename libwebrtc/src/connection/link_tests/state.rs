@@ -1,0 +1,85 @@
+//! The states a connection goes through, and what its transport's statistics say.
+
+use std::time::Duration;
+
+use crate::connection::new_credentials;
+use crate::data_channel::DataChannelInit;
+use crate::peer_connection::PeerConnectionState::{Connected, Connecting, Disconnected, Failed};
+use crate::stats::{DtlsTransportState, IceCandidateType, IceTransportState, RtcStats};
+
+use super::link::{Link, Way};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn connected(seed: u64) -> Link {
+    let mut link = Link::new(seed);
+    link.ends[0].open_channel("data", DataChannelInit::default());
+    link.negotiate(None);
+    link.connect();
+    link
+}
+
+#[test]
+fn a_cut_link_is_a_failure_after_a_while_and_a_restart_of_ice_recovers() {
+    let mut link = connected(1);
+    link.way = Way::CUT;
+    link.run_until("failed", PATIENCE, |link| link.ends.iter().all(|end| end.states.last() == Some(&Failed)));
+    assert_eq!(link.ends[0].states, [Connecting, Connected, Disconnected, Failed]);
+
+    link.way = Way::CLEAR;
+    link.negotiate(Some(new_credentials()));
+    link.connect();
+    assert_eq!(link.ends[0].states[4..], [Connecting, Connected]);
+}
+
+#[test]
+fn a_short_cut_passes() {
+    let mut link = connected(2);
+    link.way = Way::CUT;
+    link.run_until("disconnected", PATIENCE, |link| link.ends[0].states.last() == Some(&Disconnected));
+    link.way = Way::CLEAR;
+    link.connect();
+    assert!(!link.ends[0].states.contains(&Failed));
+}
+
+#[test]
+fn a_restart_of_ice_on_a_working_link_interrupts_nothing() {
+    let mut link = connected(3);
+    link.negotiate(Some(new_credentials()));
+    link.run(Duration::from_secs(30));
+    assert_eq!(link.ends[0].states.last(), Some(&Connected));
+    assert!(!link.ends[0].states.contains(&Failed), "{:?}", link.ends[0].states);
+}
+
+#[test]
+fn the_transport_is_reported() {
+    let mut link = connected(4);
+    link.run(Duration::from_secs(10));
+    let reports = link.ends[0].statistics(link.now);
+    let transport = reports.iter().find_map(|report| match report {
+        RtcStats::Transport(transport) => Some(&transport.transport),
+        _ => None,
+    });
+    let transport = transport.expect("a transport");
+    assert_eq!(transport.ice_state, Some(IceTransportState::Connected));
+    assert_eq!(transport.dtls_state, Some(DtlsTransportState::Connected));
+    assert_eq!(transport.selected_candidate_pair_changes, 1);
+    assert!(transport.packets_sent > 5 && transport.bytes_received > 500, "{transport:?}");
+    let pair = reports.iter().find_map(|report| match report {
+        RtcStats::CandidatePair(pair) => Some(pair),
+        _ => None,
+    });
+    let pair = pair.expect("a pair");
+    assert_eq!(pair.rtc.id, transport.selected_candidate_pair_id);
+    // 10 ms either way.
+    let round_trip = pair.candidate_pair.current_round_trip_time;
+    assert!((0.019..0.03).contains(&round_trip), "{round_trip} s");
+    let local = reports.iter().find_map(|report| match report {
+        RtcStats::LocalCandidate(local) => Some(local),
+        _ => None,
+    });
+    let local = local.expect("a local candidate");
+    assert_eq!(local.local_candidate.candidate_type, Some(IceCandidateType::Host));
+    assert_eq!(local.local_candidate.address, "10.0.0.1");
+    assert_eq!(pair.candidate_pair.local_candidate_id, local.rtc.id);
+}
