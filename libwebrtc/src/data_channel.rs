@@ -36,11 +36,18 @@ impl Default for DataChannelInit {
     }
 }
 
+/// Bytes of the largest message that is sent: what every peer takes, whether or not it announces more.
+pub(crate) const MAX_SENT_MESSAGE: usize = 64 << 10;
+
 /// A message that was not sent.
 #[derive(Debug, thiserror::Error)]
 pub enum DataChannelError {
     #[error("send message: the data channel is not open")]
     Send,
+    #[error(
+        "send message: {0} bytes are more than the {MAX_SENT_MESSAGE} a message may have: send it in parts"
+    )]
+    TooLarge(usize),
     #[error("send message: a text message must be UTF-8")]
     Utf8(#[from] Utf8Error),
 }
@@ -77,7 +84,7 @@ impl DataChannel {
         Self { inner }
     }
 
-    /// Queues a message. Fails unless the channel is open.
+    /// Queues a message. Fails unless the channel is open, and with more than 64 KiB.
     pub fn send(&self, data: &[u8], binary: bool) -> Result<(), DataChannelError> {
         if !binary {
             str::from_utf8(data)?;

@@ -7,8 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use crate::data_channel::{
-    DataBuffer, DataChannelError, DataChannelInit, DataChannelState, OnBufferedAmountChange, OnMessage,
-    OnStateChange,
+    DataBuffer, DataChannelError, DataChannelInit, DataChannelState, MAX_SENT_MESSAGE,
+    OnBufferedAmountChange, OnMessage, OnStateChange,
 };
 
 use super::callbacks::Callback;
@@ -69,6 +69,9 @@ impl Channel {
     pub(crate) fn send(self: &Arc<Self>, data: &[u8], binary: bool) -> Result<(), DataChannelError> {
         if self.state() != DataChannelState::Open {
             return Err(DataChannelError::Send);
+        }
+        if data.len() > MAX_SENT_MESSAGE {
+            return Err(DataChannelError::TooLarge(data.len()));
         }
         self.buffered.fetch_add(data.len() as u64, Ordering::AcqRel);
         let message = Command::SendMessage { channel: self.clone(), binary, data: data.to_vec() };
