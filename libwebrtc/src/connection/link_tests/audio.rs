@@ -126,3 +126,31 @@ fn a_link_that_stops_for_a_while_neither_loses_time_nor_runs_fast() {
     call.run(&mut link, Duration::from_secs(10));
     assert_duration(&call, Duration::from_secs(17));
 }
+
+#[test]
+fn interrupted_speech_stops_at_once() {
+    let mut link = Link::new(6);
+    let mut call = Call::start_queued(&mut link, 10_000, str::to_owned);
+    call.speak(Duration::from_millis(1_500));
+    for _ in 0..50 {
+        call.listen(&mut link, Duration::from_millis(10));
+    }
+    call.interrupt();
+    call.heard.clear();
+    for _ in 0..100 {
+        call.listen(&mut link, Duration::from_millis(10));
+    }
+    // What is under way or in the far buffer is still heard, and dies away.
+    assert!(
+        loud_frames(&call.heard) <= 15,
+        "{} frames were heard after the interruption",
+        loud_frames(&call.heard)
+    );
+    // The source speaks again when it is given something to say.
+    call.heard.clear();
+    call.speak(Duration::from_millis(1_000));
+    for _ in 0..120 {
+        call.listen(&mut link, Duration::from_millis(10));
+    }
+    assert!(loud_frames(&call.heard) > 60, "{}", loud_frames(&call.heard));
+}

@@ -29,9 +29,18 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Joins the ends, changes the offer's text by `change`, and waits until both are connected.
+    /// Joins the ends by a source without a queue, changes the offer's text by `change`, and waits until both are connected.
     pub(super) fn start(link: &mut Link, change: impl FnOnce(&str) -> String) -> Self {
-        let source = NativeAudioSource::new(AudioSourceOptions::default(), RATE, 1, 0);
+        Self::start_queued(link, 0, change)
+    }
+
+    /// Like [`start`](Self::start), with a queue of so many ms.
+    pub(super) fn start_queued(
+        link: &mut Link,
+        queue_size_ms: u32,
+        change: impl FnOnce(&str) -> String,
+    ) -> Self {
+        let source = NativeAudioSource::new(AudioSourceOptions::default(), RATE, 1, queue_size_ms);
         let track = RtcAudioTrack::new("voice", AudioOrigin::Source(source.clone()));
         let init = RtpTransceiverInit {
             direction: RtpTransceiverDirection::SendOnly,
@@ -52,22 +61,33 @@ impl Call {
     /// Speaks and listens for so long.
     pub(super) fn run(&mut self, link: &mut Link, duration: Duration) {
         for _ in 0..duration.as_millis() / 10 {
-            self.speak();
-            link.run(Duration::from_millis(10));
-            while let Some(Some(frame)) = self.stream.next().now_or_never() {
-                self.heard.extend_from_slice(&frame.data);
-            }
+            self.speak(Duration::from_millis(10));
+            self.listen(link, Duration::from_millis(10));
         }
     }
 
-    /// 10 ms.
-    fn speak(&mut self) {
-        let mut frame = AudioFrame::new(RATE, 1, RATE / 100);
+    /// Listens for so long.
+    pub(super) fn listen(&mut self, link: &mut Link, duration: Duration) {
+        link.run(duration);
+        while let Some(Some(frame)) = self.stream.next().now_or_never() {
+            self.heard.extend_from_slice(&frame.data);
+        }
+    }
+
+    /// Hands speech of this length to the source.
+    pub(super) fn speak(&mut self, duration: Duration) {
+        let samples = (duration.as_millis() as u32) * RATE / 1000;
+        let mut frame = AudioFrame::new(RATE, 1, samples);
         for sample in frame.data.to_mut() {
             *sample = voice(self.time as f64 / f64::from(RATE));
             self.time += 1;
         }
         self.source.capture_frame(&frame).now_or_never().expect("wait for nothing").expect("capture frame");
+    }
+
+    /// Forgets what was spoken and not sent.
+    pub(super) fn interrupt(&self) {
+        self.source.clear_buffer();
     }
 
     /// What was heard so far.
