@@ -9,7 +9,6 @@ mod tests;
 
 pub(super) use decoder::Decoder;
 pub(super) use encoder::Encoder;
-#[allow(unused_imports, reason = "the receiving side does not ask yet")]
 pub(super) use packet::{duration, has_fec};
 
 /// Hz at which Opus can be encoded and decoded.

@@ -19,7 +19,6 @@ pub(in crate::audio) fn duration(payload: &[u8]) -> Option<u32> {
 ///
 /// Only the speech layer (SILK) has one, announced in the first byte of a frame: one bit of voice activity for each
 /// 20 ms, then the flag that is asked for; in stereo the same once more for the side channel.
-#[allow(dead_code, reason = "the receiving side does not ask yet")]
 pub(in crate::audio) fn has_fec(payload: &[u8]) -> bool {
     let Some((toc, rest)) = payload.split_first() else { return false };
     let Some(speech_frames) = speech_frames(toc >> 3) else { return false };
