@@ -1,13 +1,13 @@
 //! Audio between samples and RTP payloads.
 //!
 //! Sending: [`source_queue`] holds what the program pushed, [`send`] takes 20 ms at a time and encodes them.
-//! Receiving: [`receive`] hands each packet to one [`playout`] per stream, which orders, decodes and fills gaps; its
-//! samples go to a [`sink`].
+//! Receiving: [`receive`] hands each packet to one [`jitter_buffer`] per stream, which orders, decodes, fills gaps and
+//! keeps time; its samples go to a [`sink`].
 
+mod jitter_buffer;
 pub(crate) mod level;
 #[expect(unsafe_code, reason = "the codec is a translation of C")]
 mod opus;
-mod playout;
 pub(crate) mod receive;
 mod resample;
 pub(crate) mod send;

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::stats::dictionaries::InboundRtpStreamStats;
 
-use super::playout::Playout;
+use super::jitter_buffer::JitterBuffer;
 pub(crate) use super::sink::StreamSink;
 
 /// The streams of one remote track. Each decodes for itself, at the rate it was asked for.
@@ -24,7 +24,7 @@ struct State {
 
 struct Stream {
     sink: Arc<StreamSink>,
-    playout: Playout,
+    buffer: JitterBuffer,
 }
 
 /// An RTP packet's payload with its place in the stream, both extended beyond their wrap-around.
@@ -41,13 +41,13 @@ impl RemoteAudio {
     /// Decodes for `sink` from the next packet on. Closes it, with an error in the log, when that is not possible.
     pub(crate) fn attach(&self, sink: &Arc<StreamSink>, sample_rate: i32, num_channels: i32) {
         let format = (u32::try_from(sample_rate), u32::try_from(num_channels));
-        let playout = match format {
-            (Ok(rate @ 8_000..=192_000), Ok(channels @ (1 | 2))) => Playout::new(rate, channels),
+        let buffer = match format {
+            (Ok(rate @ 8_000..=192_000), Ok(channels @ (1 | 2))) => JitterBuffer::new(rate, channels),
             _ => Err("the rate or the number of channels is not supported".to_owned()),
         };
         let mut state = self.state.lock();
-        match playout {
-            Ok(playout) if !state.closed => state.streams.push(Stream { sink: sink.clone(), playout }),
+        match buffer {
+            Ok(buffer) if !state.closed => state.streams.push(Stream { sink: sink.clone(), buffer }),
             Ok(_) => sink.close(),
             Err(error) => {
                 tracing::error!(error, sample_rate, num_channels, "open audio stream");
@@ -70,30 +70,36 @@ impl RemoteAudio {
     }
 
     pub(crate) fn receive(&self, packet: &AudioPacket, now: Instant) {
-        self.for_each(|playout| playout.receive(packet.clone(), now));
+        for stream in &mut self.state.lock().streams {
+            stream.buffer.receive(packet, now);
+            stream.hand_out(now);
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        self.state.lock().streams.iter().filter_map(|stream| stream.playout.next_timeout()).min()
+        self.state.lock().streams.iter().filter_map(|stream| stream.buffer.next_timeout()).min()
     }
 
     pub(crate) fn handle_timeout(&self, now: Instant) {
-        self.for_each(|playout| playout.handle_timeout(now));
+        for stream in &mut self.state.lock().streams {
+            stream.hand_out(now);
+        }
     }
 
-    /// Adds what the first stream's playout counted.
-    pub(crate) fn statistics(&self, _inbound: &mut InboundRtpStreamStats) {}
+    /// Adds what the buffer of the stream counted that was attached first.
+    pub(crate) fn statistics(&self, inbound: &mut InboundRtpStreamStats) {
+        if let Some(stream) = self.state.lock().streams.first() {
+            stream.buffer.statistics().report(inbound);
+        }
+    }
+}
 
-    fn for_each(&self, mut work: impl FnMut(&mut Playout)) {
-        for Stream { sink, playout } in &mut self.state.lock().streams {
-            work(playout);
-            let (sample_rate, num_channels) = playout.format();
-            let samples = playout.samples();
-            if !samples.is_empty() {
-                sink.push(samples, sample_rate, num_channels);
-                samples.clear();
-            }
+impl Stream {
+    fn hand_out(&mut self, now: Instant) {
+        let (sample_rate, num_channels) = self.buffer.format();
+        while let Some(samples) = self.buffer.next_samples(now) {
+            self.sink.push(samples, sample_rate, num_channels);
         }
     }
 }

@@ -60,11 +60,18 @@ impl StreamSink {
         if state.closed {
             return;
         }
-        state.partial.extend(samples);
-        let complete = state.partial.len() / length;
-        for _ in 0..complete {
-            let rest = state.partial.split_off(length);
-            let data = std::mem::replace(&mut state.partial, rest);
+        let mut complete = false;
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let missing = length.saturating_sub(state.partial.len()).min(rest.len());
+            let (part, behind) = rest.split_at(missing);
+            rest = behind;
+            state.partial.extend(part);
+            if state.partial.len() < length {
+                break;
+            }
+            complete = true;
+            let data = std::mem::replace(&mut state.partial, Vec::with_capacity(length));
             let frame =
                 AudioFrame { data: data.into(), sample_rate, num_channels, samples_per_channel: per_channel };
             if state.frames.len() >= self.capacity {
@@ -79,9 +86,7 @@ impl StreamSink {
             }
             state.frames.push_back(frame);
         }
-        if complete > 0
-            && let Some(waker) = state.waker.take()
-        {
+        if complete && let Some(waker) = state.waker.take() {
             waker.wake();
         }
     }

@@ -1,0 +1,149 @@
+//! Sound from packets, and from none.
+
+use crate::audio::RTP_CLOCK_RATE;
+use crate::audio::opus::{Decoder, OpusError};
+
+use super::MILLISECOND;
+
+/// What the codec makes up in place of packets fades from here on, and is silent at the end.
+const FADE_START: i64 = 40 * MILLISECOND;
+const FADE_END: i64 = 120 * MILLISECOND;
+/// Sound that follows silence begins with a ramp, so that it does not click.
+const RAMP: i64 = 5 * MILLISECOND;
+/// The codec makes sound up in multiples of this.
+const UNIT: i64 = MILLISECOND * 5 / 2;
+/// Mean square of samples 50 dB below full scale: quieter is taken for silence.
+const QUIET: f64 = 1e-5 * 32_768.0 * 32_768.0;
+
+/// What samples were made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sound {
+    Received,
+    /// Made up.
+    Concealed,
+    /// Made up where nothing was heard.
+    Silent,
+}
+
+/// A decoder that can go on without packets.
+pub(super) struct Voice {
+    decoder: Decoder,
+    /// Ticks since the last packet's sound.
+    concealed: i64,
+    /// Whether that was quiet.
+    quiet: bool,
+}
+
+impl Voice {
+    /// As [`Decoder::new`].
+    pub(super) fn new(sample_rate: u32, channels: u32) -> Result<Self, OpusError> {
+        Ok(Self { decoder: Decoder::new(sample_rate, channels)?, concealed: 0, quiet: false })
+    }
+
+    /// Another sender: nothing of the sound before goes into its own.
+    pub(super) fn start_anew(&mut self) -> Result<(), OpusError> {
+        self.decoder = Decoder::new(self.decoder.sample_rate(), self.decoder.channels() as u32)?;
+        self.concealed = FADE_END;
+        Ok(())
+    }
+
+    pub(super) fn sample_rate(&self) -> u32 {
+        self.decoder.sample_rate()
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.decoder.channels()
+    }
+
+    /// Ticks a sample lasts.
+    pub(super) fn ticks_per_sample(&self) -> i64 {
+        i64::from(RTP_CLOCK_RATE / self.decoder.sample_rate())
+    }
+
+    /// Whether nothing is heard now: the sound made up has faded, or there was none before.
+    pub(super) fn is_silent(&self) -> bool {
+        self.concealed >= FADE_END || self.concealed > 0 && self.quiet
+    }
+
+    /// Ticks since the last packet's sound.
+    pub(super) fn concealed(&self) -> i64 {
+        self.concealed
+    }
+
+    /// Appends a packet's samples.
+    pub(super) fn decode(&mut self, payload: &[u8], samples: &mut Vec<i16>) -> Result<(), OpusError> {
+        let start = samples.len();
+        self.decoder.decode(payload, samples)?;
+        self.received(&mut samples[start..]);
+        Ok(())
+    }
+
+    /// Appends the sound of the `ticks` before a packet, from the coding of it that the packet has.
+    pub(super) fn recover(
+        &mut self,
+        payload: &[u8],
+        ticks: i64,
+        samples: &mut Vec<i16>,
+    ) -> Result<(), OpusError> {
+        let start = samples.len();
+        self.decoder.decode_fec(payload, self.whole_units(ticks), samples)?;
+        samples.truncate(start + self.length(ticks));
+        self.received(&mut samples[start..]);
+        Ok(())
+    }
+
+    /// Appends `ticks` of made-up sound or silence.
+    pub(super) fn conceal(&mut self, ticks: i64, samples: &mut Vec<i16>) -> Sound {
+        let start = samples.len();
+        let end = start + self.length(ticks);
+        let faded = self.concealed >= FADE_END;
+        if faded || self.decoder.conceal(self.whole_units(ticks), samples).is_err() {
+            samples.truncate(start);
+        }
+        samples.resize(end, 0);
+        if !faded {
+            let (concealed, step) = (self.concealed, self.ticks_per_sample());
+            ramp(&mut samples[start..], self.channels(), |index| {
+                (FADE_END - concealed - index * step) as f32 / (FADE_END - FADE_START) as f32
+            });
+        }
+        self.concealed = self.concealed.saturating_add(ticks);
+        if faded || self.quiet { Sound::Silent } else { Sound::Concealed }
+    }
+
+    fn received(&mut self, samples: &mut [i16]) {
+        self.quiet = is_quiet(samples);
+        if self.concealed >= FADE_END {
+            let step = self.ticks_per_sample();
+            ramp(samples, self.channels(), |index| (index * step) as f32 / RAMP as f32);
+        }
+        self.concealed = 0;
+    }
+
+    fn length(&self, ticks: i64) -> usize {
+        usize::try_from(ticks / self.ticks_per_sample()).unwrap_or_default() * self.channels()
+    }
+
+    fn whole_units(&self, ticks: i64) -> u32 {
+        let samples = (ticks + UNIT - 1) / UNIT * UNIT / self.ticks_per_sample();
+        u32::try_from(samples).unwrap_or_default()
+    }
+}
+
+pub(super) fn is_quiet(samples: &[i16]) -> bool {
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    energy <= QUIET * samples.len() as f64
+}
+
+/// Multiplies the samples by a factor of their index, which is limited to 0 and 1.
+fn ramp(samples: &mut [i16], channels: usize, factor: impl Fn(i64) -> f32) {
+    for (frame, index) in samples.chunks_exact_mut(channels).zip(0..) {
+        let factor = factor(index).clamp(0.0, 1.0);
+        if factor >= 1.0 {
+            continue;
+        }
+        for sample in frame {
+            *sample = (f32::from(*sample) * factor) as i16;
+        }
+    }
+}

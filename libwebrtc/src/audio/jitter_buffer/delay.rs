@@ -1,0 +1,173 @@
+//! How late packets come, and how long the buffer should hold them so that few come too late.
+
+use super::{MILLISECOND, SECOND};
+
+/// The least and the most the buffer aims at.
+const MIN_TARGET: i64 = 20 * MILLISECOND;
+const MAX_TARGET: i64 = 500 * MILLISECOND;
+/// Delay is told against the fastest packet of so long: eight intervals. A path that became longer is known after it,
+/// and a sender's clock that is off by 200 ppm moves by less than a millisecond in it.
+const WINDOW: usize = 8;
+const INTERVAL: i64 = SECOND / 2;
+/// A packet later than the target counts at once, but a burst of them counts once.
+const BURST: i64 = 100 * MILLISECOND;
+/// Of the intervals, this part shall pass without a packet that is too late.
+const QUANTILE: f32 = 0.95;
+/// Weight of what was known, at each new value. The first ones weigh more, see [`Histogram::add`].
+const FORGET: f32 = 0.983;
+const BIN: i64 = 5 * MILLISECOND;
+const BINS: usize = (MAX_TARGET / BIN) as usize;
+
+/// Statistics of arrivals; all times in ticks.
+pub(super) struct ArrivalDelay {
+    /// The least transit (arrival less media time) of each of the last intervals, the current one first.
+    fastest: [i64; WINDOW],
+    interval_started: i64,
+    /// The most a packet was late since the histogram was last told.
+    slowest: i64,
+    told: i64,
+    histogram: Histogram,
+    target: i64,
+}
+
+impl ArrivalDelay {
+    pub(super) fn new() -> Self {
+        Self {
+            fastest: [i64::MAX; WINDOW],
+            interval_started: 0,
+            slowest: 0,
+            told: 0,
+            histogram: Histogram { weights: [0.0; BINS], count: 0 },
+            target: MIN_TARGET,
+        }
+    }
+
+    /// Another sender, or another time line: what is known about the network stays.
+    pub(super) fn start_anew(&mut self, now: i64) {
+        self.fastest = [i64::MAX; WINDOW];
+        self.interval_started = now;
+        self.slowest = 0;
+        self.told = now;
+    }
+
+    /// How long a packet should be able to wait for those that are slower.
+    pub(super) fn target(&self) -> i64 {
+        self.target
+    }
+
+    /// When a packet of this media time arrives if it is as fast as the fastest.
+    pub(super) fn expected_arrival(&self, time: i64) -> i64 {
+        time.saturating_add(self.least_transit().unwrap_or_default())
+    }
+
+    /// How much later than the fastest a packet is, negative for one that is faster; `None` before the first.
+    pub(super) fn lateness(&self, time: i64, now: i64) -> Option<i64> {
+        self.least_transit().map(|fastest| now.saturating_sub(time).saturating_sub(fastest))
+    }
+
+    pub(super) fn observe(&mut self, time: i64, now: i64) {
+        let intervals = (now - self.interval_started) / INTERVAL;
+        if intervals > 0 {
+            self.interval_started += intervals * INTERVAL;
+            let expired = usize::try_from(intervals).unwrap_or(WINDOW).min(WINDOW);
+            self.fastest.rotate_right(expired);
+            self.fastest[..expired].fill(i64::MAX);
+        }
+        self.fastest[0] = self.fastest[0].min(now.saturating_sub(time));
+        let late = self.lateness(time, now).unwrap_or_default();
+        self.slowest = self.slowest.max(late);
+        let since_told = now - self.told;
+        if since_told >= INTERVAL || (late > self.target && since_told >= BURST) {
+            self.histogram.add(self.slowest);
+            self.target = self.histogram.quantile().clamp(MIN_TARGET, MAX_TARGET);
+            self.slowest = 0;
+            self.told = now;
+        }
+    }
+
+    fn least_transit(&self) -> Option<i64> {
+        self.fastest.iter().copied().min().filter(|transit| *transit != i64::MAX)
+    }
+}
+
+/// Weights of delays, by bins, that fade as others come.
+struct Histogram {
+    weights: [f32; BINS],
+    count: u16,
+}
+
+impl Histogram {
+    fn add(&mut self, delay: i64) {
+        // The first values make up the whole picture, so that it is there soon.
+        let keep = (1.0 - 2.0 / (f32::from(self.count) + 2.0)).min(FORGET);
+        self.count = self.count.saturating_add(1);
+        for weight in &mut self.weights {
+            *weight *= keep;
+        }
+        let bin = usize::try_from(delay / BIN).unwrap_or_default().min(BINS - 1);
+        self.weights[bin] += 1.0 - keep;
+    }
+
+    /// The upper end of the bin at the quantile.
+    fn quantile(&self) -> i64 {
+        let mut sum = 0.0;
+        let below = self.weights.iter().take_while(|weight| {
+            sum += **weight;
+            sum < QUANTILE
+        });
+        (below.count() as i64 + 1) * BIN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells of a packet each 20 ms, `seconds` long, as late as `late` says for its number.
+    fn run(delay: &mut ArrivalDelay, from: i64, seconds: i64, late: impl Fn(i64) -> i64) {
+        for packet in 0..seconds * 50 {
+            let time = from * SECOND + packet * 20 * MILLISECOND;
+            delay.observe(time, time + late(packet) * MILLISECOND);
+        }
+    }
+
+    fn milliseconds(delay: &ArrivalDelay) -> i64 {
+        delay.target() / MILLISECOND
+    }
+
+    #[test]
+    fn the_target_rises_at_once_and_falls_slowly() {
+        let mut delay = ArrivalDelay::new();
+        run(&mut delay, 0, 60, |packet| packet % 3);
+        assert_eq!(milliseconds(&delay), 20);
+        run(&mut delay, 60, 1, |packet| packet * 37 % 80);
+        assert!((75..=80).contains(&milliseconds(&delay)), "{}", milliseconds(&delay));
+        run(&mut delay, 61, 10, |packet| packet % 3);
+        assert!(milliseconds(&delay) >= 75, "it falls too soon");
+        run(&mut delay, 71, 60, |packet| packet % 3);
+        assert_eq!(milliseconds(&delay), 20);
+    }
+
+    #[test]
+    fn one_spike_does_not_raise_it_and_it_is_never_above_the_cap() {
+        let mut delay = ArrivalDelay::new();
+        run(&mut delay, 0, 60, |_| 0);
+        run(&mut delay, 60, 1, |packet| (300 - packet * 20).max(0));
+        assert_eq!(milliseconds(&delay), 20);
+        run(&mut delay, 61, 20, |packet| if packet % 10 == 0 { 0 } else { 2000 });
+        assert_eq!(milliseconds(&delay), 500);
+    }
+
+    #[test]
+    fn a_clock_that_drifts_and_a_path_that_became_longer_are_followed() {
+        let mut delay = ArrivalDelay::new();
+        // 200 ppm: a tick in 5,000.
+        for packet in 0..50 * 300 {
+            let time = packet * 20 * MILLISECOND;
+            delay.observe(time, time + time / 5_000);
+        }
+        assert_eq!(milliseconds(&delay), 20);
+        run(&mut delay, 400, 5, |_| 70);
+        assert_eq!(delay.lateness(405 * SECOND, 405 * SECOND + 70 * MILLISECOND), Some(0));
+    }
+}

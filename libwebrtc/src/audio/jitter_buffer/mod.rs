@@ -1,0 +1,406 @@
+//! One stream of packets, in order, without gaps and in real time.
+//!
+//! The samples follow a clock: each is due at the beginning plus the samples before it, whatever the packets do. They
+//! are handed out up to [`EARLY`] before they are due when they are there, so on a quiet network a packet is heard as it
+//! comes, and no timer runs; when the next packet is not there, a timer at the due time makes up for it.
+//!
+//! The delay of the stream is the time from when a packet comes if it is as fast as the fastest, until it is due. It
+//! should be as long as nearly all packets take ([`delay`]). When a packet is missing at its due time, [`decision`] says
+//! what is handed out instead: its repetition in the next packet, or what [`concealment`] makes up. When packets are
+//! there behind it, its time is over; when none is, the stream stays in place and the delay grows. Delay that is not
+//! needed is paid back by playing faster ([`pace`], [`stretch`]): silence first.
+
+mod concealment;
+mod decision;
+mod delay;
+mod pace;
+mod packets;
+mod statistics;
+mod stretch;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use super::RTP_CLOCK_RATE;
+use super::opus::SAMPLE_RATES;
+use super::receive::AudioPacket;
+use super::resample::Resampler;
+use concealment::{Sound, Voice};
+use decision::{Action, Next, Situation};
+use delay::ArrivalDelay;
+use pace::{Direction, Pace};
+use packets::{Packet, Packets};
+pub(crate) use statistics::JitterBufferStatistics;
+use stretch::Stretch;
+
+/// In ticks of the RTP clock, as all times in here.
+const SECOND: i64 = RTP_CLOCK_RATE as i64;
+const MILLISECOND: i64 = SECOND / 1000;
+/// How long before they are due samples are handed out when they are there.
+const EARLY: i64 = 20 * MILLISECOND;
+/// Handed out at a time, unless what is left then is hardly more than half of it.
+const CHUNK: i64 = 20 * MILLISECOND;
+const LONG_CHUNK: i64 = 30 * MILLISECOND;
+/// Changes of pace work best on so much sound.
+const STRETCHED: i64 = 30 * MILLISECOND;
+/// Without a packet for so long, silence is handed out so much later, several chunks at a time.
+const IDLE_AFTER: i64 = SECOND;
+const IDLE_STEP: i64 = 80 * MILLISECOND;
+/// When the timers are later than this, as after the machine slept, the time is not made up.
+const MAX_LAG: i64 = 5 * SECOND;
+/// A packet whose time is so far from the others' begins a time line of its own.
+const MAX_JUMP: i64 = 3 * SECOND;
+/// A sequence number so far below is not a late packet but a sender that counts anew.
+const MAX_BEHIND: u64 = 3_000;
+
+/// Orders, decodes and paces the packets of one stream.
+pub(super) struct JitterBuffer {
+    sample_rate: u32,
+    clock: Option<Clock>,
+    timeline: Option<Timeline>,
+    next: Option<Next>,
+    packets: Packets,
+    delay: ArrivalDelay,
+    voice: Voice,
+    pace: Pace,
+    pending: Pending,
+    /// What was made up while the stream stayed in place.
+    held: i64,
+    /// The packet from which the one before it was recovered last.
+    recovered_from: Option<u64>,
+    resampler: Option<Resampler>,
+    resampled: Vec<i16>,
+    statistics: JitterBufferStatistics,
+}
+
+/// The time at which samples are due.
+struct Clock {
+    epoch: Instant,
+    /// Of the next samples, in ticks since then.
+    due: i64,
+}
+
+/// A sender, and the RTP time that is 0 in here.
+struct Timeline {
+    ssrc: u32,
+    origin: u64,
+}
+
+/// Decoded samples that were not handed out.
+struct Pending {
+    samples: Vec<i16>,
+    handed_out: usize,
+    sound: Sound,
+    /// When the packet they are from came.
+    arrived: i64,
+}
+
+impl JitterBuffer {
+    /// `sample_rate` in Hz, `channels` 1 or 2.
+    pub(super) fn new(sample_rate: u32, channels: u32) -> Result<Self, String> {
+        let decoder_rate = if SAMPLE_RATES.contains(&sample_rate) { sample_rate } else { RTP_CLOCK_RATE };
+        let resampler =
+            (decoder_rate != sample_rate).then(|| Resampler::new(decoder_rate, sample_rate, channels));
+        Ok(Self {
+            sample_rate,
+            clock: None,
+            timeline: None,
+            next: None,
+            packets: Packets::default(),
+            delay: ArrivalDelay::new(),
+            voice: Voice::new(decoder_rate, channels).map_err(|error| error.to_string())?,
+            pace: Pace::default(),
+            pending: Pending { samples: Vec::new(), handed_out: 0, sound: Sound::Silent, arrived: 0 },
+            held: 0,
+            recovered_from: None,
+            resampler: resampler.transpose().map_err(|error| error.to_string())?,
+            resampled: Vec::new(),
+            statistics: JitterBufferStatistics::default(),
+        })
+    }
+
+    /// Sample rate and channels.
+    pub(super) fn format(&self) -> (u32, u32) {
+        (self.sample_rate, self.voice.channels() as u32)
+    }
+
+    pub(super) fn statistics(&self) -> &JitterBufferStatistics {
+        &self.statistics
+    }
+
+    /// Takes a packet in. [`next_samples`](Self::next_samples) may have some then.
+    pub(super) fn receive(&mut self, packet: &AudioPacket, now: Instant) {
+        let due = self.delay.target();
+        let now = self.clock.get_or_insert(Clock { epoch: now, due }).ticks(now);
+        if !self.belongs(packet, now) {
+            self.start_anew(packet, now);
+        }
+        let Some(timeline) = &self.timeline else { return };
+        let time = timeline.position(packet.time);
+        let Some(packet) = Packet::new(packet.sequence, time, now, packet.payload.clone()) else { return };
+        if !self.packets.is_first_time(packet.sequence) {
+            return;
+        }
+        self.delay.observe(time, now);
+        if self.is_too_late(&packet) {
+            self.statistics.packets_discarded += 1;
+            return;
+        }
+        self.statistics.fec_packets_received += u64::from(packet.has_fec);
+        if self.packets.insert(packet) {
+            self.statistics.packets_discarded += 1;
+        }
+    }
+
+    /// When [`next_samples`](Self::next_samples) has some.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let clock = self.clock.as_ref()?;
+        let at = if self.is_ready(clock.due - EARLY) {
+            clock.due - EARLY
+        } else if self.packets.is_empty() && self.voice.concealed() >= IDLE_AFTER {
+            clock.due + IDLE_STEP
+        } else {
+            clock.due
+        };
+        Some(clock.instant(at))
+    }
+
+    /// The next interleaved samples, when they are due or nearly. To be called until it answers `None`, after each packet
+    /// and at each timeout.
+    pub(super) fn next_samples(&mut self, now: Instant) -> Option<&[i16]> {
+        let clock = self.clock.as_mut()?;
+        let now = clock.ticks(now);
+        if now - clock.due > MAX_LAG {
+            tracing::warn!(late_ms = (now - clock.due) / MILLISECOND, "audio is not handed out in time");
+            clock.due = now;
+        }
+        let due = clock.due;
+        if due - now > EARLY || due > now && !self.is_ready(now) {
+            return None;
+        }
+        while self.pending.is_empty() {
+            self.act(self.situation(now, due).decide(), now, due);
+        }
+        self.hand_out(now)
+    }
+
+    /// Whether the next samples do not have to be made up.
+    fn is_ready(&self, now: i64) -> bool {
+        let due = self.clock.as_ref().map_or(now, |clock| clock.due);
+        !self.pending.is_empty() || matches!(self.situation(now, due).decide(), Action::Play)
+    }
+
+    fn situation(&self, now: i64, due: i64) -> Situation<'_> {
+        Situation {
+            packets: &self.packets,
+            delay: &self.delay,
+            next: self.next,
+            now,
+            due,
+            held: self.held,
+            silent: self.voice.is_silent(),
+            concealed: self.voice.concealed(),
+        }
+    }
+
+    /// Whether a packet goes on from those before it.
+    fn belongs(&self, packet: &AudioPacket, now: i64) -> bool {
+        let Some(timeline) = self.timeline.as_ref().filter(|timeline| timeline.ssrc == packet.ssrc) else {
+            return false;
+        };
+        let behind = self.next.map_or(0, |next| next.sequence.saturating_sub(packet.sequence));
+        let lateness = self.delay.lateness(timeline.position(packet.time), now);
+        behind <= MAX_BEHIND && (behind > 0 || lateness.is_none_or(|late| late.saturating_abs() <= MAX_JUMP))
+    }
+
+    fn start_anew(&mut self, packet: &AudioPacket, now: i64) {
+        let another = self.timeline.as_ref().is_some_and(|timeline| timeline.ssrc != packet.ssrc);
+        if another && let Err(error) = self.voice.start_anew() {
+            tracing::error!(%error, "make audio decoder for another sender");
+        }
+        self.timeline = Some(Timeline { ssrc: packet.ssrc, origin: packet.time });
+        self.next = None;
+        self.held = 0;
+        self.packets.clear();
+        self.delay.start_anew(now);
+    }
+
+    /// Whether the time of the packet was filled.
+    fn is_too_late(&self, packet: &Packet) -> bool {
+        self.next.is_some_and(|next| {
+            packet.sequence < next.sequence || packet.time + packet.duration / 2 <= next.time
+        })
+    }
+
+    fn act(&mut self, action: Action, now: i64, due: i64) {
+        match (action, &mut self.next) {
+            (Action::Play, _) => self.play(now, due),
+            (Action::Drop, next) => {
+                self.packets.pop_front();
+                self.statistics.packets_discarded += 1;
+                if let (Some(next), Some(front)) = (next, self.packets.front()) {
+                    *next = Next { sequence: front.sequence, time: front.time };
+                }
+            }
+            (Action::Skip(ticks), Some(next)) => {
+                next.time += ticks;
+                self.held -= ticks;
+            }
+            (Action::Shorten(ticks), Some(next)) => {
+                next.time += ticks;
+                self.statistics.removed_samples_for_acceleration +=
+                    (ticks / self.voice.ticks_per_sample()) as u64;
+            }
+            (Action::Recover(ticks), Some(next)) => {
+                next.time += ticks;
+                self.recover(ticks, now);
+            }
+            (Action::Conceal(ticks), Some(next)) => {
+                next.time += ticks;
+                self.make_up(ticks);
+            }
+            (Action::Wait(ticks) | Action::Conceal(ticks) | Action::Recover(ticks), _) => {
+                self.held += ticks;
+                self.make_up(ticks);
+            }
+            (Action::Skip(_) | Action::Shorten(_), None) => {}
+        }
+    }
+
+    fn make_up(&mut self, ticks: i64) {
+        self.pending.sound = self.voice.conceal(ticks, self.pending.refill());
+    }
+
+    fn recover(&mut self, ticks: i64, now: i64) {
+        let Some(front) = self.packets.front() else { return };
+        self.recovered_from = Some(front.sequence);
+        self.pending.arrived = now;
+        self.pending.sound = Sound::Received;
+        if let Err(error) = self.voice.recover(&front.payload, ticks, self.pending.refill()) {
+            tracing::debug!(%error, "recover audio packet");
+            self.make_up(ticks);
+        }
+    }
+
+    /// Decodes the first packet, and changes the pace if need be.
+    fn play(&mut self, now: i64, due: i64) {
+        let change = self.next.and_then(|next| {
+            let situation = self.situation(now, due);
+            self.pace.change(situation.margin(next), situation.level(next), self.delay.target())
+        });
+        self.pending.refill();
+        self.decode_first();
+        let Some(change) = change else { return };
+        let missing = STRETCHED - self.pending_ticks();
+        if missing > 0 && matches!(self.situation(now, due).decide(), Action::Play) {
+            self.decode_first();
+        }
+        let stretch = Stretch {
+            samples: &mut self.pending.samples,
+            sample_rate: self.voice.sample_rate() as usize,
+            channels: self.voice.channels(),
+            least_likeness: change.least_likeness,
+        };
+        let stretched = match change.direction {
+            Direction::Faster => stretch.compress(),
+            Direction::Slower => stretch.expand(),
+        };
+        let Some(stretched) = stretched else { return };
+        let frames = stretched.frames as u64;
+        match change.direction {
+            Direction::Faster => self.statistics.removed_samples_for_acceleration += frames,
+            Direction::Slower => self.statistics.inserted_samples_for_deceleration += frames,
+        }
+        self.pace.changed(stretched, stretched.frames as i64 * self.voice.ticks_per_sample());
+    }
+
+    /// Appends the first packet's samples to those that are pending.
+    fn decode_first(&mut self) {
+        let Some(packet) = self.packets.pop_front() else { return };
+        let recovered = self.recovered_from == Some(packet.sequence);
+        self.statistics.fec_packets_discarded += u64::from(packet.has_fec && !recovered);
+        self.next = Some(Next { sequence: packet.sequence + 1, time: packet.time + packet.duration });
+        self.held = 0;
+        self.pending.sound = Sound::Received;
+        self.pending.arrived = packet.arrived;
+        if let Err(error) = self.voice.decode(&packet.payload, &mut self.pending.samples) {
+            tracing::debug!(%error, "decode audio packet");
+            self.pending.sound = self.voice.conceal(packet.duration, &mut self.pending.samples);
+        }
+    }
+
+    fn pending_ticks(&self) -> i64 {
+        let frames = self.pending.left().len() / self.voice.channels();
+        frames as i64 * self.voice.ticks_per_sample()
+    }
+
+    fn hand_out(&mut self, now: i64) -> Option<&[i16]> {
+        let clock = self.clock.as_mut()?;
+        let (channels, step) = (self.voice.channels(), self.voice.ticks_per_sample());
+        let left = self.pending.samples.len() - self.pending.handed_out;
+        let length_of = |ticks: i64| (ticks / step) as usize * channels;
+        let length = if left > length_of(LONG_CHUNK) { length_of(CHUNK) } else { left };
+        let start = self.pending.handed_out;
+        self.pending.handed_out += length;
+        let samples = &self.pending.samples[start..start + length];
+        let frames = (length / channels) as i64;
+        let ticks = frames * step;
+        clock.due += ticks;
+        self.pace.handed_out(ticks);
+        self.statistics.count(samples, channels, seconds(ticks), self.pending.sound);
+        if self.pending.sound == Sound::Received {
+            let delay = seconds((now - self.pending.arrived).max(0));
+            self.statistics.count_delay(frames as u64, delay, seconds(self.delay.target()));
+        }
+        let Some(resampler) = &mut self.resampler else { return Some(samples) };
+        self.resampled.clear();
+        if let Err(error) = resampler.convert(samples, &mut self.resampled) {
+            tracing::error!(%error, "resample received audio");
+        }
+        Some(&self.resampled)
+    }
+}
+
+impl Clock {
+    fn ticks(&self, now: Instant) -> i64 {
+        let nanoseconds = now.saturating_duration_since(self.epoch).as_nanos();
+        // 48 ticks in a million nanoseconds.
+        i64::try_from(nanoseconds * 3 / 62_500).unwrap_or(i64::MAX)
+    }
+
+    /// The first instant of a tick.
+    fn instant(&self, ticks: i64) -> Instant {
+        let ticks = u64::try_from(ticks).unwrap_or_default();
+        let (whole, rest) = (ticks / u64::from(RTP_CLOCK_RATE), ticks % u64::from(RTP_CLOCK_RATE));
+        self.epoch + Duration::from_secs(whole) + Duration::from_nanos((rest * 62_500).div_ceil(3))
+    }
+}
+
+impl Timeline {
+    fn position(&self, time: u64) -> i64 {
+        time.wrapping_sub(self.origin).cast_signed()
+    }
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.left().is_empty()
+    }
+
+    fn left(&self) -> &[i16] {
+        &self.samples[self.handed_out..]
+    }
+
+    /// Forgets what was handed out.
+    fn refill(&mut self) -> &mut Vec<i16> {
+        self.samples.clear();
+        self.handed_out = 0;
+        &mut self.samples
+    }
+}
+
+fn seconds(ticks: i64) -> f64 {
+    ticks as f64 / SECOND as f64
+}
