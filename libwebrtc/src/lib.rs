@@ -9,12 +9,14 @@
 //! - The public modules are handles and plain data; `peer_connection` is the entrance.
 //! - `negotiation` decides about offers, answers and transceivers; it does no IO and knows no socket.
 //! - `connection` is the one task per peer connection that owns the ICE/DTLS/SCTP/SRTP state machine and its sockets.
+//! - `crypto` is what that state machine encrypts with.
 //! - `audio` is Opus, pacing, gap handling, and resampling.
 
 mod enum_dispatch;
 
 mod audio;
 mod connection;
+mod crypto;
 mod negotiation;
 mod sdp;
 

@@ -13,6 +13,7 @@ use str0m::rtp::{Extension, ExtensionMap, RawPacket};
 use str0m::{Candidate, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 use tokio::sync::{Notify, mpsc};
 
+use crate::crypto;
 use crate::negotiation::{Outcome, codecs};
 use crate::peer_connection::PeerConnectionState;
 use crate::sdp::IceCredentials;
@@ -372,6 +373,7 @@ fn build_rtc(credentials: &IceCredentials, now: Instant) -> Rtc {
     extensions.set(codecs::AUDIO_LEVEL_ID, Extension::AudioLevel);
     extensions.set(codecs::MID_ID, Extension::RtpMid);
     let mut config = RtcConfig::new()
+        .set_crypto_provider(crypto::provider())
         .set_rtp_mode(true)
         .clear_codecs()
         .set_extension_map(extensions)
