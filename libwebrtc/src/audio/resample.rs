@@ -58,7 +58,45 @@ impl Resampler {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::TAU;
+
     use super::*;
+
+    /// How many dB a tone stands above everything else.
+    fn signal_to_noise(samples: &[i16], hertz: f64, rate: f64) -> f64 {
+        let values = || {
+            samples.iter().zip(0..).map(|(sample, n)| (f64::from(n) * hertz * TAU / rate, f64::from(*sample)))
+        };
+        let part = |wave: fn(f64) -> f64| {
+            values().map(|(phase, value)| value * wave(phase)).sum::<f64>() * 2.0 / samples.len() as f64
+        };
+        let (sine, cosine) = (part(f64::sin), part(f64::cos));
+        let noise: f64 =
+            values().map(|(phase, value)| (value - sine * phase.sin() - cosine * phase.cos()).powi(2)).sum();
+        10.0 * ((sine.powi(2) + cosine.powi(2)) / 2.0 * samples.len() as f64 / noise).log10()
+    }
+
+    #[test]
+    fn tones_are_kept_clean_and_come_soon() {
+        for (from, to) in [(48_000, 44_100), (48_000, 11_025), (22_050, 48_000), (48_000, 192_000)] {
+            for hertz in [441.0, 3_000.0, 0.4 * f64::from(from.min(to))] {
+                let mut resampler = Resampler::new(from, to, 1).expect("make resampler");
+                let tone =
+                    |n: u32| (20_000.0 * (f64::from(n) * hertz * TAU / f64::from(from)).sin()).round() as i16;
+                let samples: Vec<i16> = (0..from / 2).map(tone).collect();
+                let mut converted = Vec::new();
+                for chunk in samples.chunks(from as usize / 50) {
+                    resampler.convert(chunk, &mut converted).expect("convert");
+                }
+                let ratio =
+                    signal_to_noise(&converted[to as usize / 10..][..to as usize / 4], hertz, to.into());
+                assert!(ratio > 65.0, "{hertz} Hz from {from} to {to} Hz: {ratio} dB");
+                let begins = converted.iter().position(|sample| sample.abs() > 4_000).expect("the tone");
+                let milliseconds = begins as f64 * 1000.0 / f64::from(to);
+                assert!(milliseconds < 2.0, "{milliseconds} ms late");
+            }
+        }
+    }
 
     #[test]
     fn a_second_stays_a_second_and_a_tone_keeps_its_level() {

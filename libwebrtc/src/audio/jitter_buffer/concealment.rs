@@ -96,7 +96,8 @@ impl Voice {
     pub(super) fn conceal(&mut self, ticks: i64, samples: &mut Vec<i16>) -> Sound {
         let start = samples.len();
         let end = start + self.length(ticks);
-        let faded = self.concealed >= FADE_END;
+        // In a pause of speech the codec may make up louder noise than there was.
+        let faded = self.concealed >= FADE_END || self.quiet;
         if faded || self.decoder.conceal(self.whole_units(ticks), samples).is_err() {
             samples.truncate(start);
         }
@@ -108,7 +109,7 @@ impl Voice {
             });
         }
         self.concealed = self.concealed.saturating_add(ticks);
-        if faded || self.quiet { Sound::Silent } else { Sound::Concealed }
+        if faded { Sound::Silent } else { Sound::Concealed }
     }
 
     fn received(&mut self, samples: &mut [i16]) {

@@ -1,1 +1,9 @@
+mod arbitrary;
+mod delay;
+mod loss;
+mod network;
+mod sender;
+mod signal;
+mod streams;
 
+use super::*;
