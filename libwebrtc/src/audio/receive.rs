@@ -103,3 +103,38 @@ impl Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_stream_is_at_the_rate_it_was_asked_for_and_statistics_are_the_first_ones() {
+        let remote = RemoteAudio::default();
+        let sinks = [16_000, 48_000].map(|rate| {
+            let sink = Arc::new(StreamSink::new(100));
+            remote.attach(&sink, rate, 2);
+            sink
+        });
+        let start = Instant::now();
+        // 20 ms of silence.
+        let payload: Arc<[u8]> = Arc::from([0xf8, 0xff, 0xfe]);
+        for index in 0..10 {
+            let now = start + Duration::from_millis(20) * index;
+            let (sequence, time) = (index.into(), u64::from(index) * 960);
+            remote.receive(&AudioPacket { ssrc: 1, sequence, time, payload: payload.clone() }, now);
+        }
+        let samples = || remote.statistics().map(|statistics| statistics.total_samples_received);
+        assert_eq!(samples(), Some(3_200));
+        let timeout = remote.next_timeout().expect("a timer");
+        assert_eq!(timeout, start + Duration::from_millis(220));
+        remote.handle_timeout(timeout);
+        assert_eq!(samples(), Some(3_360));
+        remote.detach(&sinks[0]);
+        assert_eq!(samples(), Some(48 * 210));
+        remote.close();
+        assert_eq!((remote.statistics(), remote.next_timeout()), (None, None));
+    }
+}

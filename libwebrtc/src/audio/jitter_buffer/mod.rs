@@ -10,30 +10,33 @@
 //! there behind it, its time is over; when none is, the stream stays in place and the delay grows. Delay that is not
 //! needed is paid back by playing faster ([`pace`], [`stretch`]): silence first.
 
+mod clock;
 mod concealment;
 mod decision;
 mod delay;
 mod pace;
 mod packets;
+mod refill;
 mod statistics;
 mod stretch;
 
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::RTP_CLOCK_RATE;
 use super::opus::SAMPLE_RATES;
 use super::receive::AudioPacket;
 use super::resample::Resampler;
+use clock::{Clock, Timeline};
 use concealment::{Sound, Voice};
 use decision::{Action, Next, Situation};
 use delay::ArrivalDelay;
-use pace::{Direction, Pace};
+use pace::Pace;
 use packets::{Packet, Packets};
+use refill::Pending;
 pub(crate) use statistics::JitterBufferStatistics;
-use stretch::Stretch;
 
 /// In ticks of the RTP clock, as all times in here.
 const SECOND: i64 = RTP_CLOCK_RATE as i64;
@@ -43,8 +46,6 @@ const EARLY: i64 = 20 * MILLISECOND;
 /// Handed out at a time, unless what is left then is hardly more than half of it.
 const CHUNK: i64 = 20 * MILLISECOND;
 const LONG_CHUNK: i64 = 30 * MILLISECOND;
-/// Changes of pace work best on so much sound.
-const STRETCHED: i64 = 30 * MILLISECOND;
 /// Without a packet for so long, silence is handed out so much later, several chunks at a time.
 const IDLE_AFTER: i64 = SECOND;
 const IDLE_STEP: i64 = 80 * MILLISECOND;
@@ -73,28 +74,6 @@ pub(super) struct JitterBuffer {
     resampler: Option<Resampler>,
     resampled: Vec<i16>,
     statistics: JitterBufferStatistics,
-}
-
-/// The time at which samples are due.
-struct Clock {
-    epoch: Instant,
-    /// Of the next samples, in ticks since then.
-    due: i64,
-}
-
-/// A sender, and the RTP time that is 0 in here.
-struct Timeline {
-    ssrc: u32,
-    origin: u64,
-}
-
-/// Decoded samples that were not handed out.
-struct Pending {
-    samples: Vec<i16>,
-    handed_out: usize,
-    sound: Sound,
-    /// When the packet they are from came.
-    arrived: i64,
 }
 
 impl JitterBuffer {
@@ -234,108 +213,6 @@ impl JitterBuffer {
         })
     }
 
-    fn act(&mut self, action: Action, now: i64, due: i64) {
-        match (action, &mut self.next) {
-            (Action::Play, _) => self.play(now, due),
-            (Action::Drop, next) => {
-                self.packets.pop_front();
-                self.statistics.packets_discarded += 1;
-                if let (Some(next), Some(front)) = (next, self.packets.front()) {
-                    *next = Next { sequence: front.sequence, time: front.time };
-                }
-            }
-            (Action::Skip(ticks), Some(next)) => {
-                next.time += ticks;
-                self.held -= ticks;
-            }
-            (Action::Shorten(ticks), Some(next)) => {
-                next.time += ticks;
-                self.statistics.removed_samples_for_acceleration +=
-                    (ticks / self.voice.ticks_per_sample()) as u64;
-            }
-            (Action::Recover(ticks), Some(next)) => {
-                next.time += ticks;
-                self.recover(ticks, now);
-            }
-            (Action::Conceal(ticks), Some(next)) => {
-                next.time += ticks;
-                self.make_up(ticks);
-            }
-            (Action::Wait(ticks) | Action::Conceal(ticks) | Action::Recover(ticks), _) => {
-                self.held += ticks;
-                self.make_up(ticks);
-            }
-            (Action::Skip(_) | Action::Shorten(_), None) => {}
-        }
-    }
-
-    fn make_up(&mut self, ticks: i64) {
-        self.pending.sound = self.voice.conceal(ticks, self.pending.refill());
-    }
-
-    fn recover(&mut self, ticks: i64, now: i64) {
-        let Some(front) = self.packets.front() else { return };
-        self.recovered_from = Some(front.sequence);
-        self.pending.arrived = now;
-        self.pending.sound = Sound::Received;
-        if let Err(error) = self.voice.recover(&front.payload, ticks, self.pending.refill()) {
-            tracing::debug!(%error, "recover audio packet");
-            self.make_up(ticks);
-        }
-    }
-
-    /// Decodes the first packet, and changes the pace if need be.
-    fn play(&mut self, now: i64, due: i64) {
-        let change = self.next.and_then(|next| {
-            let situation = self.situation(now, due);
-            self.pace.change(situation.margin(next), situation.level(next), self.delay.target())
-        });
-        self.pending.refill();
-        self.decode_first();
-        let Some(change) = change else { return };
-        let missing = STRETCHED - self.pending_ticks();
-        if missing > 0 && matches!(self.situation(now, due).decide(), Action::Play) {
-            self.decode_first();
-        }
-        let stretch = Stretch {
-            samples: &mut self.pending.samples,
-            sample_rate: self.voice.sample_rate() as usize,
-            channels: self.voice.channels(),
-            least_likeness: change.least_likeness,
-        };
-        let stretched = match change.direction {
-            Direction::Faster => stretch.compress(),
-            Direction::Slower => stretch.expand(),
-        };
-        let Some(stretched) = stretched else { return };
-        let frames = stretched.frames as u64;
-        match change.direction {
-            Direction::Faster => self.statistics.removed_samples_for_acceleration += frames,
-            Direction::Slower => self.statistics.inserted_samples_for_deceleration += frames,
-        }
-        self.pace.changed(stretched, stretched.frames as i64 * self.voice.ticks_per_sample());
-    }
-
-    /// Appends the first packet's samples to those that are pending.
-    fn decode_first(&mut self) {
-        let Some(packet) = self.packets.pop_front() else { return };
-        let recovered = self.recovered_from == Some(packet.sequence);
-        self.statistics.fec_packets_discarded += u64::from(packet.has_fec && !recovered);
-        self.next = Some(Next { sequence: packet.sequence + 1, time: packet.time + packet.duration });
-        self.held = 0;
-        self.pending.sound = Sound::Received;
-        self.pending.arrived = packet.arrived;
-        if let Err(error) = self.voice.decode(&packet.payload, &mut self.pending.samples) {
-            tracing::debug!(%error, "decode audio packet");
-            self.pending.sound = self.voice.conceal(packet.duration, &mut self.pending.samples);
-        }
-    }
-
-    fn pending_ticks(&self) -> i64 {
-        let frames = self.pending.left().len() / self.voice.channels();
-        frames as i64 * self.voice.ticks_per_sample()
-    }
-
     fn hand_out(&mut self, now: i64) -> Option<&[i16]> {
         let clock = self.clock.as_mut()?;
         let (channels, step) = (self.voice.channels(), self.voice.ticks_per_sample());
@@ -360,44 +237,6 @@ impl JitterBuffer {
             tracing::error!(%error, "resample received audio");
         }
         Some(&self.resampled)
-    }
-}
-
-impl Clock {
-    fn ticks(&self, now: Instant) -> i64 {
-        let nanoseconds = now.saturating_duration_since(self.epoch).as_nanos();
-        // 48 ticks in a million nanoseconds.
-        i64::try_from(nanoseconds * 3 / 62_500).unwrap_or(i64::MAX)
-    }
-
-    /// The first instant of a tick.
-    fn instant(&self, ticks: i64) -> Instant {
-        let ticks = u64::try_from(ticks).unwrap_or_default();
-        let (whole, rest) = (ticks / u64::from(RTP_CLOCK_RATE), ticks % u64::from(RTP_CLOCK_RATE));
-        self.epoch + Duration::from_secs(whole) + Duration::from_nanos((rest * 62_500).div_ceil(3))
-    }
-}
-
-impl Timeline {
-    fn position(&self, time: u64) -> i64 {
-        time.wrapping_sub(self.origin).cast_signed()
-    }
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.left().is_empty()
-    }
-
-    fn left(&self) -> &[i16] {
-        &self.samples[self.handed_out..]
-    }
-
-    /// Forgets what was handed out.
-    fn refill(&mut self) -> &mut Vec<i16> {
-        self.samples.clear();
-        self.handed_out = 0;
-        &mut self.samples
     }
 }
 
