@@ -8,6 +8,7 @@ mod jitter_buffer;
 pub(crate) mod level;
 #[expect(unsafe_code, reason = "the codec is a translation of C")]
 mod opus;
+pub(crate) mod opus_format;
 pub(crate) mod receive;
 mod resample;
 pub(crate) mod send;

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::level::{self, AudioLevel};
 use super::opus::{Encoder, OpusError, SAMPLE_RATES};
+use super::opus_format::OpusFormat;
 use super::resample::Resampler;
 use super::source_queue::SourceQueue;
 
@@ -25,6 +26,9 @@ const MAX_LAG: Duration = Duration::from_millis(200);
 /// Bytes of an encoded frame at the highest bitrate.
 const MAX_PAYLOAD: usize = 1275;
 
+/// Bytes of a frame in which the codec says nothing.
+const MAX_LEFT_OUT: usize = 2;
+
 /// An encoded frame.
 pub(crate) struct EncodedFrame {
     pub(crate) payload: Arc<[u8]>,
@@ -35,12 +39,23 @@ pub(crate) struct EncodedFrame {
     pub(crate) starts_talk: bool,
 }
 
+/// How to encode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SendSettings {
+    /// Bits per second.
+    pub(crate) bitrate: u32,
+    /// Per cent of packets.
+    pub(crate) expected_loss: u8,
+    /// What the peer asked for.
+    pub(crate) format: OpusFormat,
+}
+
 /// Drains one source.
 pub(crate) struct AudioSender {
     id: u64,
     source: Arc<SourceQueue>,
     encoder: Encoder,
-    bitrate: u32,
+    settings: SendSettings,
     resampler: Option<Resampler>,
     /// Interleaved samples of a frame, at the source's rate and at the encoder's.
     source_frame: usize,
@@ -55,20 +70,22 @@ pub(crate) struct AudioSender {
     ticks: u32,
     silent_frames: u32,
     last_sent: Instant,
+    /// The codec left the last frame out.
+    left_out: bool,
 }
 
 impl AudioSender {
-    /// Attaches to the source: `samples_arrived` is notified from now on. `bitrate` in bits per second.
+    /// Attaches to the source: `samples_arrived` is notified from now on.
     pub(crate) fn new(
         source: Arc<SourceQueue>,
-        bitrate: u32,
+        settings: SendSettings,
         samples_arrived: Arc<Notify>,
         now: Instant,
     ) -> Result<Self, String> {
         let (rate, channels) = (source.sample_rate(), source.num_channels());
         let encoder_rate = if SAMPLE_RATES.contains(&rate) { rate } else { 48_000 };
         let mut encoder = Encoder::new(encoder_rate, channels).map_err(|error| error.to_string())?;
-        encoder.set_bitrate(bitrate).map_err(|error| error.to_string())?;
+        encoder.configure(&settings).map_err(|error| error.to_string())?;
         let resampler = (encoder_rate != rate).then(|| Resampler::new(rate, encoder_rate, channels));
         let resampler = resampler.transpose().map_err(|error| error.to_string())?;
         let id = rand::random();
@@ -78,7 +95,7 @@ impl AudioSender {
             id,
             source,
             encoder,
-            bitrate,
+            settings,
             resampler,
             source_frame: frame_at(rate),
             encoder_frame: frame_at(encoder_rate),
@@ -91,6 +108,7 @@ impl AudioSender {
             ticks: 0,
             silent_frames: 0,
             last_sent: now,
+            left_out: false,
         })
     }
 
@@ -98,11 +116,11 @@ impl AudioSender {
         Arc::ptr_eq(&self.source, source)
     }
 
-    pub(crate) fn set_bitrate(&mut self, bitrate: u32) {
-        if bitrate != self.bitrate {
-            self.bitrate = bitrate;
-            if let Err(error) = self.encoder.set_bitrate(bitrate) {
-                tracing::error!(%error, bitrate, "set the encoder's bitrate");
+    pub(crate) fn configure(&mut self, settings: SendSettings) {
+        if settings != self.settings {
+            self.settings = settings;
+            if let Err(error) = self.encoder.configure(&settings) {
+                tracing::error!(%error, ?settings, "configure the encoder");
             }
         }
     }
@@ -183,7 +201,7 @@ impl AudioSender {
 
     fn encode(&mut self, now: Instant) -> Option<EncodedFrame> {
         let silent = self.captured.iter().all(|sample| *sample == 0);
-        let starts_talk = self.is_paused() && !silent;
+        let starts_talk = (self.is_paused() || self.left_out) && !silent;
         if !silent {
             self.silent_frames = 0;
         }
@@ -204,7 +222,13 @@ impl AudioSender {
         };
         match encoded {
             Ok(0) => None,
+            // What the codec leaves out of noise (RFC 6716, section 2.1.9) need not be sent; silence has a rule of its own.
+            Ok(length) if length <= MAX_LEFT_OUT && self.settings.format.dtx && !silent => {
+                self.left_out = true;
+                None
+            }
             Ok(length) => {
+                self.left_out = false;
                 self.last_sent = now;
                 let ticks = std::mem::take(&mut self.ticks);
                 Some(EncodedFrame { payload: Arc::from(&self.payload[..length]), ticks, level, starts_talk })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::RtcError;
+use crate::audio::opus_format::OpusFormat;
 use crate::rtp_transceiver::RtpTransceiverDirection;
 use crate::sdp::{Description, Direction, IceCredentials, MediaSection, Setup};
 
@@ -34,6 +35,8 @@ pub(crate) struct NegotiatedMedia {
     pub(crate) transceiver: Arc<Transceiver>,
     /// Opus's payload type, when this side may send.
     pub(crate) send: Option<u8>,
+    /// How the peer wants to get it.
+    pub(crate) opus: OpusFormat,
     /// Whether the peer takes the audio level extension.
     pub(crate) audio_level: bool,
     /// Whether lost packets may be asked for again.
@@ -126,6 +129,9 @@ fn negotiated_media(
         mid: mid.to_owned(),
         transceiver: transceiver.clone(),
         send: state.sender.payload_type,
+        opus: payload_type
+            .and_then(|number| remote.format_parameters(number))
+            .map_or_else(OpusFormat::default, OpusFormat::parse),
         audio_level: remote.extension_maps().any(audio_level),
         nack: payload_type.is_some_and(|payload_type| remote.has_feedback(payload_type, "nack")),
         receive: if direction.receives { remote.ssrcs() } else { Vec::new() },

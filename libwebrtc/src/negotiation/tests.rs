@@ -3,6 +3,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::audio::opus_format::OpusFormat;
 use crate::audio_source::{AudioSourceOptions, native::NativeAudioSource};
 use crate::audio_track::{AudioOrigin, RtcAudioTrack};
 use crate::media_stream_track::MediaStreamTrack;
@@ -93,6 +94,23 @@ fn the_payload_type_is_the_peers() {
 }
 
 #[test]
+fn the_peer_says_how_it_wants_to_get_opus() {
+    let (mut offerer, mut answerer) = (negotiation("offerer"), negotiation("answerer"));
+    offerer.add_transceiver(transceiver(MediaKind::Audio, RtpTransceiverDirection::SendOnly, Some("cid")));
+    let offer = offerer.create_offer(None).expect("make offer");
+    offerer.set_local_description(&offer).expect("set offer");
+    answerer.set_remote_description(&offer, || credentials("next")).expect("take offer");
+    let answer = answerer.create_answer().expect("make answer").to_string();
+    let answer = answer.replace("useinbandfec=1", "useinbandfec=1;usedtx=1;maxaveragebitrate=20000");
+    // Of another payload type.
+    let answer = format!("{answer}a=fmtp:63 stereo=1\r\n");
+    let answer = SessionDescription::parse(&answer, SdpType::Answer).expect("parse answer");
+    let applied = offerer.set_remote_description(&answer, || credentials("next")).expect("take answer");
+    let expected = OpusFormat { fec: true, dtx: true, max_bitrate: Some(20_000), ..OpusFormat::default() };
+    assert_eq!(applied.outcome.expect("complete").media[0].opus, expected);
+}
+
+#[test]
 fn a_removed_track_ends_at_the_peer_and_its_section_can_be_used_again() {
     let (mut offerer, mut answerer) = (negotiation("offerer"), negotiation("answerer"));
     let sender = transceiver(MediaKind::Audio, RtpTransceiverDirection::SendOnly, Some("cid"));
@@ -172,7 +190,7 @@ fn almost_a_description() -> impl Strategy<Value = String> {
         Just("a=ice-pwd:p".to_owned()),
         Just("a=fingerprint:sha-256 AB".to_owned()),
         Just("a=rtpmap:111 opus/48000/2".to_owned()),
-        "a=(rtpmap|extmap|ssrc|msid|setup|candidate):\\PC{0,20}",
+        "a=(rtpmap|fmtp|extmap|ssrc|msid|setup|candidate):\\PC{0,20}",
         "[a-z]=\\PC{0,20}",
         "\\PC{0,20}",
     ];

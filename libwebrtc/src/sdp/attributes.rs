@@ -142,6 +142,14 @@ impl MediaSection {
         })
     }
 
+    /// `a=fmtp` of a payload type.
+    pub(crate) fn format_parameters(&self, payload_type: u8) -> Option<&str> {
+        self.attributes("fmtp").find_map(|value| {
+            let (named, parameters) = value.split_once(' ')?;
+            (named.parse() == Ok(payload_type)).then_some(parameters)
+        })
+    }
+
     /// Whether `a=rtcp-fb` of a payload type names this feedback.
     pub(crate) fn has_feedback(&self, payload_type: u8, feedback: &str) -> bool {
         self.attributes("rtcp-fb").any(|value| {

@@ -1,15 +1,29 @@
 use std::ptr::NonNull;
 
 use unsafe_libopus::{
-    OPUS_APPLICATION_AUDIO, OPUS_OK, OPUS_SET_BITRATE_REQUEST, OPUS_SET_COMPLEXITY_REQUEST,
-    OPUS_SET_INBAND_FEC_REQUEST, OPUS_SET_PACKET_LOSS_PERC_REQUEST, OpusEncoder, opus_encode,
-    opus_encoder_create, opus_encoder_ctl, opus_encoder_destroy,
+    OPUS_APPLICATION_AUDIO, OPUS_AUTO, OPUS_BANDWIDTH_FULLBAND, OPUS_BANDWIDTH_MEDIUMBAND,
+    OPUS_BANDWIDTH_NARROWBAND, OPUS_BANDWIDTH_SUPERWIDEBAND, OPUS_BANDWIDTH_WIDEBAND, OPUS_OK,
+    OPUS_SET_BITRATE_REQUEST, OPUS_SET_COMPLEXITY_REQUEST, OPUS_SET_DTX_REQUEST,
+    OPUS_SET_FORCE_CHANNELS_REQUEST, OPUS_SET_INBAND_FEC_REQUEST, OPUS_SET_MAX_BANDWIDTH_REQUEST,
+    OPUS_SET_PACKET_LOSS_PERC_REQUEST, OPUS_SET_SIGNAL_REQUEST, OPUS_SET_VBR_REQUEST, OPUS_SIGNAL_VOICE,
+    OpusEncoder, opus_encode, opus_encoder_create, opus_encoder_ctl, opus_encoder_destroy,
 };
+
+use crate::audio::send::SendSettings;
 
 use super::{OpusError, SAMPLE_RATES};
 
-/// Of 0 to 10: speech and music sound alike from here on, and a frame costs half of what 10 does.
+/// Of 0 to 10. From 7 on the signal is analysed, and 20 ms of speech cost 180 to 230 µs.
+///
+/// All figures here are of a release build on one core of an AMD EPYC, the least of several runs, for 30 s of synthetic
+/// speech at 24 and 48 kHz, one channel.
 const COMPLEXITY: i32 = 5;
+/// Bits per second up to which one channel is coded as speech (SILK), with the frequencies up to 8 kHz. 20 ms cost 115 to
+/// 125 µs in place of 60 to 70, and the far end is nearer to the original: at 24 kbit/s the segments of speech stand 17 dB
+/// above the error in place of 13 and a tone of 660 Hz 39 dB in place of 34, at 32 kbit/s 19 and 44 in place of 15 and 36.
+/// Above, the full band is worth its bits; 48 kbit/s, which is LiveKit's default, cost 68 to 74 µs.
+/// Speech with error correction, while packets are lost, costs 160 µs.
+const SPEECH_BITRATE: u32 = 32_000;
 
 /// Encodes interleaved 16-bit samples.
 pub(in crate::audio) struct Encoder {
@@ -40,15 +54,53 @@ impl Encoder {
         Ok(encoder)
     }
 
-    /// Bits per second, 6,000 to 510,000.
-    pub(in crate::audio) fn set_bitrate(&mut self, bitrate: u32) -> Result<(), OpusError> {
-        self.control(OPUS_SET_BITRATE_REQUEST, bitrate.clamp(6_000, 510_000).cast_signed())
+    pub(in crate::audio) fn configure(&mut self, settings: &SendSettings) -> Result<(), OpusError> {
+        let SendSettings { bitrate, expected_loss, format } = *settings;
+        let mono = self.channels == 1 || !format.stereo;
+        let speech = mono && bitrate <= SPEECH_BITRATE;
+        self.set_bitrate(bitrate, format.constant_bitrate)?;
+        self.set_speech(speech)?;
+        self.set_bandwidth(if speech {
+            format.max_playback_rate.min(16_000)
+        } else {
+            format.max_playback_rate
+        })?;
+        self.set_mono(mono)?;
+        self.set_fec(format.fec, expected_loss)?;
+        self.control(OPUS_SET_DTX_REQUEST, i32::from(format.dtx))
     }
 
-    /// Adds a second, coarser coding of speech to the packet after it, for a peer that loses `expected_loss` per cent of
-    /// the packets; the more, the better that coding. Nothing is added at 0 per cent, nor to music.
-    #[allow(dead_code, reason = "not negotiated yet")]
-    pub(in crate::audio) fn set_fec(&mut self, on: bool, expected_loss: u8) -> Result<(), OpusError> {
+    /// Bits per second, 6,000 to 510,000.
+    fn set_bitrate(&mut self, bitrate: u32, constant: bool) -> Result<(), OpusError> {
+        self.control(OPUS_SET_BITRATE_REQUEST, bitrate.clamp(6_000, 510_000).cast_signed())?;
+        self.control(OPUS_SET_VBR_REQUEST, i32::from(!constant))
+    }
+
+    /// Prefers the coding that is made for speech.
+    fn set_speech(&mut self, speech: bool) -> Result<(), OpusError> {
+        self.control(OPUS_SET_SIGNAL_REQUEST, if speech { OPUS_SIGNAL_VOICE } else { OPUS_AUTO })
+    }
+
+    /// Keeps what can be heard at a sample rate, in Hz.
+    fn set_bandwidth(&mut self, sample_rate: u32) -> Result<(), OpusError> {
+        let bandwidth = match sample_rate {
+            ..12_000 => OPUS_BANDWIDTH_NARROWBAND,
+            12_000..16_000 => OPUS_BANDWIDTH_MEDIUMBAND,
+            16_000..24_000 => OPUS_BANDWIDTH_WIDEBAND,
+            24_000..48_000 => OPUS_BANDWIDTH_SUPERWIDEBAND,
+            48_000.. => OPUS_BANDWIDTH_FULLBAND,
+        };
+        self.control(OPUS_SET_MAX_BANDWIDTH_REQUEST, bandwidth)
+    }
+
+    /// Mixes two channels into one.
+    fn set_mono(&mut self, mono: bool) -> Result<(), OpusError> {
+        self.control(OPUS_SET_FORCE_CHANNELS_REQUEST, if mono { 1 } else { OPUS_AUTO })
+    }
+
+    /// Has each packet repeat the speech of the one before, more coarsely, for a peer that loses `expected_loss` per cent
+    /// of them: nothing at 0, more the more are lost. What is not coded as speech is so above 5 per cent.
+    fn set_fec(&mut self, on: bool, expected_loss: u8) -> Result<(), OpusError> {
         self.control(OPUS_SET_INBAND_FEC_REQUEST, i32::from(on))?;
         self.control(OPUS_SET_PACKET_LOSS_PERC_REQUEST, i32::from(expected_loss.min(100)))
     }

@@ -2,6 +2,9 @@ use std::f64::consts::TAU;
 
 use proptest::prelude::*;
 
+use crate::audio::opus_format::OpusFormat;
+use crate::audio::send::SendSettings;
+
 use super::*;
 
 /// Hz of the samples in these tests.
@@ -30,11 +33,24 @@ fn encode(encoder: &mut Encoder, samples: &[i16]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn speech_encoder(fec: bool, loss: u8) -> Encoder {
-    let mut encoder = Encoder::new(RATE, 1).expect("make encoder");
-    encoder.set_bitrate(24_000).expect("set bitrate");
-    encoder.set_fec(fec, loss).expect("set forward error correction");
+fn encoder(channels: u32, bitrate: u32, expected_loss: u8, format: OpusFormat) -> Encoder {
+    let mut encoder = Encoder::new(RATE, channels).expect("make encoder");
+    encoder.configure(&SendSettings { bitrate, expected_loss, format }).expect("configure encoder");
     encoder
+}
+
+fn speech_encoder(fec: bool, loss: u8) -> Encoder {
+    encoder(1, 24_000, loss, OpusFormat { fec, ..OpusFormat::default() })
+}
+
+/// The number of the coding and its bandwidth in the first byte: up to 11 speech, 8 to 11 of it up to 8 kHz, 12 to 15 both,
+/// then music.
+fn coding(payload: &[u8]) -> u8 {
+    payload[0] >> 3
+}
+
+fn is_stereo(payload: &[u8]) -> bool {
+    payload[0] & 4 != 0
 }
 
 /// Signal to noise in dB.
@@ -47,7 +63,8 @@ fn likeness(original: &[i16], copy: &[i16]) -> f64 {
 #[test]
 fn a_frame_survives_the_way_there_and_back() {
     let mut encoder = Encoder::new(24_000, 1).expect("make encoder");
-    encoder.set_bitrate(32_000).expect("set bitrate");
+    let settings = SendSettings { bitrate: 32_000, expected_loss: 0, format: OpusFormat::default() };
+    encoder.configure(&settings).expect("configure encoder");
     let mut decoder = Decoder::new(16_000, 2).expect("make decoder");
     let mut payload = [0; 500];
     let mut samples = Vec::new();
@@ -60,6 +77,72 @@ fn a_frame_survives_the_way_there_and_back() {
     }
     decoder.conceal(320, &mut samples).expect("conceal");
     assert_eq!(samples.len(), 640 * 2);
+}
+
+#[test]
+fn the_bitrate_decides_between_speech_and_the_full_band() {
+    let speech = speech(50);
+    for (bitrate, codings) in [(24_000, 8..=11), (32_000, 8..=11), (48_000, 16..=31)] {
+        let payloads = encode(&mut encoder(1, bitrate, 0, OpusFormat::default()), &speech);
+        assert!(payloads.iter().all(|payload| codings.contains(&coding(payload))), "{bitrate}");
+        let bytes: usize = payloads.iter().map(Vec::len).sum();
+        let sent = bytes as f64 * 8.0;
+        assert!((0.5..1.1).contains(&(sent / f64::from(bitrate))), "{sent} of {bitrate}");
+    }
+}
+
+#[test]
+fn error_correction_needs_loss_and_a_peer_that_uses_it() {
+    let speech = speech(50);
+    let corrected = |bitrate, loss, fec| {
+        let format = OpusFormat { fec, ..OpusFormat::default() };
+        let payloads = encode(&mut encoder(1, bitrate, loss, format), &speech);
+        payloads.iter().filter(|payload| has_fec(payload)).count()
+    };
+    assert!(corrected(24_000, 10, true) > 30 && corrected(48_000, 10, true) > 30);
+    assert_eq!(
+        (corrected(24_000, 0, true), corrected(48_000, 0, true), corrected(24_000, 10, false)),
+        (0, 0, 0)
+    );
+}
+
+#[test]
+fn two_channels_become_one_unless_the_peer_wants_both() {
+    let speech: Vec<i16> = speech(20).iter().flat_map(|sample| [*sample, sample / 2]).collect();
+    for stereo in [false, true] {
+        let format = OpusFormat { stereo, ..OpusFormat::default() };
+        let mut encoder = encoder(2, 64_000, 0, format);
+        let mut payload = [0; 1275];
+        for frame in speech.chunks(2 * FRAME) {
+            let length = encoder.encode(frame, &mut payload).expect("encode");
+            assert_eq!(is_stereo(&payload[..length]), stereo);
+        }
+    }
+}
+
+#[test]
+fn the_peer_can_limit_the_band_and_ask_for_one_length() {
+    let format = OpusFormat { constant_bitrate: true, max_playback_rate: 8_000, ..OpusFormat::default() };
+    let payloads = encode(&mut encoder(1, 24_000, 0, format), &speech(50));
+    assert!(payloads.iter().all(|payload| coding(payload) < 4 && payload.len() == payloads[0].len()));
+}
+
+#[test]
+fn noise_is_left_out_only_where_that_is_agreed() {
+    let mut state = 1_u32;
+    let noise: Vec<i16> = (0..100 * FRAME)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 28) as i16 - 8
+        })
+        .collect();
+    let left_out = |dtx| {
+        let format = OpusFormat { dtx, ..OpusFormat::default() };
+        let payloads = encode(&mut encoder(1, 24_000, 0, format), &noise);
+        payloads.iter().filter(|payload| payload.len() <= 2).count()
+    };
+    assert!(left_out(true) > 50);
+    assert_eq!(left_out(false), 0);
 }
 
 #[test]

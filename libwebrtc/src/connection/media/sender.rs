@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 
 use crate::audio::RTP_CLOCK_RATE;
 use crate::audio::level::AudioLevel;
-use crate::audio::send::{AudioSender, EncodedFrame};
+use crate::audio::opus_format::OpusFormat;
+use crate::audio::send::{AudioSender, EncodedFrame, SendSettings};
 use crate::audio_track::AudioOrigin;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::NegotiatedMedia;
@@ -33,6 +34,7 @@ pub(in crate::connection) struct Sender {
     ssrc: u32,
     payload_type: u8,
     audio_level: bool,
+    opus: OpusFormat,
     transceiver: Arc<Transceiver>,
     audio: Option<AudioSender>,
     sequence: u64,
@@ -79,6 +81,7 @@ impl Sender {
             ssrc,
             payload_type: 0,
             audio_level: false,
+            opus: OpusFormat::default(),
             transceiver: media.transceiver.clone(),
             audio: None,
             // Low, so that it does not wrap before the peer has seen a packet.
@@ -94,6 +97,7 @@ impl Sender {
     pub(super) fn follow(&mut self, payload_type: u8, media: &NegotiatedMedia) {
         self.payload_type = payload_type;
         self.audio_level = media.audio_level;
+        self.opus = media.opus;
     }
 
     pub(in crate::connection) fn mid(&self) -> Mid {
@@ -137,7 +141,7 @@ impl Sender {
         if self.audio.as_ref().is_some_and(|audio| audio.reads(&source)) {
             return;
         }
-        self.audio = match AudioSender::new(source, self.bitrate(), samples_arrived.clone(), now) {
+        self.audio = match AudioSender::new(source, self.settings(), samples_arrived.clone(), now) {
             Ok(audio) => Some(audio),
             Err(error) => {
                 tracing::error!(error, "make audio encoder: the track is not sent");
@@ -160,10 +164,10 @@ impl Sender {
         if self.audio.as_ref().is_none_or(|audio| audio.next_at() > now) {
             return;
         }
-        let bitrate = self.bitrate();
+        let settings = self.settings();
         let muted = self.is_muted();
         let Some(mut audio) = self.audio.take() else { return };
-        audio.set_bitrate(bitrate);
+        audio.configure(settings);
         while let Some(frame) = audio.tick(now, muted) {
             self.timestamp = self.timestamp.wrapping_add(frame.ticks);
             if connected {
@@ -241,7 +245,12 @@ impl Sender {
     fn wanted_bitrate(&self) -> u32 {
         let limit =
             self.transceiver.state().sender.encodings.first().and_then(|encoding| encoding.max_bitrate);
-        limit.map_or(DEFAULT_BITRATE, |limit| u32::try_from(limit).unwrap_or(u32::MAX))
+        let wanted = limit.map_or(DEFAULT_BITRATE, |limit| u32::try_from(limit).unwrap_or(u32::MAX));
+        self.opus.max_bitrate.map_or(wanted, |limit| limit.min(wanted))
+    }
+
+    fn settings(&self) -> SendSettings {
+        SendSettings { bitrate: self.bitrate(), expected_loss: self.loss.expected_loss(), format: self.opus }
     }
 
     pub(in crate::connection) fn is_muted(&self) -> bool {
