@@ -14,8 +14,7 @@ pub mod native {
     use crate::audio_frame::AudioFrame;
     use crate::audio_track::{AudioOrigin, RtcAudioTrack};
 
-    /// Frames of 10 ms a stream holds when its reader is slow: a second, since packets and the filling of gaps come in
-    /// bursts.
+    /// Frames of 10 ms a stream holds when its reader is slow: a second.
     const DEFAULT_QUEUE_SIZE_FRAMES: usize = 100;
 
     #[derive(Clone, Debug, Default)]
@@ -26,7 +25,10 @@ pub mod native {
 
     /// Frames of 10 ms of a remote track, decoded to the rate and the number of channels asked for.
     ///
-    /// Frames follow the sender's clock; gaps are filled. The stream ends when its track does or when it is closed.
+    /// From the first packet on, frames come in real time, whatever the network does: up to 30 ms before the clock, and up
+    /// to 100 ms behind it while nothing has come for a second, as from a muted track. What is missing is made up or
+    /// silence. On a quiet network a packet is heard as it comes; the delay grows up to 500 ms with what the network needs.
+    /// The stream ends when its track does or when it is closed.
     pub struct NativeAudioStream {
         track: RtcAudioTrack,
         sink: Arc<StreamSink>,
