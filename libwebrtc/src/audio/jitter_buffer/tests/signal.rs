@@ -4,7 +4,9 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use crate::audio::opus::{Decoder, Encoder};
+use crate::audio::opus_format::OpusFormat;
 use crate::audio::receive::AudioPacket;
+use crate::audio::send::SendSettings;
 
 /// Hz of the samples in these tests.
 pub(super) const RATE: usize = 16_000;
@@ -30,11 +32,17 @@ pub(super) fn speech(seconds: f64) -> Vec<i16> {
     (0..(seconds * RATE as f64) as usize).map(sample).collect()
 }
 
+pub(super) fn encoder(rate: u32, channels: u32, settings: SendSettings) -> Encoder {
+    let mut encoder = Encoder::new(rate, channels).expect("make encoder");
+    encoder.configure(&settings).expect("configure encoder");
+    encoder
+}
+
 /// Packets of 20 ms.
 pub(super) fn encode(samples: &[i16], fec: bool) -> Vec<AudioPacket> {
-    let mut encoder = Encoder::new(RATE as u32, 1).expect("make encoder");
-    encoder.set_bitrate(if fec { 28_000 } else { 96_000 }).expect("set bitrate");
-    encoder.set_fec(fec, 20).expect("set forward error correction");
+    let format = OpusFormat { fec, ..OpusFormat::default() };
+    let bitrate = if fec { 28_000 } else { 96_000 };
+    let mut encoder = encoder(RATE as u32, 1, SendSettings { bitrate, expected_loss: 20, format });
     let mut payload = [0; 1275];
     samples
         .chunks_exact(RATE / 50)

@@ -3,6 +3,8 @@
 use super::network::*;
 use super::signal::*;
 use super::*;
+use crate::audio::opus_format::OpusFormat;
+use crate::audio::send::SendSettings;
 
 #[test]
 fn in_order_the_decoded_samples_come_at_once_and_untouched() {
@@ -26,8 +28,8 @@ fn in_order_the_decoded_samples_come_at_once_and_untouched() {
 #[test]
 fn packets_of_any_length_in_stereo_are_played_at_their_pace() {
     for frame_ms in [5, 10, 20, 40, 60] {
-        let mut encoder = crate::audio::opus::Encoder::new(48_000, 2).expect("make encoder");
-        encoder.set_bitrate(96_000).expect("set bitrate");
+        let format = OpusFormat { stereo: true, ..OpusFormat::default() };
+        let mut encoder = encoder(48_000, 2, SendSettings { bitrate: 96_000, expected_loss: 0, format });
         let mut listener = Listener::new(24_000, 2);
         let mut payload = [0; 1275];
         for index in 0..2_000 / frame_ms {
