@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
+use serde_json::{Value, json};
 
 const KEY: &str = "devkey";
 const SECRET: &str = "a-secret-of-more-than-32-characters";
@@ -20,17 +21,31 @@ pub(crate) struct Server {
 impl Server {
     /// Listens on random ports of the loopback interface.
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Like [`start`](Self::start), with changes to the configuration: the content of livekit.yaml, as a tree.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Value)) -> Self {
         crate::log();
         let folder = tempfile::tempdir().expect("make temporary folder");
-        let [port, tcp_port] = [free_tcp_port(), free_tcp_port()];
-        let udp_port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr());
-        let udp_port = udp_port.expect("find UDP port").port();
-        let config = format!(
-            "port: {port}\nbind_addresses: [127.0.0.1]\nlogging: {{level: warn}}\nkeys: {{{KEY}: {SECRET}}}\nrtc:\n  \
-             tcp_port: {tcp_port}\n  udp_port: {udp_port}\n  node_ip: 127.0.0.1\n  use_external_ip: false\n  \
-             enable_loopback_candidate: true\n"
-        );
-        std::fs::write(folder.path().join("livekit.yaml"), config).expect("write configuration");
+        let port = free_tcp_port();
+        let mut configuration = json!({
+            "port": port,
+            "bind_addresses": ["127.0.0.1"],
+            "logging": { "level": "warn" },
+            "keys": { KEY: SECRET },
+            "rtc": {
+                "tcp_port": free_tcp_port(),
+                "udp_port": free_udp_port(),
+                "node_ip": "127.0.0.1",
+                "use_external_ip": false,
+                "enable_loopback_candidate": true,
+            },
+        });
+        change(&mut configuration);
+        // JSON is YAML, too.
+        let file = folder.path().join("livekit.yaml");
+        std::fs::write(file, configuration.to_string()).expect("write configuration");
         let process = spawn(folder.path());
         let mut server = Self { folder, port, process };
         server.wait_until_ready().await;
@@ -108,7 +123,12 @@ fn spawn(folder: &Path) -> Child {
         .unwrap_or_else(|error| panic!("start {}: {error}", program.display()))
 }
 
-fn free_tcp_port() -> u16 {
+pub(crate) fn free_tcp_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("find TCP port");
     listener.local_addr().expect("read address").port()
+}
+
+pub(crate) fn free_udp_port() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("find UDP port");
+    socket.local_addr().expect("read address").port()
 }
