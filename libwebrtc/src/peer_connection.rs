@@ -106,9 +106,12 @@ impl PeerConnection {
         Ok(Self { inner: Arc::new(Connection::start(config)?) })
     }
 
-    /// Takes the servers and the policy for the candidates that are gathered from now on.
+    /// Takes the servers and the policy. Candidates that the new policy excludes are withdrawn at once; new servers are
+    /// asked at once where candidates were gathered already, else with the next local description. What servers that are
+    /// no longer named gave lasts for another 30 s.
     pub fn set_configuration(&self, config: RtcConfiguration) -> Result<(), RtcError> {
-        self.inner.set_configuration(config)
+        self.inner.set_configuration(config);
+        Ok(())
     }
 
     #[expect(clippy::unused_async, reason = "the signature livekit calls")]
@@ -226,7 +229,8 @@ impl PeerConnection {
         self.inner.callbacks().ice_candidate.set(callback);
     }
 
-    /// Kept for the servers' errors.
+    /// Called for each STUN or TURN server that cannot be used, with the server's own code, or with 701 where it did not
+    /// answer; and with 701 and no URL when only relayed candidates are allowed and the connection failed without any.
     pub fn on_ice_candidate_error(&self, callback: Option<OnIceCandidateError>) {
         self.inner.callbacks().ice_candidate_error.set(callback);
     }

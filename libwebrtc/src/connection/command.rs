@@ -13,6 +13,8 @@ use super::statistics::Scope;
 pub(crate) enum Command {
     /// Open sockets and announce their addresses.
     Gather,
+    /// There are other servers, or another policy, to gather with.
+    Reconfigured,
     Negotiated(Box<Outcome>),
     /// A candidate line from `candidate:` on.
     AddRemoteCandidate(String),

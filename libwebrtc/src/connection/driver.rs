@@ -1,11 +1,14 @@
 //! The task of a connection: it owns the transport, its sockets and its timers, and calls the program back.
 
 mod candidates;
+mod gathering;
+mod servers;
 
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use futures::StreamExt;
 use str0m::net::Receive;
 use tokio::sync::mpsc;
 
@@ -17,6 +20,7 @@ use super::Shared;
 use super::command::Command;
 use super::sockets::{Buffer, Received, Sockets, new_buffer};
 use super::transport::{Event, Transport};
+use gathering::Gathering;
 
 /// Commands that are taken at once.
 const COMMAND_BATCH: usize = 64;
@@ -28,7 +32,7 @@ pub(super) struct Driver {
     shared: Arc<Shared>,
     commands: mpsc::UnboundedReceiver<Command>,
     sockets: Sockets,
-    gathered: bool,
+    gathering: Gathering,
     tcp_fallback_at: Option<Instant>,
 }
 
@@ -43,7 +47,7 @@ impl Driver {
             shared,
             commands,
             sockets: Sockets::default(),
-            gathered: false,
+            gathering: Gathering::default(),
             tcp_fallback_at: None,
         }
     }
@@ -63,13 +67,17 @@ impl Driver {
                     }
                 }
                 received = poll_fn(|context| self.sockets.poll_receive(context, &mut buffer)) => {
-                    self.receive(&received, &buffer);
+                    if let Some(received) = received {
+                        self.receive(&received, &buffer);
+                    }
                 }
+                Some((server, found)) = self.gathering.lookups.next() => self.resolved(server, found),
                 () = samples_arrived.notified() => self.transport.wake_senders(Instant::now()),
                 () = &mut sleep => {}
             }
         }
         self.transport.close(Instant::now(), &mut self.sockets);
+        self.sockets.close();
         self.shared.callbacks.clear();
     }
 
@@ -91,6 +99,7 @@ impl Driver {
     fn carry_out(&mut self, command: Command) -> Taken {
         match command {
             Command::Gather => self.gather(),
+            Command::Reconfigured => self.gather_anew(),
             Command::Negotiated(outcome) => self.negotiated(&outcome),
             Command::AddRemoteCandidate(line) => self.add_remote_candidate(&line),
             Command::OpenChannel(channel) => self.transport.open_channel(channel),
@@ -112,6 +121,7 @@ impl Driver {
         let now = Instant::now();
         if self.transport.negotiated(outcome, now) {
             self.tcp_fallback_at = Some(now + TCP_FALLBACK);
+            self.ask_servers_again(now);
         }
         for line in &outcome.remote_candidates {
             self.add_remote_candidate(line);
@@ -125,17 +135,23 @@ impl Driver {
         if self.tcp_fallback_at.take_if(|at| now >= *at).is_some() {
             self.offer_tcp();
         }
+        self.advance_gathering(now);
         let next = self.transport.advance(now, &mut self.sockets);
         while let Some(event) = self.transport.next_event() {
             self.report(event);
         }
-        self.tcp_fallback_at.map_or(next, |at| at.min(next))
+        let others = [self.tcp_fallback_at, self.gathering.next_timeout(), self.sockets.next_timeout()];
+        others.into_iter().flatten().fold(next, Instant::min)
     }
 
     fn receive(&mut self, received: &Received, buffer: &Buffer) {
-        let Received { protocol, source, destination, length } = *received;
-        match Receive::new(protocol, source, destination, &buffer[..length]) {
-            Ok(received) => self.transport.receive(received, length, Instant::now()),
+        let datagram = &buffer[received.range.clone()];
+        if self.received_from_server(received, datagram) {
+            return;
+        }
+        let Received { protocol, source, destination, .. } = *received;
+        match Receive::new(protocol, source, destination, datagram) {
+            Ok(received) => self.transport.receive(received, datagram.len(), Instant::now()),
             Err(error) => tracing::trace!(%error, "a datagram that is not WebRTC's is dropped"),
         }
     }
@@ -157,6 +173,9 @@ impl Driver {
                 return;
             }
             *current = state;
+        }
+        if state == PeerConnectionState::Failed {
+            self.explain_failure();
         }
         self.shared.callbacks.connection_state.with(|on_change| on_change(state));
     }

@@ -12,13 +12,17 @@ mod driver;
 mod link_tests;
 mod media;
 mod network;
+mod relay;
+mod servers;
 mod sockets;
 pub(crate) mod statistics;
 mod status;
+mod stream;
 mod tcp;
+mod tls;
 mod transport;
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -31,7 +35,7 @@ use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::transceiver::{MediaKind, Transceiver, refuse_unsendable};
 use crate::negotiation::{Applied, Negotiation};
 use crate::peer_connection::{OfferOptions, PeerConnectionState, SignalingState, TrackEvent};
-use crate::peer_connection_factory::{IceTransportsType, RtcConfiguration};
+use crate::peer_connection_factory::RtcConfiguration;
 use crate::rtp_sender::RtpSender;
 use crate::rtp_transceiver::{RtpTransceiver, RtpTransceiverInit};
 use crate::sdp::IceCredentials;
@@ -62,7 +66,6 @@ struct Shared {
 
 impl Connection {
     pub(crate) fn start(configuration: RtcConfiguration) -> Result<Self, RtcError> {
-        check(&configuration)?;
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|_| RtcError::invalid_state("a peer connection needs a tokio runtime"))?;
         let credentials = new_credentials();
@@ -79,10 +82,9 @@ impl Connection {
         Ok(Self { shared, commands })
     }
 
-    pub(crate) fn set_configuration(&self, configuration: RtcConfiguration) -> Result<(), RtcError> {
-        check(&configuration)?;
+    pub(crate) fn set_configuration(&self, configuration: RtcConfiguration) {
         *self.shared.configuration.lock() = configuration;
-        Ok(())
+        self.command(Command::Reconfigured);
     }
 
     pub(crate) fn create_offer(&self, options: OfferOptions) -> Result<SessionDescription, RtcError> {
@@ -228,22 +230,6 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// Refuses what would not be honoured, and says once what is not used yet.
-fn check(configuration: &RtcConfiguration) -> Result<(), RtcError> {
-    if configuration.ice_transport_type != IceTransportsType::All {
-        return Err(RtcError::not_supported("connecting through a relay only"));
-    }
-    static WARNING: Once = Once::new();
-    if !configuration.ice_servers.is_empty() {
-        WARNING.call_once(|| {
-            tracing::warn!(
-                "STUN and TURN servers are not used: the peer must be reachable over UDP or TCP directly"
-            );
-        });
-    }
-    Ok(())
 }
 
 fn new_credentials() -> IceCredentials {

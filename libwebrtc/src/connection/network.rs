@@ -1,25 +1,48 @@
 //! The machine's addresses.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
-/// More interfaces than this are not used: each makes a socket and pairs with every candidate of the peer.
-const MAX_ADDRESSES: usize = 6;
+use parking_lot::Mutex;
 
-/// Addresses a peer may reach this machine at; none of the loopback interface.
-pub(super) fn host_addresses() -> Vec<IpAddr> {
-    let interfaces = match if_addrs::get_if_addrs() {
-        Ok(interfaces) => interfaces,
+/// More addresses of a family than this are not used: each makes a socket and pairs with every candidate of the peer.
+const MAX_ADDRESSES: usize = 4;
+/// How old an answer may be.
+pub(super) const FRESHNESS: Duration = Duration::from_secs(2);
+
+/// The last answer, for all connections of the process: none of them has to watch for itself.
+static LAST: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);
+
+/// Addresses a peer may reach this machine at; none of the loopback interface. They are read anew when `now` is more than
+/// [`FRESHNESS`] past the last reading.
+pub(super) fn host_addresses(now: Instant) -> Vec<IpAddr> {
+    let mut last = LAST.lock();
+    if let Some((_, addresses)) = last.as_ref().filter(|(at, _)| now < *at + FRESHNESS) {
+        return addresses.clone();
+    }
+    let addresses = match if_addrs::get_if_addrs() {
+        Ok(interfaces) => choose(interfaces.iter().map(if_addrs::Interface::ip)),
         Err(error) => {
             tracing::error!(%error, "list network interfaces");
-            return Vec::new();
+            // Nothing is known to have changed.
+            last.as_ref().map_or_else(Vec::new, |(_, addresses)| addresses.clone())
         }
     };
-    let mut addresses: Vec<IpAddr> =
-        interfaces.iter().map(if_addrs::Interface::ip).filter(is_usable).collect();
-    addresses.sort_by_key(IpAddr::is_ipv6);
-    addresses.dedup();
-    addresses.truncate(MAX_ADDRESSES);
+    *last = Some((now, addresses.clone()));
     addresses
+}
+
+/// The usable addresses, IPv4 before IPv6, each family in the system's order.
+fn choose(found: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
+    let (mut ipv4, mut ipv6): (Vec<IpAddr>, Vec<IpAddr>) = (Vec::new(), Vec::new());
+    for address in found.filter(is_usable) {
+        let family = if address.is_ipv4() { &mut ipv4 } else { &mut ipv6 };
+        if family.len() < MAX_ADDRESSES && !family.contains(&address) {
+            family.push(address);
+        }
+    }
+    ipv4.append(&mut ipv6);
+    ipv4
 }
 
 fn is_usable(address: &IpAddr) -> bool {
@@ -30,5 +53,30 @@ fn is_usable(address: &IpAddr) -> bool {
         IpAddr::V6(address) => {
             !address.is_loopback() && !address.is_unicast_link_local() && !address.is_unspecified()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_families_are_used_without_what_nobody_reaches() {
+        let found = [
+            "127.0.0.1",
+            "::1",
+            "fe80::1",
+            "169.254.1.1",
+            "2001:db8::1",
+            "10.0.0.1",
+            "10.0.0.1",
+            "10.0.0.2",
+            "10.0.0.3",
+            "10.0.0.4",
+            "10.0.0.5",
+        ];
+        let chosen = choose(found.iter().map(|text| text.parse().expect("read address")));
+        let chosen: Vec<String> = chosen.iter().map(IpAddr::to_string).collect();
+        assert_eq!(chosen, ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "2001:db8::1"]);
     }
 }

@@ -2,13 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use socket2::SockRef;
 use str0m::net::{Protocol, Transmit};
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
+use super::relay::{Relay, Target};
+use super::servers::turn;
 use super::tcp::TcpLink;
 use super::transport::Network;
 
@@ -21,9 +25,13 @@ const MAX_DATAGRAM: usize = 2_048;
 pub(super) struct Sockets {
     udp: Vec<UdpPort>,
     tcp: Vec<TcpLink>,
+    relays: Vec<(RelayId, Relay)>,
+    next_relay: RelayId,
     /// Where reading goes on, so that no socket starves another.
     next: usize,
 }
+
+pub(super) type RelayId = u64;
 
 struct UdpPort {
     socket: UdpSocket,
@@ -32,8 +40,12 @@ struct UdpPort {
 
 impl Network for Sockets {
     fn send(&mut self, transmit: &Transmit) {
+        let relayed = |(_, relay): &&mut (RelayId, Relay)| relay.relayed() == Some(transmit.source);
+        if let Some((_, relay)) = self.relays.iter_mut().find(relayed) {
+            return relay.send(transmit.destination, &transmit.contents, Instant::now());
+        }
         match transmit.proto {
-            Protocol::Udp => self.send_udp(transmit),
+            Protocol::Udp => self.send_udp(transmit.source, transmit.destination, &transmit.contents),
             Protocol::Tcp => self.send_tcp(transmit),
             protocol => {
                 tracing::debug!(?protocol, "a datagram for a protocol that is not supported is dropped")
@@ -42,17 +54,19 @@ impl Network for Sockets {
     }
 
     fn has_room(&self) -> bool {
-        self.tcp.iter().map(TcpLink::backlog).sum::<usize>() < MAX_TCP_BACKLOG
+        let relays = self.relays.iter().map(|(_, relay)| relay.backlog());
+        self.tcp.iter().map(TcpLink::backlog).chain(relays).sum::<usize>() < MAX_TCP_BACKLOG
     }
 }
 
-/// A datagram and the way it came; its bytes are in the buffer it was read to.
+/// A datagram and the way it came.
 pub(super) struct Received {
     pub(super) protocol: Protocol,
     pub(super) source: SocketAddr,
     /// The local candidate's address.
     pub(super) destination: SocketAddr,
-    pub(super) length: usize,
+    /// Where in the buffer it is.
+    pub(super) range: Range<usize>,
 }
 
 /// What a datagram is read to.
@@ -72,21 +86,59 @@ impl Sockets {
         Ok(address)
     }
 
-    pub(super) fn has_address(&self, address: IpAddr) -> bool {
-        self.udp.iter().any(|port| port.address.ip() == address)
+    /// Closes the socket and the connections of an address.
+    pub(super) fn unbind(&mut self, address: IpAddr) {
+        self.udp.retain(|port| port.address.ip() != address);
+        self.tcp.retain(|link| link.local().ip() != address);
     }
 
-    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
-        self.udp.iter().map(|port| port.address.ip())
+    /// Of the UDP sockets.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.udp.iter().map(|port| port.address)
     }
 
-    fn send_udp(&self, transmit: &Transmit) {
-        let Some(port) = self.udp.iter().find(|port| port.address == transmit.source) else { return };
+    /// Asks a TURN server for an allocation.
+    pub(super) fn open_relay(&mut self, target: &Target, now: Instant) -> io::Result<RelayId> {
+        self.next_relay += 1;
+        self.relays.push((self.next_relay, Relay::open(target, now)?));
+        Ok(self.next_relay)
+    }
+
+    pub(super) fn close_relay(&mut self, id: RelayId) {
+        self.relays.extract_if(.., |(relay, _)| *relay == id).for_each(|(_, mut relay)| relay.close());
+    }
+
+    /// Writes the last words, and gives back what servers hold for this connection.
+    pub(super) fn close(&mut self) {
+        self.tcp.iter_mut().for_each(TcpLink::flush);
+        self.relays.drain(..).for_each(|(_, mut relay)| relay.close());
+    }
+
+    pub(super) fn relay(&self, id: RelayId) -> Option<&Relay> {
+        self.relays.iter().find(|(relay, _)| *relay == id).map(|(_, relay)| relay)
+    }
+
+    /// What has become of the relays.
+    pub(super) fn next_relay_event(&mut self) -> Option<(RelayId, turn::Event)> {
+        self.relays.iter_mut().find_map(|(id, relay)| Some((*id, relay.next_event()?)))
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.relays.iter().filter_map(|(_, relay)| relay.next_timeout()).min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        for (_, relay) in &mut self.relays {
+            relay.handle_timeout(now);
+        }
+    }
+
+    pub(super) fn send_udp(&self, source: SocketAddr, destination: SocketAddr, datagram: &[u8]) {
+        let Some(port) = self.udp.iter().find(|port| port.address == source) else { return };
         // Not through tokio, which takes a new socket for not writable until it has been polled.
-        let sent = SockRef::from(&port.socket).send_to(&transmit.contents, &transmit.destination.into());
-        if let Err(error) = sent {
+        if let Err(error) = SockRef::from(&port.socket).send_to(datagram, &destination.into()) {
             // As on any network a datagram may be lost; candidates that cannot be reached are tried all the same.
-            tracing::trace!(%error, destination = %transmit.destination, "send datagram");
+            tracing::trace!(%error, %destination, "send datagram");
         }
     }
 
@@ -97,11 +149,15 @@ impl Sockets {
             self.tcp.push(TcpLink::connect(transmit.source, transmit.destination));
             self.tcp.len() - 1
         });
-        self.tcp[index].queue(&transmit.contents);
+        self.tcp[index].queue(&transmit.contents, Instant::now());
     }
 
-    /// Reads the next datagram. Also moves TCP connections on.
-    pub(super) fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut Buffer) -> Poll<Received> {
+    /// Reads the next datagram, or answers `None` when a relay has news. Also moves TCP connections on.
+    pub(super) fn poll_receive(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut Buffer,
+    ) -> Poll<Option<Received>> {
         for offset in 0..self.udp.len() {
             let index = (self.next + offset) % self.udp.len();
             let port = &self.udp[index];
@@ -109,24 +165,29 @@ impl Sockets {
             // An error is the echo of a datagram that did not arrive; the socket goes on.
             while let Poll::Ready(result) = port.socket.poll_recv_from(context, &mut read) {
                 let Ok(source) = result else { continue };
-                let length = read.filled().len();
+                let range = 0..read.filled().len();
                 self.next = index + 1;
-                return Poll::Ready(Received {
-                    protocol: Protocol::Udp,
-                    source,
-                    destination: port.address,
-                    length,
-                });
+                let destination = port.address;
+                return Poll::Ready(Some(Received { protocol: Protocol::Udp, source, destination, range }));
             }
         }
         for link in &mut self.tcp {
             if let Poll::Ready(length) = link.poll_receive(context, &mut buffer[..]) {
-                return Poll::Ready(Received {
-                    protocol: Protocol::Tcp,
-                    source: link.remote(),
-                    destination: link.local(),
-                    length,
-                });
+                let (source, destination) = (link.remote(), link.local());
+                let range = 0..length;
+                return Poll::Ready(Some(Received { protocol: Protocol::Tcp, source, destination, range }));
+            }
+        }
+        for (_, relay) in &mut self.relays {
+            if let Poll::Ready(received) = relay.poll_receive(context, &mut buffer[..]) {
+                // A datagram that arrives before its candidate is known is of no use.
+                let received = received.zip(relay.relayed());
+                return Poll::Ready(received.map(|((source, range), destination)| Received {
+                    protocol: Protocol::Udp,
+                    source,
+                    destination,
+                    range,
+                }));
             }
         }
         Poll::Pending

@@ -1,48 +1,34 @@
-//! ICE over TCP: an outgoing connection whose datagrams are framed by their length (RFC 4571).
+//! ICE over TCP: outgoing connections whose datagrams are framed by their length (RFC 4571, RFC 6544).
+//!
+//! This side is the active one only: servers have the passive candidates, and a client behind a router could not be
+//! reached at one.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::ops::Range;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpSocket, TcpStream};
+use super::stream::{ByteStream, StreamLink, connect, is_media};
 
-/// Bytes that may wait before further datagrams are dropped. Data channels stop long before.
-const MAX_BACKLOG: usize = 1 << 20;
 const LENGTH_BYTES: usize = 2;
+/// Before a connection that broke is made anew; it doubles with each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const MAX_PAUSE: Duration = Duration::from_secs(8);
 
 pub(super) struct TcpLink {
     /// The active candidate's address, whose port is 9.
     local: SocketAddr,
     remote: SocketAddr,
-    state: LinkState,
-    outgoing: Vec<u8>,
-    incoming: Vec<u8>,
-}
-
-enum LinkState {
-    Connecting(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
-    Open(TcpStream),
-    Closed,
+    stream: StreamLink,
+    /// When it broke, it may be connected again from then on.
+    broken_until: Option<Instant>,
+    pause: Duration,
 }
 
 impl TcpLink {
     pub(super) fn connect(local: SocketAddr, remote: SocketAddr) -> Self {
-        let connecting = async move {
-            let socket = if remote.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            socket.bind(SocketAddr::new(local.ip(), 0))?;
-            socket.set_nodelay(true)?;
-            socket.connect(remote).await
-        };
-        Self {
-            local,
-            remote,
-            state: LinkState::Connecting(Box::pin(connecting)),
-            outgoing: Vec::new(),
-            incoming: Vec::new(),
-        }
+        Self { local, remote, stream: open(local, remote), broken_until: None, pause: FIRST_PAUSE }
     }
 
     pub(super) fn local(&self) -> SocketAddr {
@@ -54,88 +40,99 @@ impl TcpLink {
     }
 
     pub(super) fn backlog(&self) -> usize {
-        self.outgoing.len()
+        self.stream.backlog()
     }
 
-    /// Queues a datagram; it is written by [`poll_receive`](Self::poll_receive).
-    pub(super) fn queue(&mut self, datagram: &[u8]) {
-        let closed = matches!(self.state, LinkState::Closed);
-        let Some(length) = u16::try_from(datagram.len()).ok().filter(|_| !closed) else { return };
-        if self.outgoing.len() > MAX_BACKLOG {
-            tracing::debug!(remote = %self.remote, "a TCP connection is too slow: a datagram is dropped");
-            return;
+    /// Queues a datagram; it is written by [`poll_receive`](Self::poll_receive). A connection that broke is made anew,
+    /// which the checks of ICE ask for as long as it is of use.
+    pub(super) fn queue(&mut self, datagram: &[u8], now: Instant) {
+        let Ok(length) = u16::try_from(datagram.len()) else { return };
+        if self.broken_until.take_if(|until| now >= *until).is_some() {
+            self.stream = open(self.local, self.remote);
         }
-        self.outgoing.extend(length.to_be_bytes());
-        self.outgoing.extend(datagram);
+        let mut frame = Vec::with_capacity(LENGTH_BYTES + datagram.len());
+        frame.extend(length.to_be_bytes());
+        frame.extend(datagram);
+        self.stream.queue(frame, is_media(datagram), now);
+    }
+
+    /// Writes what can be written at once.
+    pub(super) fn flush(&mut self) {
+        self.stream.flush();
     }
 
     /// Connects, writes what is queued, and reads the next datagram to `buffer`; answers its length.
     pub(super) fn poll_receive(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<usize> {
-        let received = match self.poll_io(context, buffer) {
-            Poll::Ready(Ok(length)) => return Poll::Ready(length),
-            Poll::Ready(Err(error)) => error,
-            Poll::Pending => return Poll::Pending,
-        };
-        tracing::debug!(error = %received, remote = %self.remote, "a TCP connection ended");
-        self.state = LinkState::Closed;
-        self.outgoing = Vec::new();
-        self.incoming = Vec::new();
+        match self.stream.poll_receive(context, buffer) {
+            Poll::Ready(Ok(length)) => {
+                self.pause = FIRST_PAUSE;
+                return Poll::Ready(length);
+            }
+            Poll::Ready(Err(error)) => {
+                tracing::debug!(%error, remote = %self.remote, "a TCP connection ended");
+                self.broken_until = Some(Instant::now() + self.pause);
+                self.pause = (self.pause * 2).min(MAX_PAUSE);
+            }
+            Poll::Pending => {}
+        }
         Poll::Pending
-    }
-
-    fn poll_io(&mut self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        if let LinkState::Connecting(connecting) = &mut self.state {
-            let stream = ready!(connecting.as_mut().poll(context))?;
-            self.state = LinkState::Open(stream);
-        }
-        let LinkState::Open(stream) = &mut self.state else { return Poll::Pending };
-        while !self.outgoing.is_empty() {
-            match Pin::new(&mut *stream).poll_write(context, &self.outgoing)? {
-                Poll::Ready(written) => drop(self.outgoing.drain(..written)),
-                Poll::Pending => break,
-            }
-        }
-        loop {
-            if let Some(length) = take_frame(&mut self.incoming, buffer) {
-                return Poll::Ready(Ok(length));
-            }
-            let mut chunk = [0; 4096];
-            let mut read = ReadBuf::new(&mut chunk);
-            ready!(Pin::new(&mut *stream).poll_read(context, &mut read))?;
-            if read.filled().is_empty() {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
-            self.incoming.extend(read.filled());
-        }
     }
 }
 
-/// Moves the first complete datagram to `buffer`; one that is too long for it is skipped.
-fn take_frame(incoming: &mut Vec<u8>, buffer: &mut [u8]) -> Option<usize> {
-    loop {
-        let length = usize::from(u16::from_be_bytes(incoming.first_chunk().copied()?));
-        let frame = incoming.get(LENGTH_BYTES..LENGTH_BYTES + length)?;
-        let taken = buffer.get_mut(..length).map(|buffer| buffer.copy_from_slice(frame));
-        incoming.drain(..LENGTH_BYTES + length);
-        if taken.is_some() && length > 0 {
-            return Some(length);
-        }
-    }
+fn open(local: SocketAddr, remote: SocketAddr) -> StreamLink {
+    let connecting = async move {
+        let stream = connect(Some(SocketAddr::new(local.ip(), 0)), remote).await?;
+        let local = stream.local_addr()?;
+        Ok((Box::new(stream) as Box<dyn ByteStream>, local))
+    };
+    StreamLink::open(connecting, frame)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "any bytes are a frame, unlike those of other protocols")]
+fn frame(bytes: &[u8]) -> io::Result<Option<(usize, Range<usize>)>> {
+    let Some(length) = bytes.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length))) else {
+        return Ok(None);
+    };
+    let end = LENGTH_BYTES + length;
+    Ok(Some((end, LENGTH_BYTES..end)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
-    #[test]
-    fn frames_are_taken_one_by_one_and_long_ones_skipped() {
-        let mut incoming = vec![0, 3, 1, 2, 3, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 1, 7, 0];
-        let mut buffer = [0; 4];
-        assert_eq!(take_frame(&mut incoming, &mut buffer), Some(3));
-        assert_eq!(buffer[..3], [1, 2, 3]);
-        assert_eq!(take_frame(&mut incoming, &mut buffer), Some(1));
-        assert_eq!(buffer[0], 7);
-        assert_eq!(take_frame(&mut incoming, &mut buffer), None);
-        assert_eq!(incoming, [0]);
+    #[tokio::test]
+    async fn a_broken_connection_is_made_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("listen");
+        let remote = listener.local_addr().expect("read address");
+        let mut link = TcpLink::connect(SocketAddr::new(remote.ip(), 9), remote);
+        let mut buffer = [0; 2048];
+        for round in 0..3u8 {
+            let serve = async {
+                let (mut peer, _) = listener.accept().await.expect("accept");
+                let mut frame = [0; 3];
+                peer.read_exact(&mut frame).await.expect("read");
+                assert_eq!(frame, [0, 1, round]);
+                peer.write_all(&frame).await.expect("write");
+            };
+            // As ICE does: again and again.
+            let ask = async {
+                loop {
+                    link.queue(&[round], Instant::now());
+                    let received = poll_fn(|context| link.poll_receive(context, &mut buffer));
+                    match tokio::time::timeout(Duration::from_millis(50), received).await {
+                        Ok(length) => return assert_eq!(buffer[..length], [round]),
+                        Err(_) => continue,
+                    }
+                }
+            };
+            let both = async { tokio::join!(serve, ask) };
+            tokio::time::timeout(Duration::from_secs(10), both).await.expect("connect again");
+        }
     }
 }

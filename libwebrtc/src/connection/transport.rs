@@ -143,6 +143,11 @@ impl Transport {
         Some(added.to_sdp_string())
     }
 
+    /// Its address is no longer this machine's.
+    pub(super) fn remove_local_candidate(&mut self, candidate: &Candidate) {
+        self.rtc.direct_api().invalidate_candidate(candidate);
+    }
+
     pub(super) fn add_remote_candidate(&mut self, candidate: Candidate) {
         self.rtc.add_remote_candidate(candidate.clone());
         self.remote.candidates.push(candidate);

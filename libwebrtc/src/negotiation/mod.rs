@@ -118,6 +118,10 @@ impl Negotiation {
         self.local.candidates.push(candidate);
     }
 
+    pub(crate) fn remove_local_candidate(&mut self, candidate: &str) {
+        self.local.candidates.retain(|known| known != candidate);
+    }
+
     pub(crate) fn signaling_state(&self) -> SignalingState {
         self.signaling
     }

@@ -40,6 +40,8 @@ impl Server {
                 "node_ip": "127.0.0.1",
                 "use_external_ip": false,
                 "enable_loopback_candidate": true,
+                // Else it names public ones, whose names the clients would look up.
+                "stun_servers": [format!("127.0.0.1:{}", free_udp_port())],
             },
         });
         change(&mut configuration);
