@@ -1,6 +1,6 @@
 //! A livekit-server of the test's own.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,8 +14,17 @@ const SECRET: &str = "a-secret-of-more-than-32-characters";
 /// Ends with the value.
 pub(crate) struct Server {
     folder: tempfile::TempDir,
+    host: Host,
     port: u16,
     process: Child,
+}
+
+/// Where a server runs.
+#[derive(Clone)]
+pub(crate) struct Host {
+    pub(crate) address: IpAddr,
+    /// A network namespace, or the test's own.
+    pub(crate) namespace: Option<String>,
 }
 
 impl Server {
@@ -26,18 +35,24 @@ impl Server {
 
     /// Like [`start`](Self::start), with changes to the configuration: the content of livekit.yaml, as a tree.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Value)) -> Self {
+        let host = Host { address: Ipv4Addr::LOCALHOST.into(), namespace: None };
+        Self::start_on(host, change).await
+    }
+
+    /// Listens on an address that may be another host's.
+    pub(crate) async fn start_on(host: Host, change: impl FnOnce(&mut Value)) -> Self {
         crate::log();
         let folder = tempfile::tempdir().expect("make temporary folder");
         let port = free_tcp_port();
         let mut configuration = json!({
             "port": port,
-            "bind_addresses": ["127.0.0.1"],
+            "bind_addresses": [host.address.to_string()],
             "logging": { "level": "warn" },
             "keys": { KEY: SECRET },
             "rtc": {
                 "tcp_port": free_tcp_port(),
                 "udp_port": free_udp_port(),
-                "node_ip": "127.0.0.1",
+                "node_ip": host.address.to_string(),
                 "use_external_ip": false,
                 "enable_loopback_candidate": true,
                 // Else it names public ones, whose names the clients would look up.
@@ -48,14 +63,14 @@ impl Server {
         // JSON is YAML, too.
         let file = folder.path().join("livekit.yaml");
         std::fs::write(file, configuration.to_string()).expect("write configuration");
-        let process = spawn(folder.path());
-        let mut server = Self { folder, port, process };
+        let process = spawn(folder.path(), &host);
+        let mut server = Self { folder, host, port, process };
         server.wait_until_ready().await;
         server
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.port)
+        format!("ws://{}:{}", self.host.address, self.port)
     }
 
     pub(crate) fn token(&self, room: &str, identity: &str, metadata: &str) -> String {
@@ -71,7 +86,7 @@ impl Server {
     pub(crate) async fn restart(&mut self, pause: Duration) {
         self.stop();
         tokio::time::sleep(pause).await;
-        self.process = spawn(self.folder.path());
+        self.process = spawn(self.folder.path(), &self.host);
         self.wait_until_ready().await;
     }
 
@@ -86,7 +101,7 @@ impl Server {
             if let Ok(Some(status)) = self.process.try_wait() {
                 panic!("the server ended with {status}:\n{}", self.log());
             }
-            if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await.is_ok() {
+            if tokio::net::TcpStream::connect((self.host.address, self.port)).await.is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -111,11 +126,19 @@ pub(crate) fn tools() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name(".tools"), PathBuf::from)
 }
 
-fn spawn(folder: &Path) -> Child {
+fn spawn(folder: &Path, host: &Host) -> Child {
     let log =
         std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("open log");
     let program = tools().join("bin/livekit-server");
-    Command::new(&program)
+    let mut command = match &host.namespace {
+        Some(namespace) => {
+            let mut command = Command::new("ip");
+            command.args(["netns", "exec", namespace]).arg(&program);
+            command
+        }
+        None => Command::new(&program),
+    };
+    command
         .arg("--config")
         .arg(folder.join("livekit.yaml"))
         .stdin(Stdio::null())

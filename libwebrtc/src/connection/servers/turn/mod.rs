@@ -24,7 +24,8 @@ use peers::Peers;
 
 const UDP: [u8; 4] = [17, 0, 0, 0];
 const IPV6: [u8; 4] = [2, 0, 0, 0];
-const DEFAULT_LIFETIME: u32 = 600;
+/// Seconds; what a server gives when it is not asked for another time.
+const LIFETIME: u32 = 600;
 /// An allocation is refreshed so long before its end, or at half its time when that is later.
 const REFRESH_MARGIN: Duration = Duration::from_secs(60);
 /// How often one request is made anew because its nonce was stale.
@@ -177,7 +178,7 @@ impl Client {
     }
 
     fn refreshed(&mut self, message: &Message<'_>, now: Instant) {
-        let seconds = message.number(attribute::LIFETIME).unwrap_or(DEFAULT_LIFETIME);
+        let seconds = message.number(attribute::LIFETIME).unwrap_or(LIFETIME);
         let lifetime = Duration::from_secs(seconds.into());
         let wait = lifetime.saturating_sub(REFRESH_MARGIN).max(lifetime / 2);
         self.state = State::Allocated { refresh_at: now + wait, expires_at: now + lifetime };
@@ -229,12 +230,13 @@ impl Client {
             Purpose::Allocate => {
                 let mut writer = Writer::new(Class::Request, method::ALLOCATE, transaction);
                 writer.attribute(attribute::REQUESTED_TRANSPORT, &UDP);
+                writer.attribute(attribute::LIFETIME, &LIFETIME.to_be_bytes());
                 if self.options.ipv6 {
                     writer.attribute(attribute::REQUESTED_ADDRESS_FAMILY, &IPV6);
                 }
                 self.sign(writer)
             }
-            Purpose::Refresh => self.sign(refresh(transaction, None)),
+            Purpose::Refresh => self.sign(refresh(transaction, LIFETIME)),
             Purpose::Bind(peer) => {
                 let mut writer = Writer::new(Class::Request, method::CHANNEL_BIND, transaction);
                 let [high, low] = self.peers.channel_of(peer).to_be_bytes();
@@ -323,14 +325,12 @@ impl Client {
         let State::Allocated { .. } = std::mem::replace(&mut self.state, State::Ended) else { return None };
         let mut transaction = TransactionId::default();
         self.random.fill_bytes(&mut transaction);
-        Some(self.sign(refresh(transaction, Some(0))))
+        Some(self.sign(refresh(transaction, 0)))
     }
 }
 
-fn refresh(transaction: TransactionId, lifetime: Option<u32>) -> Writer {
+fn refresh(transaction: TransactionId, lifetime: u32) -> Writer {
     let mut writer = Writer::new(Class::Request, method::REFRESH, transaction);
-    if let Some(seconds) = lifetime {
-        writer.attribute(attribute::LIFETIME, &seconds.to_be_bytes());
-    }
+    writer.attribute(attribute::LIFETIME, &lifetime.to_be_bytes());
     writer
 }
