@@ -39,7 +39,8 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 
 system() {
   local missing=() pair
-  for pair in gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng chromium:chromium; do
+  for pair in gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng chromium:chromium ip:iproute2 \
+    turnserver:coturn; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   has python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null && missing+=(python3-venv)
@@ -48,6 +49,11 @@ system() {
   local sudo=()
   [ "$(id -u)" = 0 ] || { has sudo && sudo=(sudo); } || fail "run as root, or install sudo, so that apt-get can install ${missing[*]}"
   say "system packages: ${missing[*]}"
+  # Of coturn only the program is wanted: its service is masked before the package would start it.
+  [[ " ${missing[*]} " != *" coturn "* ]] || {
+    quietly "${sudo[@]}" mkdir -p /etc/systemd/system
+    quietly "${sudo[@]}" ln -sfn /dev/null /etc/systemd/system/coturn.service
+  }
   quietly "${sudo[@]}" apt-get update -qq
   quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }

@@ -1,7 +1,7 @@
 //! A pure-Rust WebRTC stack under the crate name and with the public items that the `livekit` crate uses, so that a
 //! LiveKit program builds with cargo alone.
 //!
-//! Audio, data channels, ICE over UDP and TCP, and reconnection work. Everything that is absent says so: with an error
+//! Audio, data channels, ICE over UDP and TCP, STUN, TURN, and reconnection work. Everything that is absent says so: with an error
 //! where the signature has one, else with an error in the log and a failure at the nearest place that can fail.
 //! The crate's README lists both.
 //!

@@ -1,7 +1,8 @@
 //! A running connection: [`Connection`] is the half the program calls, [`driver`] the task that owns everything else.
 //!
 //! Both share the negotiation; what follows from it reaches the task as a [`Command`]. The task is the only one of a
-//! connection: its [`transport`], which decides without IO, its sockets, encoders and timers end with it.
+//! connection: its [`transport`], which decides without IO, its sockets, relays, encoders and timers end with it. The
+//! protocols of STUN and TURN in [`servers`] do no IO either.
 
 pub(crate) mod callbacks;
 pub(crate) mod channel;

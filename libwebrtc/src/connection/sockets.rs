@@ -18,6 +18,8 @@ use super::transport::Network;
 
 /// With more than this queued for TCP, no further data channel messages are written.
 const MAX_TCP_BACKLOG: usize = 256 << 10;
+/// The checks of ICE begin with a byte up to this one (RFC 7983); they go everywhere, data only where they succeeded.
+const LAST_STUN_BYTE: u8 = 3;
 /// Bytes of the largest datagram that is read.
 const MAX_DATAGRAM: usize = 2_048;
 
@@ -29,6 +31,8 @@ pub(super) struct Sockets {
     next_relay: RelayId,
     /// Where reading goes on, so that no socket starves another.
     next: usize,
+    /// The local candidate's address that data was sent from last.
+    carrier: Option<SocketAddr>,
 }
 
 pub(super) type RelayId = u64;
@@ -40,6 +44,9 @@ struct UdpPort {
 
 impl Network for Sockets {
     fn send(&mut self, transmit: &Transmit) {
+        if transmit.contents.first().is_some_and(|first| *first > LAST_STUN_BYTE) {
+            self.carrier = Some(transmit.source);
+        }
         let relayed = |(_, relay): &&mut (RelayId, Relay)| relay.relayed() == Some(transmit.source);
         if let Some((_, relay)) = self.relays.iter_mut().find(relayed) {
             return relay.send(transmit.destination, &transmit.contents, Instant::now());
@@ -95,6 +102,11 @@ impl Sockets {
     /// Of the UDP sockets.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.udp.iter().map(|port| port.address)
+    }
+
+    /// Whether data went out from an address last. Once said so, it is forgotten.
+    pub(super) fn take_carrier(&mut self, is_gone: impl Fn(SocketAddr) -> bool) -> bool {
+        self.carrier.take_if(|carrier| is_gone(*carrier)).is_some()
     }
 
     /// Asks a TURN server for an allocation.

@@ -361,7 +361,7 @@ impl Transport {
         }
     }
 
-    fn fail(&mut self) {
+    pub(super) fn fail(&mut self) {
         let entered = self.status.broken();
         self.enter(entered);
     }

@@ -1,8 +1,12 @@
 //! Nothing is left of a session that ended.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
+use serde_json::json;
+
+use crate::coturn::{Coturn, PASSWORD, USER};
 
 use crate::participant::Participant;
 use crate::server::Server;
@@ -22,7 +26,14 @@ fn ended_sessions_are_counted() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "run by ended_sessions_are_counted"]
 async fn tasks_and_files_of_ended_sessions_are_gone() {
-    let server = Server::start().await;
+    // With a relay, which has connections and allocations of its own.
+    let coturn = Coturn::start(Ipv4Addr::LOCALHOST.into(), None, &[]).await;
+    let server = Server::start_with(|configuration| {
+        configuration["rtc"]["turn_servers"] = json!([{
+            "host": "127.0.0.1", "port": coturn.port, "protocol": "tcp", "username": USER, "credential": PASSWORD,
+        }]);
+    })
+    .await;
     let mut listener = Participant::join(&server, "call", "listener").await;
     for cycle in 0..WARM_UP {
         join_publish_and_leave(&server, &mut listener, cycle).await;
@@ -43,6 +54,8 @@ async fn tasks_and_files_of_ended_sessions_are_gone() {
         (tasks, files),
         level()
     );
+    // All but the listener's.
+    coturn.wait_for("delete: realm", CYCLES).await;
 }
 
 async fn join_publish_and_leave(server: &Server, listener: &mut Participant, cycle: usize) {

@@ -86,6 +86,7 @@ async fn a_client_in_its_namespace_moves() {
         namespace: Some(namespace("SERVER_NAMESPACE")),
     };
     let server = Server::start_on(host, |configuration| {
+        // With it, the server answers from its loopback address.
         configuration["rtc"]["enable_loopback_candidate"] = false.into();
     })
     .await;

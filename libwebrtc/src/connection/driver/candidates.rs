@@ -62,6 +62,7 @@ impl Driver {
                 Origin::Relay(_) => false,
             });
             self.gathering.probes.retain(|probe| probe.local.ip() != *gone);
+            self.gathering.moved |= self.sockets.take_carrier(|carrier| carrier.ip() == *gone);
             self.sockets.unbind(*gone);
         }
         let new: Vec<IpAddr> = wanted.into_iter().filter(|address| !current.contains(address)).collect();
@@ -71,6 +72,12 @@ impl Driver {
         self.drop_relays_of_gone_addresses(&found, now);
         if !new.is_empty() {
             self.ask_servers_again(now);
+        }
+        // The peer holds on to the old address until it has given it up, which takes it long. An ICE restart tells it of
+        // the new one, and that is what programs answer a failure with.
+        if !found.is_empty() && std::mem::take(&mut self.gathering.moved) {
+            tracing::info!("the address of the connection is gone");
+            self.transport.fail();
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Gathering {
     pub(super) compare_at: Option<Instant>,
     /// Addresses of the loopback interface that are used all the same.
     pub(super) loopbacks: Vec<IpAddr>,
+    /// The connection's address is gone.
+    pub(super) moved: bool,
     /// Connections over TCP are offered as well.
     pub(super) tcp: bool,
     pub(super) offered: Vec<Offered>,
@@ -85,6 +87,7 @@ impl Default for Gathering {
             policy: IceTransportsType::All,
             compare_at: None,
             loopbacks: Vec::new(),
+            moved: false,
             tcp: false,
             offered: Vec::new(),
             servers: Vec::new(),

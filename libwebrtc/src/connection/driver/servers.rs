@@ -284,13 +284,25 @@ impl Driver {
             if let Some(server) = self.gathering.server_of(relay) {
                 server.ask_again_at = Some(now + PAUSE);
             }
+            let relayed = self.sockets.relay(relay).and_then(|relay| relay.relayed());
+            self.gathering.moved |= self.sockets.take_carrier(|carrier| Some(carrier) == relayed);
             self.drop_relay(relay);
         }
     }
 
+    /// Reports it, unless the server can be used at its other address.
     fn server_failed(&mut self, id: ServerId, local: Option<SocketAddr>, code: u16, reason: String) {
         let Some(server) = self.gathering.server(id) else { return };
         server.failed = true;
+        if !server.relays.is_empty() {
+            tracing::debug!(
+                url = server.text,
+                code,
+                reason,
+                "a TURN server has an address that cannot be used"
+            );
+            return;
+        }
         let text = server.text.clone();
         self.report_server_error(&text, local, code, reason);
     }
