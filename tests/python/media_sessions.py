@@ -2,7 +2,7 @@
 
 The first line of its standard input is a JSON object: url, tokens (one for each session), speech (file and rate, or null)
 and listening_rate (or null). It joins, and answers `ready` when audio flows; each further line is answered with the frames
-of 10 ms that each session has read so far. At the end of the input it leaves.
+of 10 ms that each session has read so far, those that sound and those that are silent. At the end of the input it leaves.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ QUEUE_MILLISECONDS = 200
 class Session:
     def __init__(self) -> None:
         self.room = rtc.Room()
-        self.frames = 0
+        self.sounding = 0
+        self.silent = 0
         self.tasks = []
 
     async def join(self, setup: dict, token: str, samples: memoryview, offset: int) -> None:
@@ -41,9 +42,10 @@ class Session:
 
     async def listen(self, track: rtc.Track, rate: int) -> None:
         async for event in rtc.AudioStream(track, sample_rate=rate, num_channels=1):
-            # Gaps that were filled with silence do not count.
             if any(event.frame.data):
-                self.frames += 1
+                self.sounding += 1
+            else:
+                self.silent += 1
 
     async def leave(self) -> None:
         for task in self.tasks:
@@ -72,11 +74,15 @@ async def main() -> None:
         session = Session()
         sessions.append(session)
         await session.join(setup, token, samples, len(samples) * index // len(setup["tokens"]))
-    while setup["listening_rate"] and not all(session.frames for session in sessions):
+    while setup["listening_rate"] and not all(session.sounding for session in sessions):
         await asyncio.sleep(0.02)
     print("ready", flush=True)
     while await lines.readline():
-        counts = {"seconds": time.monotonic(), "frames": [session.frames for session in sessions]}
+        counts = {
+            "seconds": time.monotonic(),
+            "sounding": [session.sounding for session in sessions],
+            "silent": [session.silent for session in sessions],
+        }
         print(json.dumps(counts), flush=True)
     for session in sessions:
         await session.leave()

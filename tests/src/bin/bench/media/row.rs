@@ -57,11 +57,14 @@ pub(super) struct Row {
     machine: Machine,
 }
 
-/// Frames read, as a share of those that were due; over the sessions.
+/// Frames read, as a share of those that were due.
 #[derive(Clone, Copy)]
 pub(super) struct Delivery {
+    /// Frames that sound, over all sessions.
     mean: f64,
+    /// Frames that sound, of the session with the fewest.
     least: f64,
+    /// All frames, filled gaps included, of the session with the most.
     most: f64,
 }
 
@@ -135,13 +138,16 @@ fn tokens(bench: &Bench, sdk: Sdk, mode: Mode, sessions: usize, identity: &str) 
 }
 
 fn delivery(before: &Counts, after: &Counts) -> Delivery {
-    let expected = (after.seconds - before.seconds) * FRAMES_PER_SECOND;
-    let sessions = before.frames.iter().zip(&after.frames);
-    let shares: Vec<f64> = sessions.map(|(before, after)| (after - before) as f64 / expected).collect();
+    let due = (after.seconds - before.seconds) * FRAMES_PER_SECOND;
+    let shares = |before: &[u64], after: &[u64]| -> Vec<f64> {
+        before.iter().zip(after).map(|(before, after)| (after - before) as f64 / due).collect()
+    };
+    let sounding = shares(&before.sounding, &after.sounding);
+    let silent = shares(&before.silent, &after.silent);
     Delivery {
-        mean: shares.iter().sum::<f64>() / shares.len() as f64,
-        least: shares.iter().copied().fold(f64::INFINITY, f64::min),
-        most: shares.iter().copied().fold(0.0, f64::max),
+        mean: sounding.iter().sum::<f64>() / sounding.len() as f64,
+        least: sounding.iter().copied().fold(f64::INFINITY, f64::min),
+        most: sounding.iter().zip(&silent).map(|(sounding, silent)| sounding + silent).fold(0.0, f64::max),
     }
 }
 

@@ -52,8 +52,10 @@ pub(super) struct Speech {
 pub(super) struct Counts {
     /// Of a clock of the process.
     pub(super) seconds: f64,
-    /// Frames with a sample that is not 0: gaps that were filled with silence do not count.
-    pub(super) frames: Vec<u64>,
+    /// With a sample that is not 0.
+    pub(super) sounding: Vec<u64>,
+    /// With none: nobody sends silence here, so these fill gaps.
+    pub(super) silent: Vec<u64>,
 }
 
 pub(crate) async fn run() -> Result<()> {
@@ -76,8 +78,11 @@ pub(crate) async fn run() -> Result<()> {
     }
     answer("ready")?;
     while lines.next().transpose()?.is_some() {
-        let frames = sessions.iter().map(|session| session.frames.load(Ordering::Relaxed)).collect();
-        let counts = Counts { seconds: started.elapsed().as_secs_f64(), frames };
+        let counts = Counts {
+            seconds: started.elapsed().as_secs_f64(),
+            sounding: sessions.iter().map(|session| session.heard.sounding()).collect(),
+            silent: sessions.iter().map(|session| session.heard.silent()).collect(),
+        };
         answer(&serde_json::to_string(&counts)?)?;
     }
     for session in sessions {
@@ -98,7 +103,7 @@ fn read_samples(speech: &Speech) -> Result<Arc<[i16]>> {
 
 async fn wait_until_heard(sessions: &[Session]) -> Result<()> {
     let started = Instant::now();
-    while sessions.iter().any(|session| session.frames.load(Ordering::Relaxed) == 0) {
+    while sessions.iter().any(|session| session.heard.sounding() == 0) {
         if started.elapsed() > HEARD_WITHIN {
             bail!("not every session hears something within {HEARD_WITHIN:?}");
         }
@@ -107,9 +112,30 @@ async fn wait_until_heard(sessions: &[Session]) -> Result<()> {
     Ok(())
 }
 
+#[derive(Default)]
+struct Heard {
+    sounding: AtomicU64,
+    silent: AtomicU64,
+}
+
+impl Heard {
+    fn count(&self, samples: &[i16]) {
+        let sounds = samples.iter().any(|&sample| sample != 0);
+        if sounds { &self.sounding } else { &self.silent }.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn sounding(&self) -> u64 {
+        self.sounding.load(Ordering::Relaxed)
+    }
+
+    fn silent(&self) -> u64 {
+        self.silent.load(Ordering::Relaxed)
+    }
+}
+
 struct Session {
     room: Room,
-    frames: Arc<AtomicU64>,
+    heard: Arc<Heard>,
     speaking: Option<JoinHandle<()>>,
 }
 
@@ -118,8 +144,8 @@ impl Session {
         let mut options = RoomOptions::default();
         options.auto_subscribe = setup.listening_rate.is_some();
         let (room, events) = Room::connect(&setup.url, token, options).await.context("join room")?;
-        let frames = Arc::new(AtomicU64::new(0));
-        tokio::spawn(attend(events, setup.listening_rate, frames.clone()));
+        let heard = Arc::new(Heard::default());
+        tokio::spawn(attend(events, setup.listening_rate, heard.clone()));
         let mut speaking = None;
         if let Some(speech) = &setup.speech {
             let source =
@@ -127,7 +153,7 @@ impl Session {
             publish(&room, &source).await?;
             speaking = Some(tokio::spawn(speak(source, samples, offset)));
         }
-        Ok(Self { room, frames, speaking })
+        Ok(Self { room, heard, speaking })
     }
 
     async fn leave(self) -> Result<()> {
@@ -146,21 +172,19 @@ async fn publish(room: &Room, source: &NativeAudioSource) -> Result<()> {
 }
 
 /// Reads every audio track that the room offers.
-async fn attend(mut events: UnboundedReceiver<RoomEvent>, rate: Option<u32>, frames: Arc<AtomicU64>) {
+async fn attend(mut events: UnboundedReceiver<RoomEvent>, rate: Option<u32>, heard: Arc<Heard>) {
     while let Some(event) = events.recv().await {
         let (RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. }, Some(rate)) = (event, rate)
         else {
             continue;
         };
-        tokio::spawn(listen(NativeAudioStream::new(track.rtc_track(), rate as i32, 1), frames.clone()));
+        tokio::spawn(listen(NativeAudioStream::new(track.rtc_track(), rate as i32, 1), heard.clone()));
     }
 }
 
-async fn listen(mut stream: NativeAudioStream, frames: Arc<AtomicU64>) {
+async fn listen(mut stream: NativeAudioStream, heard: Arc<Heard>) {
     while let Some(frame) = stream.next().await {
-        if frame.data.iter().any(|&sample| sample != 0) {
-            frames.fetch_add(1, Ordering::Relaxed);
-        }
+        heard.count(&frame.data);
     }
 }
 
