@@ -69,11 +69,13 @@ fmt: ## Format the Rust sources.
 schemas: ## Write schemas/generated anew from the types.
 	cargo run --quiet --package schemas --example generate
 
-.PHONY: bench-latency bench-agent
+.PHONY: bench-latency bench-agent bench-media
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
 	target/release/bench agent
+bench-media: build-release ## CPU and memory of each session with audio, for 1 to 40 of them (12 minutes).
+	target/release/bench media
 
 .PHONY: build-release
 build-release: tools page

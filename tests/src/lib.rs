@@ -5,6 +5,7 @@ pub mod archive;
 pub mod caller;
 pub mod environment;
 pub mod leads;
+pub mod media_server;
 pub mod process;
 pub mod stack;
 mod wait;

@@ -81,7 +81,7 @@ impl Stack {
     }
 }
 
-async fn answers(url: &str, process: &Process) -> Result<()> {
+pub(crate) async fn answers(url: &str, process: &Process) -> Result<()> {
     let client =
         reqwest::Client::builder().timeout(Duration::from_secs(2)).build().context("make HTTP client")?;
     eventually(url, Duration::from_secs(40), || async {
@@ -136,7 +136,7 @@ fn openssl(arguments: &[&str], output: &Path) -> Result<()> {
     Ok(())
 }
 
-fn livekit(folder: &Path, environment: &Environment) -> Result<Process> {
+pub(crate) fn livekit(folder: &Path, environment: &Environment) -> Result<Process> {
     let config = folder.join("livekit.yaml");
     let yaml = format!(
         "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {}: {} }}\nrtc:\n  tcp_port: {}\n  udp_port: {}\n  \
@@ -223,7 +223,7 @@ fn port(address: &str) -> &str {
 
 /// A TCP port that nobody listens on, below the range from which the kernel takes ports for connections; never the same
 /// twice in one process.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 12_000;
     const COUNT: u16 = 18_000;

@@ -4,6 +4,8 @@
 
 mod agent;
 mod latency;
+mod machine;
+mod media;
 mod peer;
 mod process_cost;
 mod report;
@@ -18,7 +20,10 @@ async fn main() -> Result<ExitCode> {
     let report = match std::env::args().nth(1).as_deref() {
         Some("latency") => latency::measure().await?,
         Some("agent") => agent::measure().await?,
-        _ => bail!("usage: bench latency | agent"),
+        Some("media") => media::measure().await?,
+        // What «media» starts and measures.
+        Some("media-sessions") => return media::sessions::run().await.map(|()| ExitCode::SUCCESS),
+        _ => bail!("usage: bench latency | agent | media"),
     };
     report.finish()
 }

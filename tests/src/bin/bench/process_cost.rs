@@ -24,7 +24,8 @@ pub(crate) async fn cpu_percent(pid: u32, period: Duration) -> Result<f64> {
     Ok((cpu_seconds(pid) - before) / period.as_secs_f64() * 100.0)
 }
 
-fn cpu_seconds(pid: u32) -> f64 {
+/// User and system time so far.
+pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     // Linux counts in ticks of 10 ms on every platform that we know of (USER_HZ).
     const TICKS_PER_SECOND: f64 = 100.0;
     let ticks = |pid: u32| -> Option<f64> {

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tests::environment::workspace;
 
 /// What was measured, by one benchmark.
 pub(crate) struct Report {
     name: &'static str,
     figures: Vec<Figure>,
+    details: Map<String, Value>,
 }
 
 struct Figure {
@@ -32,7 +33,7 @@ impl Figure {
 
 impl Report {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, figures: Vec::new() }
+        Self { name, figures: Vec::new(), details: Map::new() }
     }
 
     /// Adds a figure; smaller is better, and `at_most` is the aim.
@@ -45,6 +46,11 @@ impl Report {
         at_most: Option<f64>,
     ) {
         self.figures.push(Figure { name, unit, ours, peer, at_most });
+    }
+
+    /// Adds what the figures were computed from, for the file only.
+    pub(crate) fn detail(&mut self, name: &str, value: Value) {
+        self.details.insert(name.to_owned(), value);
     }
 
     /// Prints and writes the table; failure where an aim is missed.
@@ -82,7 +88,7 @@ impl Report {
                 })
             })
             .collect();
-        json!({ "benchmark": self.name, "cores": std::thread::available_parallelism().map_or(0, usize::from), "figures": figures })
+        json!({ "benchmark": self.name, "cores": std::thread::available_parallelism().map_or(0, usize::from), "figures": figures, "details": self.details })
     }
 }
 
