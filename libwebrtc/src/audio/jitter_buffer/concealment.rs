@@ -12,6 +12,10 @@ const FADE_END: i64 = 120 * MILLISECOND;
 const RAMP: i64 = 5 * MILLISECOND;
 /// The codec makes sound up in multiples of this.
 const UNIT: i64 = MILLISECOND * 5 / 2;
+/// Of a packet's sound, this end of it tells how loud what follows may be made up.
+const TAIL: i64 = 10 * MILLISECOND;
+/// Made-up sound may be so much louder, since a voice is not even within so short a time.
+const LOUDER: f32 = 1.5;
 /// Mean square of samples 50 dB below full scale: quieter is taken for silence.
 const QUIET: f64 = 1e-5 * 32_768.0 * 32_768.0;
 
@@ -30,14 +34,14 @@ pub(super) struct Voice {
     decoder: Decoder,
     /// Ticks since the last packet's sound.
     concealed: i64,
-    /// Whether that was quiet.
-    quiet: bool,
+    /// The mean square of the end of it.
+    energy: f64,
 }
 
 impl Voice {
     /// As [`Decoder::new`].
     pub(super) fn new(sample_rate: u32, channels: u32) -> Result<Self, OpusError> {
-        Ok(Self { decoder: Decoder::new(sample_rate, channels)?, concealed: 0, quiet: false })
+        Ok(Self { decoder: Decoder::new(sample_rate, channels)?, concealed: 0, energy: 0.0 })
     }
 
     /// Another sender: nothing of the sound before goes into its own.
@@ -62,7 +66,7 @@ impl Voice {
 
     /// Whether nothing is heard now: the sound made up has faded, or there was none before.
     pub(super) fn is_silent(&self) -> bool {
-        self.concealed >= FADE_END || self.concealed > 0 && self.quiet
+        self.concealed >= FADE_END || self.concealed > 0 && self.was_quiet()
     }
 
     /// Ticks since the last packet's sound.
@@ -96,16 +100,18 @@ impl Voice {
     pub(super) fn conceal(&mut self, ticks: i64, samples: &mut Vec<i16>) -> Sound {
         let start = samples.len();
         let end = start + self.length(ticks);
-        // In a pause of speech the codec may make up louder noise than there was.
-        let faded = self.concealed >= FADE_END || self.quiet;
+        let faded = self.concealed >= FADE_END || self.was_quiet();
         if faded || self.decoder.conceal(self.whole_units(ticks), samples).is_err() {
             samples.truncate(start);
         }
         samples.resize(end, 0);
         if !faded {
+            // In a pause of speech the codec may make up far more than there was.
+            let limit = (self.energy / mean_square(&samples[start..]).max(1.0)).sqrt() as f32;
             let (concealed, step) = (self.concealed, self.ticks_per_sample());
             ramp(&mut samples[start..], self.channels(), |index| {
-                (FADE_END - concealed - index * step) as f32 / (FADE_END - FADE_START) as f32
+                let fading = (FADE_END - concealed - index * step) as f32 / (FADE_END - FADE_START) as f32;
+                fading.min(limit * LOUDER)
             });
         }
         self.concealed = self.concealed.saturating_add(ticks);
@@ -113,12 +119,17 @@ impl Voice {
     }
 
     fn received(&mut self, samples: &mut [i16]) {
-        self.quiet = is_quiet(samples);
+        let tail = samples.len().saturating_sub(self.length(TAIL));
+        self.energy = mean_square(&samples[tail..]);
         if self.concealed >= FADE_END {
             let step = self.ticks_per_sample();
             ramp(samples, self.channels(), |index| (index * step) as f32 / RAMP as f32);
         }
         self.concealed = 0;
+    }
+
+    fn was_quiet(&self) -> bool {
+        self.energy <= QUIET
     }
 
     fn length(&self, ticks: i64) -> usize {
@@ -132,8 +143,12 @@ impl Voice {
 }
 
 pub(super) fn is_quiet(samples: &[i16]) -> bool {
+    mean_square(samples) <= QUIET
+}
+
+fn mean_square(samples: &[i16]) -> f64 {
     let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    energy <= QUIET * samples.len() as f64
+    energy / samples.len().max(1) as f64
 }
 
 /// Multiplies the samples by a factor of their index, which is limited to 0 and 1.
