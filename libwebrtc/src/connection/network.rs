@@ -10,18 +10,27 @@ const MAX_ADDRESSES: usize = 4;
 /// How old an answer may be.
 pub(super) const FRESHNESS: Duration = Duration::from_secs(2);
 
-/// The last answer, for all connections of the process: none of them has to watch for itself.
+/// All addresses as of the last reading, for all connections of the process: none of them has to watch for itself.
 static LAST: Mutex<Option<(Instant, Vec<IpAddr>)>> = Mutex::new(None);
 
-/// Addresses a peer may reach this machine at; none of the loopback interface. They are read anew when `now` is more than
-/// [`FRESHNESS`] past the last reading.
+/// Addresses a peer may reach this machine at; none of the loopback interface.
 pub(super) fn host_addresses(now: Instant) -> Vec<IpAddr> {
+    choose(all_addresses(now).into_iter())
+}
+
+/// Whether an address is this machine's, of use or not.
+pub(super) fn is_own(address: IpAddr, now: Instant) -> bool {
+    all_addresses(now).contains(&address)
+}
+
+/// They are read anew when `now` is more than [`FRESHNESS`] past the last reading.
+fn all_addresses(now: Instant) -> Vec<IpAddr> {
     let mut last = LAST.lock();
     if let Some((_, addresses)) = last.as_ref().filter(|(at, _)| now < *at + FRESHNESS) {
         return addresses.clone();
     }
     let addresses = match if_addrs::get_if_addrs() {
-        Ok(interfaces) => choose(interfaces.iter().map(if_addrs::Interface::ip)),
+        Ok(interfaces) => interfaces.iter().map(if_addrs::Interface::ip).collect(),
         Err(error) => {
             tracing::error!(%error, "list network interfaces");
             // Nothing is known to have changed.

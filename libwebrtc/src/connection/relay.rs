@@ -131,7 +131,9 @@ impl Relay {
 
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let event = self.client.next_event()?;
-        self.relayed = if let Event::Allocated(relayed) = &event { Some(*relayed) } else { None };
+        if let Event::Allocated(relayed) = &event {
+            self.relayed = Some(*relayed);
+        }
         Some(event)
     }
 

@@ -43,6 +43,22 @@ async fn a_server_named_later_is_asked_and_a_stricter_policy_withdraws_candidate
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_with_new_credentials_takes_the_place_of_the_old_one() {
+    let coturn = Coturn::start(LOCALHOST, None, &["--user", "other:secret"]).await;
+    let first = coturn.ice_server("turn:{}", PASSWORD);
+    let second = IceServer { username: "other".to_owned(), password: "secret".to_owned(), ..first.clone() };
+    let mut peer = Peer::new(configuration(IceTransportsType::Relay, vec![first]));
+    peer.offer().await;
+    let old = peer.candidate("typ relay").await;
+    let next = configuration(IceTransportsType::Relay, vec![second]);
+    peer.connection.set_configuration(next).expect("set configuration");
+    let new = peer.candidate("typ relay").await;
+    assert_ne!(old, new);
+    let lines = peer.offered_lines().await;
+    assert!(lines.len() == 1 && lines[0].contains(&new), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn servers_that_cannot_be_used_are_reported_with_their_reasons() {
     let coturn = Coturn::start(LOCALHOST, None, &[]).await;
     let closed =

@@ -69,14 +69,18 @@ impl Driver {
         for address in &new {
             self.offer_udp(*address, now);
         }
-        self.drop_relays_of_gone_addresses(&found, now);
+        self.drop_relays_of_gone_addresses(now);
         if !new.is_empty() {
             self.ask_servers_again(now);
         }
-        // The peer holds on to the old address until it has given it up, which takes it long. An ICE restart tells it of
-        // the new one, and that is what programs answer a failure with.
-        if !found.is_empty() && std::mem::take(&mut self.gathering.moved) {
-            tracing::info!("the address of the connection is gone");
+    }
+
+    /// The peer holds on to an address that is gone until it has given it up, which takes it long. An ICE restart tells it
+    /// of the new one, and that is what programs answer a failure with; it needs a network.
+    pub(super) fn fail_when_moved(&mut self, now: Instant) {
+        if self.gathering.moved && !host_addresses(now).is_empty() {
+            self.gathering.moved = false;
+            tracing::info!("the address that carried the connection is gone");
             self.transport.fail();
         }
     }

@@ -21,7 +21,7 @@ pub(super) struct Gathering {
     pub(super) compare_at: Option<Instant>,
     /// Addresses of the loopback interface that are used all the same.
     pub(super) loopbacks: Vec<IpAddr>,
-    /// The connection's address is gone.
+    /// The address that carried the connection is gone.
     pub(super) moved: bool,
     /// Connections over TCP are offered as well.
     pub(super) tcp: bool,

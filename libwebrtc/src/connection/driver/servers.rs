@@ -1,14 +1,14 @@
 //! Candidates from STUN and TURN servers.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use str0m::Candidate;
 use str0m::net::Protocol;
 
-use crate::connection::network::host_addresses;
+use crate::connection::network::{host_addresses, is_own};
 use crate::connection::servers::binding::{Binding, BindingEvent, UNREACHABLE};
 use crate::connection::servers::message::Message;
 use crate::connection::servers::turn;
@@ -98,6 +98,7 @@ impl Driver {
         while let Some((relay, event)) = self.sockets.next_relay_event() {
             self.relay_changed(relay, event, now);
         }
+        self.fail_when_moved(now);
     }
 
     fn retire_servers(&mut self, now: Instant) {
@@ -105,12 +106,10 @@ impl Driver {
         let retired: Vec<Server> = self.gathering.servers.extract_if(.., is_due).collect();
         for server in retired {
             self.gathering.probes.retain(|probe| probe.server != server.id);
-            self.withdraw(|origin| match origin {
-                Origin::Reflexive { server: id, .. } => *id == server.id,
-                Origin::Relay(relay) => server.relays.iter().any(|(id, _)| id == relay),
-                Origin::Host(_) => false,
-            });
-            server.relays.iter().for_each(|(relay, _)| self.sockets.close_relay(*relay));
+            self.withdraw(
+                |origin| matches!(origin, Origin::Reflexive { server: id, .. } if *id == server.id),
+            );
+            server.relays.iter().for_each(|(relay, _)| self.drop_relay(*relay));
         }
     }
 
@@ -245,6 +244,7 @@ impl Driver {
             turn::Event::Allocated(relayed) => {
                 let local = local.unwrap_or(relayed);
                 self.offer(Candidate::relayed(relayed, local, "udp"), Origin::Relay(id));
+                self.withdraw_retiring_relays();
             }
             turn::Event::Failed { code, reason } => {
                 let was_used =
@@ -264,7 +264,17 @@ impl Driver {
         }
     }
 
+    /// There are others now: the next ICE restart must not choose one that is about to end. It still carries data.
+    fn withdraw_retiring_relays(&mut self) {
+        let retiring = self.gathering.servers.iter().filter(|server| server.retires_at.is_some());
+        let relays: Vec<RelayId> =
+            retiring.flat_map(|server| server.relays.iter().map(|(relay, _)| *relay)).collect();
+        self.withdraw(|origin| matches!(origin, Origin::Relay(relay) if relays.contains(relay)));
+    }
+
     fn drop_relay(&mut self, id: RelayId) {
+        let relayed = self.sockets.relay(id).and_then(|relay| relay.relayed());
+        self.gathering.moved |= self.sockets.take_carrier(|carrier| Some(carrier) == relayed);
         self.withdraw(|origin| *origin == Origin::Relay(id));
         self.sockets.close_relay(id);
         if let Some(server) = self.gathering.server_of(id) {
@@ -273,19 +283,17 @@ impl Driver {
     }
 
     /// A relay over an address this machine has lost is silent, and would be until it expires.
-    pub(super) fn drop_relays_of_gone_addresses(&mut self, own: &[IpAddr], now: Instant) {
+    pub(super) fn drop_relays_of_gone_addresses(&mut self, now: Instant) {
         let relays =
             self.gathering.servers.iter().flat_map(|server| server.relays.iter().map(|(relay, _)| *relay));
         let is_gone = |relay: &RelayId| {
             let local = self.sockets.relay(*relay).and_then(|relay| relay.local());
-            local.is_some_and(|local| !local.ip().is_loopback() && !own.contains(&local.ip()))
+            local.is_some_and(|local| !is_own(local.ip(), now))
         };
         for relay in relays.filter(is_gone).collect::<Vec<_>>() {
             if let Some(server) = self.gathering.server_of(relay) {
                 server.ask_again_at = Some(now + PAUSE);
             }
-            let relayed = self.sockets.relay(relay).and_then(|relay| relay.relayed());
-            self.gathering.moved |= self.sockets.take_carrier(|carrier| Some(carrier) == relayed);
             self.drop_relay(relay);
         }
     }
