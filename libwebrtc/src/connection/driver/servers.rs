@@ -243,8 +243,8 @@ impl Driver {
         match event {
             turn::Event::Allocated(relayed) => {
                 let local = local.unwrap_or(relayed);
-                self.offer(Candidate::relayed(relayed, local, "udp"), Origin::Relay(id));
                 self.withdraw_retiring_relays();
+                self.offer(Candidate::relayed(relayed, local, "udp"), Origin::Relay(id));
             }
             turn::Event::Failed { code, reason } => {
                 let was_used =
