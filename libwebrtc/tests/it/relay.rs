@@ -8,7 +8,7 @@ use std::time::Duration;
 use livekit::prelude::*;
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
 use livekit::webrtc::prelude::{IceTransportsType, RtcConfiguration};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::coturn::{Coturn, PASSWORD, USER};
 use crate::participant::Participant;
@@ -21,6 +21,7 @@ const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// A call of two that may use nothing but the relay: audio both ways, and data.
 async fn call_through(coturn: &Coturn, host: &str, protocol: &str) {
     let server = Server::start_with(|configuration| {
+        listen_on_loopback_only(configuration);
         configuration["rtc"]["turn_servers"] = json!([{
             "host": host, "port": coturn.port, "protocol": protocol, "username": USER, "credential": PASSWORD,
         }]);
@@ -93,6 +94,7 @@ async fn livekits_own_relay_is_used() {
     let port =
         UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("find port").port();
     let server = Server::start_with(|configuration| {
+        listen_on_loopback_only(configuration);
         configuration["turn"] = json!({
             "enabled": true,
             "udp_port": port,
@@ -130,6 +132,11 @@ async fn peers_meet_through_relays_over_ipv6() {
         second.connection.close();
         coturn.wait_for("delete: realm", allocations).await;
     }
+}
+
+/// Else the server takes other addresses for this one as well, and does not always answer at the one a relay reaches.
+fn listen_on_loopback_only(configuration: &mut Value) {
+    configuration["rtc"]["interfaces"] = json!({ "includes": ["lo"] });
 }
 
 fn relay_only() -> RoomOptions {
