@@ -55,6 +55,8 @@ const MAX_LAG: i64 = 5 * SECOND;
 const MAX_JUMP: i64 = 3 * SECOND;
 /// A sequence number so far below is not a late packet but a sender that counts anew.
 const MAX_BEHIND: u64 = 3_000;
+/// So are packets that all come too late, so many in a row.
+const MAX_TOO_LATE: u32 = 20;
 
 /// Orders, decodes and paces the packets of one stream.
 pub(super) struct JitterBuffer {
@@ -62,6 +64,8 @@ pub(super) struct JitterBuffer {
     clock: Option<Clock>,
     timeline: Option<Timeline>,
     next: Option<Next>,
+    /// Packets in a row that came too late.
+    too_late: u32,
     packets: Packets,
     delay: ArrivalDelay,
     voice: Voice,
@@ -87,6 +91,7 @@ impl JitterBuffer {
             clock: None,
             timeline: None,
             next: None,
+            too_late: 0,
             packets: Packets::default(),
             delay: ArrivalDelay::new(),
             voice: Voice::new(decoder_rate, channels).map_err(|error| error.to_string())?,
@@ -113,7 +118,7 @@ impl JitterBuffer {
     pub(super) fn receive(&mut self, packet: &AudioPacket, now: Instant) {
         let due = self.delay.target();
         let now = self.clock.get_or_insert(Clock { epoch: now, due }).ticks(now);
-        if !self.belongs(packet, now) {
+        if !self.belongs(packet, now) || self.too_late >= MAX_TOO_LATE {
             self.start_anew(packet, now);
         }
         let Some(timeline) = &self.timeline else { return };
@@ -125,8 +130,10 @@ impl JitterBuffer {
         self.delay.observe(time, now);
         if self.is_too_late(&packet) {
             self.statistics.packets_discarded += 1;
+            self.too_late += 1;
             return;
         }
+        self.too_late = 0;
         self.statistics.fec_packets_received += u64::from(packet.has_fec);
         if self.packets.insert(packet) {
             self.statistics.packets_discarded += 1;
@@ -202,6 +209,7 @@ impl JitterBuffer {
         self.timeline = Some(Timeline { ssrc: packet.ssrc, origin: packet.time });
         self.next = None;
         self.held = 0;
+        self.too_late = 0;
         self.packets.clear();
         self.delay.start_anew(now);
     }
