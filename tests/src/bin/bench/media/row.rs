@@ -152,8 +152,7 @@ fn delivery(before: &Counts, after: &Counts) -> Delivery {
 }
 
 impl Delivery {
-    /// Of the session that is furthest off.
-    pub(super) fn deviation(&self) -> f64 {
+    fn deviation(&self) -> f64 {
         (self.least - 1.0).abs().max((self.most - 1.0).abs())
     }
 
@@ -194,8 +193,9 @@ pub(super) fn print_header() {
 }
 
 impl Row {
-    pub(super) fn deliveries(&self) -> impl Iterator<Item = Delivery> {
-        [self.heard, self.spoken].into_iter().flatten()
+    /// How far the worst session is off the frames due, in either direction.
+    pub(super) fn deviation(&self) -> f64 {
+        [self.heard, self.spoken].iter().flatten().map(Delivery::deviation).fold(0.0, f64::max)
     }
 
     pub(super) fn print(&self) {
