@@ -29,6 +29,10 @@ demo: build ## A real call, from the page to the archive and the Lead; leaves th
 test: tools page ## All tests, over the real servers.
 	cargo test --workspace
 
+.PHONY: soak
+soak: tools ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
+	CYCLES=500 cargo test --package libwebrtc --test it ended_sessions_are_counted -- --nocapture
+
 .PHONY: up
 up: build ## Start what is not running, and say where it is.
 	@$(STACK) up
@@ -50,6 +54,7 @@ tools:
 page: tools
 	@$(MAKE) --no-print-directory -C web/page
 	@$(MAKE) --no-print-directory -C tests/browser
+	@$(MAKE) --no-print-directory -C libwebrtc/tests/it/conformance/peers/chromium
 
 .PHONY: lint
 lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types.

@@ -78,6 +78,7 @@ impl Negotiation {
             }
             (SdpType::Offer, SignalingState::Stable) => {
                 let description = parse(text)?;
+                self.refuse_other_order(&description)?;
                 self.adopt_remote_sections(&description);
                 self.answer_ice_restart(&description, credentials);
                 let started = self.update_receivers_of_offer(&description);
@@ -87,7 +88,9 @@ impl Negotiation {
             }
             (SdpType::Rollback, SignalingState::HaveRemoteOffer) => {
                 self.roll_back();
-                Ok(Applied::default())
+                // Credentials that would have answered a restart.
+                self.local.restart = None;
+                Ok(Applied { outcome: None, started: self.restore_receivers() })
             }
             (sdp_type, state) => Err(unexpected("remote", sdp_type, state)),
         }
@@ -97,12 +100,16 @@ impl Negotiation {
         self.current_remote.as_ref().is_some_and(|current| current.to_string() == text.to_string())
     }
 
-    /// Forgets the pending offer and the sections it added. Credentials of an ICE restart stay: the next offer, which is
-    /// why `livekit` cancels one, announces them.
+    /// Forgets the pending offer and the sections it added, with the transceivers that were made for a remote one.
+    /// Credentials of an ICE restart stay: the next offer, which is why `livekit` cancels one, announces them.
     fn roll_back(&mut self) {
+        let made_by_offer = self.signaling == SignalingState::HaveRemoteOffer;
         for section in self.sections.drain(self.settled_sections..) {
-            if let SectionKind::Media(transceiver) = section.kind {
-                transceiver.state().mid = None;
+            let SectionKind::Media(transceiver) = section.kind else { continue };
+            transceiver.state().mid = None;
+            if made_by_offer {
+                self.transceivers.retain(|other| !Arc::ptr_eq(other, &transceiver));
+                transceiver.close();
             }
         }
         if self.pending.take().is_some() {
@@ -145,6 +152,18 @@ impl Negotiation {
         Some(transceiver.clone())
     }
 
+    /// A section keeps its place and its name.
+    fn refuse_other_order(&self, offer: &Description) -> Result<(), RtcError> {
+        let mut offered = offer.media.iter();
+        for section in &self.sections {
+            match offered.next() {
+                Some(offered) if offered.mid().is_none_or(|mid| mid == section.mid) => {}
+                _ => return Err(RtcError::invalid_sdp("the offer changes the order of its sections")),
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a receiving transceiver for each media section the peer adds.
     fn adopt_remote_sections(&mut self, offer: &Description) {
         for (index, offered) in offer.media.iter().enumerate().skip(self.sections.len()) {
@@ -179,6 +198,13 @@ impl Negotiation {
         {
             self.local.restart = Some(credentials());
         }
+    }
+
+    /// Receives what was agreed on last.
+    fn restore_receivers(&self) -> Vec<Arc<Transceiver>> {
+        let current = self.current_local.as_ref().zip(self.current_remote.as_ref());
+        let parsed = current.and_then(|(local, remote)| parse(local).ok().zip(parse(remote).ok()));
+        parsed.map_or_else(Vec::new, |(local, remote)| self.update_receivers(&local, &remote))
     }
 
     fn update_receivers(&self, local: &Description, remote: &Description) -> Vec<Arc<Transceiver>> {

@@ -5,6 +5,8 @@ use std::fmt::{self, Display};
 use crate::session_description::SdpParseError;
 
 mod attributes;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use attributes::{Direction, ExtensionMap, IceCredentials, Setup};
 

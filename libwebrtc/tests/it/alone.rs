@@ -13,6 +13,8 @@ pub(crate) fn run_with<V: AsRef<OsStr>>(test: &str, environment: &[(&str, V)]) {
     let program = std::env::current_exe().expect("find the test program");
     let status = Command::new(program)
         .args([test, "--exact", "--ignored", "--nocapture"])
+        // What was measured is worth reading.
+        .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "it=info".to_owned()))
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .status()
         .expect("start the test program");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
 
 use crate::participant::Participant;
+use crate::process::{cpu_ticks, resident_kibibytes};
 use crate::server::Server;
 use crate::tone::{Tone, record};
 
@@ -31,7 +32,7 @@ async fn a_session_that_listens_costs_little() {
     for index in 0..LISTENERS {
         let mut listener = Participant::join(&server, "call", &format!("listener-{index}")).await;
         let mut stream = NativeAudioStream::new(listener.subscribed_audio().await, 16_000, 1);
-        let reader = tokio::spawn(async move { record(&mut stream, MEASURED * 4).await.len() });
+        let reader = tokio::spawn(async move { record(&mut stream, MEASURED * 4).await.samples.len() });
         listeners.push((listener, reader));
     }
     let cpu = (cpu_over(MEASURED).await - cpu_of_speaker) / LISTENERS as f64;
@@ -50,19 +51,4 @@ async fn cpu_over(duration: Duration) -> f64 {
     tokio::time::sleep(duration).await;
     // A tick is 10 ms.
     (cpu_ticks() - before) as f64 / duration.as_secs_f64()
-}
-
-/// User and system time, of all threads.
-fn cpu_ticks() -> u64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("read process statistics");
-    let (_, fields) = stat.rsplit_once(')').expect("find the end of the name");
-    let ticks =
-        fields.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().expect("read ticks"));
-    ticks.sum()
-}
-
-fn resident_kibibytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("read process status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("find resident memory");
-    line.split_whitespace().next().expect("find number").parse().expect("read number")
 }

@@ -1,21 +1,27 @@
-//! The official `livekit` crate over this one, against the real server; and the same calls from another stack.
+//! The official `livekit` crate over this one, against the real server.
+//!
+//! `conformance` is what is proved with other stacks at the far end: its `python` and `chromium` are the lists. `relay`,
+//! `gathering` and `network` are about the ways there, `reconnect` and `tokens` about staying, `audio` about time and
+//! rates, `refusals` about what there is not, `cleanup` and `cost` about what it takes. The others are tools.
 
 mod alone;
 mod audio;
 mod cleanup;
+mod conformance;
 mod cost;
 mod coturn;
-mod data;
 mod gathering;
 mod network;
 mod participant;
 mod peer;
-mod python;
+mod process;
 mod reconnect;
 mod refusals;
 mod relay;
-mod rooms;
 mod server;
+mod sound;
+mod statistics;
+mod tokens;
 mod tone;
 
 /// Shows the log with `RUST_LOG`.

@@ -7,7 +7,7 @@ use livekit::webrtc::audio_stream::native::NativeAudioStream;
 
 use crate::participant::Participant;
 use crate::server::{Host, Server};
-use crate::tone::{Tone, record_if_alive, signal_to_noise};
+use crate::tone::{Tone, record_if_alive};
 
 const SERVER: &str = "10.213.7.1";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -113,9 +113,8 @@ async fn a_client_in_its_namespace_moves() {
 async fn wait_for_tone(stream: &mut NativeAudioStream) {
     let heard = async {
         loop {
-            let samples =
-                record_if_alive(stream, Duration::from_millis(500)).await.expect("the stream ended");
-            if signal_to_noise(&samples, 440.0, 16_000) > 25.0 {
+            let heard = record_if_alive(stream, Duration::from_millis(500)).await.expect("the stream ended");
+            if heard.signal_to_noise(440.0) > 25.0 {
                 return;
             }
         }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use livekit::prelude::*;
+use livekit::webrtc::audio_stream::native::NativeAudioStream;
 use livekit::webrtc::prelude::RtcAudioTrack;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::server::Server;
+use crate::tone::{RATE, record_if_alive};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -22,7 +24,11 @@ impl Participant {
 
     pub(crate) async fn join_with(server: &Server, room: &str, identity: &str, options: RoomOptions) -> Self {
         let token = server.token(room, identity, &format!("metadata of {identity}"));
-        let (room, events) = Room::connect(&server.url(), &token, options).await.expect("join room");
+        Self::join_as(server, &token, options).await
+    }
+
+    pub(crate) async fn join_as(server: &Server, token: &str, options: RoomOptions) -> Self {
+        let (room, events) = Room::connect(&server.url(), token, options).await.expect("join room");
         Self { room, events }
     }
 
@@ -64,5 +70,39 @@ impl Participant {
             _ => None,
         })
         .await
+    }
+
+    /// Opens the audio track that is subscribed to next.
+    pub(crate) async fn hear(&mut self) -> NativeAudioStream {
+        NativeAudioStream::new(self.subscribed_audio().await, RATE.cast_signed(), 1)
+    }
+
+    pub(crate) async fn wait_until_reconnected(&mut self) {
+        self.wait_for("reconnection", |event| matches!(event, RoomEvent::Reconnected).then_some(())).await;
+    }
+
+    /// The text of the next data packet.
+    pub(crate) async fn next_packet(&mut self) -> String {
+        let payload = self.wait_for("data packet", |event| match event {
+            RoomEvent::DataReceived { payload, .. } => Some(payload),
+            _ => None,
+        });
+        String::from_utf8(payload.await.to_vec()).expect("read text")
+    }
+
+    /// Hears the tone in one of the tracks that are subscribed to from now on: while sessions are replaced, there may
+    /// be one of the session before.
+    pub(crate) async fn wait_for_tone(&mut self, hertz: f64) {
+        let heard = async {
+            loop {
+                let mut stream = NativeAudioStream::new(self.subscribed_audio().await, RATE.cast_signed(), 1);
+                while let Some(heard) = record_if_alive(&mut stream, Duration::from_millis(500)).await {
+                    if heard.signal_to_noise(hertz) > 25.0 {
+                        return;
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), heard).await.expect("the tone is not heard");
     }
 }

@@ -14,7 +14,7 @@ use crate::coturn::{Coturn, PASSWORD, USER};
 use crate::participant::Participant;
 use crate::peer::Peer;
 use crate::server::Server;
-use crate::tone::{Tone, record, signal_to_noise};
+use crate::tone::{Tone, record};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -34,7 +34,7 @@ async fn call_through(coturn: &Coturn, host: &str, protocol: &str) {
     for (participant, hertz) in [(&mut first, 660.0), (&mut second, 440.0)] {
         let mut stream = NativeAudioStream::new(participant.subscribed_audio().await, 16_000, 1);
         record(&mut stream, Duration::from_millis(500)).await;
-        let ratio = signal_to_noise(&record(&mut stream, Duration::from_secs(1)).await, hertz, 16_000);
+        let ratio = record(&mut stream, Duration::from_secs(1)).await.signal_to_noise(hertz);
         assert!(ratio > 25.0, "{hertz} Hz: {ratio} dB");
     }
     let payload = vec![7; 10_000];
@@ -110,7 +110,7 @@ async fn livekits_own_relay_is_used() {
     let _tone = Tone::publish(&speaker.local(), 440.0, 48_000).await;
     let mut stream = NativeAudioStream::new(listener.subscribed_audio().await, 16_000, 1);
     record(&mut stream, Duration::from_millis(500)).await;
-    let ratio = signal_to_noise(&record(&mut stream, Duration::from_secs(1)).await, 440.0, 16_000);
+    let ratio = record(&mut stream, Duration::from_secs(1)).await.signal_to_noise(440.0);
     assert!(ratio > 25.0, "{ratio} dB");
 }
 

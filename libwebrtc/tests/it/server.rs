@@ -8,8 +8,8 @@ use std::time::Duration;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use serde_json::{Value, json};
 
-const KEY: &str = "devkey";
-const SECRET: &str = "a-secret-of-more-than-32-characters";
+pub(crate) const KEY: &str = "devkey";
+pub(crate) const SECRET: &str = "a-secret-of-more-than-32-characters";
 
 /// Ends with the value.
 pub(crate) struct Server {

@@ -7,7 +7,7 @@ use str0m::Candidate;
 use str0m::net::{Protocol, TcpType};
 
 use crate::connection::network::{FRESHNESS, host_addresses};
-use crate::ice_candidate::IceCandidate;
+use crate::ice_candidate::{IceCandidate, parse_line};
 use crate::peer_connection_factory::{ContinualGatheringPolicy, IceTransportsType};
 
 use super::Driver;
@@ -159,13 +159,10 @@ impl Driver {
     }
 
     pub(super) fn add_remote_candidate(&mut self, line: &str) {
-        let line = line.trim();
-        if line.is_empty() {
-            return;
-        }
-        let line = if line.starts_with("candidate:") { line.to_owned() } else { format!("candidate:{line}") };
-        let candidate = match Candidate::from_sdp_string(&line) {
-            Ok(candidate) => candidate,
+        let candidate = match parse_line(line) {
+            Ok(Some(candidate)) => candidate,
+            // The end of candidates.
+            Ok(None) => return,
             Err(error) => {
                 tracing::warn!(%error, line, "a remote candidate cannot be used");
                 return;

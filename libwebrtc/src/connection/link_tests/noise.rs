@@ -1,8 +1,11 @@
-//! Datagrams that nobody should send.
+//! Datagrams and candidates that nobody should send.
 
 use std::time::Duration;
 
 use proptest::prelude::*;
+
+use crate::ice_candidate::parse_line;
+use crate::ice_candidate::tests::almost_a_candidate;
 
 use super::link::Link;
 use super::voice::Call;
@@ -28,6 +31,23 @@ proptest! {
                 let now = link.now;
                 link.ends[to].receive(source, addresses[to], &datagram, now);
             }
+            call.run(&mut link, Duration::from_millis(10));
+        }
+        call.heard.clear();
+        call.run(&mut link, Duration::from_secs(1));
+        prop_assert!(call.duration() >= Duration::from_millis(980), "{:?}", call.duration());
+    }
+
+    #[test]
+    fn no_candidate_ends_a_connection(
+        lines in proptest::collection::vec(almost_a_candidate(), 1..30),
+        seed in any::<u64>(),
+    ) {
+        let mut link = Link::new(seed);
+        let mut call = Call::start(&mut link, str::to_owned);
+        for candidate in lines.iter().filter_map(|line| parse_line(line).ok().flatten()) {
+            link.ends[0].transport.add_remote_candidate(candidate.clone());
+            link.ends[1].transport.add_remote_candidate(candidate);
             call.run(&mut link, Duration::from_millis(10));
         }
         call.heard.clear();
