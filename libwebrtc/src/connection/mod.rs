@@ -16,6 +16,7 @@ mod network;
 mod relay;
 mod servers;
 mod sockets;
+mod state_machine;
 pub(crate) mod statistics;
 mod status;
 mod stream;

@@ -7,14 +7,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use str0m::format::Codec;
 use str0m::net::{Receive, Transmit};
-use str0m::rtp::{Extension, ExtensionMap, RawPacket};
-use str0m::{Candidate, IceConnectionState, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
+use str0m::rtp::RawPacket;
+use str0m::{Candidate, IceConnectionState, Input, Output, Rtc, RtcError};
 use tokio::sync::{Notify, mpsc};
 
-use crate::crypto;
-use crate::negotiation::{Outcome, codecs};
+use crate::negotiation::Outcome;
 use crate::peer_connection::PeerConnectionState;
 use crate::sdp::IceCredentials;
 use crate::stats::RtcStats;
@@ -23,18 +21,15 @@ use super::channel::Channel;
 use super::channels::Channels;
 use super::command::Command;
 use super::media::Media;
+use super::state_machine::{build_rtc, ice_creds};
 use super::statistics::{Datagrams, Path, Scope, Sources};
 use super::status::Status;
 
-/// Bytes of data channel messages the state machine holds.
-const MAX_BUFFERED: usize = 1 << 20;
 /// A timer that is due again and again is a fault of the state machine: it must not keep its owner from the sockets.
 const MAX_DUE_TIMERS: usize = 32;
 /// How often the peer's candidates are tried again while it is silent: pairs that timed out are not checked again by
 /// themselves.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
-/// How often round-trip times and the pair of candidates are looked at.
-const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where datagrams leave.
 pub(super) trait Network {
@@ -148,7 +143,11 @@ impl Transport {
         self.rtc.direct_api().invalidate_candidate(candidate);
     }
 
+    /// Descriptions repeat the candidates of those before.
     pub(super) fn add_remote_candidate(&mut self, candidate: Candidate) {
+        if self.remote.candidates.contains(&candidate) {
+            return;
+        }
         self.rtc.add_remote_candidate(candidate.clone());
         self.remote.candidates.push(candidate);
     }
@@ -369,39 +368,4 @@ impl Transport {
     fn enter(&mut self, state: Option<PeerConnectionState>) {
         self.events.extend(state.map(Event::State));
     }
-}
-
-/// The state machine, with every payload type taken for Opus: payload types are negotiated later, and what is not audio
-/// is dropped by its SSRC.
-fn build_rtc(credentials: &IceCredentials, now: Instant) -> Rtc {
-    let mut extensions = ExtensionMap::empty();
-    extensions.set(codecs::AUDIO_LEVEL_ID, Extension::AudioLevel);
-    extensions.set(codecs::MID_ID, Extension::RtpMid);
-    let mut config = RtcConfig::new()
-        .set_crypto_provider(crypto::provider())
-        .set_rtp_mode(true)
-        .clear_codecs()
-        .set_extension_map(extensions)
-        .set_sctp_max_buffered_amount(MAX_BUFFERED)
-        .set_stats_interval(Some(STATISTICS_INTERVAL))
-        // The one way to see the peer's reports of loss and its requests for lost packets.
-        .enable_raw_packets(true)
-        .set_local_ice_credentials(ice_creds(credentials));
-    // The usual one first: the list is searched for each packet.
-    let others = (96..=127).chain(35..=63).filter(|payload_type| *payload_type != codecs::OPUS_PAYLOAD_TYPE);
-    for payload_type in std::iter::once(codecs::OPUS_PAYLOAD_TYPE).chain(others) {
-        config.codec_config().add_config(
-            payload_type.into(),
-            None,
-            Codec::Opus,
-            str0m::media::Frequency::FORTY_EIGHT_KHZ,
-            Some(2),
-            str0m::format::FormatParams::default(),
-        );
-    }
-    config.build(now)
-}
-
-fn ice_creds(credentials: &IceCredentials) -> IceCreds {
-    IceCreds { ufrag: credentials.ufrag.clone(), pass: credentials.password.clone() }
 }

@@ -33,6 +33,18 @@ fn a_cut_link_is_a_failure_after_a_while_and_a_restart_of_ice_recovers() {
 }
 
 #[test]
+fn a_candidate_that_is_repeated_is_kept_once() {
+    let mut link = connected(7);
+    let transport = &mut link.ends[0].transport;
+    let candidates = transport.remote_candidates().to_vec();
+    assert_eq!(candidates.len(), 1);
+    for _ in 0..10 {
+        transport.add_remote_candidate(candidates[0].clone());
+    }
+    assert_eq!(transport.remote_candidates(), candidates);
+}
+
+#[test]
 fn a_short_cut_passes() {
     let mut link = connected(2);
     link.way = Way::CUT;

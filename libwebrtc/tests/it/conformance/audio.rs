@@ -19,6 +19,8 @@ const OUR_HERTZ: f64 = 480.0;
 /// Until new audio has come through. A stream that was not read for a while holds a second of what was before.
 const SETTLE: Duration = Duration::from_millis(1_500);
 const LISTEN: Duration = Duration::from_secs(1);
+/// One of so many seconds has to be clean: on a busy machine a browser does not always make its sound in time.
+const SECONDS: usize = 8;
 
 pub(super) async fn tones_arrive_both_ways_clean_and_in_tune(stack: Stack) {
     let Call { mut us, mut them, server: _server } = Call::start(stack).await;
@@ -38,8 +40,8 @@ pub(super) async fn a_muted_track_is_silent_and_comes_back_both_ways(stack: Stac
     ours.publication.unmute();
     them.tell("unmute").await;
     us.wait_for("unmute", |event| matches!(event, RoomEvent::TrackUnmuted { .. }).then_some(())).await;
-    assert_clean(&record_there(&mut them).await, OUR_HERTZ);
-    assert_clean(&record_here(&mut theirs).await, THEIR_HERTZ);
+    assert_clean_there(&mut them).await;
+    assert_clean_here(&mut theirs).await;
 }
 
 pub(super) async fn a_track_that_is_published_again_is_heard_both_ways(stack: Stack) {
@@ -64,8 +66,8 @@ pub(super) async fn a_peer_that_comes_back_is_heard_again_and_again(stack: Stack
         them.tell("leave").await;
         them.enter(&server, ROOM, THEM, json!({})).await;
         them.publish().await;
-        assert_clean(&record_here(&mut us.hear().await).await, THEIR_HERTZ);
-        assert_clean(&record_there(&mut them).await, OUR_HERTZ);
+        assert_clean_here(&mut us.hear().await).await;
+        assert_clean_there(&mut them).await;
     }
 }
 
@@ -80,15 +82,15 @@ pub(super) async fn talk(us: &mut Participant, them: &mut Peer) -> Talk {
     let ours = Tone::publish(&us.local(), OUR_HERTZ, RATE).await;
     them.publish().await;
     let mut theirs = us.hear().await;
-    assert_clean(&record_here(&mut theirs).await, THEIR_HERTZ);
-    assert_clean(&record_there(them).await, OUR_HERTZ);
+    assert_clean_here(&mut theirs).await;
+    assert_clean_there(them).await;
     Talk { ours, theirs }
 }
 
 /// The track there is now, or will be. There may be one that ends soon, of a session that is being replaced.
 pub(super) async fn wait_until_both_are_heard(us: &mut Participant, them: &mut Peer) {
     us.wait_for_tone(THEIR_HERTZ).await;
-    assert_clean(&record_there(them).await, OUR_HERTZ);
+    assert_clean_there(them).await;
 }
 
 async fn record_here(theirs: &mut NativeAudioStream) -> Recording {
@@ -100,9 +102,30 @@ async fn record_there(them: &mut Peer) -> Recording {
     them.record(SETTLE, LISTEN).await
 }
 
-fn assert_clean(heard: &Recording, hertz: f64) {
+async fn assert_clean_here(theirs: &mut NativeAudioStream) {
+    let mut heard = record_here(theirs).await;
+    for _ in 1..SECONDS {
+        if is_clean(&heard, THEIR_HERTZ) {
+            return;
+        }
+        heard = record(theirs, LISTEN).await;
+    }
+    assert!(is_clean(&heard, THEIR_HERTZ), "{THEIR_HERTZ} Hz are heard here as {}", heard.sound());
+}
+
+async fn assert_clean_there(them: &mut Peer) {
+    let mut heard = record_there(them).await;
+    for _ in 1..SECONDS {
+        if is_clean(&heard, OUR_HERTZ) {
+            return;
+        }
+        heard = record_there(them).await;
+    }
+    assert!(is_clean(&heard, OUR_HERTZ), "{OUR_HERTZ} Hz are heard there as {}", heard.sound());
+}
+
+fn is_clean(heard: &Recording, hertz: f64) -> bool {
     let sound = heard.sound();
     tracing::info!("{hertz} Hz are heard as {sound}");
-    assert!((sound.hertz - hertz).abs() < 1.0, "{hertz} Hz are heard as {sound}");
-    assert!(sound.signal_to_noise > CLEAN, "{hertz} Hz are heard as {sound}");
+    (sound.hertz - hertz).abs() < 1.0 && sound.signal_to_noise > CLEAN
 }

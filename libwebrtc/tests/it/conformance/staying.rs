@@ -42,7 +42,7 @@ pub(super) async fn both_come_back_to_a_restarted_server(stack: Stack) {
     let _talk = talk(&mut us, &mut them).await;
 
     server.restart(Duration::from_secs(1)).await;
-    us.wait_until_reconnected().await;
     them.tell("reconnect").await;
+    // In a track that is subscribed to anew, before or after the room says that it is back.
     wait_until_both_are_heard(&mut us, &mut them).await;
 }
