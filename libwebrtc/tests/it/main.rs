@@ -2,7 +2,8 @@
 //!
 //! `conformance` is what is proved with other stacks at the far end: its `python` and `chromium` are the lists. `relay`,
 //! `gathering` and `network` are about the ways there, `reconnect` and `tokens` about staying, `audio` about time and
-//! rates, `refusals` about what there is not, `cleanup` and `cost` about what it takes. The others are tools.
+//! rates, `statistics` about what is counted, `refusals` about what there is not, `cleanup` and `cost` about what it takes.
+//! The others are tools.
 
 mod alone;
 mod audio;
