@@ -1,11 +1,13 @@
 //! A TURN server of the test's own: coturn.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use livekit::webrtc::prelude::IceServer;
+
+use crate::ports::free_port;
 
 pub(crate) const USER: &str = "someone";
 pub(crate) const PASSWORD: &str = "a password";
@@ -23,7 +25,7 @@ impl Coturn {
     pub(crate) async fn start(address: IpAddr, certificate: Option<&Path>, more: &[&str]) -> Self {
         crate::log();
         let folder = tempfile::tempdir().expect("make temporary folder");
-        let port = free_port(address);
+        let port = free_port();
         let log = std::fs::File::create(folder.path().join("log")).expect("create log");
         let mut command = Command::new("turnserver");
         command
@@ -38,7 +40,7 @@ impl Coturn {
             ])
             .args(["--lt-cred-mech", "--realm", "test", "--user", &format!("{USER}:{PASSWORD}")])
             .args(["--listening-ip", &address.to_string(), "--listening-port", &port.to_string()])
-            .args(["--tls-listening-port", &free_port(address).to_string()])
+            .args(["--tls-listening-port", &free_port().to_string()])
             .args(["--relay-ip", &address.to_string(), "--allocation-default-address-family", "keep"])
             .arg("--userdb")
             .arg(folder.path().join("users"))
@@ -117,9 +119,4 @@ impl Drop for Coturn {
         drop(self.process.kill());
         drop(self.process.wait());
     }
-}
-
-fn free_port(address: IpAddr) -> u16 {
-    let listener = TcpListener::bind((address, 0)).expect("find TCP port");
-    listener.local_addr().expect("read address").port()
 }

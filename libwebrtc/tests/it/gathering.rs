@@ -1,11 +1,12 @@
 //! Which candidates are found, and what is said of servers that give none.
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use livekit::webrtc::prelude::*;
 
 use crate::coturn::{Coturn, PASSWORD};
 use crate::peer::Peer;
+use crate::ports::free_port;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -61,8 +62,7 @@ async fn a_relay_with_new_credentials_takes_the_place_of_the_old_one() {
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_cannot_be_used_are_reported_with_their_reasons() {
     let coturn = Coturn::start(LOCALHOST, None, &[]).await;
-    let closed =
-        TcpListener::bind((LOCALHOST, 0)).and_then(|listener| listener.local_addr()).expect("find port");
+    let closed = SocketAddr::new(LOCALHOST, free_port());
     let wrong_password = coturn.ice_server("turn:{}", "wrong");
     let mut peer = Peer::new(configuration(
         IceTransportsType::Relay,

@@ -15,6 +15,7 @@ mod gathering;
 mod network;
 mod participant;
 mod peer;
+mod ports;
 mod process;
 mod reconnect;
 mod refusals;

@@ -1,6 +1,6 @@
 //! Through TURN servers only.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::coturn::{Coturn, PASSWORD, USER};
 use crate::participant::Participant;
 use crate::peer::Peer;
+use crate::ports::free_port;
 use crate::server::Server;
 use crate::tone::{Tone, record};
 
@@ -91,8 +92,7 @@ async fn a_call_goes_over_tls_with_this_root() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn livekits_own_relay_is_used() {
-    let port =
-        UdpSocket::bind((LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("find port").port();
+    let port = free_port();
     let server = Server::start_with(|configuration| {
         listen_on_loopback_only(configuration);
         configuration["turn"] = json!({

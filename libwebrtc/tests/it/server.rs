@@ -1,12 +1,14 @@
 //! A livekit-server of the test's own.
 
-use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use serde_json::{Value, json};
+
+use crate::ports::free_port;
 
 pub(crate) const KEY: &str = "devkey";
 pub(crate) const SECRET: &str = "a-secret-of-more-than-32-characters";
@@ -43,20 +45,20 @@ impl Server {
     pub(crate) async fn start_on(host: Host, change: impl FnOnce(&mut Value)) -> Self {
         crate::log();
         let folder = tempfile::tempdir().expect("make temporary folder");
-        let port = free_tcp_port();
+        let port = free_port();
         let mut configuration = json!({
             "port": port,
             "bind_addresses": [host.address.to_string()],
             "logging": { "level": "warn" },
             "keys": { KEY: SECRET },
             "rtc": {
-                "tcp_port": free_tcp_port(),
-                "udp_port": free_udp_port(),
+                "tcp_port": free_port(),
+                "udp_port": free_port(),
                 "node_ip": host.address.to_string(),
                 "use_external_ip": false,
                 "enable_loopback_candidate": true,
                 // Else it names public ones, whose names the clients would look up.
-                "stun_servers": [format!("127.0.0.1:{}", free_udp_port())],
+                "stun_servers": [format!("127.0.0.1:{}", free_port())],
             },
         });
         change(&mut configuration);
@@ -146,14 +148,4 @@ fn spawn(folder: &Path, host: &Host) -> Child {
         .stderr(log)
         .spawn()
         .unwrap_or_else(|error| panic!("start {}: {error}", program.display()))
-}
-
-pub(crate) fn free_tcp_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("find TCP port");
-    listener.local_addr().expect("read address").port()
-}
-
-pub(crate) fn free_udp_port() -> u16 {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("find UDP port");
-    socket.local_addr().expect("read address").port()
 }
