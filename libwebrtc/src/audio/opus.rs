@@ -3,6 +3,7 @@
 mod decoder;
 mod encoder;
 mod packet;
+mod repetition;
 
 #[cfg(test)]
 mod tests;

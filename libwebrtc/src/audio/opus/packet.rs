@@ -1,8 +1,13 @@
 //! What a packet says about itself, without decoding it (RFC 6716, sections 3 and 4.2).
 
-use unsafe_libopus::opus_packet_get_nb_samples;
+use std::ptr;
+
+use unsafe_libopus::{opus_packet_get_nb_samples, opus_packet_parse};
 
 use crate::audio::RTP_CLOCK_RATE;
+
+/// The most frames in a packet.
+const MAX_FRAMES: usize = 48;
 
 /// Ticks of the RTP clock a packet lasts; `None` for one that is malformed.
 pub(in crate::audio) fn duration(payload: &[u8]) -> Option<u32> {
@@ -13,6 +18,36 @@ pub(in crate::audio) fn duration(payload: &[u8]) -> Option<u32> {
     // SAFETY: the pointer is valid for the length, which is not 0.
     let ticks = unsafe { opus_packet_get_nb_samples(payload.as_ptr(), length, RTP_CLOCK_RATE.cast_signed()) };
     u32::try_from(ticks).ok().filter(|ticks| *ticks > 0)
+}
+
+/// Whether a packet has the speech layer (SILK), alone or below music's.
+pub(super) fn has_speech(payload: &[u8]) -> bool {
+    payload.first().is_some_and(|toc| speech_frames(toc >> 3).is_some())
+}
+
+/// Whether a frame of the packet says nothing, as during a pause of the sender.
+pub(super) fn has_empty_frame(payload: &[u8]) -> bool {
+    let mut lengths = [0; MAX_FRAMES];
+    let length = i32::try_from(payload.len()).unwrap_or_default();
+    // SAFETY: the pointer is valid for the length, there is room for all lengths, and null asks for nothing.
+    let count = unsafe {
+        opus_packet_parse(
+            payload.as_ptr(),
+            length,
+            ptr::null_mut(),
+            ptr::null_mut(),
+            lengths.as_mut_ptr(),
+            ptr::null_mut(),
+        )
+    };
+    lengths.iter().take(usize::try_from(count).unwrap_or_default()).any(|length| *length <= 1)
+}
+
+/// Milliseconds of a frame with the speech layer.
+pub(super) fn speech_frame_ms(payload: &[u8]) -> Option<u32> {
+    let config = payload.first()? >> 3;
+    let short = config % if config < 12 { 4 } else { 2 } == 0;
+    speech_frames(config).map(|frames| if short { 10 } else { frames * 20 })
 }
 
 /// Whether a packet has a second, coarser coding of the time before it, for when the packet before is lost.

@@ -17,7 +17,7 @@ fn speech(frames: usize) -> Vec<i16> {
     let sample = |index: usize| {
         let time = index as f64 / f64::from(RATE);
         let buzz: f64 = (1..20).map(|harmonic| (time * 140.0 * f64::from(harmonic) * TAU).sin() / 5.0).sum();
-        (buzz * (time * 3.0 * TAU).sin().abs() * 8000.0) as i16
+        (buzz * (time * 3.0 * TAU).sin().abs() * 1500.0) as i16
     };
     (0..frames * FRAME).map(sample).collect()
 }
@@ -177,6 +177,48 @@ fn the_flag_is_found_in_every_layout_of_a_packet() {
     assert!(has_fec(&[many, 2, 0x40, 0]) && !has_fec(&[many, 0, 0x40]));
     assert!(has_fec(&[many, 0x80 | 3, 1, 1, 0x40, 0, 0]) && !has_fec(&[many, 0x80 | 3, 0, 1, 0x40]));
     assert!(has_fec(&[many, 0x40 | 1, 2, 0x40, 0, 0]) && !has_fec(&[many, 0x40 | 1, 2, 0x40, 0]));
+}
+
+/// The codec's own concealment of speech is at full scale from the first sample.
+#[test]
+fn speech_that_stops_is_never_louder_than_it_was() {
+    let speech = speech(80);
+    let loudest = i32::from(speech.iter().copied().max().expect("samples")) * 2;
+    for (bitrate, rate) in [(24_000, 16_000), (24_000, 48_000), (48_000, 16_000)] {
+        let payloads = encode(&mut encoder(1, bitrate, 0, OpusFormat::default()), &speech);
+        let empty = [payloads[0][0] & !3];
+        for stop in 20..60 {
+            let mut decoder = Decoder::new(rate, 1).expect("make decoder");
+            let mut samples = Vec::new();
+            for payload in &payloads[..stop] {
+                decoder.decode(payload, &mut samples).expect("decode");
+            }
+            decoder.conceal(rate / 100, &mut samples).expect("conceal");
+            decoder.decode_fec(&payloads[stop + 1], rate / 50, &mut samples).expect("conceal");
+            decoder.decode(&payloads[stop + 1], &mut samples).expect("decode");
+            decoder.decode(&empty, &mut samples).expect("decode");
+            decoder.decode(&payloads[stop + 2], &mut samples).expect("decode");
+            assert_eq!(samples.len(), (stop + 4) * (rate as usize / 50) + rate as usize / 100);
+            let peak = samples.iter().map(|sample| i32::from(*sample).abs()).max().expect("samples");
+            assert!(peak < loudest, "{peak} at {rate} Hz after {stop} packets");
+        }
+    }
+}
+
+#[test]
+fn a_change_from_speech_to_music_is_not_heard() {
+    let speech = speech(80);
+    let low = encode(&mut encoder(1, 24_000, 0, OpusFormat::default()), &speech);
+    let high = encode(&mut encoder(1, 64_000, 0, OpusFormat::default()), &speech);
+    let loudest = i32::from(speech.iter().copied().max().expect("samples")) * 2;
+    let mut decoder = Decoder::new(16_000, 1).expect("make decoder");
+    let mut samples = Vec::new();
+    for index in 0..80 {
+        let payload = if index % 4 < 2 { &low[index] } else { &high[index] };
+        decoder.decode(payload, &mut samples).expect("decode");
+    }
+    let peak = samples.iter().map(|sample| i32::from(*sample).abs()).max().expect("samples");
+    assert!(peak < loudest, "{peak}");
 }
 
 #[test]
