@@ -85,7 +85,7 @@ impl Decoder {
     }
 
     /// Appends `frames` samples per channel (a multiple of 2.5 ms, at most 120 ms) in place of what was lost just before
-    /// `payload`, from the coarser coding in it. Where it has none ([`has_fec`](super::has_fec)), or for what it does
+    /// `payload`, from the coarser coding in it. Where it has none ([`has_fec`]), or for what it does
     /// not cover, the loss is concealed. `payload` is to be decoded afterwards.
     pub(in crate::audio) fn decode_fec(
         &mut self,
