@@ -17,8 +17,9 @@ use crate::tone::{Tone, record};
 const CYCLES: usize = 50;
 /// Cycles after which everything that is made once has been made, of 50 and of more.
 const WARM_UP: usize = 10;
-/// KiB that each cycle may add to what is resident. A session that is not given back is over a hundred.
-const MAX_GROWTH: f64 = 8.0;
+/// KiB that each cycle may add to what is resident. A session that is not given back is over a hundred; a list of
+/// candidates that grew with every negotiation was five.
+const MAX_GROWTH: f64 = 1.0;
 /// KiB on top for all cycles together: what is kept for some seconds is still growing to its level at first.
 const SETTLING: f64 = 1_536.0;
 /// `livekit` lets an interrupted negotiation wait for ten seconds.
