@@ -45,7 +45,8 @@ async fn busy_child() {
     for number in 0.. {
         let name = format!("busy-{}-{number}", std::process::id());
         let journal = spool.begin(session(&name)).await;
-        writeln!(notes, "{name}").unwrap();
+        // One write, which a kill cannot cut in two: `writeln!` makes two.
+        notes.write_all(format!("{name}\n").as_bytes()).unwrap();
         journal.finish(Utc::now(), EndReason::ParticipantLeft).await;
     }
 }

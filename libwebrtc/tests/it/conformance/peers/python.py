@@ -153,7 +153,8 @@ class Data:
 
     async def receive_packets(self, count, reliable):
         received = self.packets[reliable]
-        await until(lambda: len(received) >= count, f"{count} packets")
+        kind = "reliable" if reliable else "lossy"
+        await until(lambda: len(received) >= count, f"{count} {kind} packets")
         return received
 
     async def send_text(self, text):

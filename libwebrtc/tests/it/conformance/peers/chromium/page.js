@@ -131,7 +131,7 @@ class Peer {
 
   async receive_packets({ count, reliable }) {
     const received = this.packets[reliable];
-    await until(() => received.length >= count, `${count} packets`);
+    await until(() => received.length >= count, `${count} ${reliable ? 'reliable' : 'lossy'} packets`);
     return received;
   }
 
