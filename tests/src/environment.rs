@@ -34,17 +34,6 @@ impl Environment {
     }
 }
 
-/// The workspace's folder.
-pub fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_owned)
-}
-
-/// An installed tool, such as `bin/nats-server`.
-pub fn tool(path: &str) -> PathBuf {
-    let tools = std::env::var_os("POSTCALL_TOOLS").map_or_else(|| workspace().join(".tools"), PathBuf::from);
-    tools.join(path)
-}
-
 /// One of our own programs, beside the running one.
 pub fn program(name: &str) -> Result<PathBuf> {
     let running = std::env::current_exe().context("find the running program")?;

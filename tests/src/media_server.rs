@@ -3,10 +3,11 @@
 use anyhow::{Context, Result};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use tempfile::TempDir;
+use test_servers::free_port;
 
 use crate::environment::Environment;
 use crate::process::Process;
-use crate::stack::{answers, free_port, livekit};
+use crate::stack::{answers, livekit};
 
 /// A running livekit-server on ports of its own; it ends when this is dropped.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ impl MediaServer {
     pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir().context("make a temporary folder")?;
         let mut environment = Environment::default();
-        environment.set("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port()?));
+        environment.set("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port()));
         environment.set("LIVEKIT_API_KEY", "devkey");
         environment.set("LIVEKIT_API_SECRET", "a-secret-of-at-least-thirty-two-characters");
         let mut livekit = livekit(folder.path(), &environment)?;

@@ -1,17 +1,17 @@
 //! The whole system on ports of its own, in a folder of its own.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::Command;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::environment::{Environment, program, tool, workspace};
+use crate::environment::{Environment, program};
 use crate::eventually;
 use crate::process::Process;
+use test_servers::{free_port, tool, workspace};
 
 /// Servers and programs, running. They end when this is dropped.
 #[derive(Debug)]
@@ -98,18 +98,18 @@ fn environment(folder: &Path) -> Result<Environment> {
     openssl(&["pkey", "-pubout", "-in", &private_key.to_string_lossy(), "-out"], &public_key)?;
     let mut environment = Environment::default();
     for (name, value) in [
-        ("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port()?)),
+        ("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port())),
         ("LIVEKIT_API_KEY", "devkey".to_owned()),
         ("LIVEKIT_API_SECRET", "a-secret-of-at-least-thirty-two-characters".to_owned()),
         ("AGENT_NAME", "postcall".to_owned()),
         ("AGENT_SPOOL_DIR", folder.join("spool").to_string_lossy().into_owned()),
-        ("NATS_URL", format!("nats://127.0.0.1:{}", free_port()?)),
-        ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port()?)),
+        ("NATS_URL", format!("nats://127.0.0.1:{}", free_port())),
+        ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port())),
         ("S3_BUCKET", "sessions".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "access".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-        ("SALESFORCE_URL", format!("http://127.0.0.1:{}", free_port()?)),
+        ("SALESFORCE_URL", format!("http://127.0.0.1:{}", free_port())),
         ("SALESFORCE_CLIENT_ID", "postcall-tests".to_owned()),
         ("SALESFORCE_USERNAME", "integration@postcall.example".to_owned()),
         ("SALESFORCE_PRIVATE_KEY_FILE", private_key.to_string_lossy().into_owned()),
@@ -119,7 +119,7 @@ fn environment(folder: &Path) -> Result<Environment> {
         environment.set(name, value);
     }
     for name in ["WEB_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
-        environment.set(name, format!("127.0.0.1:{}", free_port()?));
+        environment.set(name, format!("127.0.0.1:{}", free_port()));
     }
     environment.set("WEB_URL", format!("http://{}", environment.get("WEB_HTTP")?));
     Ok(environment)
@@ -138,16 +138,14 @@ fn openssl(arguments: &[&str], output: &Path) -> Result<()> {
 
 pub(crate) fn livekit(folder: &Path, environment: &Environment) -> Result<Process> {
     let config = folder.join("livekit.yaml");
-    let yaml = format!(
-        "port: {}\nbind_addresses: [127.0.0.1]\nkeys: {{ {}: {} }}\nrtc:\n  tcp_port: {}\n  udp_port: {}\n  \
-         node_ip: 127.0.0.1\n  use_external_ip: false\n  enable_loopback_candidate: true\n",
-        port(environment.get("LIVEKIT_URL")?),
+    let configuration = test_servers::livekit_configuration(
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port(environment.get("LIVEKIT_URL")?).parse().context("read the port of LIVEKIT_URL")?,
         environment.get("LIVEKIT_API_KEY")?,
         environment.get("LIVEKIT_API_SECRET")?,
-        free_port()?,
-        free_port()?,
     );
-    std::fs::write(&config, yaml).context("write livekit.yaml")?;
+    // JSON is YAML, too.
+    std::fs::write(&config, configuration.to_string()).context("write livekit.yaml")?;
     Ok(server(folder, "livekit-server", &["--config", &config.to_string_lossy()]))
 }
 
@@ -185,10 +183,10 @@ fn s3(folder: &Path, environment: &Environment) -> Result<Process> {
     arguments.push(format!("-s3.config={}", config.display()));
     arguments.push(format!("-s3.port={}", port(environment.get("S3_ENDPOINT")?)));
     for name in ["s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc"] {
-        arguments.push(format!("-{name}={}", free_port()?));
+        arguments.push(format!("-{name}={}", free_port()));
     }
     for name in ["filer.port", "filer.port.grpc"] {
-        arguments.push(format!("-{name}={}", free_port()?));
+        arguments.push(format!("-{name}={}", free_port()));
     }
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     Ok(server(folder, "weed", &arguments))
@@ -219,22 +217,4 @@ fn ours(folder: &Path, environment: &Environment, name: &str, arguments: &[&str]
 
 fn port(address: &str) -> &str {
     address.rsplit(':').next().unwrap_or_default()
-}
-
-/// A TCP port that nobody listens on, below the range from which the kernel takes ports for connections; never the same
-/// twice in one process.
-pub(crate) fn free_port() -> Result<u16> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    const FIRST: u16 = 12_000;
-    const COUNT: u16 = 18_000;
-    let start = (std::process::id() % u32::from(COUNT)) as u16;
-    for _ in 0..COUNT {
-        let offset =
-            (u32::from(start) + u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) * 7) % u32::from(COUNT);
-        let port = FIRST + offset as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    anyhow::bail!("no free port between {FIRST} and {}", FIRST + COUNT)
 }

@@ -187,7 +187,7 @@ async fn a_kill_at_any_step_loses_nothing_and_doubles_nothing() {
                 let message = async_nats::jetstream::message::PublishMessage::build()
                     .message_id(ended.identity().unwrap().message_id())
                     .payload(last.clone().into());
-                let context = nats.context().await;
+                let context = nats.jetstream().await;
                 context.send_publish("sessions.ended.v1", message).await.unwrap().await.unwrap();
             }
 

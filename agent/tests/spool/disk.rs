@@ -75,7 +75,7 @@ async fn calls_go_on_when_the_disk_is_full_and_the_disk_is_tried_again() {
     assert_eq!(nats.messages().await.len(), 1);
 
     // One that ends without disk and server waits in memory, and reaches the disk when there is room.
-    nats.stop();
+    nats.kill();
     before.finish(Utc::now(), EndReason::ParticipantLeft).await;
     assert_eq!(spool.waiting_in_memory(), 1);
     assert!(files(disk.path(), "outbox").is_empty());
@@ -92,7 +92,7 @@ async fn calls_go_on_when_the_disk_is_full_and_the_disk_is_tried_again() {
     assert_eq!(count("the spool can be written again"), 1);
 
     drop((spool, during, before));
-    nats.resume().await;
+    nats.start_again().await;
     let spool = open(disk.path());
     publish_all(&nats, &spool).await;
     let messages = nats.messages().await;

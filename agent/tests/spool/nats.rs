@@ -1,92 +1,39 @@
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType, Stream};
-use async_nats::jetstream::{self, message::StreamMessage};
 use schemas::names;
-use tempfile::TempDir;
+use test_servers::NatsServer;
 
-/// A NATS server with JetStream on disk and a port that it keeps over restarts; ended on drop.
-pub(crate) struct Nats {
-    folder: TempDir,
-    port: u16,
-    process: Option<Child>,
-}
+/// A NATS server with the sessions' stream.
+pub(crate) struct Nats(NatsServer);
 
 impl Nats {
     pub(crate) async fn start() -> Self {
-        let nats = Self::stopped(1024 * 1024).await;
-        nats.with_stream(-1).await
+        Self::stopped(1024 * 1024).with_stream(-1).await
     }
 
-    /// With a stream that holds so many messages.
+    /// Starts with a stream that holds so many messages.
     pub(crate) async fn with_stream(mut self, max_messages: i64) -> Self {
-        self.resume().await;
-        self.context().await.create_stream(stream_config(max_messages)).await.unwrap();
+        self.start_again().await;
+        self.jetstream().await.create_stream(stream_config(max_messages)).await.unwrap();
         self
     }
 
-    pub(crate) async fn stopped(max_payload: usize) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let nats = Self { folder: TempDir::new().unwrap(), port, process: None };
-        nats.set_max_payload(max_payload).await;
+    pub(crate) fn stopped(max_payload: usize) -> Self {
+        let nats = Self(NatsServer::stopped());
+        nats.set_max_payload(max_payload);
         nats
     }
 
     /// For the next start.
-    pub(crate) async fn set_max_payload(&self, max_payload: usize) {
-        let store = self.folder.path().join("store");
-        let configuration = format!(
-            "listen: 127.0.0.1:{}\nmax_payload: {max_payload}\njetstream {{ store_dir: {:?} }}\n",
-            self.port, store
-        );
-        tokio::fs::write(self.folder.path().join("nats.conf"), configuration).await.unwrap();
-    }
-
-    pub(crate) async fn resume(&mut self) {
-        let process = Command::new(tool("nats-server"))
-            .arg("-c")
-            .arg(self.folder.path().join("nats.conf"))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("start nats-server (POSTCALL_TOOLS)");
-        self.process = Some(process);
-        // JetStream answers a moment after the port is open.
-        for _ in 0..200 {
-            if let Ok(client) = async_nats::connect(self.url()).await
-                && jetstream::new(client).query_account().await.is_ok()
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("nats-server did not start");
-    }
-
-    pub(crate) fn stop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().unwrap();
-            process.wait().unwrap();
-        }
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-
-    pub(crate) async fn context(&self) -> jetstream::Context {
-        jetstream::new(async_nats::connect(self.url()).await.unwrap())
+    pub(crate) fn set_max_payload(&self, max_payload: usize) {
+        self.configure(&format!("max_payload: {max_payload}\n"));
     }
 
     pub(crate) async fn stream(&self) -> Stream {
-        self.context().await.get_stream(names::SESSIONS_STREAM).await.unwrap()
+        self.jetstream().await.get_stream(names::SESSIONS_STREAM).await.unwrap()
     }
 
     /// Every message of the stream, in order.
@@ -102,9 +49,17 @@ impl Nats {
     }
 }
 
-impl Drop for Nats {
-    fn drop(&mut self) {
-        self.stop();
+impl Deref for Nats {
+    type Target = NatsServer;
+
+    fn deref(&self) -> &NatsServer {
+        &self.0
+    }
+}
+
+impl DerefMut for Nats {
+    fn deref_mut(&mut self) -> &mut NatsServer {
+        &mut self.0
     }
 }
 
@@ -118,10 +73,4 @@ pub(crate) fn stream_config(max_messages: i64) -> Config {
         duplicate_window: Duration::from_secs(3600),
         ..Config::default()
     }
-}
-
-fn tool(name: &str) -> PathBuf {
-    let tools = std::env::var_os("POSTCALL_TOOLS")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.tools"), PathBuf::from);
-    tools.join("bin").join(name)
 }

@@ -73,7 +73,7 @@ async fn a_session_is_published_once_exactly_as_it_stood_in_the_outbox() {
 
 #[tokio::test]
 async fn nats_may_be_away_at_the_start_and_at_the_end() {
-    let (mut nats, folder) = (Nats::stopped(1024 * 1024).await, TempDir::new().unwrap());
+    let (mut nats, folder) = (Nats::stopped(1024 * 1024), TempDir::new().unwrap());
     let spool = open(folder.path());
     let publisher = Publisher::start(&nats, &spool);
     spool.begin(session("before-the-server")).await.finish(Utc::now(), EndReason::RoomClosed).await;
@@ -83,11 +83,11 @@ async fn nats_may_be_away_at_the_start_and_at_the_end() {
     until("published once NATS is there", Duration::from_secs(10), || spool.waiting() == 0).await;
 
     let journal = spool.begin(session("while-it-is-away")).await;
-    nats.stop();
+    nats.kill();
     journal.finish(Utc::now(), EndReason::ParticipantLeft).await;
     sleep(Duration::from_secs(1)).await;
     only_file(folder.path(), "outbox");
-    nats.resume().await;
+    nats.start_again().await;
     until("published after the restart", Duration::from_secs(10), || spool.waiting() == 0).await;
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);
@@ -96,7 +96,7 @@ async fn nats_may_be_away_at_the_start_and_at_the_end() {
 
 #[tokio::test]
 async fn a_stopping_agent_leaves_what_it_cannot_publish_for_the_next_start() {
-    let (mut nats, folder) = (Nats::stopped(1024 * 1024).await, TempDir::new().unwrap());
+    let (mut nats, folder) = (Nats::stopped(1024 * 1024), TempDir::new().unwrap());
     let spool = open(folder.path());
     let publisher = Publisher::start(&nats, &spool);
     spool.begin(session("left-behind")).await.finish(Utc::now(), EndReason::AgentShutdown).await;
@@ -141,7 +141,7 @@ async fn sessions_that_end_together_are_published_once_each() {
 
 #[tokio::test]
 async fn a_full_stream_holds_the_entry_back_until_there_is_room() {
-    let nats = Nats::stopped(1024 * 1024).await.with_stream(1).await;
+    let nats = Nats::stopped(1024 * 1024).with_stream(1).await;
     let folder = TempDir::new().unwrap();
     let spool = open(folder.path());
     let publisher = Publisher::start(&nats, &spool);
@@ -153,7 +153,7 @@ async fn a_full_stream_holds_the_entry_back_until_there_is_room() {
     only_file(folder.path(), "outbox");
     assert_eq!(nats.messages().await.len(), 1);
 
-    nats.context().await.update_stream(stream_config(10)).await.unwrap();
+    nats.jetstream().await.update_stream(stream_config(10)).await.unwrap();
     until("published into the room", Duration::from_secs(10), || spool.waiting() == 0).await;
     publisher.stop().await;
     let messages = nats.messages().await;
@@ -179,7 +179,7 @@ async fn a_payload_over_the_limit_is_cut_and_marked() {
 
 #[tokio::test]
 async fn a_payload_that_the_server_refuses_waits_and_lets_others_pass() {
-    let mut nats = Nats::stopped(8_192).await.with_stream(-1).await;
+    let mut nats = Nats::stopped(8_192).with_stream(-1).await;
     let folder = TempDir::new().unwrap();
     let spool = open(folder.path());
     let publisher = Publisher::start(&nats, &spool);
@@ -194,9 +194,9 @@ async fn a_payload_that_the_server_refuses_waits_and_lets_others_pass() {
     let refusals = logs_with("NATS refuses this payload");
     assert!(refusals.len() == 1 && refusals[0].contains("too-large-for-the-server"), "{refusals:?}");
 
-    nats.stop();
-    nats.set_max_payload(1024 * 1024).await;
-    nats.resume().await;
+    nats.kill();
+    nats.set_max_payload(1024 * 1024);
+    nats.start_again().await;
     until("published by the larger server", Duration::from_secs(10), || spool.waiting() == 0).await;
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);

@@ -5,8 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-
-use crate::servers::{KEY, SECRET, tools};
+use test_servers::{KEY, SECRET, tool};
 
 /// Longest that one command may take; above the limits in the script.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -23,7 +22,7 @@ pub(crate) struct Callers {
 impl Callers {
     pub(crate) fn start(livekit_url: &str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worker/caller.py");
-        let mut process = Command::new(tools().join("python/bin/python"))
+        let mut process = Command::new(tool("python/bin/python"))
             .arg(script)
             .env("LIVEKIT_URL", livekit_url)
             .env("LIVEKIT_API_KEY", KEY)

@@ -8,7 +8,7 @@ use schemas::EndReason;
 use serde_json::json;
 
 use crate::callers::Callers;
-use crate::servers::{AGENT_NAME, Agent, LiveKit, wait_for};
+use crate::servers::{AGENT_NAME, Agent, start_again, start_livekit, wait_for};
 
 fn call(callers: &mut Callers, room: &str) {
     callers.run("join", json!({"room": room, "agent": AGENT_NAME}));
@@ -17,7 +17,7 @@ fn call(callers: &mut Callers, room: &str) {
 
 #[test]
 fn hanging_up_is_exported_within_a_second() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     call(&mut callers, "short");
@@ -39,7 +39,7 @@ fn hanging_up_is_exported_within_a_second() {
 
 #[test]
 fn a_removed_participant_and_a_deleted_room_end_at_once() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     for (room, command, reason) in [
@@ -58,7 +58,7 @@ fn a_removed_participant_and_a_deleted_room_end_at_once() {
 #[test]
 fn a_vanished_participant_has_the_grace_and_the_call_ends_at_the_loss() {
     const GRACE: Duration = Duration::from_secs(3);
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "3s"]);
     let mut callers = Callers::start(&livekit.url());
     call(&mut callers, "vanished");
@@ -75,7 +75,7 @@ fn a_vanished_participant_has_the_grace_and_the_call_ends_at_the_loss() {
 
 #[test]
 fn a_vanished_participant_that_comes_back_goes_on() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "60s"]);
     let mut callers = Callers::start(&livekit.url());
     call(&mut callers, "back");
@@ -91,7 +91,7 @@ fn a_vanished_participant_that_comes_back_goes_on() {
 
 #[test]
 fn nobody_comes() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &["--agent-participant-wait", "1s"]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("dispatch", json!({"room": "empty", "agent": AGENT_NAME}));
@@ -103,14 +103,14 @@ fn nobody_comes() {
 
 #[test]
 fn a_server_that_starts_again_gets_its_worker_back() {
-    let mut livekit = LiveKit::start();
+    let mut livekit = start_livekit();
     let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "2s"]);
     let mut callers = Callers::start(&livekit.url());
     call(&mut callers, "before");
     callers.kill();
     livekit.kill();
     wait_for("the loss of the server", || (agent.status("/readyz") == Some(503)).then_some(()));
-    livekit.start_again();
+    start_again(&mut livekit);
     agent.wait_connected();
     let mut callers = Callers::start(&livekit.url());
     call(&mut callers, "after");
@@ -122,12 +122,12 @@ fn a_server_that_starts_again_gets_its_worker_back() {
 
 #[test]
 fn a_call_goes_on_through_a_restart_of_the_server() {
-    let mut livekit = LiveKit::start();
+    let mut livekit = start_livekit();
     let agent = Agent::start(&livekit, &["--agent-reconnect-grace", "30s"]);
     let mut callers = Callers::start(&livekit.url());
     call(&mut callers, "through");
     livekit.kill();
-    livekit.start_again();
+    start_again(&mut livekit);
     wait_for("the return", || agent.log().contains("the participant is back").then_some(()));
     // The room was made anew, and its dispatch with it; the session that serves it goes on alone.
     let mut agents = || callers.run("agents", json!({"room": "through"}))["agents"].as_array().map(Vec::len);

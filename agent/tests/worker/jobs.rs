@@ -4,11 +4,11 @@ use schemas::EndReason;
 use serde_json::{Value, json};
 
 use crate::callers::Callers;
-use crate::servers::{AGENT_NAME, Agent, LiveKit, wait_for};
+use crate::servers::{AGENT_NAME, Agent, start_livekit, wait_for};
 
 #[test]
 fn a_call_by_agent_name_gets_its_agent_and_is_exported() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     let metadata = r#"{"user_email":"test@company.com","session_start":"2025-10-29T12:00:00Z"}"#;
@@ -55,7 +55,7 @@ fn a_call_by_agent_name_gets_its_agent_and_is_exported() {
 #[test]
 fn every_call_of_a_burst_gets_its_agent() {
     const CALLS: usize = 10;
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     let rooms: Vec<String> = (0..CALLS).map(|index| format!("burst-{index}")).collect();
@@ -82,7 +82,7 @@ fn every_call_of_a_burst_gets_its_agent() {
 
 #[test]
 fn a_room_gets_one_agent_however_often_it_is_dispatched() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "once", "agent": AGENT_NAME}));
@@ -95,7 +95,7 @@ fn a_room_gets_one_agent_however_often_it_is_dispatched() {
 
 #[test]
 fn a_full_worker_refuses_and_takes_calls_again_when_a_place_is_free() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &["--agent-capacity", "1"]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "first", "agent": AGENT_NAME}));
@@ -111,7 +111,7 @@ fn a_full_worker_refuses_and_takes_calls_again_when_a_place_is_free() {
 
 #[test]
 fn metadata_that_cannot_be_used_costs_only_itself() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     let long = format!(r#"{{"user_email":"a@b.org","note":"{}"}}"#, "x".repeat(60_000));
@@ -150,7 +150,7 @@ fn metadata_that_cannot_be_used_costs_only_itself() {
 
 #[test]
 fn a_call_that_ended_is_a_success_for_the_server() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "done", "agent": AGENT_NAME}));
@@ -167,7 +167,7 @@ fn a_call_that_ended_is_a_success_for_the_server() {
 
 #[test]
 fn a_deleted_dispatch_ends_the_session() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "ended"}));

@@ -7,12 +7,12 @@ use schemas::Role;
 use serde_json::json;
 
 use crate::callers::Callers;
-use crate::servers::{AGENT_NAME, Agent, LiveKit, wait_for};
+use crate::servers::{AGENT_NAME, Agent, start_livekit, wait_for};
 
 #[test]
 fn the_greeting_is_heard_and_the_caller_is() {
     const TALK: f64 = 7.0;
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "talk", "agent": AGENT_NAME}));

@@ -1,27 +1,18 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use schemas::SessionEnded;
 use serde_json::Value;
 use tempfile::TempDir;
+use test_servers::{KEY, LiveKitServer, SECRET, free_port};
 
-pub(crate) const KEY: &str = "devkey";
-pub(crate) const SECRET: &str = "a-secret-for-tests-of-32-characters-or-more";
 pub(crate) const AGENT_NAME: &str = "postcall-test";
 
 /// Longest that a server may take to be ready, or a state to be reached, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// The folder with the servers' programs.
-pub(crate) fn tools() -> PathBuf {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools");
-    std::env::var_os("POSTCALL_TOOLS").map_or_else(default, PathBuf::from)
-}
 
 /// Waits until `probe` finds something.
 pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
@@ -35,71 +26,17 @@ pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T
     }
 }
 
-/// A livekit-server; ended on drop.
-pub(crate) struct LiveKit {
-    process: Child,
-    port: u16,
-    config: PathBuf,
-    folder: TempDir,
+/// Starts a livekit-server and waits until it answers.
+pub(crate) fn start_livekit() -> LiveKitServer {
+    let mut livekit = LiveKitServer::spawn();
+    wait_for("livekit-server", || livekit.answers().then_some(()));
+    livekit
 }
 
-impl LiveKit {
-    pub(crate) fn start() -> Self {
-        let folder = tempfile::tempdir().expect("a temp folder");
-        let port = free_port();
-        let config = folder.path().join("livekit.yaml");
-        let text = format!(
-            "port: {port}\nbind_addresses: [127.0.0.1]\nkeys: {{ {KEY}: {SECRET} }}\nrtc:\n  tcp_port: {}\n  \
-             udp_port: {}\n  node_ip: 127.0.0.1\n  use_external_ip: false\n  enable_loopback_candidate: true\n",
-            free_port(),
-            free_port()
-        );
-        fs::write(&config, text).expect("write the configuration");
-        let process = spawn_livekit(&config);
-        let server = Self { process, port, config, folder };
-        server.wait();
-        server
-    }
-
-    pub(crate) fn url(&self) -> String {
-        format!("ws://127.0.0.1:{}", self.port)
-    }
-
-    pub(crate) fn kill(&mut self) {
-        self.process.kill().expect("it lives");
-        self.process.wait().expect("it is ours");
-    }
-
-    /// Starts again, with the same ports and none of the old state.
-    pub(crate) fn start_again(&mut self) {
-        self.process = spawn_livekit(&self.config);
-        self.wait();
-    }
-
-    pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("livekit.log")).expect("read the log")
-    }
-
-    fn wait(&self) {
-        wait_for("livekit-server", || get(self.port, "/").filter(|(status, _)| *status == 200));
-    }
-}
-
-impl Drop for LiveKit {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-fn spawn_livekit(config: &Path) -> Child {
-    Command::new(tools().join("bin/livekit-server"))
-        .arg("--config")
-        .arg(config)
-        .stdout(Stdio::null())
-        .stderr(fs::File::create(config.with_extension("log")).expect("create the log"))
-        .spawn()
-        .expect("start livekit-server: run «make tools»")
+/// After its kill.
+pub(crate) fn start_again(livekit: &mut LiveKitServer) {
+    livekit.spawn_again();
+    wait_for("livekit-server", || livekit.answers().then_some(()));
 }
 
 /// The agent program, without a NATS: what it exports stays in its outbox. Ended on drop.
@@ -111,7 +48,7 @@ pub(crate) struct Agent {
 
 impl Agent {
     /// Starts and waits until it is registered.
-    pub(crate) fn start(livekit: &LiveKit, arguments: &[&str]) -> Self {
+    pub(crate) fn start(livekit: &LiveKitServer, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
         let http_port = free_port();
         let log = fs::File::create(folder.path().join("log")).expect("create the log");
@@ -194,19 +131,6 @@ impl Drop for Agent {
         drop(self.process.wait());
         if std::thread::panicking() {
             println!("--- the agent's log\n{}", self.log());
-        }
-    }
-}
-
-/// A port that nobody listens on. It is below those that the system gives to outgoing connections, so that none of them
-/// takes it before the server does, or while the server is restarted.
-fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 300).expect("below 300") * 40;
-    loop {
-        let port = 20_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }

@@ -6,11 +6,11 @@ use schemas::EndReason;
 use serde_json::json;
 
 use crate::callers::Callers;
-use crate::servers::{AGENT_NAME, Agent, LiveKit, wait_for};
+use crate::servers::{AGENT_NAME, Agent, start_livekit, wait_for};
 
 #[test]
 fn a_drained_worker_takes_no_call_lets_its_call_end_and_exits() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let mut agent = Agent::start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "last", "agent": AGENT_NAME}));
@@ -29,7 +29,7 @@ fn a_drained_worker_takes_no_call_lets_its_call_end_and_exits() {
 
 #[test]
 fn the_drain_limit_ends_calls_with_a_reason() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let mut agent = Agent::start(&livekit, &["--agent-drain-limit", "1s"]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "cut", "agent": AGENT_NAME}));
@@ -43,7 +43,7 @@ fn the_drain_limit_ends_calls_with_a_reason() {
 
 #[test]
 fn an_idle_worker_stops_at_once_and_a_second_signal_does_not_wait() {
-    let livekit = LiveKit::start();
+    let livekit = start_livekit();
     let mut idle = Agent::start(&livekit, &[]);
     let mut busy = Agent::start(&livekit, &["--agent-name", "busy"]);
     let mut callers = Callers::start(&livekit.url());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use livekit::webrtc::prelude::IceServer;
 
-use crate::ports::free_port;
+use test_servers::free_port;
 
 pub(crate) const USER: &str = "someone";
 pub(crate) const PASSWORD: &str = "a password";

@@ -6,7 +6,7 @@ use livekit::webrtc::prelude::*;
 
 use crate::coturn::{Coturn, PASSWORD};
 use crate::peer::Peer;
-use crate::ports::free_port;
+use test_servers::free_port;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

@@ -15,7 +15,6 @@ mod gathering;
 mod network;
 mod participant;
 mod peer;
-mod ports;
 mod process;
 mod reconnect;
 mod refusals;

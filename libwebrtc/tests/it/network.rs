@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
 
 use crate::participant::Participant;
-use crate::server::{Host, Server};
+use crate::server::Server;
 use crate::tone::{Tone, record_if_alive};
+use test_servers::Host;
 
 const SERVER: &str = "10.213.7.1";
 const PATIENCE: Duration = Duration::from_secs(60);

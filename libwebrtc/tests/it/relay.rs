@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use crate::coturn::{Coturn, PASSWORD, USER};
 use crate::participant::Participant;
 use crate::peer::Peer;
-use crate::ports::free_port;
 use crate::server::Server;
 use crate::tone::{Tone, record};
+use test_servers::free_port;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

@@ -8,7 +8,8 @@ use livekit::prelude::*;
 use serde_json::json;
 
 use crate::participant::Participant;
-use crate::server::{KEY, SECRET, Server};
+use crate::server::Server;
+use test_servers::{KEY, SECRET};
 
 /// The server takes a token for a minute after it expired. This one has already used up most of that.
 const EXPIRED_SECONDS_AGO: u64 = 50;

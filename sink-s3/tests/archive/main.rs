@@ -5,9 +5,6 @@
 mod dead_letters;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;
-#[expect(dead_code, reason = "what only the runtime's tests use")]
-#[path = "../../../sink/tests/runtime/nats_server.rs"]
-mod nats_server;
 mod objects;
 mod outages;
 mod program;

@@ -9,8 +9,8 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::{self, consumer::PullConsumer};
 use schemas::names;
 
-use crate::nats_server::{NatsServer, free_port};
 use crate::seaweedfs::{ACCESS_KEY, SECRET_KEY, SeaweedFs};
+use test_servers::{NatsServer, free_port};
 
 /// What one test has for itself; the store it shares.
 pub(crate) struct Stage {

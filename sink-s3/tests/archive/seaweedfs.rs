@@ -12,7 +12,7 @@ use flate2::bufread::GzDecoder;
 use tokio::sync::Mutex;
 
 use crate::http::get;
-use crate::nats_server::{free_port, tool};
+use test_servers::{free_port, tool};
 
 pub(crate) const ACCESS_KEY: &str = "archive-test";
 pub(crate) const SECRET_KEY: &str = "archive-test-secret";
@@ -45,7 +45,7 @@ impl SeaweedFs {
         let config = folder.path().join("s3.json");
         std::fs::write(&config, identities.to_string()).unwrap();
         let port = free_port();
-        let mut command = Command::new(tool("weed"));
+        let mut command = Command::new(tool("bin/weed"));
         command.arg("server").arg(format!("-dir={}", folder.path().display()));
         command.arg("-s3").arg("-filer").arg(format!("-s3.port={port}"));
         command.arg(format!("-s3.config={}", config.display()));

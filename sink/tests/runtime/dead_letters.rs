@@ -7,8 +7,8 @@ use schemas::names::{self, header};
 use sink::{DeadLettersArgs, WriteError, Writer};
 
 use crate::http::{get, readyz};
-use crate::nats_server::NatsServer;
 use crate::scripted::*;
+use test_servers::NatsServer;
 
 #[derive(Debug, Clone, clap::Args)]
 struct NoFlags {}

@@ -4,7 +4,6 @@
 
 mod dead_letters;
 mod http;
-mod nats_server;
 mod permissions;
 mod recovery;
 mod scripted;

@@ -3,8 +3,8 @@
 use async_nats::{ConnectOptions, jetstream};
 
 use crate::http::readyz;
-use crate::nats_server::NatsServer;
 use crate::scripted::*;
+use test_servers::NatsServer;
 
 fn configuration(pull: &str) -> String {
     format!(

@@ -8,8 +8,8 @@ use schemas::names;
 use sink::WriteError;
 
 use crate::http::{metric, readyz};
-use crate::nats_server::NatsServer;
 use crate::scripted::*;
+use test_servers::NatsServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_nats_server_comes_back_and_the_sink_goes_on() {

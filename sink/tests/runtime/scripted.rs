@@ -12,7 +12,7 @@ use sink::{Message, RunArgs, SetupArgs, SinkOptions, WriteError, Writer, Written
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::nats_server::{NatsServer, free_port};
+use test_servers::{NatsServer, free_port};
 
 pub(crate) type Answer = Result<(), WriteError>;
 

@@ -4,8 +4,8 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use schemas::names;
 
 use crate::http::readyz;
-use crate::nats_server::NatsServer;
 use crate::scripted::*;
+use test_servers::NatsServer;
 
 #[tokio::test]
 async fn setup_makes_what_the_sinks_need_and_again_changes_nothing() {

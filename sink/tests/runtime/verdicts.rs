@@ -8,8 +8,8 @@ use std::time::Duration;
 use sink::{SinkOptions, WriteError};
 
 use crate::http::{metric, readyz};
-use crate::nats_server::NatsServer;
 use crate::scripted::*;
+use test_servers::NatsServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_written_and_acked_once() {

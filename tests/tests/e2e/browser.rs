@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use serde_json::Value;
+use test_servers::workspace;
 use tests::archive::Archive;
-use tests::environment::workspace;
 use tests::leads::Leads;
 use tests::stack::Stack;
 

@@ -4,9 +4,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
+use test_servers::{tool, workspace};
 use tests::archive::Archive;
 use tests::caller::{Caller, ConnectionDetails};
-use tests::environment::{tool, workspace};
 use tests::leads::Leads;
 use tests::stack::Stack;
 

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use crate::server::{Server, tools};
+use crate::server::Server;
 use crate::sound::Recording;
 use crate::tone::{BITRATE, RATE, sine};
+use test_servers::tool;
 
 /// Longer than a peer waits for anything itself, which it reports.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -119,7 +120,7 @@ impl Drop for Peer {
 }
 
 fn python() -> Command {
-    let mut command = Command::new(tools().join("python/bin/python"));
+    let mut command = Command::new(tool("python/bin/python"));
     command.arg(peers().join("python.py"));
     command
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use tests::environment::{tool, workspace};
+use test_servers::{tool, workspace};
 use tests::eventually;
 use tests::process::{Process, Signal};
 use tests::stack::Stack;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
-use tests::environment::workspace;
+use test_servers::workspace;
 
 /// What was measured, by one benchmark.
 pub(crate) struct Report {

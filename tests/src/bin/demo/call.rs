@@ -8,8 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use test_servers::workspace;
 use tests::caller::{Caller, ConnectionDetails};
-use tests::environment::{Environment, workspace};
+use tests::environment::Environment;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 

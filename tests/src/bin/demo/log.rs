@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use tests::environment::workspace;
+use test_servers::workspace;
 
 /// The agent's log from some point on.
 pub(crate) struct AgentLog {

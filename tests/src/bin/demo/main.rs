@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use test_servers::workspace;
 use tests::archive::Archive;
-use tests::environment::{Environment, workspace};
+use tests::environment::Environment;
 use tests::leads::Leads;
 
 use crate::log::AgentLog;

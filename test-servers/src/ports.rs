@@ -1,14 +1,13 @@
-//! Ports for servers: below the range from which the kernel takes those of connections, which other tests make all the
-//! time.
-
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+// Below the range from which the kernel takes the ports of connections: one of those would hold the port for a minute
+// after its end, and a server that is started again could not have it.
 const FIRST: u32 = 12_000;
 const COUNT: u32 = 18_000;
 
-/// A port that nothing is bound to over TCP or UDP; never the same twice in one process.
-pub(crate) fn free_port() -> u16 {
+/// A port of the loopback interface that nothing is bound to over TCP or UDP; never the same twice in one process.
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id() * 101;
     for _ in 0..COUNT {
@@ -18,5 +17,5 @@ pub(crate) fn free_port() -> u16 {
             return port;
         }
     }
-    panic!("no port is free");
+    panic!("no port is free between {FIRST} and {}", FIRST + COUNT);
 }

@@ -1,0 +1,108 @@
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use async_nats::{ConnectErrorKind, jetstream};
+use tempfile::TempDir;
+
+use crate::{free_port, tool};
+
+/// A nats-server with JetStream on disk; it keeps its port and folder when it is started again.
+#[derive(Debug)]
+pub struct NatsServer {
+    process: Option<Child>,
+    port: u16,
+    folder: TempDir,
+}
+
+impl NatsServer {
+    /// Starts one with the server's own settings.
+    pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// Starts one with these lines in its configuration.
+    pub async fn start_with(configuration: &str) -> Self {
+        let mut server = Self::stopped();
+        server.configure(configuration);
+        server.start_again().await;
+        server
+    }
+
+    /// One that does not run yet.
+    pub fn stopped() -> Self {
+        let folder = tempfile::tempdir().expect("make a temporary folder");
+        let server = Self { process: None, port: free_port(), folder };
+        server.configure("");
+        server
+    }
+
+    /// Sets the lines of its configuration, from the next start on.
+    pub fn configure(&self, lines: &str) {
+        std::fs::write(self.folder.path().join("nats.conf"), lines).expect("write nats.conf");
+    }
+
+    /// Starts it and waits until JetStream answers.
+    pub async fn start_again(&mut self) {
+        self.process = Some(self.spawn());
+        let started = Instant::now();
+        while !self.answers().await {
+            assert!(started.elapsed() < Duration::from_secs(20), "nats-server does not answer");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// As `kill -9`; nothing happens where it does not run.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            // One that ended already is no error.
+            drop(process.kill());
+            drop(process.wait());
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The URL for one of the users that the configuration names.
+    pub fn url_for(&self, user: &str, password: &str) -> String {
+        format!("nats://{user}:{password}@127.0.0.1:{}", self.port)
+    }
+
+    /// A connection of its own.
+    pub async fn jetstream(&self) -> jetstream::Context {
+        jetstream::new(async_nats::connect(self.url()).await.expect("connect to nats-server"))
+    }
+
+    /// The port is open a moment before JetStream answers.
+    async fn answers(&self) -> bool {
+        match async_nats::connect(self.url()).await {
+            Ok(client) => jetstream::new(client).query_account().await.is_ok(),
+            // It lets in only the users that it names.
+            Err(error) => error.kind() == ConnectErrorKind::AuthorizationViolation,
+        }
+    }
+
+    fn spawn(&self) -> Child {
+        Command::new(tool("bin/nats-server"))
+            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--jetstream", "--store_dir"])
+            .arg(self.folder.path())
+            .arg("--config")
+            .arg(self.folder.path().join("nats.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start nats-server: run «make tools»")
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
