@@ -81,13 +81,18 @@ impl Participant {
         self.wait_for("reconnection", |event| matches!(event, RoomEvent::Reconnected).then_some(())).await;
     }
 
-    /// The text of the next data packet.
-    pub(crate) async fn next_packet(&mut self) -> String {
+    /// The text of the next data packet; of the last ones `may_be_lost`, that none comes any more is an answer.
+    pub(crate) async fn next_packet(&mut self, may_be_lost: bool) -> Option<String> {
         let payload = self.wait_for("data packet", |event| match event {
             RoomEvent::DataReceived { payload, .. } => Some(payload),
             _ => None,
         });
-        String::from_utf8(payload.await.to_vec()).expect("read text")
+        let payload = if may_be_lost {
+            tokio::time::timeout(Duration::from_secs(2), payload).await.ok()?
+        } else {
+            payload.await
+        };
+        Some(String::from_utf8(payload.to_vec()).expect("read text"))
     }
 
     /// Hears the tone in one of the tracks that are subscribed to from now on: while sessions are replaced, there may
