@@ -31,7 +31,7 @@ test: tools page ## All tests, over the real servers.
 
 .PHONY: soak
 soak: tools ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
-	CYCLES=500 cargo test --package libwebrtc --test it ended_sessions_are_counted -- --nocapture
+	CYCLES=500 cargo test --workspace --test it ended_sessions_are_counted -- --nocapture
 
 .PHONY: up
 up: build ## Start what is not running, and say where it is.
