@@ -9,6 +9,8 @@ pub enum AgentState {
     Initializing,
     /// Waits for the participant to speak.
     Listening,
+    /// Makes a reply.
+    Thinking,
     /// Speaks.
     Speaking,
 }
@@ -18,6 +20,7 @@ impl AgentState {
         match self {
             Self::Initializing => "initializing",
             Self::Listening => "listening",
+            Self::Thinking => "thinking",
             Self::Speaking => "speaking",
         }
     }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,9 @@ pub struct SessionEnded {
     /// What the conversation brought to light, by name; `qualification_tier` is among them once it is known.
     #[serde(default)]
     pub discovered_signals: Map<String, Value>,
+    /// Where each discovered signal comes from, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signal_sources: BTreeMap<String, SignalSource>,
     /// Tools that the conversation called, in order.
     #[serde(default)]
     pub tool_calls: Vec<ToolCall>,
@@ -107,6 +112,10 @@ pub enum EndReason {
     JobTerminated,
     /// The agent program was told to stop.
     AgentShutdown,
+    /// The agent said goodbye: the conversation had come to its end, or nobody answered any more.
+    AgentEnded,
+    /// The speech or language services failed again and again.
+    ProviderFailed,
     /// The session failed inside the agent.
     AgentFailed,
     /// The agent process died; another one finished the session from its journal.
@@ -114,6 +123,17 @@ pub enum EndReason {
     /// A reason of a newer version.
     #[serde(other)]
     Unknown,
+}
+
+/// Where a signal comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SignalSource {
+    /// When it was recorded, RFC 3339 in UTC.
+    #[serde(with = "timestamp")]
+    #[schemars(with = "DateTime<Utc>")]
+    pub recorded_at: DateTime<Utc>,
+    /// The participant's turn that brought it, counted from 1.
+    pub turn: u32,
 }
 
 /// One call of a tool.
@@ -221,4 +241,38 @@ pub struct MetricsSummary {
     pub audio_received_seconds: f64,
     /// Audio published to the participant, seconds.
     pub audio_published_seconds: f64,
+    /// Turns of the participant.
+    pub user_turns: u64,
+    /// Calls of speech and language services that failed, after their retries.
+    pub provider_errors: u64,
+    /// What the participant waited for, over all turns.
+    pub latencies: Latencies,
+}
+
+/// Latencies of turns.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Latencies {
+    /// From the end of the participant's speech until the turn was taken as over.
+    pub end_of_utterance_delay: Latency,
+    /// From the end of the participant's speech until its words were known.
+    pub transcription_delay: Latency,
+    /// From the request to the language model until its first token.
+    pub llm_ttft: Latency,
+    /// From the first sentence's request to text to speech until the first audio went out.
+    pub tts_ttfb: Latency,
+    /// From the end of the participant's speech until the first audio went out.
+    pub e2e_latency: Latency,
+}
+
+/// One latency over a session, seconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Latency {
+    /// How often it was measured.
+    pub count: u64,
+    /// Half of them were at most this long.
+    pub p50: f64,
+    /// 95 of a hundred were at most this long.
+    pub p95: f64,
 }

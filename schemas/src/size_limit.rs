@@ -36,6 +36,7 @@ fn cut_user_metadata(session: &mut SessionEnded, _excess: usize) -> Option<&'sta
 
 fn cut_signals(session: &mut SessionEnded, _excess: usize) -> Option<&'static str> {
     const TIER: &str = "qualification_tier";
+    session.signal_sources.clear();
     let tier = session.discovered_signals.remove(TIER);
     let had_more = !std::mem::take(&mut session.discovered_signals).is_empty();
     session.discovered_signals = Map::from_iter(tier.map(|tier: Value| (TIER.to_owned(), tier)));

@@ -1,12 +1,17 @@
 // Places one call from headless Chromium, the way a visitor does, and prints what happens as JSON lines:
 //   {"event": "connection-details", "time": <ms since 1970>, "answer": {…}}, then connected, agent-joined, agent-audio,
-//   hung-up; or error with a message, and exit code 1. The time of hung-up is the moment of the click.
+//   hung-up; in a conversation also said, with speaker and text; or error with a message, and exit code 1. The time of hung-up
+//   is the moment of the click, or that at which the page noticed that the agent had ended the call.
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startChromium } from './chromium.mjs';
+import { converse } from './conversation.mjs';
 import { collectPeerConnections, receivedEnergy, sentEnergy } from './energy.mjs';
+import { replaceMicrophone } from './microphone.mjs';
 
-const USAGE = `usage: node call.mjs --url URL --email ADDRESS --microphone FILE.wav --seconds N
+const USAGE = `usage: node call.mjs --url URL --email ADDRESS (--microphone FILE.wav --seconds N | --conversation FILE.json)
                      [--screenshot FILE.png] [--allow-silent-agent]
+The microphone says one file again and again; in a conversation it says the answers of a script (see conversation.mjs).
 Chromium is the one that CHROMIUM names, else the first in PATH.`;
 
 const CONNECT_LIMIT_MS = 30_000;
@@ -30,8 +35,11 @@ try {
   await browser?.close();
 }
 
-async function call(page, { url, email, seconds, screenshot, allowSilentAgent }) {
+async function call(page, { url, email, seconds, conversation, screenshot, allowSilentAgent }) {
   await page.addInitScript(collectPeerConnections);
+  if (conversation) {
+    await page.addInitScript(replaceMicrophone);
+  }
   page.on('response', reportConnectionDetails);
 
   await page.goto(url);
@@ -42,14 +50,16 @@ async function call(page, { url, email, seconds, screenshot, allowSilentAgent })
   await reach(page, AGENT_IS_IN, AGENT_LIMIT_MS, 'the agent did not join');
   report('agent-joined');
 
-  const heard = await talk(page, seconds * 1000);
+  const heard = conversation ? await hold(page, conversation) : await talk(page, seconds * 1000);
   const microphoneEnergy = await page.evaluate(sentEnergy);
   if (screenshot) {
     await page.screenshot({ path: screenshot });
   }
 
   const time = Date.now();
-  await page.click('#end-call');
+  if ((await state(page)) === 'in-call') {
+    await page.click('#end-call');
+  }
   await reach(page, '#status[data-state="ended"]', HANG_UP_LIMIT_MS, 'the call did not end');
   report('hung-up', { time, microphone_energy: microphoneEnergy });
   if (!heard && !allowSilentAgent) {
@@ -57,22 +67,44 @@ async function call(page, { url, email, seconds, screenshot, allowSilentAgent })
   }
 }
 
-/** Until the time is over. Reports once, and says, whether the agent was heard. */
+/** Until nothing is left to be said. Says whether the agent was heard. */
+async function hold(page, conversation) {
+  const script = JSON.parse(await readFile(conversation, 'utf8'));
+  const [heard] = await Promise.all([listen(page), converse(page, script, report)]);
+  return heard;
+}
+
+/** Until the agent is heard, or the call is over. Reports it. */
+async function listen(page) {
+  while ((await state(page)) === 'in-call') {
+    const energy = await page.evaluate(receivedEnergy);
+    if (energy > AUDIBLE) {
+      report('agent-audio', { energy });
+      return true;
+    }
+    await page.waitForTimeout(100);
+  }
+  return false;
+}
+
+/** Until the time is over. Says whether the agent was heard. */
 async function talk(page, duration) {
   const end = Date.now() + duration;
-  let heard = false;
+  const [heard] = await Promise.all([Promise.race([listen(page), after(duration)]), stay(page, end)]);
+  return heard;
+}
+
+async function stay(page, end) {
   while (Date.now() < end) {
-    const energy = await page.evaluate(receivedEnergy);
-    if (!heard && energy > AUDIBLE) {
-      heard = true;
-      report('agent-audio', { energy });
-    }
     if ((await state(page)) !== 'in-call') {
       throw new Error(`the call ended early; the page says: ${await said(page)}`);
     }
     await page.waitForTimeout(Math.min(100, Math.max(0, end - Date.now())));
   }
-  return heard;
+}
+
+function after(duration) {
+  return new Promise((resolve) => setTimeout(resolve, duration, false));
 }
 
 /** Waits for an element, and no longer once the page shows an error. */
@@ -109,10 +141,11 @@ function report(event, details = {}) {
 
 function readOptions() {
   const text = { type: 'string' };
-  const options = { url: text, email: text, microphone: text, seconds: text, screenshot: text };
+  const options = { url: text, email: text, microphone: text, seconds: text, conversation: text, screenshot: text };
   const { values } = parseArgs({ options: { ...options, 'allow-silent-agent': { type: 'boolean' } } });
   const seconds = Number(values.seconds);
-  if (!values.url || values.email === undefined || !values.microphone || !(seconds > 0)) {
+  const talks = values.conversation || (values.microphone && seconds > 0);
+  if (!values.url || values.email === undefined || !talks) {
     console.error(USAGE);
     throw new Error('an option is missing');
   }

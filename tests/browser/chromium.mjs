@@ -5,12 +5,8 @@ import { chromium } from 'playwright-core';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** The file is played once, then the microphone is silent. */
+/** The file is played once, then the microphone is silent; without a file it beeps, unless the page replaces it. */
 export function startChromium(microphone) {
-  const file = resolve(microphone);
-  if (!existsSync(file)) {
-    throw new Error(`there is no file ${file}`);
-  }
   return chromium.launch({
     executablePath: find(),
     // As root there is no sandbox to be had.
@@ -18,7 +14,7 @@ export function startChromium(microphone) {
     args: [
       '--use-fake-ui-for-media-stream',
       '--use-fake-device-for-media-stream',
-      `--use-file-for-fake-audio-capture=${file}%noloop`,
+      ...(microphone ? [`--use-file-for-fake-audio-capture=${existing(microphone)}%noloop`] : []),
       '--autoplay-policy=no-user-gesture-required',
       '--disable-gpu',
       '--disable-quic',
@@ -28,6 +24,14 @@ export function startChromium(microphone) {
       '--no-first-run',
     ],
   });
+}
+
+function existing(name) {
+  const file = resolve(name);
+  if (!existsSync(file)) {
+    throw new Error(`there is no file ${file}`);
+  }
+  return file;
 }
 
 function find() {

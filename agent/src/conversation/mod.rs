@@ -1,31 +1,46 @@
-//! What the agent says and hears in a call. For now a spoken greeting, and a count of the seconds heard.
+//! What the agent says and hears in a call: speech to text, the language model with its tools, text to speech.
 //!
 //! A conversation gets a [`Line`], writes into the session's journal whatever it learns, and runs until it is told to hang
-//! up. When a call is over is not its business, nor is how its journal is exported.
+//! up, or ends the call itself. How its journal is exported is not its business.
+//!
+//! `turn_taking` decides whose turn it is and `ear` hears speech in samples; both have no IO and no clock. `dialogue` is the
+//! loop between them and the services. `reply` asks the model and runs its tools, `speech` speaks the answer, `front_end`
+//! shows it.
 
-mod greeting;
-mod hearing;
+mod dialogue;
+mod ear;
+mod front_end;
+mod history;
+mod latencies;
+mod phrases;
+mod record;
+mod reply;
+mod sentences;
+mod session_tools;
+mod speech;
+mod turn_taking;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use livekit::prelude::{RemoteAudioTrack, Room};
 use livekit::webrtc::audio_source::native::NativeAudioSource;
+use schemas::EndReason;
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
-use crate::agent_state::{AgentState, attributes};
+pub use front_end::{CHAT_TOPIC, Caller};
+use phrases::Phrases;
+use turn_taking::Rules;
+
+use crate::persona::Persona;
+use crate::providers::{LanguageModel, Providers, SpeechToText};
 use crate::spool::Journal;
+use crate::tools::Toolbox;
 
-/// Samples a second, of what is spoken and of what is heard.
+/// Samples a second, of what is spoken.
 pub const SAMPLE_RATE: u32 = 24_000;
 /// Mono.
 pub const CHANNELS: u32 = 1;
-
-/// Longest that the greeting waits for somebody to receive the agent's track; a page may never subscribe.
-const AUDIBLE_LIMIT: Duration = Duration::from_secs(3);
 
 /// The call, as the conversation has it.
 pub struct Line {
@@ -35,47 +50,76 @@ pub struct Line {
     pub agent_name: Arc<str>,
     /// What is captured here is heard by the participant; [`SAMPLE_RATE`], [`CHANNELS`].
     pub voice: NativeAudioSource,
+    /// LiveKit's id of the agent's track.
+    pub voice_track_id: String,
     /// Whether somebody receives the agent's track.
     pub audible: watch::Receiver<bool>,
     /// The participant's audio tracks, as they are subscribed.
     pub heard: mpsc::UnboundedReceiver<RemoteAudioTrack>,
+    /// What the participant types.
+    pub typed: mpsc::UnboundedReceiver<String>,
+    /// Who the participant is.
+    pub caller: watch::Receiver<Caller>,
     /// Where it is written down.
     pub journal: Journal,
 }
 
-/// Talks until `hang_up` is cancelled, and then ends within a second.
+/// How a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// It was told to hang up.
+    HungUp,
+    /// It ends the call.
+    EndsTheCall(EndReason),
+}
+
+/// What is written down of a conversation.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct RecordArgs {
+    /// Leave the transcript out of the session-end payload
+    #[arg(long, env)]
+    pub agent_without_transcript: bool,
+    /// Replace e-mail addresses, phone and card numbers in the transcript and in the arguments of tools
+    #[arg(long, env)]
+    pub agent_redact: bool,
+}
+
+/// What all conversations of a process have in common.
+pub struct Mind {
+    persona: Arc<Persona>,
+    toolbox: Arc<Toolbox>,
+    speech_to_text: SpeechToText,
+    language_model: LanguageModel,
+    phrases: Arc<Phrases>,
+    record: RecordArgs,
+    rules: Rules,
+}
+
+impl Mind {
+    pub fn new(persona: Arc<Persona>, toolbox: Arc<Toolbox>, providers: Providers, record: RecordArgs) -> Self {
+        let Providers { speech_to_text, language_model, text_to_speech } = providers;
+        let phrases = Arc::new(Phrases::new(text_to_speech, &persona));
+        Self { persona, toolbox, speech_to_text, language_model, phrases, record, rules: Rules::default() }
+    }
+}
+
+/// Talks until `hang_up` is cancelled, and then ends within a second; or until it ends the call.
 ///
 /// # Errors
 /// The agent cannot speak. That ends the session.
-pub async fn run(line: Line, hang_up: CancellationToken) -> anyhow::Result<()> {
-    let Line { room, agent_name, voice, mut audible, mut heard, journal } = line;
-    let show = async |state| show(&room, &agent_name, state, &hang_up).await;
-    let hearing = hearing::count(&mut heard, &journal, &hang_up);
-    let speaking = async {
-        let becomes_audible = timeout(AUDIBLE_LIMIT, audible.wait_for(|audible| *audible));
-        tokio::select! {
-            waited = becomes_audible => if waited.is_err() { debug!("nobody receives the agent's track yet") },
-            () = hang_up.cancelled() => return Ok(()),
-        }
-        let (said, ()) = tokio::join!(greeting::say(&voice, &journal, &hang_up), show(AgentState::Speaking),);
-        said?;
-        show(AgentState::Listening).await;
-        anyhow::Ok(())
+pub async fn run(line: Line, mind: Arc<Mind>, hang_up: CancellationToken) -> anyhow::Result<Over> {
+    let (shown, shows) = mpsc::unbounded_channel();
+    let front_end = front_end::FrontEnd {
+        room: Arc::clone(&line.room),
+        agent_name: Arc::clone(&line.agent_name),
+        agent_track_id: line.voice_track_id.clone(),
+        caller: line.caller.clone(),
     };
-    let (spoken, ()) = tokio::join!(speaking, hearing);
-    spoken
-}
-
-/// Shows the state to front ends. It is only shown: a server that does not take it, or not in time, changes nothing.
-async fn show(room: &Room, agent_name: &str, state: AgentState, hang_up: &CancellationToken) {
-    let participant = room.local_participant();
-    tokio::select! {
-        biased;
-        () = hang_up.cancelled() => {}
-        result = participant.set_attributes(attributes(agent_name, state)) => {
-            if let Err(error) = result {
-                debug!(?state, "the agent's state is not shown: {error}");
-            }
-        }
-    }
+    let talking = async {
+        // The front end ends when nothing more is to be shown.
+        let shown = shown;
+        dialogue::hold(line, mind, &shown, &hang_up).await
+    };
+    let (over, ()) = tokio::join!(talking, front_end.run(shows, hang_up.clone()));
+    over
 }

@@ -4,22 +4,26 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use livekit::data_stream::{StreamReader as _, TextStreamReader};
 use livekit::prelude::{ParticipantIdentity, RemoteAudioTrack, RemoteTrack, Room, RoomEvent};
-use livekit::webrtc::audio_source::native::NativeAudioSource;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument as _, info, warn};
 
 use super::ending::{Attendance, Ending, Moment, Observation, OwnDeparture, Step};
 use super::metadata::{self, MetadataFault};
+use super::room::Joined;
 use super::{Sessions, room};
-use crate::conversation::{self, Line};
+use crate::conversation::{self, CHAT_TOPIC, Caller, Line, Mind, Over};
 use crate::spool::Journal;
 use crate::worker::JobControl;
 
-/// Longest that a conversation may take to end once the call is over.
-const HANG_UP_LIMIT: Duration = Duration::from_secs(2);
+/// Longest that a conversation may take to end once the call is over; it waits two seconds for the last words.
+const HANG_UP_LIMIT: Duration = Duration::from_secs(3);
+/// Longest that a typed message may take to arrive, and most bytes that it may have.
+const TYPED_LIMIT: Duration = Duration::from_secs(10);
+const LONGEST_TYPED: usize = 16 * 1024;
 
 /// A joined call: follows the room, links the session to its participant, and runs the conversation.
 pub(super) struct Call {
@@ -29,29 +33,34 @@ pub(super) struct Call {
     grace: Duration,
     /// What the conversation starts with; taken when it does.
     line: Option<Line>,
-    conversation: Option<BoxFuture<'static, anyhow::Result<()>>>,
+    mind: Arc<Mind>,
+    conversation: Option<BoxFuture<'static, anyhow::Result<Over>>>,
     hang_up: CancellationToken,
     audible: watch::Sender<bool>,
     heard: mpsc::UnboundedSender<RemoteAudioTrack>,
+    typed: mpsc::UnboundedSender<String>,
+    caller: watch::Sender<Caller>,
     /// The first metadata that was read stays.
     metadata_pinned: bool,
 }
 
 impl Call {
-    pub(super) fn new(
-        sessions: &Sessions,
-        room: Arc<Room>,
-        voice: NativeAudioSource,
-        journal: Journal,
-    ) -> Self {
+    /// Follows a joined room; its events go to [`Self::run`].
+    pub(super) fn new(sessions: &Sessions, joined: Joined, journal: Journal) -> Self {
         let (audible, is_audible) = watch::channel(false);
         let (heard, hears) = mpsc::unbounded_channel();
+        let (typed, types) = mpsc::unbounded_channel();
+        let (caller, is_caller) = watch::channel(Caller::default());
+        let Joined { room, voice, voice_track_id } = joined;
         let line = Line {
             room: Arc::clone(&room),
             agent_name: Arc::clone(&sessions.agent_name),
             voice,
+            voice_track_id,
             audible: is_audible,
             heard: hears,
+            typed: types,
+            caller: is_caller,
             journal: journal.clone(),
         };
         let grace = sessions.args.agent_reconnect_grace;
@@ -61,10 +70,13 @@ impl Call {
             attendance: Attendance::new(sessions.args.agent_participant_wait, grace, Moment::now()),
             grace,
             line: Some(line),
+            mind: Arc::clone(&sessions.mind),
             conversation: None,
             hang_up: CancellationToken::new(),
             audible,
             heard,
+            typed,
+            caller,
             metadata_pinned: false,
         }
     }
@@ -82,9 +94,11 @@ impl Call {
                 reason = control.stopped() => self.observe(Observation::Stopped(reason)).await,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => self.on_deadline(),
                 result = talk(&mut self.conversation) => {
-                    result?;
                     self.conversation = None;
-                    None
+                    match result? {
+                        Over::HungUp => None,
+                        Over::EndsTheCall(reason) => self.observe(Observation::ConversationOver(reason)).await,
+                    }
                 }
             };
             if let Some(ending) = ending {
@@ -117,11 +131,24 @@ impl Call {
                 room::subscribe_to_audio(&publication);
             }
             RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. } => {
+                self.caller.send_modify(|caller| caller.track_id = track.sid().to_string());
                 // Without a receiver the conversation is over, and nobody listens.
                 drop(self.heard.send(track));
             }
             RoomEvent::LocalTrackSubscribed { .. } => {
                 self.audible.send_replace(true);
+            }
+            RoomEvent::TextStreamOpened { reader, topic, participant_identity }
+                if topic == CHAT_TOPIC && self.attendance.is_linked_to(participant_identity.as_str()) =>
+            {
+                if let Some(reader) = reader.take() {
+                    tokio::spawn(read_typed(reader, self.typed.clone()).in_current_span());
+                }
+            }
+            RoomEvent::ChatMessage { message, participant: Some(participant) }
+                if self.attendance.is_linked_to(participant.identity().as_str()) =>
+            {
+                take_typed(message.message, &self.typed);
             }
             RoomEvent::ParticipantMetadataChanged { participant, metadata, .. } => {
                 let linked = self.attendance.is_linked_to(participant.identity().as_str());
@@ -164,8 +191,10 @@ impl Call {
     /// The participant is here: the conversation begins.
     async fn welcome(&mut self, identity: &str) {
         self.subscribe(identity);
+        self.caller.send_modify(|caller| caller.identity = identity.to_owned());
         if let Some(line) = self.line.take() {
-            self.conversation = Some(conversation::run(line, self.hang_up.clone()).boxed());
+            let mind = Arc::clone(&self.mind);
+            self.conversation = Some(conversation::run(line, mind, self.hang_up.clone()).boxed());
         }
         let participant = self.room.remote_participants().remove(&ParticipantIdentity(identity.to_owned()));
         let metadata = participant.map(|participant| participant.metadata()).unwrap_or_default();
@@ -202,7 +231,26 @@ impl Call {
     }
 }
 
-async fn talk(conversation: &mut Option<BoxFuture<'static, anyhow::Result<()>>>) -> anyhow::Result<()> {
+/// A message that comes as a stream; one that does not come to its end, or is too long, is no turn.
+async fn read_typed(reader: TextStreamReader, typed: mpsc::UnboundedSender<String>) {
+    match timeout(TYPED_LIMIT, reader.read_all()).await {
+        Ok(Ok(text)) => take_typed(text, &typed),
+        Ok(Err(error)) => warn!("a typed message was cut: {error}"),
+        Err(_) => warn!("a typed message did not come within {TYPED_LIMIT:?}"),
+    }
+}
+
+fn take_typed(text: String, typed: &mpsc::UnboundedSender<String>) {
+    if text.len() > LONGEST_TYPED {
+        return warn!("a typed message is longer than {LONGEST_TYPED} bytes: it is left out");
+    }
+    if !text.trim().is_empty() {
+        // Without a receiver the conversation is over.
+        drop(typed.send(text.trim().to_owned()));
+    }
+}
+
+async fn talk(conversation: &mut Option<BoxFuture<'static, anyhow::Result<Over>>>) -> anyhow::Result<Over> {
     match conversation {
         Some(conversation) => conversation.await,
         None => pending().await,

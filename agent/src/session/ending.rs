@@ -39,6 +39,8 @@ pub(super) enum Observation {
     Restored,
     /// The agent is out of the room for good.
     Out(OwnDeparture),
+    /// The conversation ends the call.
+    ConversationOver(EndReason),
     /// The worker ends the session.
     Stopped(StopReason),
 }
@@ -144,6 +146,7 @@ impl Attendance {
             Observation::Out(OwnDeparture::ConnectionLost) => {
                 self.end(EndReason::ConnectionLost, self.interrupted.unwrap_or(now.time))
             }
+            Observation::ConversationOver(reason) => self.end(reason, now.time),
             Observation::Stopped(StopReason::JobTerminated) => self.end(EndReason::JobTerminated, now.time),
             Observation::Stopped(StopReason::AgentShutdown) => self.end(EndReason::AgentShutdown, now.time),
         }

@@ -11,6 +11,7 @@ mod metadata;
 mod room;
 mod supervisor;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use chrono::Utc;
@@ -20,6 +21,7 @@ use serde_json::Map;
 use tracing::{Instrument as _, error, info, info_span};
 
 use crate::configuration::SessionArgs;
+use crate::conversation::Mind;
 use crate::metrics::Metrics;
 use crate::spool::{Journal, Spool};
 use crate::worker::{AssignedJob, JobControl};
@@ -38,6 +40,8 @@ pub struct Sessions {
     pub spool: Spool,
     /// What the agent counts.
     pub metrics: Metrics,
+    /// What conversations are held with.
+    pub mind: Arc<Mind>,
 }
 
 impl Sessions {
@@ -75,12 +79,12 @@ impl Sessions {
         journal: &Journal,
         place: &OnceLock<Arc<Room>>,
     ) -> anyhow::Result<Ending> {
-        let joined = room::join(job, place).await?;
+        let (joined, events) = room::join(job, place).await?;
         let join_time = job.assigned_at.elapsed();
         self.metrics.joined(join_time);
         journal.update(|session| session.start_time = Utc::now());
         info!(join_seconds = join_time.as_secs_f64(), "joined the room");
-        Call::new(self, joined.room, joined.voice, journal.clone()).run(joined.events, control).await
+        Call::new(self, joined, journal.clone()).run(events, control).await
     }
 
     fn new_session(&self, session_id: SessionId, job: &AssignedJob) -> SessionEnded {
@@ -93,6 +97,7 @@ impl Sessions {
             end_time: now,
             duration_seconds: 0.0,
             discovered_signals: Map::new(),
+            signal_sources: BTreeMap::new(),
             tool_calls: Vec::new(),
             metrics_summary: MetricsSummary::default(),
             schema_version: SCHEMA_VERSION,

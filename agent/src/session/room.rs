@@ -29,13 +29,16 @@ const VOICE_QUEUE_MILLISECONDS: u32 = 200;
 /// A joined room, with the agent's audio track in it.
 pub(super) struct Joined {
     pub(super) room: Arc<Room>,
-    pub(super) events: UnboundedReceiver<RoomEvent>,
     pub(super) voice: NativeAudioSource,
+    pub(super) voice_track_id: String,
 }
 
 /// Joins without subscribing to anything, and publishes the agent's audio track at once: LiveKit tells others of a
 /// participant without a track up to 3 s later. The room is in `place` as soon as it has to be left.
-pub(super) async fn join(job: &AssignedJob, place: &OnceLock<Arc<Room>>) -> anyhow::Result<Joined> {
+pub(super) async fn join(
+    job: &AssignedJob,
+    place: &OnceLock<Arc<Room>>,
+) -> anyhow::Result<(Joined, UnboundedReceiver<RoomEvent>)> {
     let mut options = RoomOptions::default();
     options.auto_subscribe = false;
     options.connect_timeout = JOIN_LIMIT / 3;
@@ -52,11 +55,13 @@ pub(super) async fn join(job: &AssignedJob, place: &OnceLock<Arc<Room>>) -> anyh
     );
     let track = LocalAudioTrack::create_audio_track("agent", RtcAudioSource::Native(voice.clone()));
     let options = TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() };
-    timeout(JOIN_LIMIT, room.local_participant().publish_track(LocalTrack::Audio(track), options))
+    let publishing = room.local_participant().publish_track(LocalTrack::Audio(track), options);
+    let publication = timeout(JOIN_LIMIT, publishing)
         .await
         .map_err(|_| anyhow!("the agent's audio track was not published within {JOIN_LIMIT:?}"))?
         .context("publish the agent's audio track")?;
-    Ok(Joined { room: Arc::clone(room), events, voice })
+    let voice_track_id = publication.sid().to_string();
+    Ok((Joined { room: Arc::clone(room), voice, voice_track_id }, events))
 }
 
 /// Leaves, where the room is not closed already.

@@ -12,9 +12,11 @@ import {
   createLocalAudioTrack,
 } from 'livekit-client';
 import { requestConnectionDetails } from './connection-details';
+import { type Speaker, followTranscript } from './transcript';
 
 const AGENT_TIME_LIMIT_MS = 20_000;
 const AGENT_STATE_ATTRIBUTE = 'lk.agent.state';
+const CHAT_TOPIC = 'lk.chat';
 
 /** Of the agent: not there yet, there, or one of the states that agents announce. */
 export type AgentState =
@@ -32,6 +34,8 @@ export interface Listener {
   connected(): void;
   reconnecting(active: boolean): void;
   agentState(state: AgentState): void;
+  /** The text of a segment of the conversation so far; it replaces the one that the segment had. */
+  said(segment: string, speaker: Speaker, text: string): void;
   /** The browser does not play sound until the visitor has allowed it. */
   audioBlocked(blocked: boolean): void;
   /** Comes once, last. Without an error, the visitor or the other side hung up. */
@@ -64,6 +68,9 @@ export class Call {
     private readonly audioContainer: HTMLElement,
     private readonly listener: Listener,
   ) {
+    followTranscript(this.room, (segment, speaker, text) => {
+      if (!this.over) this.listener.said(segment, speaker, text);
+    });
     this.room
       .on(RoomEvent.ParticipantConnected, (participant) => this.welcome(participant))
       .on(RoomEvent.ParticipantDisconnected, (participant) => this.part(participant))
@@ -106,6 +113,12 @@ export class Call {
 
   async setMuted(muted: boolean): Promise<void> {
     await (muted ? this.microphone?.mute() : this.microphone?.unmute());
+  }
+
+  /** A typed message is a turn of the conversation. */
+  async type(text: string): Promise<void> {
+    const { id } = await this.room.localParticipant.sendText(text, { topic: CHAT_TOPIC });
+    if (!this.over) this.listener.said(id, 'visitor', text);
   }
 
   /** Has to be called in the handler of a click. */

@@ -27,6 +27,13 @@ view.form.addEventListener('submit', (event) => {
 view.email.addEventListener('input', () => view.showEmailProblem());
 view.endCall.addEventListener('click', () => void call?.end());
 view.startAudio.addEventListener('click', () => void call?.startAudio());
+view.chat.addEventListener('submit', (event) => {
+  event.preventDefault();
+  const text = view.message.value.trim();
+  if (text === '' || !call) return;
+  view.message.value = '';
+  call.type(text).catch(() => view.showNote('The message could not be sent. Try again.'));
+});
 view.mute.addEventListener('click', () => {
   muted = !muted;
   view.showMuted(muted);
@@ -36,6 +43,7 @@ view.mute.addEventListener('click', () => {
 function startCall(email: string): void {
   muted = false;
   view.showError();
+  view.clearTranscript();
   view.show('connecting', 'Connecting…');
   view.endCall.focus();
   call = new Call(email, view.audio, listener());
@@ -48,6 +56,7 @@ function listener(): Listener {
     connected: () => view.show('in-call', 'Connected'),
     reconnecting: (active) => (active ? view.showNote('The connection was interrupted. Reconnecting…') : view.showAgent(agent)),
     agentState: (state) => view.showAgent((agent = state)),
+    said: view.showSaid,
     audioBlocked: (blocked) => (view.startAudio.hidden = !blocked),
     ended: (error) => {
       call = undefined;

@@ -1,6 +1,7 @@
 // The page's elements. Their ids, and the data attributes of #status, are what automation relies on.
 
 import type { AgentState } from './call';
+import type { Speaker } from './transcript';
 
 export type State = 'idle' | 'connecting' | 'in-call' | 'ended' | 'error';
 
@@ -10,10 +11,14 @@ export const mute = element('mute', HTMLButtonElement);
 export const startAudio = element('start-audio', HTMLButtonElement);
 export const endCall = element('end-call', HTMLButtonElement);
 export const audio = element('audio', HTMLElement);
+export const chat = element('chat', HTMLFormElement);
+export const message = element('message', HTMLInputElement);
 
 const startCall = element('start-call', HTMLButtonElement);
 const emailError = element('email-error', HTMLElement);
 const call = element('call', HTMLElement);
+const transcript = element('transcript', HTMLOListElement);
+const sendMessage = element('send-message', HTMLButtonElement);
 const status = element('status', HTMLElement);
 const error = element('error', HTMLElement);
 
@@ -34,7 +39,7 @@ export function show(state: State, text = ''): void {
   const active = state === 'connecting' || state === 'in-call';
   form.hidden = active;
   call.hidden = !active;
-  mute.disabled = state !== 'in-call';
+  mute.disabled = message.disabled = sendMessage.disabled = state !== 'in-call';
   startCall.textContent = state === 'ended' ? 'Start a new call' : 'Start call';
   status.dataset['state'] = state;
   status.textContent = text;
@@ -48,6 +53,25 @@ export function show(state: State, text = ''): void {
 export function showAgent(state: AgentState): void {
   status.dataset['agentState'] = state;
   status.textContent = AGENT_STATES[state];
+}
+
+/** A segment keeps its place while its text grows. */
+export function showSaid(segment: string, speaker: Speaker, text: string): void {
+  const shown = [...transcript.children].find((line) => line instanceof HTMLElement && line.dataset['segment'] === segment);
+  const line = shown ?? transcript.appendChild(document.createElement('li'));
+  if (line instanceof HTMLElement) {
+    line.dataset['segment'] = segment;
+    line.dataset['speaker'] = speaker;
+  }
+  line.textContent = text;
+  transcript.hidden = false;
+  transcript.scrollTop = transcript.scrollHeight;
+}
+
+export function clearTranscript(): void {
+  transcript.replaceChildren();
+  transcript.hidden = true;
+  message.value = '';
 }
 
 export function showNote(text: string): void {

@@ -1,0 +1,527 @@
+//! The loop of a conversation: what is heard and typed goes to the rules of turn taking, and what they decide is done.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use futures::stream::SelectAll;
+use futures::{FutureExt as _, StreamExt as _};
+use livekit::webrtc::audio_frame::AudioFrame;
+use livekit::webrtc::audio_source::native::NativeAudioSource;
+use livekit::webrtc::audio_stream::native::NativeAudioStream;
+use schemas::EndReason;
+use tokio::sync::mpsc;
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument as _, debug, info, warn};
+
+use super::ear::{EAR_SAMPLE_RATE, Ear, Heard};
+use super::front_end::{Show, Shown};
+use super::history::History;
+use super::latencies::{LatencyRecord, Moments};
+use super::record::Record;
+use super::reply::{Thinking, Thought};
+use super::session_tools::{SessionTools, ToolsAnswered};
+use super::speech::{Said, Speech, SpeechEvent};
+use super::turn_taking::{Action, Event, Turn, TurnTaking};
+use super::{CHANNELS, Line, Mind, Over};
+use crate::agent_state::AgentState;
+use crate::providers::{ChatMessage, ProviderError};
+
+/// Longest that the greeting waits for somebody to receive the agent's track; a page may never subscribe.
+const AUDIBLE_LIMIT: Duration = Duration::from_secs(3);
+/// How much is heard between two entries in the journal, seconds.
+const HEARD_STEP: f64 = 1.0;
+/// Failures of services in a row after which the call is ended.
+const MOST_FAILURES: usize = 3;
+/// A turn's audio above this length is transcribed in parts.
+const LONG_TURN: usize = EAR_SAMPLE_RATE as usize * 20;
+
+/// Longest that the caller's last words are waited for when the call is over.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Holds the conversation until it is over.
+pub(super) async fn hold(
+    line: Line,
+    mind: Arc<Mind>,
+    shown: &Shown,
+    hang_up: &CancellationToken,
+) -> anyhow::Result<Over> {
+    let Line { room, voice, mut audible, mut heard, mut typed, journal, .. } = line;
+    let audible = timeout(AUDIBLE_LIMIT, audible.wait_for(|audible| *audible));
+    match hang_up.run_until_cancelled(audible).await {
+        None => return Ok(Over::HungUp),
+        Some(Err(_)) => debug!("nobody receives the agent's track yet"),
+        Some(Ok(_)) => {}
+    }
+    let (answered, mut answers) = mpsc::unbounded_channel();
+    let record = Record::new(journal, mind.record);
+    let tools = SessionTools::new(
+        Arc::clone(&mind.toolbox),
+        Arc::clone(&mind.persona),
+        record.clone(),
+        room.name().into(),
+        answered,
+    );
+    let mut dialogue = Dialogue::new(mind, voice, record, tools, shown.clone());
+    let mut tracks = SelectAll::new();
+    dialogue.say(Phrase::Greeting);
+    loop {
+        let deadline = dialogue.turns.deadline();
+        let happens = tokio::select! {
+            () = hang_up.cancelled() => {
+                dialogue.hung_up().await?;
+                return Ok(Over::HungUp);
+            }
+            Some(track) = heard.recv() => {
+                tracks.push(NativeAudioStream::new(track.rtc_track(), EAR_SAMPLE_RATE as i32, CHANNELS as i32));
+                continue;
+            }
+            Some(frame) = tracks.next() => Happens::Heard(frame),
+            Some(text) = typed.recv() => Happens::Typed(text),
+            text = transcribed(&mut dialogue.transcription) => Happens::Transcribed(text),
+            Some(answer) = answers.recv() => Happens::ToolsAnswered(answer),
+            happens = reply_goes_on(&mut dialogue.reply) => happens,
+            () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => Happens::Due,
+        };
+        if let Some(reason) = dialogue.on(happens).await? {
+            return Ok(Over::EndsTheCall(reason));
+        }
+    }
+}
+
+enum Happens {
+    Heard(AudioFrame<'static>),
+    Typed(String),
+    Transcribed(Transcription),
+    ToolsAnswered(ToolsAnswered),
+    Thought(Thought),
+    Speech(SpeechEvent),
+    /// A deadline of turn taking has come.
+    Due,
+}
+
+struct Transcription {
+    text: Result<String, ProviderError>,
+    samples: usize,
+}
+
+async fn transcribed(transcription: &mut Option<BoxFuture<'static, Transcription>>) -> Transcription {
+    match transcription {
+        Some(future) => {
+            let done = future.await;
+            *transcription = None;
+            done
+        }
+        None => pending().await,
+    }
+}
+
+async fn reply_goes_on(reply: &mut Option<Reply>) -> Happens {
+    let Some(reply) = reply else { return pending().await };
+    tokio::select! {
+        Some(thought) = reply.thoughts.recv() => Happens::Thought(thought),
+        Some(event) = reply.spoken.recv() => Happens::Speech(event),
+        else => pending().await,
+    }
+}
+
+/// What the agent says of its own accord.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phrase {
+    Greeting,
+    StillThere,
+    Apology,
+    Goodbye,
+}
+
+/// A reply, or a phrase, that is being made and spoken.
+struct Reply {
+    /// None where it answers a turn.
+    phrase: Option<Phrase>,
+    /// The turn was typed.
+    typed: bool,
+    failed: bool,
+    segment: String,
+    moments: Moments,
+    thoughts: mpsc::UnboundedReceiver<Thought>,
+    speech: Speech,
+    spoken: mpsc::UnboundedReceiver<SpeechEvent>,
+    /// Ends with the reply.
+    _thinking: Option<AbortOnDropHandle<()>>,
+}
+
+struct Dialogue {
+    mind: Arc<Mind>,
+    voice: NativeAudioSource,
+    record: Record,
+    tools: SessionTools,
+    shown: Shown,
+    turns: TurnTaking,
+    ear: Ear,
+    history: History,
+    latencies: LatencyRecord,
+    /// Seconds heard that are not in the journal yet.
+    heard: f64,
+    transcription: Option<BoxFuture<'static, Transcription>>,
+    /// The beginning of a long turn, transcribed already.
+    earlier_words: String,
+    reply: Option<Reply>,
+    /// Makes the ids of segments; no other session in the room has the same.
+    segment_prefix: u32,
+    segments: u32,
+    caller_segment: Option<String>,
+    turn: u32,
+    failures: usize,
+    times_away: u32,
+    /// The call ends with what is being said.
+    ends: Option<EndReason>,
+}
+
+impl Dialogue {
+    fn new(mind: Arc<Mind>, voice: NativeAudioSource, record: Record, tools: SessionTools, shown: Shown) -> Self {
+        Self {
+            turns: TurnTaking::new(mind.rules, Instant::now()),
+            history: History::new(mind.persona.system_prompt()),
+            mind,
+            voice,
+            record,
+            tools,
+            shown,
+            ear: Ear::default(),
+            latencies: LatencyRecord::default(),
+            heard: 0.0,
+            transcription: None,
+            earlier_words: String::new(),
+            reply: None,
+            segment_prefix: rand::random(),
+            segments: 0,
+            caller_segment: None,
+            turn: 0,
+            failures: 0,
+            times_away: 0,
+            ends: None,
+        }
+    }
+
+    /// Why the call ends, where it does.
+    async fn on(&mut self, happens: Happens) -> anyhow::Result<Option<EndReason>> {
+        let now = Instant::now();
+        match happens {
+            Happens::Heard(frame) => {
+                self.count_heard(&frame);
+                for heard in self.ear.hear(&frame.data) {
+                    let event = match heard {
+                        Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
+                        Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
+                        Heard::SpeechEnded { ago } => Event::SpeechEnded(now - ago),
+                    };
+                    self.take_turns(event).await?;
+                }
+            }
+            Happens::Typed(text) => self.take_turns(Event::Typed(text)).await?,
+            Happens::Transcribed(transcription) => self.transcribed(transcription).await?,
+            Happens::ToolsAnswered(answered) => {
+                answered.messages.into_iter().for_each(|message| self.history.add(message));
+                if answered.ends_call {
+                    self.ends = Some(EndReason::AgentEnded);
+                }
+            }
+            Happens::Thought(thought) => self.thought(thought),
+            Happens::Speech(event) => return self.spoken(event).await,
+            Happens::Due => {
+                let actions = self.turns.expire(now);
+                self.act(actions).await?;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn take_turns(&mut self, event: Event) -> anyhow::Result<()> {
+        let actions = self.turns.on(event, Instant::now());
+        self.act(actions).await
+    }
+
+    async fn act(&mut self, actions: Vec<Action>) -> anyhow::Result<()> {
+        for action in actions {
+            match action {
+                Action::Transcribe => self.transcription = Some(self.transcribe()),
+                Action::DropTranscription => self.transcription = None,
+                Action::Forget => {
+                    self.ear.forget();
+                    self.earlier_words.clear();
+                }
+                Action::Reply(turn) => self.reply_to(turn),
+                Action::Pause => {
+                    if let Some(reply) = &self.reply {
+                        reply.speech.pause();
+                    }
+                    self.show(Show::State(AgentState::Listening));
+                }
+                Action::Resume => {
+                    if let Some(reply) = &self.reply {
+                        reply.speech.resume();
+                    }
+                    self.show(Show::State(AgentState::Speaking));
+                }
+                Action::Interrupt => {
+                    // Who speaks into a farewell has more to say.
+                    self.ends = None;
+                    self.finish_reply().await?;
+                }
+                Action::Away => self.away(),
+            }
+        }
+        Ok(())
+    }
+
+    fn transcribe(&self) -> BoxFuture<'static, Transcription> {
+        let (mind, samples) = (Arc::clone(&self.mind), self.ear.turn().to_vec());
+        async move {
+            let persona = &mind.persona;
+            let text = mind.speech_to_text.transcribe(&samples, persona.language(), &persona.vocabulary()).await;
+            Transcription { text, samples: samples.len() }
+        }
+        .boxed()
+    }
+
+    async fn transcribed(&mut self, transcription: Transcription) -> anyhow::Result<()> {
+        self.record.transcribed(transcription.samples as f64 / f64::from(EAR_SAMPLE_RATE));
+        let words = match transcription.text {
+            Ok(words) => words,
+            Err(error) => {
+                self.take_turns(Event::Transcribed(String::new())).await?;
+                self.failed(&error);
+                if self.reply.is_none() {
+                    self.say(Phrase::Apology);
+                }
+                return Ok(());
+            }
+        };
+        let text = joined(&self.earlier_words, words.trim());
+        if transcription.samples > LONG_TURN {
+            self.earlier_words.clone_from(&text);
+            self.ear.forget();
+        }
+        if !text.is_empty() {
+            self.show_caller(&text, false);
+        }
+        self.take_turns(Event::Transcribed(text)).await
+    }
+
+    fn reply_to(&mut self, turn: Turn) {
+        self.turn += 1;
+        self.times_away = 0;
+        self.record.user_said(&turn.text, turn.spoken.map(|spoken| (spoken.began, spoken.ended)));
+        if turn.spoken.is_some() {
+            self.show_caller(&turn.text, true);
+        }
+        self.caller_segment = None;
+        self.history.add(ChatMessage::user(turn.text));
+        let moments = Moments {
+            speech_ended: turn.spoken.map(|spoken| spoken.ended),
+            transcribed: turn.spoken.map(|spoken| spoken.transcribed),
+            turn_over: Some(Instant::now()),
+            ..Moments::default()
+        };
+        let (sentences, to_say) = mpsc::unbounded_channel();
+        let (thoughts, thinks) = mpsc::unbounded_channel();
+        let thinking = Thinking {
+            model: self.mind.language_model.clone(),
+            messages: self.history.messages(),
+            tools: self.tools.in_turn(self.turn),
+            sentences,
+            thoughts,
+        };
+        let thinking = AbortOnDropHandle::new(tokio::spawn(thinking.run().in_current_span()));
+        self.speak(None, turn.spoken.is_none(), moments, to_say, thinks, Some(thinking));
+        self.show(Show::State(AgentState::Thinking));
+    }
+
+    fn say(&mut self, phrase: Phrase) {
+        let persona = &self.mind.persona;
+        let text = match phrase {
+            Phrase::Greeting => persona.greeting(),
+            Phrase::StillThere => persona.still_there(),
+            Phrase::Apology => persona.apology(),
+            Phrase::Goodbye => persona.goodbye(),
+        };
+        let (sentences, to_say) = mpsc::unbounded_channel();
+        // It is received below.
+        drop(sentences.send(text.to_owned()));
+        let (_, thinks) = mpsc::unbounded_channel();
+        self.turns.agent_begins();
+        self.speak(Some(phrase), false, Moments::default(), to_say, thinks, None);
+    }
+
+    fn speak(
+        &mut self,
+        phrase: Option<Phrase>,
+        typed: bool,
+        moments: Moments,
+        to_say: mpsc::UnboundedReceiver<String>,
+        thoughts: mpsc::UnboundedReceiver<Thought>,
+        thinking: Option<AbortOnDropHandle<()>>,
+    ) {
+        let (speech, spoken) = Speech::start(Arc::clone(&self.mind.phrases), self.voice.clone(), to_say);
+        let segment = self.new_segment();
+        self.reply =
+            Some(Reply { phrase, typed, failed: false, segment, moments, thoughts, speech, spoken, _thinking: thinking });
+    }
+
+    fn thought(&mut self, thought: Thought) {
+        let Some(reply) = &mut self.reply else { return };
+        match thought {
+            Thought::FirstToken(at) => reply.moments.first_token = Some(at),
+            Thought::FirstSentence(at) => {
+                reply.moments.first_sentence.get_or_insert(at);
+            }
+            Thought::Used(usage) => self.record.used(&usage),
+            Thought::Failed(error) => {
+                // What it has said already is spoken to its end.
+                reply.failed = true;
+                self.failed(&error);
+            }
+        }
+    }
+
+    async fn spoken(&mut self, event: SpeechEvent) -> anyhow::Result<Option<EndReason>> {
+        let Some(reply) = &mut self.reply else { return Ok(None) };
+        match event {
+            SpeechEvent::Began(at) => {
+                reply.moments.first_audio = Some(at);
+                self.show(Show::State(AgentState::Speaking));
+                self.take_turns(Event::VoiceBegan).await?;
+            }
+            SpeechEvent::Sentence(text) => {
+                let segment = reply.segment.clone();
+                self.show(Show::AgentSays { segment, text });
+            }
+            SpeechEvent::Ended => return self.reply_ended().await,
+            SpeechEvent::Failed(error) => {
+                reply.failed = true;
+                self.failed(&error);
+                return self.reply_ended().await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn reply_ended(&mut self) -> anyhow::Result<Option<EndReason>> {
+        let (phrase, failed) = self.reply.as_ref().map_or((None, false), |reply| (reply.phrase, reply.failed));
+        let said = self.finish_reply().await?;
+        self.take_turns(Event::VoiceEnded).await?;
+        if failed {
+            if self.failures >= MOST_FAILURES {
+                self.ends = Some(EndReason::ProviderFailed);
+            }
+            // An apology that failed is not apologised for.
+            if phrase != Some(Phrase::Apology) {
+                self.say(Phrase::Apology);
+                return Ok(None);
+            }
+        } else if phrase.is_none() && !said.text.is_empty() {
+            self.failures = 0;
+        }
+        // A model that ends the call without a word leaves the farewell to the persona.
+        if self.ends == Some(EndReason::AgentEnded) && said.text.is_empty() && phrase.is_none() {
+            self.say(Phrase::Goodbye);
+            return Ok(None);
+        }
+        Ok(self.ends)
+    }
+
+    /// Stops what is being said, if it has not ended, and writes down what was heard of it.
+    async fn finish_reply(&mut self) -> anyhow::Result<Said> {
+        let Some(Reply { typed, segment, moments, speech, .. }) = self.reply.take() else {
+            return Ok(Said::default());
+        };
+        let said = speech.stop().await?;
+        self.record.agent_said(&said);
+        self.record.waited(&mut self.latencies, &moments);
+        self.history.add_said(&said.text, !said.whole);
+        if typed && !said.text.is_empty() {
+            self.show(Show::Chat(said.text.clone()));
+        }
+        self.show(Show::AgentSaid { segment, text: said.text.clone() });
+        self.show(Show::State(AgentState::Listening));
+        Ok(said)
+    }
+
+    fn away(&mut self) {
+        self.times_away += 1;
+        if self.times_away == 1 {
+            return self.say(Phrase::StillThere);
+        }
+        info!("the caller does not answer: the call is ended");
+        self.ends = Some(EndReason::AgentEnded);
+        self.say(Phrase::Goodbye);
+    }
+
+    fn failed(&mut self, error: &ProviderError) {
+        self.failures += 1;
+        self.record.provider_failed();
+        warn!(failures = self.failures, "a service failed: {error}");
+        if self.failures >= MOST_FAILURES {
+            self.ends = Some(EndReason::ProviderFailed);
+        }
+    }
+
+    /// The call is over: what is said stops, and the caller's last words are waited for.
+    async fn hung_up(&mut self) -> anyhow::Result<()> {
+        self.finish_reply().await?;
+        self.enter_heard();
+        if self.ear.turn().is_empty() {
+            return Ok(());
+        }
+        let transcription = self.transcription.take().unwrap_or_else(|| self.transcribe());
+        let Ok(transcription) = timeout(LAST_WORDS_LIMIT, transcription).await else { return Ok(()) };
+        self.record.transcribed(transcription.samples as f64 / f64::from(EAR_SAMPLE_RATE));
+        if let Ok(words) = transcription.text {
+            let text = joined(&self.earlier_words, words.trim());
+            if !text.is_empty() {
+                self.record.user_said(&text, self.turns.speech(Instant::now()));
+            }
+        }
+        Ok(())
+    }
+
+    fn count_heard(&mut self, frame: &AudioFrame<'_>) {
+        self.heard += f64::from(frame.samples_per_channel) / f64::from(frame.sample_rate);
+        if self.heard >= HEARD_STEP {
+            self.enter_heard();
+        }
+    }
+
+    fn enter_heard(&mut self) {
+        self.record.heard(std::mem::take(&mut self.heard));
+    }
+
+    fn show_caller(&mut self, text: &str, is_final: bool) {
+        let segment = match self.caller_segment.clone() {
+            Some(segment) => segment,
+            None => self.new_segment(),
+        };
+        self.caller_segment = Some(segment.clone());
+        self.show(Show::CallerSaid { segment, text: text.to_owned(), is_final });
+    }
+
+    fn new_segment(&mut self) -> String {
+        self.segments += 1;
+        format!("SG_{:08x}_{}", self.segment_prefix, self.segments)
+    }
+
+    fn show(&self, show: Show) {
+        // Front ends that are gone are shown nothing.
+        drop(self.shown.send(show));
+    }
+}
+
+fn joined(earlier: &str, later: &str) -> String {
+    match (earlier, later) {
+        ("", text) | (text, "") => text.to_owned(),
+        (earlier, later) => format!("{earlier} {later}"),
+    }
+}

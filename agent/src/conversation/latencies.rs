@@ -1,0 +1,102 @@
+//! How long the caller waited, over the turns of a session.
+
+use std::time::Instant;
+
+use schemas::{Latencies, Latency};
+
+/// What is known of one turn's moments.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Moments {
+    /// The caller stopped speaking; none of a typed turn.
+    pub(crate) speech_ended: Option<Instant>,
+    pub(crate) transcribed: Option<Instant>,
+    pub(crate) turn_over: Option<Instant>,
+    pub(crate) first_token: Option<Instant>,
+    /// The first sentence went to text to speech.
+    pub(crate) first_sentence: Option<Instant>,
+    pub(crate) first_audio: Option<Instant>,
+}
+
+/// All turns of a session.
+#[derive(Debug, Default)]
+pub(crate) struct LatencyRecord {
+    end_of_utterance: Vec<f64>,
+    transcription: Vec<f64>,
+    first_token: Vec<f64>,
+    first_byte: Vec<f64>,
+    end_to_end: Vec<f64>,
+}
+
+impl LatencyRecord {
+    pub(crate) fn add(&mut self, turn: &Moments) {
+        let mut add = |to: &mut Vec<f64>, from: Option<Instant>, until: Option<Instant>| {
+            if let (Some(from), Some(until)) = (from, until) {
+                to.push(until.saturating_duration_since(from).as_secs_f64());
+            }
+        };
+        add(&mut self.end_of_utterance, turn.speech_ended, turn.turn_over);
+        add(&mut self.transcription, turn.speech_ended, turn.transcribed);
+        add(&mut self.first_token, turn.turn_over, turn.first_token);
+        add(&mut self.first_byte, turn.first_sentence, turn.first_audio);
+        add(&mut self.end_to_end, turn.speech_ended, turn.first_audio);
+    }
+
+    pub(crate) fn summary(&self) -> Latencies {
+        Latencies {
+            end_of_utterance_delay: summary(&self.end_of_utterance),
+            transcription_delay: summary(&self.transcription),
+            llm_ttft: summary(&self.first_token),
+            tts_ttfb: summary(&self.first_byte),
+            e2e_latency: summary(&self.end_to_end),
+        }
+    }
+}
+
+fn summary(seconds: &[f64]) -> Latency {
+    let mut sorted = seconds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    // The nearest rank, so that the value is one that was measured; whole milliseconds.
+    let percentile = |share: f64| {
+        let rank = (share * sorted.len() as f64).ceil() as usize;
+        sorted.get(rank.saturating_sub(1)).map_or(0.0, |value| (value * 1000.0).round() / 1000.0)
+    };
+    Latency { count: sorted.len() as u64, p50: percentile(0.50), p95: percentile(0.95) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_turn_is_measured_where_both_of_its_moments_are_known() {
+        let start = Instant::now();
+        let at = |milliseconds| Some(start + Duration::from_millis(milliseconds));
+        let spoken = Moments {
+            speech_ended: at(0),
+            transcribed: at(300),
+            turn_over: at(500),
+            first_token: at(700),
+            first_sentence: at(800),
+            first_audio: at(900),
+        };
+        let typed = Moments { turn_over: at(0), first_token: at(100), ..Moments::default() };
+        let mut record = LatencyRecord::default();
+        record.add(&spoken);
+        record.add(&typed);
+        let summary = record.summary();
+        assert_eq!(summary.end_of_utterance_delay, Latency { count: 1, p50: 0.5, p95: 0.5 });
+        assert_eq!(summary.transcription_delay.p50, 0.3);
+        assert_eq!(summary.llm_ttft, Latency { count: 2, p50: 0.1, p95: 0.2 });
+        assert_eq!(summary.tts_ttfb.p50, 0.1);
+        assert_eq!(summary.e2e_latency.p95, 0.9);
+    }
+
+    #[test]
+    fn percentiles_are_the_nearest_rank() {
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(summary(&hundred), Latency { count: 100, p50: 50.0, p95: 95.0 });
+        assert_eq!(summary(&[]), Latency::default());
+    }
+}

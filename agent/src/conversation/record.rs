@@ -1,0 +1,136 @@
+//! Writes the conversation into the session's journal.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use schemas::{Role, ToolCall, TranscriptEntry};
+use serde_json::Value;
+
+use super::RecordArgs;
+use super::latencies::{LatencyRecord, Moments};
+use super::speech::Said;
+use crate::providers::Usage;
+use crate::redaction::redact;
+use crate::spool::Journal;
+
+/// Most bytes that the arguments of one tool call may have in the payload.
+const LONGEST_ARGUMENTS: usize = 4 * 1024;
+/// Most tool calls in the payload.
+const MOST_TOOL_CALLS: usize = 200;
+
+/// One session's journal, written as the operator has settled.
+#[derive(Clone)]
+pub(super) struct Record {
+    journal: Journal,
+    args: RecordArgs,
+}
+
+impl Record {
+    pub(super) fn new(journal: Journal, args: RecordArgs) -> Self {
+        if args.agent_without_transcript {
+            journal.update(|session| session.transcript = None);
+        }
+        Self { journal, args }
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn user_said(&self, text: &str, spoken: Option<(Instant, Instant)>) {
+        let now = (Instant::now(), Utc::now());
+        let (start_time, end_time) = match spoken {
+            Some((began, ended)) => (time_of(began, now), time_of(ended, now)),
+            None => (now.1, now.1),
+        };
+        self.journal.update(|session| session.metrics_summary.user_turns += 1);
+        self.said(Role::User, text, (start_time, end_time), false);
+    }
+
+    pub(super) fn agent_said(&self, said: &Said) {
+        self.journal.update(|session| {
+            let metrics = &mut session.metrics_summary;
+            metrics.tts_characters_count += said.synthesised_characters;
+            metrics.tts_audio_duration += said.synthesised_seconds;
+            metrics.audio_published_seconds += said.seconds;
+        });
+        if let Some(start_time) = said.start_time
+            && !said.text.is_empty()
+        {
+            let end_time = start_time + Duration::from_secs_f64(said.seconds);
+            self.said(Role::Agent, &said.text, (start_time, end_time.min(Utc::now())), !said.whole);
+        }
+    }
+
+    fn said(&self, role: Role, text: &str, (start_time, end_time): (DateTime<Utc>, DateTime<Utc>), interrupted: bool) {
+        let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
+        let entry = TranscriptEntry { role, text, start_time, end_time, interrupted };
+        self.journal.update(|session| {
+            if let Some(transcript) = &mut session.transcript {
+                transcript.push(entry);
+            }
+        });
+    }
+
+    pub(super) fn tool_called(&self, mut call: ToolCall) {
+        if self.args.agent_redact {
+            redact_texts(&mut call.arguments);
+        }
+        if call.arguments.to_string().len() > LONGEST_ARGUMENTS {
+            call.arguments = Value::from("left out: longer than 4 KiB");
+        }
+        self.journal.update(|session| {
+            if session.tool_calls.len() < MOST_TOOL_CALLS {
+                session.tool_calls.push(call);
+            } else if !session.truncated.iter().any(|field| field == "tool_calls") {
+                session.truncated.push("tool_calls".to_owned());
+            }
+        });
+    }
+
+    pub(super) fn heard(&self, seconds: f64) {
+        self.journal.update(|session| session.metrics_summary.audio_received_seconds += seconds);
+    }
+
+    pub(super) fn transcribed(&self, seconds: f64) {
+        self.journal.update(|session| session.metrics_summary.stt_audio_duration += seconds);
+    }
+
+    pub(super) fn provider_failed(&self) {
+        self.journal.update(|session| session.metrics_summary.provider_errors += 1);
+    }
+
+    pub(super) fn used(&self, usage: &Usage) {
+        self.journal.update(|session| {
+            let metrics = &mut session.metrics_summary;
+            metrics.llm_prompt_tokens += usage.prompt_tokens;
+            metrics.llm_prompt_cached_tokens += usage.prompt_cached_tokens;
+            metrics.llm_input_audio_tokens += usage.input_audio_tokens;
+            metrics.llm_input_text_tokens += usage.prompt_tokens.saturating_sub(usage.input_audio_tokens);
+            metrics.llm_input_cached_text_tokens += usage.prompt_cached_tokens;
+            metrics.llm_completion_tokens += usage.completion_tokens;
+            metrics.llm_output_audio_tokens += usage.output_audio_tokens;
+            metrics.llm_output_text_tokens += usage.completion_tokens.saturating_sub(usage.output_audio_tokens);
+        });
+    }
+
+    pub(super) fn waited(&self, latencies: &mut LatencyRecord, turn: &Moments) {
+        latencies.add(turn);
+        let summary = latencies.summary();
+        self.journal.update(|session| session.metrics_summary.latencies = summary);
+    }
+}
+
+/// What the wall clock showed then.
+fn time_of(then: Instant, (instant, time): (Instant, DateTime<Utc>)) -> DateTime<Utc> {
+    time - instant.saturating_duration_since(then)
+}
+
+fn redact_texts(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redact(text),
+        Value::Array(items) => items.iter_mut().for_each(redact_texts),
+        Value::Object(fields) => fields.values_mut().for_each(redact_texts),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}

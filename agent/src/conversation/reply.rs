@@ -1,0 +1,102 @@
+//! Makes one reply: asks the language model, runs the tools that it calls, asks again, and hands on sentence by sentence what
+//! is to be said.
+
+use std::time::Instant;
+
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+
+use super::sentences::Sentences;
+use super::session_tools::SessionTools;
+use crate::providers::{ChatMessage, LanguageModel, ProviderError, ReplyPart, RequestedCall, Usage};
+
+/// How often in one reply the model may call tools; then it has to answer without.
+const MOST_TOOL_STEPS: usize = 3;
+
+/// What happens while a reply is made.
+#[derive(Debug)]
+pub(super) enum Thought {
+    /// The model began to answer.
+    FirstToken(Instant),
+    /// The first sentence is whole.
+    FirstSentence(Instant),
+    Used(Usage),
+    Failed(ProviderError),
+}
+
+/// A reply to be made.
+pub(super) struct Thinking {
+    pub(super) model: LanguageModel,
+    pub(super) messages: Vec<ChatMessage>,
+    pub(super) tools: SessionTools,
+    /// Where what is to be said goes.
+    pub(super) sentences: mpsc::UnboundedSender<String>,
+    pub(super) thoughts: mpsc::UnboundedSender<Thought>,
+}
+
+impl Thinking {
+    /// Until all is handed on. Dropped, it stops; a tool that runs is not stopped, and its answer is told.
+    pub(super) async fn run(mut self) {
+        if let Err(error) = self.think().await {
+            self.tell(Thought::Failed(error));
+        }
+    }
+
+    async fn think(&mut self) -> Result<(), ProviderError> {
+        for step in 0..=MOST_TOOL_STEPS {
+            let may_call = step < MOST_TOOL_STEPS;
+            let calls = self.ask(may_call, step == 0).await?;
+            if calls.is_empty() || !may_call {
+                return Ok(());
+            }
+            let answered = self.tools.run(calls).await;
+            let ended = answered.ends_call;
+            self.messages.extend(answered.messages);
+            if ended {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// One request; the calls that the model wants.
+    async fn ask(&self, may_call: bool, first: bool) -> Result<Vec<RequestedCall>, ProviderError> {
+        let tools = if may_call { self.tools.definitions() } else { &[] };
+        let mut answer = self.model.reply(&self.messages, tools).await?;
+        let (mut sentences, mut calls) = (Sentences::default(), Vec::new());
+        let (mut began, mut spoke) = (false, false);
+        while let Some(part) = answer.next().await {
+            let part = part?;
+            if first && !began && matches!(part, ReplyPart::Text(_) | ReplyPart::ToolCall(_)) {
+                began = true;
+                self.tell(Thought::FirstToken(Instant::now()));
+            }
+            match part {
+                ReplyPart::Text(text) => {
+                    for sentence in sentences.push(&text) {
+                        self.say(sentence, &mut spoke);
+                    }
+                }
+                ReplyPart::ToolCall(call) => calls.push(call),
+                ReplyPart::Usage(usage) => self.tell(Thought::Used(usage)),
+                ReplyPart::Finished => {}
+            }
+        }
+        if let Some(sentence) = sentences.finish() {
+            self.say(sentence, &mut spoke);
+        }
+        Ok(calls)
+    }
+
+    fn say(&self, sentence: String, spoke: &mut bool) {
+        if !std::mem::replace(spoke, true) {
+            self.tell(Thought::FirstSentence(Instant::now()));
+        }
+        // Without a listener the reply is being given up.
+        drop(self.sentences.send(sentence));
+    }
+
+    fn tell(&self, thought: Thought) {
+        drop(self.thoughts.send(thought));
+    }
+}

@@ -1,0 +1,136 @@
+//! The tools of one session: checks what the model wants to call, calls it, and writes down what became of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+use futures::future::join_all;
+use schemas::{SignalSource, ToolCall, ToolCallOutcome};
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tracing::Instrument as _;
+
+use super::record::Record;
+use crate::persona::{Persona, Signal};
+use crate::providers::{ChatMessage, RequestedCall};
+use crate::tools::{CheckedCall, Toolbox};
+
+/// The signal that only the rules set.
+const TIER: &str = "qualification_tier";
+
+/// What the model is told of the tools that it called.
+#[derive(Debug, Clone)]
+pub(super) struct ToolsAnswered {
+    /// The calls, and an answer to each.
+    pub(super) messages: Vec<ChatMessage>,
+    /// One of them ends the call.
+    pub(super) ends_call: bool,
+}
+
+#[derive(Clone)]
+pub(super) struct SessionTools {
+    toolbox: Arc<Toolbox>,
+    persona: Arc<Persona>,
+    record: Record,
+    answered: mpsc::UnboundedSender<ToolsAnswered>,
+    session_id: Arc<str>,
+    turn: u32,
+}
+
+impl SessionTools {
+    /// What tools answer goes to `answered`, also when the reply that called them has been given up.
+    pub(super) fn new(
+        toolbox: Arc<Toolbox>,
+        persona: Arc<Persona>,
+        record: Record,
+        session_id: Arc<str>,
+        answered: mpsc::UnboundedSender<ToolsAnswered>,
+    ) -> Self {
+        Self { toolbox, persona, record, answered, session_id, turn: 0 }
+    }
+
+    /// For the caller's turn of that number.
+    pub(super) fn in_turn(&self, turn: u32) -> Self {
+        Self { turn, ..self.clone() }
+    }
+
+    pub(super) fn definitions(&self) -> &[Value] {
+        self.toolbox.definitions()
+    }
+
+    /// Calls all of them. Dropped, it does not stop them: what they do elsewhere is done, and is known.
+    pub(super) async fn run(&self, calls: Vec<RequestedCall>) -> ToolsAnswered {
+        let tools = self.clone();
+        let calling = async move {
+            let answers = join_all(calls.iter().map(|call| tools.call(call))).await;
+            let ends_call = answers.iter().any(|answer| answer.ends_call);
+            let results = calls.iter().zip(&answers).map(|(call, answer)| ChatMessage::tool(&call.id, &answer.text));
+            let messages = std::iter::once(ChatMessage::calls(&calls)).chain(results).collect();
+            let answered = ToolsAnswered { messages, ends_call };
+            // A conversation that is over needs no answer.
+            drop(tools.answered.send(answered.clone()));
+            answered
+        };
+        let calling = tokio::spawn(calling.in_current_span());
+        calling.await.unwrap_or(ToolsAnswered { messages: Vec::new(), ends_call: false })
+    }
+
+    async fn call(&self, requested: &RequestedCall) -> Answer {
+        let (start_time, started) = (Utc::now(), Instant::now());
+        let mut ends_call = false;
+        let result = match self.toolbox.check(&requested.name, &requested.arguments) {
+            Ok(CheckedCall::RecordSignals(arguments)) => self.record_signals(&arguments),
+            Ok(CheckedCall::EndCall) => {
+                ends_call = true;
+                Ok("the call ends when you have said goodbye".to_owned())
+            }
+            Ok(CheckedCall::Http(call)) => {
+                self.toolbox.call(call, &self.session_id).await.map_err(|fault| fault.to_string())
+            }
+            Err(fault) => Err(fault.to_string()),
+        };
+        let arguments = serde_json::from_str(&requested.arguments)
+            .unwrap_or_else(|_| Value::from(requested.arguments.clone()));
+        self.record.tool_called(ToolCall {
+            name: requested.name.clone(),
+            arguments,
+            outcome: if result.is_ok() { ToolCallOutcome::Success } else { ToolCallOutcome::Error },
+            error: result.as_ref().err().cloned(),
+            start_time,
+            duration_seconds: started.elapsed().as_secs_f64(),
+        });
+        let text = result.unwrap_or_else(|error| json!({ "error": error }).to_string());
+        Answer { text, ends_call }
+    }
+
+    /// Takes what is valid, and computes the tier anew.
+    fn record_signals(&self, arguments: &Value) -> Result<String, String> {
+        let (accepted, rejected) = self.persona.validate_signals(arguments);
+        let rejected: Map<String, Value> =
+            rejected.into_iter().map(|(name, why)| (name, Value::from(why))).collect();
+        if accepted.is_empty() {
+            return Err(format!("nothing was recorded: {}", Value::from(rejected)));
+        }
+        let recorded: Vec<String> = accepted.keys().cloned().collect();
+        let source = SignalSource { recorded_at: Utc::now(), turn: self.turn };
+        let mut open: Vec<String> = Vec::new();
+        self.record.journal().update(|session| {
+            for (name, value) in accepted {
+                session.signal_sources.insert(name.clone(), source.clone());
+                session.discovered_signals.insert(name, value);
+            }
+            let tier = self.persona.qualify(&session.discovered_signals);
+            session.discovered_signals.insert(TIER.to_owned(), Value::from(tier));
+            let names = self.persona.signals().iter().map(Signal::name);
+            let unknown = names.filter(|name| !session.discovered_signals.contains_key(*name));
+            open = unknown.map(str::to_owned).collect();
+        });
+        // The model learns nothing of the tier: callers may ask it.
+        Ok(json!({ "recorded": recorded, "rejected": rejected, "still_unknown": open }).to_string())
+    }
+}
+
+struct Answer {
+    text: String,
+    ends_call: bool,
+}

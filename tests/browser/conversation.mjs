@@ -1,0 +1,84 @@
+// Holds a conversation with the agent on the page: answers its questions, spoken or typed, from a script.
+import { readFile } from 'node:fs/promises';
+import { say } from './microphone.mjs';
+
+/** Silence of the agent after which it is the caller's turn. */
+const PAUSE_MS = 400;
+const TURN_LIMIT_MS = 30_000;
+const POLL_MS = 50;
+
+/**
+ * Answers each question of the agent with the first answer of the script that fits and was not given yet, until the agent
+ * ends the call or none fits any more.
+ *
+ * @param script a list of {question: a part of it, in lower case; text; audio: a WAV file, or none where it is typed}
+ * @param report is told {event: 'said', speaker, text} whenever a line is complete
+ */
+export async function converse(page, script, report) {
+  const open = [...script];
+  const reported = new Set();
+  let answered = 0;
+  for (;;) {
+    const question = await agentsTurn(page, answered, reported, report);
+    const index = question === undefined ? -1 : open.findIndex((answer) => question.toLowerCase().includes(answer.question));
+    if (index < 0) {
+      return;
+    }
+    const [answer] = open.splice(index, 1);
+    answered = await agentLines(page);
+    await give(page, answer);
+  }
+}
+
+/** What the agent has said since the caller's last answer; nothing once the call is over. */
+async function agentsTurn(page, before, reported, report) {
+  let quietSince;
+  for (const end = Date.now() + TURN_LIMIT_MS; Date.now() < end; await page.waitForTimeout(POLL_MS)) {
+    await reportComplete(page, reported, report);
+    const { state, agentState } = await page.locator('#status').evaluate((status) => status.dataset);
+    if (state !== 'in-call') {
+      return undefined;
+    }
+    const lines = await linesOf(page, 'agent');
+    if (lines.length <= before || agentState !== 'listening') {
+      quietSince = undefined;
+      continue;
+    }
+    quietSince ??= Date.now();
+    if (Date.now() - quietSince >= PAUSE_MS) {
+      await reportComplete(page, reported, report, true);
+      return lines.slice(before).join(' ');
+    }
+  }
+  throw new Error(`the agent said nothing for ${TURN_LIMIT_MS / 1000} s`);
+}
+
+async function give(page, { text, audio }) {
+  if (audio === undefined) {
+    await page.fill('#message', text);
+    await page.click('#send-message');
+  } else {
+    await page.evaluate(say, (await readFile(audio)).toString('base64'));
+  }
+}
+
+/** A line is complete when another one follows it, or when `all` are. */
+async function reportComplete(page, reported, report, all = false) {
+  const lines = await page.locator('#transcript li').evaluateAll((items) =>
+    items.map((item) => ({ segment: item.dataset.segment, speaker: item.dataset.speaker, text: item.textContent })),
+  );
+  for (const { segment, speaker, text } of all ? lines : lines.slice(0, -1)) {
+    if (!reported.has(segment)) {
+      reported.add(segment);
+      report('said', { speaker, text });
+    }
+  }
+}
+
+async function agentLines(page) {
+  return (await linesOf(page, 'agent')).length;
+}
+
+function linesOf(page, speaker) {
+  return page.locator(`#transcript li[data-speaker="${speaker}"]`).allTextContents();
+}
