@@ -30,6 +30,7 @@ pub(super) struct ToolsAnswered {
 #[derive(Clone)]
 pub(super) struct SessionTools {
     toolbox: Arc<Toolbox>,
+    definitions: Arc<[Value]>,
     persona: Arc<Persona>,
     record: Record,
     answered: mpsc::UnboundedSender<ToolsAnswered>,
@@ -46,7 +47,8 @@ impl SessionTools {
         session_id: Arc<str>,
         answered: mpsc::UnboundedSender<ToolsAnswered>,
     ) -> Self {
-        Self { toolbox, persona, record, answered, session_id, turn: 0 }
+        let definitions = toolbox.definitions().into();
+        Self { toolbox, definitions, persona, record, answered, session_id, turn: 0 }
     }
 
     /// For the caller's turn of that number.
@@ -55,7 +57,7 @@ impl SessionTools {
     }
 
     pub(super) fn definitions(&self) -> &[Value] {
-        self.toolbox.definitions()
+        &self.definitions
     }
 
     /// Calls all of them. Dropped, it does not stop them: what they do elsewhere is done, and is known.
@@ -79,13 +81,13 @@ impl SessionTools {
         let (start_time, started) = (Utc::now(), Instant::now());
         let mut ends_call = false;
         let result = match self.toolbox.check(&requested.name, &requested.arguments) {
-            Ok(CheckedCall::RecordSignals(arguments)) => self.record_signals(&arguments),
+            Ok(CheckedCall::RecordSignals { accepted, rejected }) => self.record_signals(accepted, rejected),
             Ok(CheckedCall::EndCall) => {
                 ends_call = true;
                 Ok("the call ends when you have said goodbye".to_owned())
             }
             Ok(CheckedCall::Http(call)) => {
-                self.toolbox.call(call, &self.session_id).await.map_err(|fault| fault.to_string())
+                self.toolbox.call(&call, &self.session_id).await.map_err(|fault| fault.to_string())
             }
             Err(fault) => Err(fault.to_string()),
         };
@@ -104,8 +106,11 @@ impl SessionTools {
     }
 
     /// Takes what is valid, and computes the tier anew.
-    fn record_signals(&self, arguments: &Value) -> Result<String, String> {
-        let (accepted, rejected) = self.persona.validate_signals(arguments);
+    fn record_signals(
+        &self,
+        accepted: Map<String, Value>,
+        rejected: Vec<(String, String)>,
+    ) -> Result<String, String> {
         let rejected: Map<String, Value> =
             rejected.into_iter().map(|(name, why)| (name, Value::from(why))).collect();
         if accepted.is_empty() {
