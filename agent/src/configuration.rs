@@ -8,6 +8,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use service::LogFormat;
 
+use crate::persona::arguments::PersonaArgs;
+use crate::persona::check::CheckArgs;
 use crate::publisher::PublisherArgs;
 use crate::spool::SpoolArgs;
 
@@ -27,6 +29,8 @@ pub enum Command {
     Start(Args),
     /// Run at a terminal: the same, with readable logs
     Dev(Args),
+    /// Tell whether a persona's file can be used
+    Check(CheckArgs),
 }
 
 /// All settings of a worker.
@@ -38,6 +42,8 @@ pub struct Args {
     pub worker: WorkerArgs,
     #[command(flatten)]
     pub session: SessionArgs,
+    #[command(flatten)]
+    pub persona: PersonaArgs,
     #[command(flatten)]
     pub spool: SpoolArgs,
     #[command(flatten)]

@@ -9,6 +9,7 @@ pub mod configuration;
 pub mod conversation;
 pub mod http;
 pub mod metrics;
+pub mod persona;
 pub mod publisher;
 pub mod run;
 pub mod session;

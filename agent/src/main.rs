@@ -11,6 +11,7 @@ async fn main() -> ExitCode {
     let (args, log_format) = match Cli::parse().command {
         Command::Start(args) => (args.clone(), args.log_format),
         Command::Dev(args) => (args, LogFormat::Plain),
+        Command::Check(args) => return agent::persona::check::run(&args),
     };
     service::main(log_format, agent::run::run(args)).await
 }

@@ -1,0 +1,71 @@
+//! Speech to text, language model and text to speech: three clients for anything that speaks OpenAI's wire format.
+//!
+//! Each provider has its own address, key and model. A request is tried again while nothing of its answer was handed out;
+//! what is returned as an error was tried as often as [`Limits`] say. Dropping a future or a stream cancels its request.
+//! Nothing of what is sent or answered reaches a log or an error's text.
+
+mod answer;
+pub mod arguments;
+mod base_url;
+mod error;
+pub mod language_model;
+mod request;
+pub mod speech_to_text;
+#[cfg(test)]
+mod tests;
+pub mod text_to_speech;
+mod tool_call_deltas;
+mod wav;
+
+use anyhow::Context as _;
+
+pub use base_url::{BaseUrl, InvalidBaseUrl};
+pub use error::{ErrorKind, Provider, ProviderError};
+pub use request::Limits;
+
+use arguments::ProviderArgs;
+use language_model::LanguageModel;
+use request::Endpoint;
+use speech_to_text::SpeechToText;
+use text_to_speech::TextToSpeech;
+
+/// The three providers of a process; clones share connections.
+#[derive(Clone)]
+pub struct Providers {
+    /// Hears.
+    pub speech_to_text: SpeechToText,
+    /// Thinks.
+    pub language_model: LanguageModel,
+    /// Speaks.
+    pub text_to_speech: TextToSpeech,
+}
+
+impl Providers {
+    /// Sets up the clients; nothing is sent yet.
+    ///
+    /// # Errors
+    /// A key is missing or has characters that no key has, or a client for HTTP cannot be made.
+    pub fn new(args: &ProviderArgs) -> anyhow::Result<Self> {
+        // A redirect would take the key, and what was said, to a place that no setting names.
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .http1_only()
+            .tcp_keepalive(std::time::Duration::from_secs(30))
+            .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .context("set up the HTTP client of the providers")?;
+        let limits = Limits { answer: args.provider_time_limit, ..Limits::default() };
+        let endpoint = |provider, base: &BaseUrl, key| {
+            let key = arguments::key(provider, base, key, args.openai_api_key.as_ref())?;
+            anyhow::Ok(Endpoint::new(provider, http.clone(), base.clone(), key, limits))
+        };
+        let hearing = endpoint(Provider::SpeechToText, &args.stt_base_url, args.stt_api_key.as_ref())?;
+        let thinking = endpoint(Provider::LanguageModel, &args.llm_base_url, args.llm_api_key.as_ref())?;
+        let speaking = endpoint(Provider::TextToSpeech, &args.tts_base_url, args.tts_api_key.as_ref())?;
+        Ok(Self {
+            speech_to_text: SpeechToText::new(hearing, &args.stt_model),
+            language_model: LanguageModel::new(thinking, &args.llm_model, args.llm_temperature),
+            text_to_speech: TextToSpeech::new(speaking, &args.tts_model),
+        })
+    }
+}
