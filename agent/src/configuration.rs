@@ -8,8 +8,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use service::LogFormat;
 
+use crate::conversation::RecordArgs;
 use crate::persona::arguments::PersonaArgs;
 use crate::persona::check::CheckArgs;
+use crate::providers::arguments::ProviderArgs;
 use crate::publisher::PublisherArgs;
 use crate::spool::SpoolArgs;
 
@@ -44,6 +46,10 @@ pub struct Args {
     pub session: SessionArgs,
     #[command(flatten)]
     pub persona: PersonaArgs,
+    #[command(flatten)]
+    pub providers: ProviderArgs,
+    #[command(flatten)]
+    pub record: RecordArgs,
     #[command(flatten)]
     pub spool: SpoolArgs,
     #[command(flatten)]
@@ -112,6 +118,11 @@ impl LiveKitUrl {
     pub fn websocket(&self) -> &str {
         &self.0
     }
+
+    /// The same address for HTTP, such as `http://127.0.0.1:7880`.
+    pub fn http(&self) -> String {
+        self.0.replacen("ws", "http", 1)
+    }
 }
 
 impl FromStr for LiveKitUrl {
@@ -147,7 +158,9 @@ mod tests {
             (" HTTPS://x.livekit.cloud ", "wss://x.livekit.cloud"),
             ("wss://example.org/livekit/", "wss://example.org/livekit"),
         ] {
-            assert_eq!(text.parse::<LiveKitUrl>().unwrap().websocket(), websocket);
+            let url: LiveKitUrl = text.parse().unwrap();
+            assert_eq!(url.websocket(), websocket);
+            assert_eq!(url.http(), format!("http{}", &websocket[2..]));
         }
         for text in ["", "127.0.0.1:7880", "ftp://x", "ws://", "ws://x?y=z", "ws://a b"] {
             assert_eq!(text.parse::<LiveKitUrl>(), Err(InvalidLiveKitUrl), "{text:?}");

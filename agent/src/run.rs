@@ -10,10 +10,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::configuration::Args;
+use crate::conversation::Mind;
 use crate::http::{self, Pages};
 use crate::metrics::Metrics;
-use crate::session::Sessions;
+use crate::providers::Providers;
+use crate::session::{HangUp, Sessions};
 use crate::spool::Spool;
+use crate::tools::Toolbox;
 use crate::worker::{self, WorkerStatus};
 use crate::{publisher, spool};
 
@@ -25,6 +28,7 @@ use crate::{publisher, spool};
 pub async fn run(args: Args) -> anyhow::Result<()> {
     check(&args)?;
     let shutdown = shutdown_on_signal()?;
+    let mind = make_mind(&args)?;
     let metrics = Metrics::new().context("register metrics")?;
     let spool = open_spool(args.spool.clone()).await?;
     let (status, status_reader) = watch::channel(WorkerStatus::default());
@@ -37,6 +41,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let sessions = Sessions {
         args: args.session,
+        mind: Arc::new(mind),
+        hang_up: HangUp::new(args.livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -68,6 +74,14 @@ fn check(args: &Args) -> anyhow::Result<()> {
     ensure!(!args.livekit.livekit_api_key.is_empty(), "LIVEKIT_API_KEY is empty");
     ensure!(!args.livekit.livekit_api_secret.expose_secret().is_empty(), "LIVEKIT_API_SECRET is empty");
     Ok(())
+}
+
+fn make_mind(args: &Args) -> anyhow::Result<Mind> {
+    let persona = Arc::new(args.persona.load()?);
+    let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
+    let providers = Providers::new(&args.providers)?;
+    info!(persona = persona.name(), signals = persona.signals().len(), tools = persona.tools().len(), "who the agent is");
+    Ok(Mind::new(persona, toolbox, providers, args.record))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

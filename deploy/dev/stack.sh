@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly run=$PWD/.run bin=$PWD/.tools/bin programs=$PWD/target/debug
-readonly names=(livekit nats s3 salesforce sink-s3 sink-salesforce agent web)
+readonly names=(livekit nats s3 salesforce openai sink-s3 sink-salesforce agent web)
 # Above everything that a first start has been seen to take on a busy machine.
 readonly start_limit_seconds=60
 
@@ -60,6 +60,8 @@ secret() { openssl rand -hex 20; }
 write_env() {
   local livekit_port=${LIVEKIT_PORT:-7880} nats_port=${NATS_PORT:-4222} s3_port=${S3_PORT:-8333}
   local salesforce_port=${SALESFORCE_PORT:-8025} web_port=${WEB_PORT:-3000} agent_port=${AGENT_PORT:-8081}
+  local openai_port=${OPENAI_PORT:-8090} openai_key
+  openai_key=$(secret)
   local sink_s3_port=${SINK_S3_PORT:-9101} sink_salesforce_port=${SINK_SALESFORCE_PORT:-9102}
   umask 077
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$run/salesforce-private.pem" 2>/dev/null
@@ -83,6 +85,13 @@ SALESFORCE_PUBLIC_KEY_FILE=$run/salesforce-public.pem
 SALESFORCE_AUDIENCE=https://login.salesforce.com
 WEB_URL=http://127.0.0.1:$web_port
 WEB_HTTP=127.0.0.1:$web_port
+AGENT_PERSONA=$PWD/agent/personas/pandadoc-trial.toml
+STT_BASE_URL=http://127.0.0.1:$openai_port/v1
+STT_API_KEY=$openai_key
+LLM_BASE_URL=http://127.0.0.1:$openai_port/v1
+LLM_API_KEY=$openai_key
+TTS_BASE_URL=http://127.0.0.1:$openai_port/v1
+TTS_API_KEY=$openai_key
 AGENT_HTTP=127.0.0.1:$agent_port
 AGENT_SPOOL_DIR=$run/data/agent
 SINK_S3_HTTP=127.0.0.1:$sink_s3_port
@@ -92,6 +101,9 @@ ENV
 }
 
 port() { printf '%s' "${1##*:}"; }
+
+# address URL: its host and port.
+address() { sed -E 's,^[a-z]+://([^/]*).*,\1,' <<<"$1"; }
 
 up_livekit() {
   local port
@@ -142,6 +154,11 @@ up_salesforce() {
     --username "$SALESFORCE_USERNAME" --audience "$SALESFORCE_AUDIENCE" --seed-file deploy/dev/salesforce-seed.json
 }
 
+# Hears, thinks and speaks without an account.
+up_openai() {
+  start openai "$programs/openai-simulator" --listen "$(address "$STT_BASE_URL")" --persona "$AGENT_PERSONA" --api-key "$STT_API_KEY"
+}
+
 up() {
   mkdir -p "$run/log" "$run/data"
   [ -f "$run/env" ] || write_env
@@ -153,10 +170,12 @@ up() {
   up_nats
   up_s3
   up_salesforce
+  up_openai
   ready livekit answers "http${LIVEKIT_URL#ws}"
   ready nats nats_answers
   ready s3 answers "$S3_ENDPOINT/healthz"
   ready salesforce answers "$SALESFORCE_URL/healthz"
+  ready openai answers "http://$(address "$STT_BASE_URL")/healthz"
   # The operator's part, with an operator's rights: streams, consumers, bucket.
   "$programs/sink-s3" setup --create-bucket >>"$run/log/setup.log" 2>&1 || fail "sink-s3 setup did not work; see .run/log/setup.log"
   "$programs/sink-salesforce" setup >>"$run/log/setup.log" 2>&1 || fail "sink-salesforce setup did not work; see .run/log/setup.log"
@@ -175,7 +194,7 @@ nats_answers() { exec 3<>"/dev/tcp/127.0.0.1/$(port "$NATS_URL")"; }
 # Ends our programs first, so that they drain into servers that still run.
 down() {
   local name pid deadline
-  for name in web agent sink-s3 sink-salesforce salesforce s3 nats livekit; do
+  for name in web agent sink-s3 sink-salesforce openai salesforce s3 nats livekit; do
     running "$name" || { rm -f "$run/$name.pid" "$run/$name.exe"; continue; }
     pid=$(pid_of "$name")
     printf '  stopping %s\n' "$name"

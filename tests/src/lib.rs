@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod caller;
+pub mod conversation;
 pub mod environment;
 pub mod leads;
 pub mod media_server;

@@ -23,6 +23,8 @@ pub struct Stack {
     pub sink_s3: Process,
     pub sink_salesforce: Process,
     pub salesforce: Process,
+    /// Hears, thinks and speaks.
+    pub openai: Process,
     pub s3: Process,
     pub nats: Process,
     pub livekit: Process,
@@ -41,6 +43,7 @@ impl Stack {
             nats: nats(folder.path(), &environment)?,
             s3: s3(folder.path(), &environment)?,
             salesforce: salesforce(folder.path(), &environment)?,
+            openai: openai(folder.path(), &environment)?,
             sink_s3: ours(folder.path(), &environment, "sink-s3", &["run"])?,
             sink_salesforce: ours(folder.path(), &environment, "sink-salesforce", &["run"])?,
             agent: ours(folder.path(), &environment, "agent", &["dev"])?,
@@ -53,13 +56,14 @@ impl Stack {
     }
 
     async fn start_all(&mut self) -> Result<()> {
-        for server in [&mut self.livekit, &mut self.nats, &mut self.s3, &mut self.salesforce] {
+        for server in [&mut self.livekit, &mut self.nats, &mut self.s3, &mut self.salesforce, &mut self.openai] {
             server.start()?;
         }
         let environment = &self.environment;
         answers(&environment.get("LIVEKIT_URL")?.replacen("ws", "http", 1), &self.livekit).await?;
         answers(&format!("{}/healthz", environment.get("S3_ENDPOINT")?), &self.s3).await?;
         answers(&format!("{}/healthz", environment.get("SALESFORCE_URL")?), &self.salesforce).await?;
+        answers(&environment.get("STT_BASE_URL")?.replace("/v1", "/healthz"), &self.openai).await?;
         self.sink_s3.run(&["setup", "--create-bucket"])?;
         self.sink_salesforce.run(&["setup"])?;
         for ours in [&mut self.sink_s3, &mut self.sink_salesforce, &mut self.agent, &mut self.web] {
@@ -117,6 +121,11 @@ fn environment(folder: &Path) -> Result<Environment> {
         ("SALESFORCE_AUDIENCE", "https://login.salesforce.com".to_owned()),
     ] {
         environment.set(name, value);
+    }
+    let openai = format!("http://127.0.0.1:{}/v1", free_port());
+    for service in ["STT", "LLM", "TTS"] {
+        environment.set(&format!("{service}_BASE_URL"), openai.clone());
+        environment.set(&format!("{service}_API_KEY"), "a-key-for-tests");
     }
     for name in ["WEB_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
         environment.set(name, format!("127.0.0.1:{}", free_port()));
@@ -204,6 +213,18 @@ fn salesforce(folder: &Path, environment: &Environment) -> Result<Process> {
     ];
     let arguments: Vec<&str> = arguments.into_iter().flat_map(|(flag, value)| [flag, value]).collect();
     ours(folder, &Environment::default(), "salesforce-simulator", &arguments)
+}
+
+fn openai(folder: &Path, environment: &Environment) -> Result<Process> {
+    let persona = workspace().join("agent/personas/pandadoc-trial.toml");
+    let address = environment.get("STT_BASE_URL")?;
+    let arguments = [
+        ("--listen", address.trim_start_matches("http://").trim_end_matches("/v1")),
+        ("--api-key", environment.get("STT_API_KEY")?),
+        ("--persona", &persona.to_string_lossy()),
+    ];
+    let arguments: Vec<&str> = arguments.into_iter().flat_map(|(flag, value)| [flag, value]).collect();
+    ours(folder, &Environment::default(), "openai-simulator", &arguments)
 }
 
 fn server(folder: &Path, name: &str, arguments: &[&str]) -> Process {

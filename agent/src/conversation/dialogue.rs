@@ -28,7 +28,8 @@ use super::speech::{Said, Speech, SpeechEvent};
 use super::turn_taking::{Action, Event, Turn, TurnTaking};
 use super::{CHANNELS, Line, Mind, Over};
 use crate::agent_state::AgentState;
-use crate::providers::{ChatMessage, ProviderError};
+use crate::providers::ProviderError;
+use crate::providers::language_model::ChatMessage;
 
 /// Longest that the greeting waits for somebody to receive the agent's track; a page may never subscribe.
 const AUDIBLE_LIMIT: Duration = Duration::from_secs(3);
@@ -59,7 +60,7 @@ pub(super) async fn hold(
     let (answered, mut answers) = mpsc::unbounded_channel();
     let record = Record::new(journal, mind.record);
     let tools = SessionTools::new(
-        Arc::clone(&mind.toolbox),
+        mind.toolbox.clone(),
         Arc::clone(&mind.persona),
         record.clone(),
         room.name().into(),
@@ -319,7 +320,7 @@ impl Dialogue {
             self.show_caller(&turn.text, true);
         }
         self.caller_segment = None;
-        self.history.add(ChatMessage::user(turn.text));
+        self.history.add(ChatMessage::User { content: turn.text });
         let moments = Moments {
             speech_ended: turn.spoken.map(|spoken| spoken.ended),
             transcribed: turn.spoken.map(|spoken| spoken.transcribed),

@@ -1,6 +1,6 @@
 //! What the language model is told of the conversation so far.
 
-use crate::providers::ChatMessage;
+use crate::providers::language_model::ChatMessage;
 
 /// Messages that are sent at most, besides the persona's; the oldest are left out first.
 const MOST: usize = 200;
@@ -13,14 +13,14 @@ pub(super) struct History {
 
 impl History {
     pub(super) fn new(system_prompt: String) -> Self {
-        Self { persona: ChatMessage::system(system_prompt), messages: Vec::new() }
+        Self { persona: ChatMessage::System { content: system_prompt }, messages: Vec::new() }
     }
 
     pub(super) fn add(&mut self, message: ChatMessage) {
         self.messages.push(message);
         if self.messages.len() > MOST {
             // A turn goes as a whole: results of tools without their call would be refused.
-            let turns = self.messages.iter().enumerate().skip(1).filter(|(_, message)| message.is_user());
+            let turns = self.messages.iter().enumerate().skip(1).filter(|(_, message)| matches!(message, ChatMessage::User { .. }));
             let next = turns.map(|(index, _)| index).find(|index| self.messages.len() - index <= MOST);
             self.messages.drain(..next.unwrap_or(self.messages.len()));
         }
@@ -32,7 +32,7 @@ impl History {
             return;
         }
         let text = if interrupted { format!("{text}…") } else { text.to_owned() };
-        self.add(ChatMessage::assistant(text));
+        self.add(ChatMessage::Assistant { content: text, tool_calls: Vec::new() });
     }
 
     pub(super) fn messages(&self) -> Vec<ChatMessage> {

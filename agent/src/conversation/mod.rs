@@ -33,7 +33,9 @@ use phrases::Phrases;
 use turn_taking::Rules;
 
 use crate::persona::Persona;
-use crate::providers::{LanguageModel, Providers, SpeechToText};
+use crate::providers::Providers;
+use crate::providers::language_model::LanguageModel;
+use crate::providers::speech_to_text::SpeechToText;
 use crate::spool::Journal;
 use crate::tools::Toolbox;
 
@@ -87,7 +89,7 @@ pub struct RecordArgs {
 /// What all conversations of a process have in common.
 pub struct Mind {
     persona: Arc<Persona>,
-    toolbox: Arc<Toolbox>,
+    toolbox: Toolbox,
     speech_to_text: SpeechToText,
     language_model: LanguageModel,
     phrases: Arc<Phrases>,
@@ -96,7 +98,7 @@ pub struct Mind {
 }
 
 impl Mind {
-    pub fn new(persona: Arc<Persona>, toolbox: Arc<Toolbox>, providers: Providers, record: RecordArgs) -> Self {
+    pub fn new(persona: Arc<Persona>, toolbox: Toolbox, providers: Providers, record: RecordArgs) -> Self {
         let Providers { speech_to_text, language_model, text_to_speech } = providers;
         let phrases = Arc::new(Phrases::new(text_to_speech, &persona));
         Self { persona, toolbox, speech_to_text, language_model, phrases, record, rules: Rules::default() }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::stream::{BoxStream, StreamExt as _};
 
 use crate::persona::{Persona, Voice};
-use crate::providers::{ProviderError, TextToSpeech};
+use crate::providers::ProviderError;
+use crate::providers::text_to_speech::TextToSpeech;
 
 /// Samples of speech, 24 kHz mono, as they are made.
 pub(super) type SpeechStream = BoxStream<'static, Result<Vec<i16>, ProviderError>>;

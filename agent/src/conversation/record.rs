@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::RecordArgs;
 use super::latencies::{LatencyRecord, Moments};
 use super::speech::Said;
-use crate::providers::Usage;
+use crate::providers::language_model::Usage;
 use crate::redaction::redact;
 use crate::spool::Journal;
 
@@ -105,12 +105,12 @@ impl Record {
             let metrics = &mut session.metrics_summary;
             metrics.llm_prompt_tokens += usage.prompt_tokens;
             metrics.llm_prompt_cached_tokens += usage.prompt_cached_tokens;
-            metrics.llm_input_audio_tokens += usage.input_audio_tokens;
-            metrics.llm_input_text_tokens += usage.prompt_tokens.saturating_sub(usage.input_audio_tokens);
+            metrics.llm_input_audio_tokens += usage.prompt_audio_tokens;
+            metrics.llm_input_text_tokens += usage.prompt_tokens.saturating_sub(usage.prompt_audio_tokens);
             metrics.llm_input_cached_text_tokens += usage.prompt_cached_tokens;
             metrics.llm_completion_tokens += usage.completion_tokens;
-            metrics.llm_output_audio_tokens += usage.output_audio_tokens;
-            metrics.llm_output_text_tokens += usage.completion_tokens.saturating_sub(usage.output_audio_tokens);
+            metrics.llm_output_audio_tokens += usage.completion_audio_tokens;
+            metrics.llm_output_text_tokens += usage.completion_tokens.saturating_sub(usage.completion_audio_tokens);
         });
     }
 

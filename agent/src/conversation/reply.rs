@@ -7,8 +7,9 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::sentences::Sentences;
-use super::session_tools::SessionTools;
-use crate::providers::{ChatMessage, LanguageModel, ProviderError, ReplyPart, RequestedCall, Usage};
+use super::session_tools::{ProposedCall, SessionTools};
+use crate::providers::ProviderError;
+use crate::providers::language_model::{ChatMessage, LanguageModel, ReplyPart, Usage};
 
 /// How often in one reply the model may call tools; then it has to answer without.
 const MOST_TOOL_STEPS: usize = 3;
@@ -60,14 +61,14 @@ impl Thinking {
     }
 
     /// One request; the calls that the model wants.
-    async fn ask(&self, may_call: bool, first: bool) -> Result<Vec<RequestedCall>, ProviderError> {
+    async fn ask(&self, may_call: bool, first: bool) -> Result<Vec<ProposedCall>, ProviderError> {
         let tools = if may_call { self.tools.definitions() } else { &[] };
         let mut answer = self.model.reply(&self.messages, tools).await?;
         let (mut sentences, mut calls) = (Sentences::default(), Vec::new());
         let (mut began, mut spoke) = (false, false);
         while let Some(part) = answer.next().await {
             let part = part?;
-            if first && !began && matches!(part, ReplyPart::Text(_) | ReplyPart::ToolCall(_)) {
+            if first && !began && matches!(part, ReplyPart::Text(_) | ReplyPart::ToolCall { .. }) {
                 began = true;
                 self.tell(Thought::FirstToken(Instant::now()));
             }
@@ -77,7 +78,7 @@ impl Thinking {
                         self.say(sentence, &mut spoke);
                     }
                 }
-                ReplyPart::ToolCall(call) => calls.push(call),
+                ReplyPart::ToolCall { id, name, arguments } => calls.push(ProposedCall { id, name, arguments }),
                 ReplyPart::Usage(usage) => self.tell(Thought::Used(usage)),
                 ReplyPart::Finished => {}
             }

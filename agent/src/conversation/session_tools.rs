@@ -12,11 +12,19 @@ use tracing::Instrument as _;
 
 use super::record::Record;
 use crate::persona::{Persona, Signal};
-use crate::providers::{ChatMessage, RequestedCall};
+use crate::providers::language_model::{ChatMessage, RequestedCall};
 use crate::tools::{CheckedCall, Toolbox};
 
 /// The signal that only the rules set.
 const TIER: &str = "qualification_tier";
+
+/// A call as the model wants it: nothing of it is checked.
+#[derive(Debug)]
+pub(super) struct ProposedCall {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) arguments: String,
+}
 
 /// What the model is told of the tools that it called.
 #[derive(Debug, Clone)]
@@ -29,7 +37,7 @@ pub(super) struct ToolsAnswered {
 
 #[derive(Clone)]
 pub(super) struct SessionTools {
-    toolbox: Arc<Toolbox>,
+    toolbox: Toolbox,
     definitions: Arc<[Value]>,
     persona: Arc<Persona>,
     record: Record,
@@ -41,7 +49,7 @@ pub(super) struct SessionTools {
 impl SessionTools {
     /// What tools answer goes to `answered`, also when the reply that called them has been given up.
     pub(super) fn new(
-        toolbox: Arc<Toolbox>,
+        toolbox: Toolbox,
         persona: Arc<Persona>,
         record: Record,
         session_id: Arc<str>,
@@ -61,13 +69,20 @@ impl SessionTools {
     }
 
     /// Calls all of them. Dropped, it does not stop them: what they do elsewhere is done, and is known.
-    pub(super) async fn run(&self, calls: Vec<RequestedCall>) -> ToolsAnswered {
+    pub(super) async fn run(&self, calls: Vec<ProposedCall>) -> ToolsAnswered {
         let tools = self.clone();
         let calling = async move {
             let answers = join_all(calls.iter().map(|call| tools.call(call))).await;
             let ends_call = answers.iter().any(|answer| answer.ends_call);
-            let results = calls.iter().zip(&answers).map(|(call, answer)| ChatMessage::tool(&call.id, &answer.text));
-            let messages = std::iter::once(ChatMessage::calls(&calls)).chain(results).collect();
+            let requested = |call: &ProposedCall| RequestedCall::new(&call.id, &call.name, &call.arguments);
+            let tool_calls = calls.iter().map(requested).collect();
+            let called = ChatMessage::Assistant { content: String::new(), tool_calls };
+            let result = |(call, answer): (ProposedCall, Answer)| ChatMessage::Tool {
+                tool_call_id: call.id,
+                content: answer.text,
+            };
+            let results = calls.into_iter().zip(answers).map(result);
+            let messages = std::iter::once(called).chain(results).collect();
             let answered = ToolsAnswered { messages, ends_call };
             // A conversation that is over needs no answer.
             drop(tools.answered.send(answered.clone()));
@@ -77,10 +92,10 @@ impl SessionTools {
         calling.await.unwrap_or(ToolsAnswered { messages: Vec::new(), ends_call: false })
     }
 
-    async fn call(&self, requested: &RequestedCall) -> Answer {
+    async fn call(&self, proposed: &ProposedCall) -> Answer {
         let (start_time, started) = (Utc::now(), Instant::now());
         let mut ends_call = false;
-        let result = match self.toolbox.check(&requested.name, &requested.arguments) {
+        let result = match self.toolbox.check(&proposed.name, &proposed.arguments) {
             Ok(CheckedCall::RecordSignals { accepted, rejected }) => self.record_signals(accepted, rejected),
             Ok(CheckedCall::EndCall) => {
                 ends_call = true;
@@ -91,10 +106,10 @@ impl SessionTools {
             }
             Err(fault) => Err(fault.to_string()),
         };
-        let arguments = serde_json::from_str(&requested.arguments)
-            .unwrap_or_else(|_| Value::from(requested.arguments.clone()));
+        let arguments = serde_json::from_str(&proposed.arguments)
+            .unwrap_or_else(|_| Value::from(proposed.arguments.clone()));
         self.record.tool_called(ToolCall {
-            name: requested.name.clone(),
+            name: proposed.name.clone(),
             arguments,
             outcome: if result.is_ok() { ToolCallOutcome::Success } else { ToolCallOutcome::Error },
             error: result.as_ref().err().cloned(),

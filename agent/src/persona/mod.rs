@@ -31,13 +31,14 @@ pub const DEFAULT: &str = include_str!("../../personas/pandadoc-trial.toml");
 /// What the voice may be slowed down or sped up to; the limits of OpenAI's wire format.
 const SPEAKING_RATES: std::ops::RangeInclusive<f64> = 0.25..=4.0;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "language",
     "voice",
     "speaking_rate",
     "instructions",
     "greeting",
+    "still_there",
     "apology",
     "goodbye",
     "signals",
@@ -53,6 +54,7 @@ pub struct Persona {
     voice: Voice,
     instructions: String,
     greeting: String,
+    still_there: String,
     apology: String,
     goodbye: String,
     signals: Vec<Signal>,
@@ -115,6 +117,11 @@ impl Persona {
     /// What the agent says first.
     pub fn greeting(&self) -> &str {
         &self.greeting
+    }
+
+    /// What it asks a caller who has been silent for long.
+    pub fn still_there(&self) -> &str {
+        &self.still_there
     }
 
     /// What it says where a provider fails.
@@ -193,8 +200,8 @@ fn read(text: &str, faults: &mut Faults<'_>) -> Option<Persona> {
     let language = read_language(&mut file, faults);
     let voice = file.text("voice", faults);
     let speaking_rate = read_speaking_rate(&mut file, faults);
-    let [instructions, greeting, apology, goodbye] =
-        ["instructions", "greeting", "apology", "goodbye"].map(|key| file.text(key, faults));
+    let [instructions, greeting, still_there, apology, goodbye] =
+        ["instructions", "greeting", "still_there", "apology", "goodbye"].map(|key| file.text(key, faults));
     let (signals, declared) = signal::read(&mut file, faults);
     let tools = http_tool::read(&mut file, faults);
     let qualification = rules::read(&mut file, &declared, faults);
@@ -206,6 +213,7 @@ fn read(text: &str, faults: &mut Faults<'_>) -> Option<Persona> {
         instructions: instructions?.value,
         greeting: greeting?.value,
         apology: apology?.value,
+        still_there: still_there?.value,
         goodbye: goodbye?.value,
         signals,
         tools,

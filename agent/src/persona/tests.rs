@@ -11,6 +11,7 @@ speaking_rate = 1.1
 instructions = "You sell."
 greeting = "Hello!"
 apology = "Sorry?"
+still_there = "Hello?"
 goodbye = "Bye."
 
 [[signals]]

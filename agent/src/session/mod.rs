@@ -7,6 +7,7 @@
 
 mod call;
 mod ending;
+mod hang_up;
 mod metadata;
 mod room;
 mod supervisor;
@@ -16,9 +17,9 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::Utc;
 use livekit::prelude::Room;
-use schemas::{MetricsSummary, SCHEMA_VERSION, SessionEnded, SessionId};
+use schemas::{EndReason, MetricsSummary, SCHEMA_VERSION, SessionEnded, SessionId};
 use serde_json::Map;
-use tracing::{Instrument as _, error, info, info_span};
+use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::configuration::SessionArgs;
 use crate::conversation::Mind;
@@ -27,6 +28,7 @@ use crate::spool::{Journal, Spool};
 use crate::worker::{AssignedJob, JobControl};
 use call::Call;
 use ending::Ending;
+pub use hang_up::HangUp;
 use supervisor::supervise;
 
 /// What all sessions of a worker have in common.
@@ -42,6 +44,8 @@ pub struct Sessions {
     pub metrics: Metrics,
     /// What conversations are held with.
     pub mind: Arc<Mind>,
+    /// Ends calls for the participant, too.
+    pub hang_up: HangUp,
 }
 
 impl Sessions {
@@ -67,6 +71,11 @@ impl Sessions {
             self.metrics.session_ended(reason);
         }
         control.report(over.outcome).await;
+        if over.session.end_reason.is_some_and(ended_by_agent)
+            && let Err(error) = self.hang_up.delete(&job.room_name).await
+        {
+            warn!("the participant is left in the room: {error:#}");
+        }
         if let Some(room) = place.get() {
             room::leave(room).await;
         }
@@ -111,6 +120,10 @@ impl Sessions {
             truncated: Vec::new(),
         }
     }
+}
+
+fn ended_by_agent(reason: EndReason) -> bool {
+    matches!(reason, EndReason::AgentEnded | EndReason::ProviderFailed)
 }
 
 fn log_export(session: &SessionEnded) {

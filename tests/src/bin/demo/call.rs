@@ -1,6 +1,6 @@
 //! The call of the demo: by a real browser with a spoken microphone, or by a synthetic caller where there is none.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use test_servers::workspace;
 use tests::caller::{Caller, ConnectionDetails};
+use tests::conversation;
 use tests::environment::Environment;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
-
-const SPOKEN: &str =
-    "Hello. I would like to know what your product can do for a sales team of twelve people. Thank you.";
 
 /// A call that was made.
 pub(crate) struct Call {
@@ -23,12 +21,12 @@ pub(crate) struct Call {
     pub(crate) hung_up: Instant,
 }
 
-/// Places a call of some seconds and shows it.
+/// Places a call and shows it: a conversation to its end, or where there is no browser a silent call of some seconds.
 pub(crate) async fn place(environment: &Environment, email: &str, duration: Duration) -> Result<Call> {
     match browser() {
         Some(browser) => {
-            println!("  by {}, with a spoken microphone", browser.display());
-            by_browser(environment, email, duration).await
+            println!("  by {}, whose microphone answers what the agent asks", browser.display());
+            by_browser(environment, email).await
         }
         None => {
             println!("  by a synthetic caller, because this machine has no Chromium");
@@ -45,17 +43,16 @@ fn browser() -> Option<PathBuf> {
     named.or_else(|| found.find(|file| file.is_file()))
 }
 
-async fn by_browser(environment: &Environment, email: &str, duration: Duration) -> Result<Call> {
+async fn by_browser(environment: &Environment, email: &str) -> Result<Call> {
     let folder = workspace().join(".run/demo");
     std::fs::create_dir_all(&folder).context("make .run/demo")?;
-    let microphone = folder.join("microphone.wav");
-    speak(&microphone).await?;
+    let script = folder.join("conversation.json");
+    conversation::write_spoken(&script)?;
     let mut caller = Command::new("node")
         .arg(workspace().join("tests/browser/call.mjs"))
         .args(["--url", environment.get("WEB_URL")?, "--email", email])
-        .args(["--seconds", &duration.as_secs().to_string()])
-        .arg("--microphone")
-        .arg(&microphone)
+        .arg("--conversation")
+        .arg(&script)
         .arg("--screenshot")
         .arg(folder.join("page.png"))
         .stdout(Stdio::piped())
@@ -74,6 +71,7 @@ async fn by_browser(environment: &Environment, email: &str, duration: Duration) 
                 hung_up = Some(Instant::now() - since(&event)?);
                 println!("  hung up");
             }
+            "said" => println!("  {:>8}: {}", text(&event, "speaker"), text(&event, "text")),
             "error" => bail!("the browser says: {}", event["message"]),
             other => println!("  {other}"),
         }
@@ -83,6 +81,10 @@ async fn by_browser(environment: &Environment, email: &str, duration: Duration) 
         session_id: session_id.context("the page asked for no connection details")?,
         hung_up: hung_up.context("the page did not hang up")?,
     })
+}
+
+fn text<'a>(event: &'a Value, name: &str) -> &'a str {
+    event[name].as_str().unwrap_or_default()
 }
 
 /// How long ago an event was, by its `time` in milliseconds since 1970.
@@ -124,12 +126,5 @@ fn show_token(token: &str) -> Result<()> {
     for line in format!("{claims:#}").lines() {
         println!("    {line}");
     }
-    Ok(())
-}
-
-async fn speak(file: &Path) -> Result<()> {
-    let status =
-        Command::new("espeak-ng").arg("-w").arg(file).arg(SPOKEN).status().await.context("run espeak-ng")?;
-    ensure!(status.success(), "espeak-ng ended with {status}");
     Ok(())
 }

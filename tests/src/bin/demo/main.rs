@@ -67,8 +67,11 @@ async fn demo() -> Result<()> {
     heading("The archived object");
     println!("  {}", archived.key);
     println!("  user_email (gunzip, parsed): {}", archived.payload["user_email"]);
-    for field in ["duration_seconds", "end_reason", "metrics_summary"] {
+    for field in ["duration_seconds", "end_reason", "discovered_signals", "metrics_summary"] {
         println!("  {field}: {}", summary(&archived.payload[field]));
+    }
+    for call in archived.payload["tool_calls"].as_array().into_iter().flatten() {
+        println!("  tool_calls: {} {} {}", call["name"], call["arguments"], call["outcome"]);
     }
 
     heading("The Lead after the call");

@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use crate::configuration::LiveKitArgs;
+
+/// Longest that LiveKit may take to delete a room.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Hangs up for everybody in a room.
+#[derive(Clone)]
+pub struct HangUp {
+    http: reqwest::Client,
+    livekit: LiveKitArgs,
+}
+
+impl HangUp {
+    /// # Errors
+    /// A client for HTTP cannot be made.
+    pub fn new(livekit: LiveKitArgs) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder().timeout(LIMIT).build().context("set up the HTTP client of rooms")?;
+        Ok(Self { http, livekit })
+    }
+
+    /// Deletes the room: front ends see that the call was ended, and wait for no other agent.
+    ///
+    /// # Errors
+    /// LiveKit does not do it.
+    pub(super) async fn delete(&self, room: &str) -> anyhow::Result<()> {
+        let url = format!("{}/twirp/livekit.RoomService/DeleteRoom", self.livekit.livekit_url.http());
+        let secret = self.livekit.livekit_api_secret.expose_secret();
+        let token = AccessToken::with_api_key(&self.livekit.livekit_api_key, secret)
+            .with_grants(VideoGrants { room_create: true, ..VideoGrants::default() })
+            .with_ttl(LIMIT * 2)
+            .to_jwt()
+            .context("sign a token to delete the room")?;
+        let request = self.http.post(url).bearer_auth(token).json(&json!({ "room": room }));
+        let status = request.send().await.context("ask LiveKit to delete the room")?.status();
+        ensure!(status.is_success(), "LiveKit does not delete the room: {status}");
+        Ok(())
+    }
+}
