@@ -10,6 +10,7 @@ use service::LogFormat;
 
 use crate::persona::arguments::PersonaArgs;
 use crate::persona::check::CheckArgs;
+use crate::providers::arguments::ProviderArgs;
 use crate::publisher::PublisherArgs;
 use crate::spool::SpoolArgs;
 
@@ -44,6 +45,8 @@ pub struct Args {
     pub session: SessionArgs,
     #[command(flatten)]
     pub persona: PersonaArgs,
+    #[command(flatten)]
+    pub providers: ProviderArgs,
     #[command(flatten)]
     pub spool: SpoolArgs,
     #[command(flatten)]
