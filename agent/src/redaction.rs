@@ -22,7 +22,8 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 /// Digits, and what people write between those of one number.
-static DIGITS: LazyLock<Regex> = LazyLock::new(|| pattern(r"\+?\(?\d(?:[\x20\u{a0}()./\u{2010}-\u{2013}-]{0,3}\d)+"));
+static DIGITS: LazyLock<Regex> =
+    LazyLock::new(|| pattern(r"\+?\(?\d(?:[\x20\u{a0}()./\u{2010}-\u{2013}-]{0,3}\d)+"));
 /// Digits as words.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
     let word = r"(?:(?:double|triple)[\s-]+)?(?:zero|oh|o|one|two|three|four|five|six|seven|eight|nine|\d)";
@@ -30,7 +31,9 @@ static WORDS: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// A date in digits, which an hour may follow.
 static DATE: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"^(?:(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d\d)(?:\x20\d{1,2})?$")
+    pattern(
+        r"^(?:(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:19|20)?\d\d)(?:\x20\d{1,2})?$",
+    )
 });
 static CURRENCY_BEFORE: LazyLock<Regex> = LazyLock::new(|| pattern(r"[$€£¥]\s?$"));
 static CURRENCY_AFTER: LazyLock<Regex> =
@@ -46,7 +49,8 @@ pub fn redact(text: &str) -> String {
     let without_digits = DIGITS.replace_all(&text, |found: &Captures<'_>| {
         let number = found.get_match();
         let is_price = || {
-            CURRENCY_BEFORE.is_match(&text[..number.start()]) || CURRENCY_AFTER.is_match(&text[number.end()..])
+            CURRENCY_BEFORE.is_match(&text[..number.start()])
+                || CURRENCY_AFTER.is_match(&text[number.end()..])
         };
         let kept = DATE.is_match(number.as_str()) || is_price();
         let replacement = if kept { None } else { replacement(&digits(number.as_str())) };

@@ -15,6 +15,8 @@ const MAX_LENGTH: usize = 200;
 /// Most characters of a free text.
 const LONGEST: i64 = 2_000;
 
+const TYPES: [&str; 5] = ["string", "integer", "number", "boolean", "enum"];
+
 const KEYS: [&str; 8] =
     ["name", "type", "question", "minimum", "maximum", "values", "max_length", "examples"];
 
@@ -116,6 +118,10 @@ fn read_kind(section: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Kind>
     let max_length = section.integer("max_length", faults);
     let values = section.take("values");
     let Placed { at, value: kind } = kind?;
+    if !TYPES.contains(&kind.as_str()) {
+        faults.add(at, format!("`type` has to be one of: {}", TYPES.join(", ")));
+        return None;
+    }
 
     let mut refuse = |at: Option<usize>, key: &str, types: &str| {
         if let Some(at) = at {
@@ -144,11 +150,7 @@ fn read_kind(section: &mut Section<'_>, faults: &mut Faults<'_>) -> Option<Kind>
             Some(Kind::Number { minimum, maximum })
         }
         "boolean" => Some(Kind::Boolean),
-        "enum" => read_values(section, values, faults).map(|values| Kind::Enum { values }),
-        _ => {
-            faults.add(at, "`type` has to be one of: string, integer, number, boolean, enum");
-            None
-        }
+        _ => read_values(section, values, faults).map(|values| Kind::Enum { values }),
     }
 }
 

@@ -79,7 +79,10 @@ pub(super) fn key(
         None => Ok(None),
         Some(key) => {
             let fits = HeaderValue::from_str(key.expose_secret()).is_ok();
-            ensure!(fits, "the key of {provider} has characters that no key has: set it again, without line breaks");
+            ensure!(
+                fits,
+                "the key of {provider} has characters that no key has: set it again, without line breaks"
+            );
             Ok(Some(key.clone()))
         }
     }

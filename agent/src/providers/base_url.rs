@@ -8,7 +8,9 @@ pub struct BaseUrl(Url);
 
 /// It is no address of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("wanted an address such as https://api.openai.com/v1 or http://127.0.0.1:8000, without user, query or fragment")]
+#[error(
+    "wanted an address such as https://api.openai.com/v1 or http://127.0.0.1:8000, without user, query or fragment"
+)]
 pub struct InvalidBaseUrl;
 
 impl BaseUrl {
@@ -41,7 +43,9 @@ impl FromStr for BaseUrl {
         let path = url.path().trim_end_matches('/').to_owned();
         // Some have another version than v1, or something behind it: what has a version is whole.
         let versioned = path.split('/').any(|segment| {
-            segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+            segment
+                .strip_prefix('v')
+                .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
         });
         url.set_path(&if versioned { path } else { format!("{path}/v1") });
         Ok(Self(url))
@@ -65,7 +69,9 @@ mod tests {
         ] {
             assert_eq!(text.parse::<BaseUrl>().unwrap().join("chat/completions").as_str(), address);
         }
-        for text in ["", "api.openai.com", "ftp://x", "https://me:secret@x", "https://x?key=secret", "https://x#y"] {
+        for text in
+            ["", "api.openai.com", "ftp://x", "https://me:secret@x", "https://x?key=secret", "https://x#y"]
+        {
             assert_eq!(text.parse::<BaseUrl>(), Err(InvalidBaseUrl), "{text}");
         }
     }

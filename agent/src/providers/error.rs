@@ -94,7 +94,8 @@ impl ProviderError {
 
     pub(super) fn timeout(provider: Provider, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
-        let message = format!("nothing came within {limit}: look at the provider, or raise PROVIDER_TIME_LIMIT");
+        let message =
+            format!("nothing came within {limit}: look at the provider, or raise PROVIDER_TIME_LIMIT");
         Self::new(provider, ErrorKind::Timeout, true, message)
     }
 
@@ -164,8 +165,14 @@ fn code(body: &serde_json::Value) -> Option<String> {
 
 /// Whether an error with this code goes away by itself.
 fn may_pass(code: &str) -> bool {
-    !["insufficient_quota", "invalid_api_key", "model_not_found", "context_length_exceeded", "invalid_request_error"]
-        .contains(&code)
+    ![
+        "insufficient_quota",
+        "invalid_api_key",
+        "model_not_found",
+        "context_length_exceeded",
+        "invalid_request_error",
+    ]
+    .contains(&code)
 }
 
 #[cfg(test)]

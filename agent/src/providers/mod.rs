@@ -4,11 +4,12 @@
 //! what is returned as an error was tried as often as [`Limits`] say. Dropping a future or a stream cancels its request.
 //! Nothing of what is sent or answered reaches a log or an error's text.
 
-mod answer;
 pub mod arguments;
 mod base_url;
 mod error;
 pub mod language_model;
+pub mod message;
+mod reply;
 mod request;
 pub mod speech_to_text;
 #[cfg(test)]

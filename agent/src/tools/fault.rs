@@ -60,14 +60,16 @@ pub enum CallFault {
 
 /// Holds arguments against a tool's schema.
 pub(super) fn check(schema: &Validator, arguments: &Value) -> Result<(), CallFault> {
-    let problems: Vec<_> = schema.iter_errors(arguments).take(MOST_PROBLEMS).map(|error| problem(&error)).collect();
+    let problems: Vec<_> =
+        schema.iter_errors(arguments).take(MOST_PROBLEMS).map(|error| problem(&error)).collect();
     if problems.is_empty() { Ok(()) } else { Err(CallFault::Invalid { problems }) }
 }
 
 fn problem(error: &ValidationError<'_>) -> String {
     // The names of fields that the schema does not know are the model's, so they may hold what a caller said.
     let what = match error.kind() {
-        ValidationErrorKind::AdditionalProperties { .. } | ValidationErrorKind::UnevaluatedProperties { .. } => {
+        ValidationErrorKind::AdditionalProperties { .. }
+        | ValidationErrorKind::UnevaluatedProperties { .. } => {
             "it has fields that the schema does not list".to_owned()
         }
         ValidationErrorKind::PropertyNames { .. } => "a field has a name that is not allowed".to_owned(),

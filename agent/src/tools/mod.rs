@@ -59,10 +59,7 @@ impl Toolbox {
     ///
     /// # Errors
     /// A variable with a token is missing, or a client for HTTP cannot be made.
-    pub fn new(
-        persona: Arc<Persona>,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(persona: Arc<Persona>, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         let prepare = |tool: &HttpTool| prepare(tool, &environment);
         let tools = persona.tools().iter().map(prepare).collect::<anyhow::Result<_>>()?;
         // A redirect would take the token, and what a caller said, to a place that the persona does not name.
@@ -76,7 +73,8 @@ impl Toolbox {
 
     /// What the model is told: the entries of `tools` in OpenAI's form, the built-in ones first.
     pub fn definitions(&self) -> Vec<Value> {
-        let record = "Notes what the caller has said about one or more of these. Leave out what they have not said.";
+        let record =
+            "Notes what the caller has said about one or more of these. Leave out what they have not said.";
         let end = "Ends the call, after you have said goodbye.";
         let nothing = json!({"type": "object", "properties": {}, "additionalProperties": false});
         let mut definitions = vec![
@@ -122,10 +120,7 @@ impl Toolbox {
     }
 }
 
-fn prepare(
-    tool: &HttpTool,
-    environment: &impl Fn(&str) -> Option<String>,
-) -> anyhow::Result<PreparedTool> {
+fn prepare(tool: &HttpTool, environment: &impl Fn(&str) -> Option<String>) -> anyhow::Result<PreparedTool> {
     let name = tool.name();
     let arguments = jsonschema::validator_for(tool.parameters())
         .map_err(|error| anyhow::anyhow!("read the parameters of the tool {name}: {error}"))?;
@@ -135,7 +130,10 @@ fn prepare(
             let token = environment(variable).filter(|token| !token.is_empty());
             let token = token.with_context(|| format!("set {variable}: the tool {name} needs its token"))?;
             let fits = HeaderValue::from_str(&token).is_ok();
-            anyhow::ensure!(fits, "{variable} has characters that no token has: set it again, without line breaks");
+            anyhow::ensure!(
+                fits,
+                "{variable} has characters that no token has: set it again, without line breaks"
+            );
             Some(SecretString::from(token))
         }
     };

@@ -113,7 +113,11 @@ async fn arguments_are_held_against_the_schema_before_a_call() {
     for (name, arguments, message) in [
         ("delete_room", "{}", "there is no such tool: call one of those that are listed"),
         ("delete_room", "{", "there is no such tool: call one of those that are listed"),
-        ("book_demo", r#"{"day": "mon"#, "the arguments are no valid JSON at line 1, column 12: write one JSON object"),
+        (
+            "book_demo",
+            r#"{"day": "mon"#,
+            "the arguments are no valid JSON at line 1, column 12: write one JSON object",
+        ),
         ("book_demo", "[]", "the arguments have to be one JSON object"),
         ("book_demo", "", r#"the arguments do not fit: the object: "day" is a required property"#),
         (
@@ -142,7 +146,8 @@ async fn built_in_tools_are_checked_and_no_tier_gets_through() {
     let (url, _) = server().await;
     let toolbox = toolbox(&url);
     assert_eq!(toolbox.check("end_call", ""), Ok(CheckedCall::EndCall));
-    let call = toolbox.check("record_signals", r#"{"team_size": "12", "qualification_tier": "hot"}"#).unwrap();
+    let call =
+        toolbox.check("record_signals", r#"{"team_size": "12", "qualification_tier": "hot"}"#).unwrap();
     let CheckedCall::RecordSignals { accepted, rejected } = call else { panic!("{call:?}") };
     assert_eq!(Value::Object(accepted), json!({"team_size": 12}));
     assert_eq!(rejected, [("qualification_tier".to_owned(), "there is no such signal".to_owned())]);

@@ -1,0 +1,149 @@
+//! `/chat/completions`: what to say and which tools to call, streamed.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use eventsource_stream::{Event, EventStreamError, Eventsource as _};
+use futures::stream::{self, BoxStream, StreamExt as _};
+use reqwest::header::CONTENT_TYPE;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::message::ChatMessage;
+use super::reply::Reader;
+use super::request::{Answer, Endpoint, begun};
+use super::{Provider, ProviderError};
+
+/// Most bytes of an answer.
+const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+
+/// A reply as it comes. It ends with [`ReplyPart::Finished`] or an error, and nothing comes after either.
+pub type Reply = BoxStream<'static, Result<ReplyPart, ProviderError>>;
+
+/// A part of a reply.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReplyPart {
+    /// A piece of what is to be said, of any length; never empty.
+    Text(String),
+    /// A call, whole. Neither its name nor its arguments have been checked.
+    ToolCall {
+        /// Never empty: made up where the server gives none.
+        id: String,
+        /// As the model wrote it.
+        name: String,
+        /// JSON as the model wrote it; may be anything.
+        arguments: String,
+    },
+    /// What the reply used, where the server tells.
+    Usage(Usage),
+    /// The reply is whole.
+    Finished,
+}
+
+/// Tokens of one reply. What a server does not tell is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of the prompt, all of them.
+    pub prompt_tokens: u64,
+    /// Of these, those that the server had cached.
+    pub prompt_cached_tokens: u64,
+    /// Of these, those of audio.
+    pub prompt_audio_tokens: u64,
+    /// Of the reply, all of them.
+    pub completion_tokens: u64,
+    /// Of these, those of audio.
+    pub completion_audio_tokens: u64,
+}
+
+/// Replies to a conversation; clones share connections.
+#[derive(Clone)]
+pub struct LanguageModel {
+    endpoint: Endpoint,
+    model: String,
+    temperature: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: &'a [ChatMessage],
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    tools: &'a [Value],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f64>,
+    stream: bool,
+    stream_options: StreamOptions,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+impl LanguageModel {
+    pub(super) fn new(endpoint: Endpoint, model: &str, temperature: Option<f64>) -> Self {
+        Self { endpoint, model: model.to_owned(), temperature }
+    }
+
+    /// Begins a reply; `tools` are definitions in OpenAI's form. Returns with the reply's first part.
+    ///
+    /// # Errors
+    /// The provider failed before the first part, and the tries are used up. Later failures are in the stream.
+    pub async fn reply(&self, messages: &[ChatMessage], tools: &[Value]) -> Result<Reply, ProviderError> {
+        let body = Body {
+            model: &self.model,
+            messages,
+            tools,
+            temperature: self.temperature,
+            stream: true,
+            stream_options: StreamOptions { include_usage: true },
+        };
+        let provider = self.endpoint.provider;
+        let body = serde_json::to_vec(&body)
+            .map_err(|_| ProviderError::malformed(provider, "the conversation cannot be sent"))?;
+        let body = Bytes::from(body);
+        self.endpoint.retried(|| self.attempt(body.clone())).await
+    }
+
+    async fn attempt(&self, body: Bytes) -> Result<Reply, ProviderError> {
+        let provider = self.endpoint.provider;
+        let request =
+            self.endpoint.post("chat/completions").header(CONTENT_TYPE, "application/json").body(body);
+        let answer = self.endpoint.send(request, ANSWER_LIMIT).await?;
+        if answer.content_type.starts_with("text/html") || answer.content_type.starts_with("application/json")
+        {
+            let what = "the answer is no stream of events: look at LLM_BASE_URL";
+            return Err(ProviderError::malformed(provider, what));
+        }
+        begun(provider, parts(provider, answer)).await
+    }
+}
+
+/// The events, their reader, and the parts that were read and not handed out.
+type Reading =
+    (BoxStream<'static, Result<Event, EventStreamError<ProviderError>>>, Reader, VecDeque<ReplyPart>);
+
+fn parts(provider: Provider, answer: Answer) -> Reply {
+    let start = (answer.chunks.eventsource().boxed(), Reader::new(provider), VecDeque::new());
+    let next = move |(mut events, mut reader, mut waiting): Reading| async move {
+        loop {
+            if let Some(part) = waiting.pop_front() {
+                return Ok(Some((part, (events, reader, waiting))));
+            }
+            if reader.is_over() {
+                return Ok(None);
+            }
+            match events.next().await {
+                Some(Ok(event)) => waiting.extend(reader.read(&event.data)?),
+                None => waiting.extend(reader.end()?),
+                // Once the model is done, a server that does not close its stream well has lost nothing.
+                Some(Err(_)) if reader.is_complete() => waiting.extend(reader.end()?),
+                Some(Err(EventStreamError::Transport(error))) => return Err(error),
+                Some(Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_))) => {
+                    return Err(ProviderError::malformed(provider, "the stream of events cannot be read"));
+                }
+            }
+        }
+    };
+    stream::try_unfold(start, next).boxed()
+}

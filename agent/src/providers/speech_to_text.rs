@@ -1,0 +1,71 @@
+//! `/audio/transcriptions`: what was said in a piece of sound.
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use reqwest::multipart::{Form, Part};
+use serde_json::Value;
+
+use super::request::Endpoint;
+use super::{ProviderError, wav};
+
+/// Samples a second of what is transcribed.
+pub const SAMPLE_RATE: u32 = 16_000;
+
+/// Most bytes of an answer.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// Turns sound into text; clones share connections.
+#[derive(Clone)]
+pub struct SpeechToText {
+    endpoint: Endpoint,
+    model: String,
+}
+
+impl SpeechToText {
+    pub(super) fn new(endpoint: Endpoint, model: &str) -> Self {
+        Self { endpoint, model: model.to_owned() }
+    }
+
+    /// What was said, without space at its ends; empty where nothing was. `samples` are [`SAMPLE_RATE`], mono. `language`
+    /// is an ISO 639 code, and `vocabulary` has words that are likely; either may be empty.
+    ///
+    /// # Errors
+    /// The provider failed, and the tries are used up.
+    pub async fn transcribe(
+        &self,
+        samples: &[i16],
+        language: &str,
+        vocabulary: &str,
+    ) -> Result<String, ProviderError> {
+        let wav = Bytes::from(wav::encode(samples, SAMPLE_RATE));
+        self.endpoint.retried(|| self.attempt(wav.clone(), language, vocabulary)).await
+    }
+
+    async fn attempt(&self, wav: Bytes, language: &str, vocabulary: &str) -> Result<String, ProviderError> {
+        let provider = self.endpoint.provider;
+        let length = wav.len() as u64;
+        let file = Part::stream_with_length(wav, length)
+            .file_name("speech.wav")
+            .mime_str("audio/wav")
+            .map_err(|_| ProviderError::malformed(provider, "the sound cannot be sent"))?;
+        let mut form =
+            Form::new().part("file", file).text("model", self.model.clone()).text("response_format", "json");
+        for (name, value) in [("language", language), ("prompt", vocabulary)] {
+            if !value.is_empty() {
+                form = form.text(name, value.to_owned());
+            }
+        }
+        let request = self.endpoint.post("audio/transcriptions").multipart(form);
+        let mut chunks = self.endpoint.send(request, ANSWER_LIMIT).await?.chunks;
+        let mut body = Vec::new();
+        while let Some(chunk) = chunks.next().await {
+            body.extend_from_slice(&chunk?);
+        }
+        let answer: Value = serde_json::from_slice(&body)
+            .map_err(|_| ProviderError::malformed(provider, "the answer is no JSON: look at STT_BASE_URL"))?;
+        match answer.get("text").and_then(Value::as_str) {
+            Some(text) => Ok(text.trim().to_owned()),
+            None => Err(ProviderError::malformed(provider, "the answer has no `text`: look at STT_BASE_URL")),
+        }
+    }
+}

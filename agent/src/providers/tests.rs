@@ -1,0 +1,436 @@
+//! The clients against a real server with every fault.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures::stream::{self, StreamExt as _};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::language_model::{LanguageModel, ReplyPart};
+use super::message::ChatMessage;
+use super::request::Endpoint;
+use super::speech_to_text::SpeechToText;
+use super::text_to_speech::TextToSpeech;
+use super::*;
+use crate::persona::Voice;
+
+/// Short enough for tests, long enough for a busy machine.
+const LIMITS: Limits = Limits {
+    answer: Duration::from_millis(700),
+    idle: Duration::from_millis(700),
+    retries: 3,
+    first_pause: Duration::from_millis(5),
+    pause: Duration::from_millis(20),
+};
+
+/// What the server does with one request.
+#[derive(Clone)]
+enum Act {
+    /// Answers with a status, headers and a body in pieces.
+    Answer(u16, Vec<(&'static str, &'static str)>, Vec<Vec<u8>>),
+    /// Sends pieces, then breaks the connection.
+    Break(&'static str, Vec<Vec<u8>>),
+    /// Sends pieces, then nothing more.
+    Stall(&'static str, Vec<Vec<u8>>),
+    /// Does not answer.
+    Silence,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+struct Received {
+    path: String,
+    authorization: Option<String>,
+    content_type: String,
+    body: Bytes,
+}
+
+#[derive(Clone)]
+struct Server {
+    base: String,
+    acts: Arc<Mutex<VecDeque<Act>>>,
+    received: Arc<Mutex<Vec<Received>>>,
+    /// Answers that do not end, and whose callers still wait.
+    open: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Does these one after the other; then it fails with 501.
+    async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/prefix", listener.local_addr().unwrap());
+        let acts = Arc::new(Mutex::new(acts.into_iter().collect()));
+        let server = Self { base, acts, received: Arc::default(), open: Arc::default() };
+        let app = Router::new().fallback(answer).with_state(server.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        server
+    }
+
+    fn endpoint(&self, provider: Provider) -> Endpoint {
+        let key = Some(SecretString::from("k3y"));
+        Endpoint::new(provider, reqwest::Client::new(), self.base.parse().unwrap(), key, LIMITS)
+    }
+
+    fn speech_to_text(&self) -> SpeechToText {
+        SpeechToText::new(self.endpoint(Provider::SpeechToText), "hear-1")
+    }
+
+    fn language_model(&self) -> LanguageModel {
+        LanguageModel::new(self.endpoint(Provider::LanguageModel), "think-1", Some(0.5))
+    }
+
+    fn text_to_speech(&self) -> TextToSpeech {
+        TextToSpeech::new(self.endpoint(Provider::TextToSpeech), "speak-1")
+    }
+
+    fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// How many callers wait for the end of an answer that has none.
+    fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+}
+
+/// Counts one answer until it is given up.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(server: &Server) -> Self {
+        server.open.fetch_add(1, Ordering::SeqCst);
+        Self(server.open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn answer(State(server): State<Server>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (path, authorization) = (head.uri.path().to_owned(), header("authorization"));
+    let content_type = header("content-type").unwrap_or_default();
+    server.received.lock().unwrap().push(Received { path, authorization, content_type, body });
+    let act = server.acts.lock().unwrap().pop_front();
+    let pieces = |pieces: Vec<Vec<u8>>| {
+        stream::iter(pieces).then(|piece| async move {
+            // So that pieces stay pieces.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Ok::<_, Infallible>(piece)
+        })
+    };
+    match act {
+        None => Response::builder().status(501).body(Body::empty()).unwrap(),
+        Some(Act::Silence) => {
+            let _open = Open::new(&server);
+            std::future::pending().await
+        }
+        Some(Act::Answer(status, headers, body)) => {
+            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from_stream(pieces(body))).unwrap()
+        }
+        Some(Act::Break(kind, body)) => {
+            let broken = stream::once(async { Err(std::io::Error::other("broken")) });
+            let body = pieces(body).map(|piece| Ok(piece.unwrap())).chain(broken);
+            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
+        }
+        Some(Act::Stall(kind, body)) => {
+            let open = Open::new(&server);
+            let body = pieces(body).chain(stream::pending()).map(move |piece| {
+                let _open = &open;
+                piece
+            });
+            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
+        }
+    }
+}
+
+const EVENTS: &str = "text/event-stream";
+
+fn status(status: u16) -> Act {
+    Act::Answer(
+        status,
+        vec![],
+        vec![b"{\"error\": {\"message\": \"secret\", \"type\": \"server_error\"}}".to_vec()],
+    )
+}
+
+fn heard(text: &str) -> Act {
+    Act::Answer(
+        200,
+        vec![("content-type", "application/json")],
+        vec![json!({"text": text}).to_string().into()],
+    )
+}
+
+fn events(data: &[&str]) -> Vec<Vec<u8>> {
+    data.iter().map(|data| format!("data: {data}\n\n").into_bytes()).collect()
+}
+
+const ONE: &str = r#"{"choices": [{"delta": {"content": "One."}}]}"#;
+const STOP: &str = r#"{"choices": [{"delta": {}, "finish_reason": "stop"}]}"#;
+
+fn said() -> Act {
+    Act::Answer(200, vec![("content-type", EVENTS)], events(&[ONE, STOP, "[DONE]"]))
+}
+
+fn user(text: &str) -> [ChatMessage; 1] {
+    [ChatMessage::User { content: text.to_owned() }]
+}
+
+fn voice() -> Voice {
+    Voice { name: "alloy".to_owned(), speaking_rate: Some(1.5) }
+}
+
+async fn all<T>(
+    mut parts: stream::BoxStream<'static, Result<T, ProviderError>>,
+) -> (Vec<T>, Option<ProviderError>) {
+    let mut read = Vec::new();
+    while let Some(part) = parts.next().await {
+        match part {
+            Ok(part) => read.push(part),
+            Err(error) => {
+                assert!(parts.next().await.is_none(), "something came after an error");
+                return (read, Some(error));
+            }
+        }
+    }
+    (read, None)
+}
+
+#[tokio::test]
+async fn speech_is_sent_as_a_wav_file_with_what_helps() {
+    let server = Server::start([heard("  twelve people \n")]).await;
+    let text = server.speech_to_text().transcribe(&[1, -1, 300], "en", "salesforce, hubspot").await;
+    assert_eq!(text, Ok("twelve people".to_owned()));
+    let request = &server.received()[0];
+    assert_eq!(request.path, "/prefix/v1/audio/transcriptions");
+    assert_eq!(request.authorization.as_deref(), Some("Bearer k3y"));
+    assert!(request.content_type.starts_with("multipart/form-data"));
+    let body = String::from_utf8_lossy(&request.body).into_owned();
+    for field in [
+        "name=\"model\"\r\n\r\nhear-1\r\n",
+        "name=\"language\"\r\n\r\nen\r\n",
+        "\r\n\r\nsalesforce, hubspot\r\n",
+        "name=\"response_format\"\r\n\r\njson\r\n",
+        "filename=\"speech.wav\"",
+    ] {
+        assert!(body.contains(field), "{field} in {body}");
+    }
+    let wav = wav::encode(&[1, -1, 300], 16_000);
+    assert!(request.body.windows(wav.len()).any(|window| window == wav));
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again() {
+    for act in [
+        status(429),
+        status(500),
+        status(503),
+        Act::Silence,
+        Act::Break("application/json", vec![b"{".to_vec()]),
+    ] {
+        let server = Server::start([act.clone(), act, heard("yes")]).await;
+        assert_eq!(server.speech_to_text().transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+        assert_eq!(server.received().len(), 3);
+    }
+    for act in
+        [status(429), status(500), Act::Silence, Act::Break(EVENTS, vec![]), Act::Answer(200, vec![], vec![])]
+    {
+        let server = Server::start([act.clone(), act, said()]).await;
+        let reply = server.language_model().reply(&user("x"), &[]).await.unwrap();
+        assert_eq!(all(reply).await, (vec![ReplyPart::Text("One.".to_owned()), ReplyPart::Finished], None));
+        assert_eq!(server.received().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn the_tries_come_to_an_end() {
+    let server = Server::start(vec![status(500); 9]).await;
+    let error = server.speech_to_text().transcribe(&[0; 160], "en", "").await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.recoverable(), error.status()),
+        (ErrorKind::Status(500), true, Some(500))
+    );
+    assert_eq!(server.received().len(), 4);
+    let server = Server::start(vec![Act::Silence; 9]).await;
+    let start = Instant::now();
+    let error = server.text_to_speech().speak("x", &voice()).await.err().unwrap();
+    assert_eq!((error.kind(), error.provider()), (ErrorKind::Timeout, Provider::TextToSpeech));
+    assert!(start.elapsed() >= 4 * LIMITS.answer, "{:?}", start.elapsed());
+    assert_eq!(server.received().len(), 4);
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_not_tried_again() {
+    let html = Act::Answer(200, vec![("content-type", "text/html")], vec![b"<html>".to_vec()]);
+    let moved = Act::Answer(307, vec![("location", "/elsewhere")], vec![]);
+    for act in [status(400), status(401), status(404), moved.clone(), html.clone()] {
+        let server = Server::start([act, heard("no")]).await;
+        let error = server.speech_to_text().transcribe(&[0; 160], "en", "").await.unwrap_err();
+        assert!(!error.recoverable() && !error.to_string().contains("secret"), "{error}");
+        assert_eq!(server.received().len(), 1);
+    }
+    let broken = Act::Answer(200, vec![("content-type", EVENTS)], events(&["{\"choices\""]));
+    for act in [status(400), moved, html, broken] {
+        let server = Server::start([act, said()]).await;
+        let error = server.language_model().reply(&user("x"), &[]).await.err().unwrap();
+        assert!(!error.recoverable(), "{error}");
+        assert_eq!(server.received().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_wants_a_pause_gets_it_where_it_is_short() {
+    let wants = |seconds: &'static str| Act::Answer(429, vec![("retry-after", seconds)], vec![]);
+    let server = Server::start([wants("0.3"), heard("yes")]).await;
+    let start = Instant::now();
+    assert_eq!(server.speech_to_text().transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+    assert!(start.elapsed() >= Duration::from_millis(300));
+    let server = Server::start([wants("60"), heard("no")]).await;
+    let error = server.speech_to_text().transcribe(&[0; 160], "en", "").await.unwrap_err();
+    assert_eq!((error.status(), error.recoverable()), (Some(429), true));
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_is_asked_for_with_its_tools() {
+    let server = Server::start([said()]).await;
+    let tools = [json!({"type": "function", "function": {"name": "end_call"}})];
+    all(server.language_model().reply(&user("hello"), &tools).await.unwrap()).await;
+    let request = &server.received()[0];
+    assert_eq!(
+        (request.path.as_str(), request.content_type.as_str()),
+        ("/prefix/v1/chat/completions", "application/json")
+    );
+    assert_eq!(request.authorization.as_deref(), Some("Bearer k3y"));
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    assert_eq!(
+        body,
+        json!({
+            "model": "think-1", "messages": [{"role": "user", "content": "hello"}], "tools": tools, "temperature": 0.5,
+            "stream": true, "stream_options": {"include_usage": true},
+        })
+    );
+}
+
+#[tokio::test]
+async fn once_something_was_handed_out_a_failure_is_the_readers() {
+    let error_event = r#"{"error": {"message": "secret", "code": "overloaded"}}"#;
+    for (act, kind) in [
+        (Act::Answer(200, vec![("content-type", EVENTS)], events(&[ONE])), ErrorKind::Cut),
+        (Act::Answer(200, vec![("content-type", EVENTS)], events(&[ONE, "no JSON"])), ErrorKind::Malformed),
+        (Act::Answer(200, vec![("content-type", EVENTS)], events(&[ONE, error_event])), ErrorKind::Reported),
+        (Act::Break(EVENTS, events(&[ONE])), ErrorKind::Connection),
+        (Act::Stall(EVENTS, events(&[ONE])), ErrorKind::Timeout),
+    ] {
+        let server = Server::start([act, said()]).await;
+        let (parts, error) = all(server.language_model().reply(&user("x"), &[]).await.unwrap()).await;
+        assert_eq!(parts, [ReplyPart::Text("One.".to_owned())]);
+        assert_eq!(error.unwrap().kind(), kind);
+        assert_eq!(server.received().len(), 1);
+    }
+    // Whole, although the server never closes its stream well.
+    for act in [Act::Stall(EVENTS, events(&[ONE, STOP])), Act::Break(EVENTS, events(&[ONE, STOP]))] {
+        let server = Server::start([act]).await;
+        let (parts, error) = all(server.language_model().reply(&user("x"), &[]).await.unwrap()).await;
+        assert_eq!((parts.last(), error), (Some(&ReplyPart::Finished), None));
+    }
+}
+
+#[tokio::test]
+async fn events_may_be_cut_anywhere_and_arguments_may_be_anything() {
+    let call = r#"{"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "a", "function": {"name": "book", "arguments": "{\"day\": Müll"}}]}}]}"#;
+    let whole: Vec<u8> = events(&[call, STOP, "[DONE]"]).concat();
+    let pieces = whole.chunks(7).map(<[u8]>::to_vec).collect();
+    let server = Server::start([Act::Answer(200, vec![("content-type", EVENTS)], pieces)]).await;
+    let (parts, error) = all(server.language_model().reply(&user("x"), &[]).await.unwrap()).await;
+    assert_eq!(error, None);
+    let book = ReplyPart::ToolCall {
+        id: "a".to_owned(),
+        name: "book".to_owned(),
+        arguments: "{\"day\": Müll".to_owned(),
+    };
+    assert_eq!(parts, [book, ReplyPart::Finished]);
+}
+
+#[tokio::test]
+async fn speech_comes_in_samples_whatever_the_pieces() {
+    let samples: Vec<i16> = (0..1_000).map(|sample| sample * 7 - 3_000).collect();
+    let pcm: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let wav = wav::encode(&samples, 24_000);
+    for bytes in [&pcm, &wav] {
+        let pieces = bytes.chunks(333).map(<[u8]>::to_vec).collect();
+        let server = Server::start([Act::Answer(200, vec![("content-type", "audio/pcm")], pieces)]).await;
+        let (spoken, error) = all(server.text_to_speech().speak("Hello.", &voice()).await.unwrap()).await;
+        assert_eq!((spoken.concat(), error), (samples.clone(), None));
+        assert!(spoken.len() > 1, "it was not streamed");
+        let request = &server.received()[0];
+        assert_eq!(request.path, "/prefix/v1/audio/speech");
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        assert_eq!(
+            body,
+            json!({"model": "speak-1", "input": "Hello.", "voice": "alloy", "response_format": "pcm", "speed": 1.5})
+        );
+    }
+}
+
+#[tokio::test]
+async fn speech_of_another_form_is_refused_and_a_cut_one_is_told() {
+    let other = wav::encode(&[1, 2, 3], 16_000);
+    let server = Server::start([Act::Answer(200, vec![], vec![other])]).await;
+    let error = server.text_to_speech().speak("x", &voice()).await.err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Malformed);
+    assert!(error.to_string().contains("16000 samples a second"), "{error}");
+
+    let server =
+        Server::start([Act::Answer(200, vec![], vec![]), Act::Break("audio/pcm", vec![vec![0; 100]])]).await;
+    let (spoken, error) = all(server.text_to_speech().speak("x", &voice()).await.unwrap()).await;
+    assert_eq!(spoken.concat().len(), 50);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Connection);
+    assert_eq!(server.received().len(), 2);
+}
+
+#[tokio::test]
+async fn dropping_cancels_the_request() {
+    let server = Server::start([Act::Stall("audio/pcm", vec![vec![0; 100]]), Act::Silence]).await;
+    let mut speech = server.text_to_speech().speak("x", &voice()).await.unwrap();
+    assert!(speech.next().await.unwrap().is_ok());
+    assert_eq!(server.open(), 1);
+    drop(speech);
+    until(|| server.open() == 0).await;
+
+    let speech_to_text = server.speech_to_text();
+    let hearing = tokio::spawn(async move { speech_to_text.transcribe(&[0; 160], "en", "").await });
+    until(|| server.open() == 1).await;
+    hearing.abort();
+    until(|| server.open() == 0).await;
+    assert_eq!(server.received().len(), 2);
+}
+
+async fn until(reached: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !reached() {
+        assert!(start.elapsed() < Duration::from_secs(5), "it is never so");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
