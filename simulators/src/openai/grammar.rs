@@ -10,12 +10,11 @@ use super::numbers::{self, TEENS, TENS, UNITS};
 use super::persona::{Persona, SignalKind};
 
 /// Answers to a question for yes or no.
-pub(crate) const YES: [&str; 5] = ["yes", "yes please", "yes we do", "yes we are", "of course"];
+pub const YES: [&str; 5] = ["yes", "yes please", "yes we do", "yes we are", "of course"];
 /// Answers to a question for yes or no.
-pub(crate) const NO: [&str; 6] =
-    ["no", "no thank you", "no we do not", "no we are not", "not yet", "not really"];
+pub const NO: [&str; 6] = ["no", "no thank you", "no we do not", "no we are not", "not yet", "not really"];
 /// How a caller ends a call.
-pub(crate) const FAREWELLS: [&str; 5] = [
+pub const FAREWELLS: [&str; 5] = [
     "goodbye",
     "that is all",
     "thank you goodbye",
@@ -23,7 +22,7 @@ pub(crate) const FAREWELLS: [&str; 5] = [
     "no that is all thank you goodbye",
 ];
 /// What is said beside any question.
-pub(crate) const SMALL_TALK: [&str; 14] = [
+pub const SMALL_TALK: [&str; 14] = [
     "hello",
     "hello there",
     "good morning",
