@@ -39,7 +39,7 @@ at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; 
 
 system() {
   local missing=() pair
-  for pair in gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng chromium:chromium ip:iproute2 \
+  for pair in gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng flite:flite chromium:chromium ip:iproute2 \
     turnserver:coturn; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done

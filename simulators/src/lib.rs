@@ -3,4 +3,5 @@
 //! They keep state, speak the real wire format, and refuse what the real service refuses, so that a client that works
 //! against them has little left to get wrong. They are for tests and demonstrations only.
 
+pub mod openai;
 pub mod salesforce;

@@ -1,0 +1,71 @@
+"""Speech to text by PocketSphinx over a closed grammar, for the simulated speech service.
+
+Lines of JSON on standard input, each answered by one on standard output:
+  {"words": [...]}   the words that are to be recognised -> {"unknown": [...]}, those that nobody can pronounce
+  {"grammar": "..."} in the Java Speech Grammar Format   -> {"ready": true}
+  {"bytes": n}       followed by n bytes of sound, 16 kHz, mono, 16 bit, little-endian -> {"text": "..."}
+"""
+
+import json
+import re
+import sys
+
+from pocketsphinx import Decoder, get_model_path
+
+SHORTEST_PART = 3
+
+
+def pronounce(decoder, word):
+    """What the dictionary says, or that of the two words that it is made of (hub spot), or of its letters (crm)."""
+    known = decoder.lookup_word(word)
+    if known:
+        return known
+    for cut in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1):
+        parts = [decoder.lookup_word(part) for part in (word[:cut], word[cut:])]
+        if all(parts):
+            return " ".join(parts)
+    if word.isalpha() and not re.search("[aeiouy]", word):
+        return " ".join(decoder.lookup_word(letter) for letter in word)
+    return None
+
+
+def learn(decoder, words):
+    unknown = []
+    for word in words:
+        sounds = pronounce(decoder, word)
+        if sounds is None:
+            unknown.append(word)
+        elif decoder.lookup_word(word) is None:
+            decoder.add_word(word, sounds, True)
+    return unknown
+
+
+def recognise(decoder, sound):
+    decoder.start_utt()
+    decoder.process_raw(sound, False, True)
+    decoder.end_utt()
+    best = decoder.hyp()
+    # A second pronunciation of a word is marked as in «a(2)».
+    return re.sub(r"\(\d+\)", "", best.hypstr) if best else ""
+
+
+def answer(decoder, request):
+    if "words" in request:
+        return {"unknown": learn(decoder, request["words"])}
+    if "grammar" in request:
+        decoder.add_jsgf_string("answers", request["grammar"])
+        decoder.activate_search("answers")
+        return {"ready": True}
+    return {"text": recognise(decoder, sys.stdin.buffer.read(request["bytes"]))}
+
+
+def main():
+    model = get_model_path()
+    decoder = Decoder(
+        hmm=f"{model}/en-us/en-us", dict=f"{model}/en-us/cmudict-en-us.dict", lm=None, loglevel="ERROR"
+    )
+    for line in sys.stdin.buffer:
+        print(json.dumps(answer(decoder, json.loads(line))), flush=True)
+
+
+main()

@@ -1,0 +1,58 @@
+//! What was asked: `GET /simulator/requests`; `DELETE` forgets it, and the faults with it.
+
+use std::collections::VecDeque;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::OpenAi;
+use super::faults::Endpoint;
+
+/// Requests whose shapes are kept.
+const KEPT: usize = 100;
+
+/// Calls with the right key, the failed ones included.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Requests {
+    speech: u64,
+    transcriptions: u64,
+    chat: u64,
+    last: VecDeque<Shape>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Shape {
+    endpoint: Endpoint,
+    request: Value,
+}
+
+impl Requests {
+    pub(crate) fn count(&mut self, endpoint: Endpoint) {
+        *match endpoint {
+            Endpoint::Speech => &mut self.speech,
+            Endpoint::Transcriptions => &mut self.transcriptions,
+            Endpoint::Chat => &mut self.chat,
+        } += 1;
+    }
+
+    /// Keeps what was asked: texts, but no audio.
+    pub(crate) fn keep(&mut self, endpoint: Endpoint, request: Value) {
+        self.last.truncate(KEPT - 1);
+        self.last.push_front(Shape { endpoint, request });
+    }
+}
+
+/// The newest first.
+pub(crate) async fn show(State(openai): State<OpenAi>) -> Json<Requests> {
+    Json(openai.state().requests.clone())
+}
+
+pub(crate) async fn clear(State(openai): State<OpenAi>) -> StatusCode {
+    let mut state = openai.state();
+    state.requests = Requests::default();
+    state.faults.clear();
+    StatusCode::NO_CONTENT
+}
