@@ -29,7 +29,7 @@ use super::turn_taking::{Action, Event, Turn, TurnTaking};
 use super::{CHANNELS, Line, Mind, Over};
 use crate::agent_state::AgentState;
 use crate::providers::ProviderError;
-use crate::providers::language_model::ChatMessage;
+use crate::providers::message::ChatMessage;
 
 /// Longest that the greeting waits for somebody to receive the agent's track; a page may never subscribe.
 const AUDIBLE_LIMIT: Duration = Duration::from_secs(3);

@@ -4,9 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use livekit::data_stream::{StreamTextOptions, StreamWriter as _, TextStreamWriter};
 use livekit::prelude::{ParticipantIdentity, Room};
-use livekit::{Transcription, TranscriptionSegment};
+use livekit::{StreamTextOptions, StreamWriter as _, TextStreamWriter, Transcription, TranscriptionSegment};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -14,7 +13,7 @@ use tracing::debug;
 use crate::agent_state::{AgentState, attributes};
 
 /// Topics of LiveKit's text streams.
-pub(crate) const CHAT_TOPIC: &str = "lk.chat";
+pub const CHAT_TOPIC: &str = "lk.chat";
 const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
 
 /// Attributes of a transcription.
@@ -38,9 +37,11 @@ pub(super) enum Show {
 
 /// The caller, as transcriptions name him.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Caller {
-    pub(super) identity: String,
-    pub(super) track_id: String,
+pub struct Caller {
+    /// LiveKit identity.
+    pub identity: String,
+    /// LiveKit's id of the microphone's track; empty until it is subscribed.
+    pub track_id: String,
 }
 
 /// Where to show it. What is shown after its task has ended is lost.

@@ -1,6 +1,6 @@
 //! What the language model is told of the conversation so far.
 
-use crate::providers::language_model::ChatMessage;
+use crate::providers::message::ChatMessage;
 
 /// Messages that are sent at most, besides the persona's; the oldest are left out first.
 const MOST: usize = 200;

@@ -29,7 +29,7 @@ pub(crate) struct LatencyRecord {
 
 impl LatencyRecord {
     pub(crate) fn add(&mut self, turn: &Moments) {
-        let mut add = |to: &mut Vec<f64>, from: Option<Instant>, until: Option<Instant>| {
+        let add = |to: &mut Vec<f64>, from: Option<Instant>, until: Option<Instant>| {
             if let (Some(from), Some(until)) = (from, until) {
                 to.push(until.saturating_duration_since(from).as_secs_f64());
             }

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use super::sentences::Sentences;
 use super::session_tools::{ProposedCall, SessionTools};
 use crate::providers::ProviderError;
-use crate::providers::language_model::{ChatMessage, LanguageModel, ReplyPart, Usage};
+use crate::providers::language_model::{LanguageModel, ReplyPart, Usage};
+use crate::providers::message::ChatMessage;
 
 /// How often in one reply the model may call tools; then it has to answer without.
 const MOST_TOOL_STEPS: usize = 3;

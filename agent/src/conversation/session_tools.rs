@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use super::record::Record;
 use crate::persona::{Persona, Signal};
-use crate::providers::language_model::{ChatMessage, RequestedCall};
+use crate::providers::message::{ChatMessage, RequestedCall};
 use crate::tools::{CheckedCall, Toolbox};
 
 /// The signal that only the rules set.

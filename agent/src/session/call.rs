@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use livekit::data_stream::{StreamReader as _, TextStreamReader};
 use livekit::prelude::{ParticipantIdentity, RemoteAudioTrack, RemoteTrack, Room, RoomEvent};
+use livekit::{StreamReader as _, TextStreamReader};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;

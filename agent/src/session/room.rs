@@ -55,7 +55,8 @@ pub(super) async fn join(
     );
     let track = LocalAudioTrack::create_audio_track("agent", RtcAudioSource::Native(voice.clone()));
     let options = TrackPublishOptions { source: TrackSource::Microphone, ..TrackPublishOptions::default() };
-    let publishing = room.local_participant().publish_track(LocalTrack::Audio(track), options);
+    let participant = room.local_participant();
+    let publishing = participant.publish_track(LocalTrack::Audio(track), options);
     let publication = timeout(JOIN_LIMIT, publishing)
         .await
         .map_err(|_| anyhow!("the agent's audio track was not published within {JOIN_LIMIT:?}"))?
