@@ -26,8 +26,8 @@ use crate::persona::Voice;
 
 /// Short enough for tests, long enough for a busy machine.
 const LIMITS: Limits = Limits {
-    answer: Duration::from_millis(700),
-    idle: Duration::from_millis(700),
+    answer: Duration::from_millis(1_500),
+    idle: Duration::from_millis(1_500),
     retries: 3,
     first_pause: Duration::from_millis(5),
     pause: Duration::from_millis(20),
@@ -79,7 +79,7 @@ impl Server {
 
     fn endpoint(&self, provider: Provider) -> Endpoint {
         let key = Some(SecretString::from("k3y"));
-        Endpoint::new(provider, reqwest::Client::new(), self.base.parse().unwrap(), key, LIMITS)
+        Endpoint::new(provider, http_client().unwrap(), self.base.parse().unwrap(), key, LIMITS)
     }
 
     fn speech_to_text(&self) -> SpeechToText {
@@ -149,7 +149,11 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
             response.body(Body::from_stream(pieces(body))).unwrap()
         }
         Some(Act::Break(kind, body)) => {
-            let broken = stream::once(async { Err(std::io::Error::other("broken")) });
+            let broken = stream::once(async {
+                // What was sent before has to arrive first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Err(std::io::Error::other("broken"))
+            });
             let body = pieces(body).map(|piece| Ok(piece.unwrap())).chain(broken);
             Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
         }
