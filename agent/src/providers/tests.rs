@@ -295,7 +295,8 @@ async fn what_does_not_pass_is_not_tried_again() {
         assert_eq!(server.received().len(), 1);
     }
     let broken = Act::Answer(200, vec![("content-type", EVENTS)], events(&["{\"choices\""]));
-    for act in [status(400), moved, html, broken] {
+    let no_text = Act::Answer(200, vec![("content-type", EVENTS)], vec![b"data: \xff\xfe\n\n".to_vec()]);
+    for act in [status(400), moved, html, broken, no_text] {
         let server = Server::start([act, said()]).await;
         let error = server.language_model().reply(&user("x"), &[]).await.err().unwrap();
         assert!(!error.recoverable(), "{error}");
@@ -436,5 +437,36 @@ async fn until(reached: impl Fn() -> bool) {
     while !reached() {
         assert!(start.elapsed() < Duration::from_secs(5), "it is never so");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[derive(clap::Parser)]
+struct Settings {
+    #[command(flatten)]
+    providers: ProviderArgs,
+}
+
+#[tokio::test]
+async fn each_setting_reaches_its_provider() {
+    let server = Server::start([heard("yes"), said(), Act::Answer(200, vec![], vec![vec![1; 64]])]).await;
+    let arguments = ["stt", "llm", "tts"].into_iter().flat_map(|name| {
+        [
+            [format!("--{name}-base-url"), server.base.clone()],
+            [format!("--{name}-model"), format!("{name}-model")],
+            [format!("--{name}-api-key"), format!("{name}-key")],
+        ]
+    });
+    let arguments = ["agent".to_owned()].into_iter().chain(arguments.flatten());
+    let settings =
+        <Settings as clap::Parser>::try_parse_from(arguments).map_err(|error| error.to_string()).unwrap();
+    let providers = Providers::new(&settings.providers).unwrap();
+    assert_eq!(providers.speech_to_text.transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+    all(providers.language_model.reply(&user("x"), &[]).await.unwrap()).await;
+    all(providers.text_to_speech.speak("x", &voice()).await.unwrap()).await;
+    let received = server.received();
+    assert_eq!(received.len(), 3);
+    for (request, name) in received.iter().zip(["stt", "llm", "tts"]) {
+        assert_eq!(request.authorization, Some(format!("Bearer {name}-key")));
+        assert!(String::from_utf8_lossy(&request.body).contains(&format!("{name}-model")), "{name}");
     }
 }
