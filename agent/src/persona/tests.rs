@@ -134,9 +134,9 @@ fn each_fault_names_its_place_and_what_to_do() {
             "39:19: there is no signal `size`",
         ),
         ("at_least = 10", "at_leest = 10", "39:32: a condition of rule 1: `at_leest` is unknown"),
-        ("is = \"HubSpot\"", "is = \"Salesforce\"", "39:80: this is no value of the signal: wanted one of"),
-        ("is = \"HubSpot\"", "at_least = 5", "39:86: `at_least` is for numbers"),
-        (", is = \"HubSpot\"", "", "39:57: a condition of rule 1 tests nothing"),
+        ("is = \"HubSpot\"", "is = \"Salesforce\"", "39:87: this is no value of the signal: wanted one of"),
+        ("is = \"HubSpot\"", "at_least = 5", "39:93: `at_least` is for numbers"),
+        (", is = \"HubSpot\"", "", "39:64: a condition of rule 1 tests nothing"),
         ("at_least = 10", "at_least = 501", "39:8: a condition of rule 1 cannot hold"),
         ("at_least = 10,", "known = false,", "39:8: a condition of rule 1 cannot hold"),
         (
@@ -144,8 +144,8 @@ fn each_fault_names_its_place_and_what_to_do() {
             "at_most = 100 }, { signal = \"team_size\", is = 5 }",
             "39:7: rule 1: no value of `team_size`",
         ),
-        ("one_of = [7, 8]", "one_of = []", "42:67: `one_of` is empty"),
-        ("known = false", "known = 1", "42:36: `known` has to be true or false"),
+        ("one_of = [7, 8]", "one_of = []", "42:76: `one_of` is empty"),
+        ("known = false", "known = 1", "42:34: `known` has to be true or false"),
         ("any = [", "all = []\nany = [", "40:1: rule 2: give its conditions as either"),
     ] {
         let found = faults_after(from, to);

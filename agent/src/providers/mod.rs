@@ -18,6 +18,8 @@ pub mod text_to_speech;
 mod tool_call_deltas;
 mod wav;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 
 pub use base_url::{BaseUrl, InvalidBaseUrl};
@@ -47,15 +49,9 @@ impl Providers {
     /// # Errors
     /// A key is missing or has characters that no key has, or a client for HTTP cannot be made.
     pub fn new(args: &ProviderArgs) -> anyhow::Result<Self> {
-        // A redirect would take the key, and what was said, to a place that no setting names.
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .http1_only()
-            .tcp_keepalive(std::time::Duration::from_secs(30))
-            .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("set up the HTTP client of the providers")?;
-        let limits = Limits { answer: args.provider_time_limit, ..Limits::default() };
+        let http = http_client()?;
+        let limit = args.provider_time_limit;
+        let limits = Limits { answer: limit, idle: limit, ..Limits::default() };
         let endpoint = |provider, base: &BaseUrl, key| {
             let key = arguments::key(provider, base, key, args.openai_api_key.as_ref())?;
             anyhow::Ok(Endpoint::new(provider, http.clone(), base.clone(), key, limits))
@@ -69,4 +65,16 @@ impl Providers {
             text_to_speech: TextToSpeech::new(speaking, &args.tts_model),
         })
     }
+}
+
+/// One for all providers and sessions, so that connections are kept and shared.
+fn http_client() -> anyhow::Result<reqwest::Client> {
+    // A redirect would take the key, and what was said, to a place that no setting names.
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .tcp_keepalive(Duration::from_secs(30))
+        .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .context("set up the HTTP client of the providers")
 }

@@ -47,7 +47,7 @@ fn toolbox(url: &str) -> Toolbox {
 name = "book_demo"
 description = "Books a demonstration."
 url = "{url}"
-time_limit = "300ms"
+time_limit = "2s"
 authorization_env = "BOOKING_TOKEN"
 [tools.parameters]
 type = "object"
@@ -87,7 +87,7 @@ async fn a_call_brings_the_session_the_arguments_and_the_token() {
 async fn what_goes_wrong_in_a_call_is_told_apart() {
     let (url, mut received) = server().await;
     for (path, fault) in [
-        ("/slow", CallFault::TimedOut(Duration::from_millis(300))),
+        ("/slow", CallFault::TimedOut(Duration::from_secs(2))),
         ("/moved", CallFault::Status(307)),
         ("/broken", CallFault::Status(500)),
         ("/nowhere", CallFault::Status(404)),
@@ -97,7 +97,7 @@ async fn what_goes_wrong_in_a_call_is_told_apart() {
         let toolbox = toolbox(&format!("{url}{path}"));
         let start = Instant::now();
         assert_eq!(toolbox.call(&booking(&toolbox), "room-1").await, Err(fault), "{path}");
-        assert!(start.elapsed() < Duration::from_secs(5), "{path}");
+        assert!(start.elapsed() < Duration::from_secs(20), "{path}");
     }
     assert!(received.try_recv().is_err(), "a redirect was followed");
     let just = toolbox(&format!("{url}/just"));

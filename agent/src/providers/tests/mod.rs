@@ -1,168 +1,17 @@
 //! The clients against a real server with every fault.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+mod server;
+
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::response::Response;
 use futures::stream::{self, StreamExt as _};
-use secrecy::SecretString;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use super::language_model::{LanguageModel, ReplyPart};
+use super::language_model::ReplyPart;
 use super::message::ChatMessage;
-use super::request::Endpoint;
-use super::speech_to_text::SpeechToText;
-use super::text_to_speech::TextToSpeech;
 use super::*;
 use crate::persona::Voice;
-
-/// Short enough for tests, long enough for a busy machine.
-const LIMITS: Limits = Limits {
-    answer: Duration::from_millis(700),
-    idle: Duration::from_millis(700),
-    retries: 3,
-    first_pause: Duration::from_millis(5),
-    pause: Duration::from_millis(20),
-};
-
-/// What the server does with one request.
-#[derive(Clone)]
-enum Act {
-    /// Answers with a status, headers and a body in pieces.
-    Answer(u16, Vec<(&'static str, &'static str)>, Vec<Vec<u8>>),
-    /// Sends pieces, then breaks the connection.
-    Break(&'static str, Vec<Vec<u8>>),
-    /// Sends pieces, then nothing more.
-    Stall(&'static str, Vec<Vec<u8>>),
-    /// Does not answer.
-    Silence,
-}
-
-/// A request as it came.
-#[derive(Debug, Clone)]
-struct Received {
-    path: String,
-    authorization: Option<String>,
-    content_type: String,
-    body: Bytes,
-}
-
-#[derive(Clone)]
-struct Server {
-    base: String,
-    acts: Arc<Mutex<VecDeque<Act>>>,
-    received: Arc<Mutex<Vec<Received>>>,
-    /// Answers that do not end, and whose callers still wait.
-    open: Arc<AtomicUsize>,
-}
-
-impl Server {
-    /// Does these one after the other; then it fails with 501.
-    async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}/prefix", listener.local_addr().unwrap());
-        let acts = Arc::new(Mutex::new(acts.into_iter().collect()));
-        let server = Self { base, acts, received: Arc::default(), open: Arc::default() };
-        let app = Router::new().fallback(answer).with_state(server.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        server
-    }
-
-    fn endpoint(&self, provider: Provider) -> Endpoint {
-        let key = Some(SecretString::from("k3y"));
-        Endpoint::new(provider, reqwest::Client::new(), self.base.parse().unwrap(), key, LIMITS)
-    }
-
-    fn speech_to_text(&self) -> SpeechToText {
-        SpeechToText::new(self.endpoint(Provider::SpeechToText), "hear-1")
-    }
-
-    fn language_model(&self) -> LanguageModel {
-        LanguageModel::new(self.endpoint(Provider::LanguageModel), "think-1", Some(0.5))
-    }
-
-    fn text_to_speech(&self) -> TextToSpeech {
-        TextToSpeech::new(self.endpoint(Provider::TextToSpeech), "speak-1")
-    }
-
-    fn received(&self) -> Vec<Received> {
-        self.received.lock().unwrap().clone()
-    }
-
-    /// How many callers wait for the end of an answer that has none.
-    fn open(&self) -> usize {
-        self.open.load(Ordering::SeqCst)
-    }
-}
-
-/// Counts one answer until it is given up.
-struct Open(Arc<AtomicUsize>);
-
-impl Open {
-    fn new(server: &Server) -> Self {
-        server.open.fetch_add(1, Ordering::SeqCst);
-        Self(server.open.clone())
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-async fn answer(State(server): State<Server>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
-    let (path, authorization) = (head.uri.path().to_owned(), header("authorization"));
-    let content_type = header("content-type").unwrap_or_default();
-    server.received.lock().unwrap().push(Received { path, authorization, content_type, body });
-    let act = server.acts.lock().unwrap().pop_front();
-    let pieces = |pieces: Vec<Vec<u8>>| {
-        stream::iter(pieces).then(|piece| async move {
-            // So that pieces stay pieces.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            Ok::<_, Infallible>(piece)
-        })
-    };
-    match act {
-        None => Response::builder().status(501).body(Body::empty()).unwrap(),
-        Some(Act::Silence) => {
-            let _open = Open::new(&server);
-            std::future::pending().await
-        }
-        Some(Act::Answer(status, headers, body)) => {
-            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
-            for (name, value) in headers {
-                response = response.header(name, value);
-            }
-            response.body(Body::from_stream(pieces(body))).unwrap()
-        }
-        Some(Act::Break(kind, body)) => {
-            let broken = stream::once(async { Err(std::io::Error::other("broken")) });
-            let body = pieces(body).map(|piece| Ok(piece.unwrap())).chain(broken);
-            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
-        }
-        Some(Act::Stall(kind, body)) => {
-            let open = Open::new(&server);
-            let body = pieces(body).chain(stream::pending()).map(move |piece| {
-                let _open = &open;
-                piece
-            });
-            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
-        }
-    }
-}
+use server::{Act, LIMITS, Server};
 
 const EVENTS: &str = "text/event-stream";
 
@@ -291,7 +140,8 @@ async fn what_does_not_pass_is_not_tried_again() {
         assert_eq!(server.received().len(), 1);
     }
     let broken = Act::Answer(200, vec![("content-type", EVENTS)], events(&["{\"choices\""]));
-    for act in [status(400), moved, html, broken] {
+    let no_text = Act::Answer(200, vec![("content-type", EVENTS)], vec![b"data: \xff\xfe\n\n".to_vec()]);
+    for act in [status(400), moved, html, broken, no_text] {
         let server = Server::start([act, said()]).await;
         let error = server.language_model().reply(&user("x"), &[]).await.err().unwrap();
         assert!(!error.recoverable(), "{error}");
@@ -432,5 +282,36 @@ async fn until(reached: impl Fn() -> bool) {
     while !reached() {
         assert!(start.elapsed() < Duration::from_secs(5), "it is never so");
         tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[derive(clap::Parser)]
+struct Settings {
+    #[command(flatten)]
+    providers: ProviderArgs,
+}
+
+#[tokio::test]
+async fn each_setting_reaches_its_provider() {
+    let server = Server::start([heard("yes"), said(), Act::Answer(200, vec![], vec![vec![1; 64]])]).await;
+    let arguments = ["stt", "llm", "tts"].into_iter().flat_map(|name| {
+        [
+            [format!("--{name}-base-url"), server.base.clone()],
+            [format!("--{name}-model"), format!("{name}-model")],
+            [format!("--{name}-api-key"), format!("{name}-key")],
+        ]
+    });
+    let arguments = ["agent".to_owned()].into_iter().chain(arguments.flatten());
+    let settings =
+        <Settings as clap::Parser>::try_parse_from(arguments).map_err(|error| error.to_string()).unwrap();
+    let providers = Providers::new(&settings.providers).unwrap();
+    assert_eq!(providers.speech_to_text.transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+    all(providers.language_model.reply(&user("x"), &[]).await.unwrap()).await;
+    all(providers.text_to_speech.speak("x", &voice()).await.unwrap()).await;
+    let received = server.received();
+    assert_eq!(received.len(), 3);
+    for (request, name) in received.iter().zip(["stt", "llm", "tts"]) {
+        assert_eq!(request.authorization, Some(format!("Bearer {name}-key")));
+        assert!(String::from_utf8_lossy(&request.body).contains(&format!("{name}-model")), "{name}");
     }
 }

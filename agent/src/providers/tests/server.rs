@@ -1,0 +1,166 @@
+//! A server that does to each request what it is told.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures::stream::{self, StreamExt as _};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+
+use crate::providers::language_model::LanguageModel;
+use crate::providers::request::Endpoint;
+use crate::providers::speech_to_text::SpeechToText;
+use crate::providers::text_to_speech::TextToSpeech;
+use crate::providers::{Limits, Provider, http_client};
+
+/// Short enough for tests, long enough for a busy machine.
+pub(super) const LIMITS: Limits = Limits {
+    answer: Duration::from_millis(1_500),
+    idle: Duration::from_millis(1_500),
+    retries: 3,
+    first_pause: Duration::from_millis(5),
+    pause: Duration::from_millis(20),
+};
+
+/// What the server does with one request.
+#[derive(Clone)]
+pub(super) enum Act {
+    /// Answers with a status, headers and a body in pieces.
+    Answer(u16, Vec<(&'static str, &'static str)>, Vec<Vec<u8>>),
+    /// Sends pieces, then breaks the connection.
+    Break(&'static str, Vec<Vec<u8>>),
+    /// Sends pieces, then nothing more.
+    Stall(&'static str, Vec<Vec<u8>>),
+    /// Does not answer.
+    Silence,
+}
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    pub(super) path: String,
+    pub(super) authorization: Option<String>,
+    pub(super) content_type: String,
+    pub(super) body: Bytes,
+}
+
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) base: String,
+    acts: Arc<Mutex<VecDeque<Act>>>,
+    received: Arc<Mutex<Vec<Received>>>,
+    /// Answers that do not end, and whose callers still wait.
+    open: Arc<AtomicUsize>,
+}
+
+impl Server {
+    /// Does these one after the other; then it fails with 501.
+    pub(super) async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/prefix", listener.local_addr().unwrap());
+        let acts = Arc::new(Mutex::new(acts.into_iter().collect()));
+        let server = Self { base, acts, received: Arc::default(), open: Arc::default() };
+        let app = Router::new().fallback(answer).with_state(server.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        server
+    }
+
+    fn endpoint(&self, provider: Provider) -> Endpoint {
+        let key = Some(SecretString::from("k3y"));
+        Endpoint::new(provider, http_client().unwrap(), self.base.parse().unwrap(), key, LIMITS)
+    }
+
+    pub(super) fn speech_to_text(&self) -> SpeechToText {
+        SpeechToText::new(self.endpoint(Provider::SpeechToText), "hear-1")
+    }
+
+    pub(super) fn language_model(&self) -> LanguageModel {
+        LanguageModel::new(self.endpoint(Provider::LanguageModel), "think-1", Some(0.5))
+    }
+
+    pub(super) fn text_to_speech(&self) -> TextToSpeech {
+        TextToSpeech::new(self.endpoint(Provider::TextToSpeech), "speak-1")
+    }
+
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap().clone()
+    }
+
+    /// How many callers wait for the end of an answer that has none.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
+    }
+}
+
+/// Counts one answer until it is given up.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn new(server: &Server) -> Self {
+        server.open.fetch_add(1, Ordering::SeqCst);
+        Self(server.open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn answer(State(server): State<Server>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let (path, authorization) = (head.uri.path().to_owned(), header("authorization"));
+    let content_type = header("content-type").unwrap_or_default();
+    server.received.lock().unwrap().push(Received { path, authorization, content_type, body });
+    let act = server.acts.lock().unwrap().pop_front();
+    let pieces = |pieces: Vec<Vec<u8>>| {
+        stream::iter(pieces).then(|piece| async move {
+            // So that pieces stay pieces.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Ok::<_, Infallible>(piece)
+        })
+    };
+    match act {
+        None => Response::builder().status(501).body(Body::empty()).unwrap(),
+        Some(Act::Silence) => {
+            let _open = Open::new(&server);
+            std::future::pending().await
+        }
+        Some(Act::Answer(status, headers, body)) => {
+            let mut response = Response::builder().status(StatusCode::from_u16(status).unwrap());
+            for (name, value) in headers {
+                response = response.header(name, value);
+            }
+            response.body(Body::from_stream(pieces(body))).unwrap()
+        }
+        Some(Act::Break(kind, body)) => {
+            let broken = stream::once(async {
+                // What was sent before has to arrive first.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Err(std::io::Error::other("broken"))
+            });
+            let body = pieces(body).map(|piece| Ok(piece.unwrap())).chain(broken);
+            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
+        }
+        Some(Act::Stall(kind, body)) => {
+            let open = Open::new(&server);
+            let body = pieces(body).chain(stream::pending()).map(move |piece| {
+                let _open = &open;
+                piece
+            });
+            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
+        }
+    }
+}
