@@ -41,7 +41,7 @@ enum Way {
     Opus,
 }
 
-const WAYS: [Way; 4] = [Way::Rate(16_000), Way::Rate(24_000), Way::Rate(48_000), Way::Opus];
+const WAYS: [Way; 4] = [Way::Opus, Way::Rate(16_000), Way::Rate(24_000), Way::Rate(48_000)];
 
 /// Everything that is expected of a caller.
 fn answers() -> Vec<String> {
