@@ -116,7 +116,7 @@ impl Call {
 
 /// The header of a stream whose length nobody knows yet.
 fn wav_header() -> [u8; 44] {
-    let mut header = *b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\x02\0\x10\0data\xff\xff\xff\xff";
+    let mut header = *b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\0\0\0\0\0\0\0\0\x02\0\x10\0data\xfe\xff\xff\xff";
     header[24..28].copy_from_slice(&SAMPLE_RATE.to_le_bytes());
     header[28..32].copy_from_slice(&(SAMPLE_RATE * 2).to_le_bytes());
     header
