@@ -80,7 +80,12 @@ fn make_mind(args: &Args) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
     let providers = Providers::new(&args.providers)?;
-    info!(persona = persona.name(), signals = persona.signals().len(), tools = persona.tools().len(), "who the agent is");
+    info!(
+        persona = persona.name(),
+        signals = persona.signals().len(),
+        tools = persona.tools().len(),
+        "who the agent is"
+    );
     Ok(Mind::new(persona, toolbox, providers, args.record))
 }
 

@@ -21,7 +21,7 @@ pub use email::{Email, InvalidEmail};
 pub use event::{DecodeError, SessionEvent};
 pub use identity::{InvalidSessionId, SessionId, SessionIdentity};
 pub use session_ended::{
-    EndReason, Latencies, Latency, MetricsSummary, Role, SCHEMA_VERSION, SessionEnded, SignalSource, ToolCall,
-    ToolCallOutcome, TranscriptEntry,
+    EndReason, Latencies, Latency, MetricsSummary, Role, SCHEMA_VERSION, SessionEnded, SignalSource,
+    ToolCall, ToolCallOutcome, TranscriptEntry,
 };
 pub use size_limit::encode_within;

@@ -48,7 +48,10 @@ pub fn write_spoken(script: &Path) -> Result<()> {
 
 /// Writes the script of a typed conversation.
 pub fn write_typed(script: &Path) -> Result<()> {
-    write(script, lines().map(|answer| Line { question: answer.question, text: answer.text, audio: None }).collect())
+    write(
+        script,
+        lines().map(|answer| Line { question: answer.question, text: answer.text, audio: None }).collect(),
+    )
 }
 
 fn lines() -> impl Iterator<Item = Answer> {
@@ -60,15 +63,10 @@ fn write(script: &Path, lines: Vec<Line<'_>>) -> Result<()> {
     std::fs::write(script, text).with_context(|| format!("write {}", script.display()))
 }
 
-/// A caller's voice, as the offline recogniser understands it best.
+/// A caller's voice: the one that the offline recogniser understands best.
 pub fn speak(text: &str, file: &Path) -> Result<()> {
-    let status = Command::new("espeak-ng")
-        .args(["-v", "en-us", "-s", "140", "-w"])
-        .arg(file)
-        .arg("--")
-        .arg(text)
-        .status()
-        .context("run espeak-ng")?;
-    ensure!(status.success(), "espeak-ng ended with {status}");
+    let status = Command::new("flite").args(["-voice", "slt", "-t", text, "-o"]).arg(file).status();
+    let status = status.context("run flite")?;
+    ensure!(status.success(), "flite ended with {status}");
     Ok(())
 }

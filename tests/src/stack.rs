@@ -56,7 +56,9 @@ impl Stack {
     }
 
     async fn start_all(&mut self) -> Result<()> {
-        for server in [&mut self.livekit, &mut self.nats, &mut self.s3, &mut self.salesforce, &mut self.openai] {
+        for server in
+            [&mut self.livekit, &mut self.nats, &mut self.s3, &mut self.salesforce, &mut self.openai]
+        {
             server.start()?;
         }
         let environment = &self.environment;

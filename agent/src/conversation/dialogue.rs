@@ -182,7 +182,13 @@ struct Dialogue {
 }
 
 impl Dialogue {
-    fn new(mind: Arc<Mind>, voice: NativeAudioSource, record: Record, tools: SessionTools, shown: Shown) -> Self {
+    fn new(
+        mind: Arc<Mind>,
+        voice: NativeAudioSource,
+        record: Record,
+        tools: SessionTools,
+        shown: Shown,
+    ) -> Self {
         Self {
             turns: TurnTaking::new(mind.rules, Instant::now()),
             history: History::new(mind.persona.system_prompt()),
@@ -282,7 +288,8 @@ impl Dialogue {
         let (mind, samples) = (Arc::clone(&self.mind), self.ear.turn().to_vec());
         async move {
             let persona = &mind.persona;
-            let text = mind.speech_to_text.transcribe(&samples, persona.language(), &persona.vocabulary()).await;
+            let text =
+                mind.speech_to_text.transcribe(&samples, persona.language(), &persona.vocabulary()).await;
             Transcription { text, samples: samples.len() }
         }
         .boxed()
@@ -368,8 +375,17 @@ impl Dialogue {
     ) {
         let (speech, spoken) = Speech::start(Arc::clone(&self.mind.phrases), self.voice.clone(), to_say);
         let segment = self.new_segment();
-        self.reply =
-            Some(Reply { phrase, typed, failed: false, segment, moments, thoughts, speech, spoken, _thinking: thinking });
+        self.reply = Some(Reply {
+            phrase,
+            typed,
+            failed: false,
+            segment,
+            moments,
+            thoughts,
+            speech,
+            spoken,
+            _thinking: thinking,
+        });
     }
 
     fn thought(&mut self, thought: Thought) {
@@ -411,7 +427,8 @@ impl Dialogue {
     }
 
     async fn reply_ended(&mut self) -> anyhow::Result<Option<EndReason>> {
-        let (phrase, failed) = self.reply.as_ref().map_or((None, false), |reply| (reply.phrase, reply.failed));
+        let (phrase, failed) =
+            self.reply.as_ref().map_or((None, false), |reply| (reply.phrase, reply.failed));
         let said = self.finish_reply().await?;
         self.take_turns(Event::VoiceEnded).await?;
         if failed {

@@ -24,10 +24,16 @@ const LONGEST: usize = EAR_SAMPLE_RATE as usize * 120;
 /// What an [`Ear`] notices, and how long before the last sample it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Heard {
-    SpeechBegan { ago: Duration },
+    SpeechBegan {
+        ago: Duration,
+    },
     /// A frame of voice, while somebody speaks.
-    StillSpeaking { ago: Duration },
-    SpeechEnded { ago: Duration },
+    StillSpeaking {
+        ago: Duration,
+    },
+    SpeechEnded {
+        ago: Duration,
+    },
 }
 
 /// Listens to one caller.

@@ -58,8 +58,14 @@ fn a_turn_is_kept_with_a_little_silence_around_it() {
 fn a_turn_with_a_pause_is_one_turn_without_the_pause() {
     let speech = recording("twelve_people");
     let mut ear = Ear::default();
-    let noticed = listen(&mut ear, &[silence(500), speech.clone(), silence(2_000), speech.clone(), silence(500)].concat());
-    assert_eq!(noticed.iter().map(|(what, _)| *what).collect::<Vec<_>>(), ["began", "ended", "began", "ended"]);
+    let noticed = listen(
+        &mut ear,
+        &[silence(500), speech.clone(), silence(2_000), speech.clone(), silence(500)].concat(),
+    );
+    assert_eq!(
+        noticed.iter().map(|(what, _)| *what).collect::<Vec<_>>(),
+        ["began", "ended", "began", "ended"]
+    );
     assert!(ear.turn().len() < 2 * speech.len() + 16 * 1_200, "{}", ear.turn().len());
 }
 
@@ -72,7 +78,10 @@ fn a_short_word_is_speech() {
 #[test]
 fn noise_and_clicks_are_no_speech() {
     let mut ear = Ear::default();
-    assert_eq!(listen(&mut ear, &[silence(500), recording("noise"), recording("click"), silence(500)].concat()), []);
+    assert_eq!(
+        listen(&mut ear, &[silence(500), recording("noise"), recording("click"), silence(500)].concat()),
+        []
+    );
     assert!(ear.turn().is_empty());
 }
 

@@ -26,11 +26,21 @@ const FINAL: &str = "lk.transcription_final";
 pub(super) enum Show {
     State(AgentState),
     /// The caller's turn as it is known now; the same segment until it is final.
-    CallerSaid { segment: String, text: String, is_final: bool },
+    CallerSaid {
+        segment: String,
+        text: String,
+        is_final: bool,
+    },
     /// The agent begins to say this; the same segment until it is closed.
-    AgentSays { segment: String, text: String },
+    AgentSays {
+        segment: String,
+        text: String,
+    },
     /// The agent has said all it will say of the segment: this.
-    AgentSaid { segment: String, text: String },
+    AgentSaid {
+        segment: String,
+        text: String,
+    },
     /// The agent's answer to a typed message.
     Chat(String),
 }
@@ -137,7 +147,8 @@ impl FrontEnd {
     }
 
     async fn send_chat(&self, text: &str) -> anyhow::Result<()> {
-        let stream = self.room.local_participant().stream_text(StreamTextOptions::new_with_topic(CHAT_TOPIC)).await?;
+        let stream =
+            self.room.local_participant().stream_text(StreamTextOptions::new_with_topic(CHAT_TOPIC)).await?;
         stream.write(text).await?;
         Ok(stream.close().await?)
     }

@@ -20,7 +20,12 @@ impl History {
         self.messages.push(message);
         if self.messages.len() > MOST {
             // A turn goes as a whole: results of tools without their call would be refused.
-            let turns = self.messages.iter().enumerate().skip(1).filter(|(_, message)| matches!(message, ChatMessage::User { .. }));
+            let turns = self
+                .messages
+                .iter()
+                .enumerate()
+                .skip(1)
+                .filter(|(_, message)| matches!(message, ChatMessage::User { .. }));
             let next = turns.map(|(index, _)| index).find(|index| self.messages.len() - index <= MOST);
             self.messages.drain(..next.unwrap_or(self.messages.len()));
         }

@@ -62,7 +62,13 @@ impl Record {
         }
     }
 
-    fn said(&self, role: Role, text: &str, (start_time, end_time): (DateTime<Utc>, DateTime<Utc>), interrupted: bool) {
+    fn said(
+        &self,
+        role: Role,
+        text: &str,
+        (start_time, end_time): (DateTime<Utc>, DateTime<Utc>),
+        interrupted: bool,
+    ) {
         let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
         let entry = TranscriptEntry { role, text, start_time, end_time, interrupted };
         self.journal.update(|session| {
@@ -110,7 +116,8 @@ impl Record {
             metrics.llm_input_cached_text_tokens += usage.prompt_cached_tokens;
             metrics.llm_completion_tokens += usage.completion_tokens;
             metrics.llm_output_audio_tokens += usage.completion_audio_tokens;
-            metrics.llm_output_text_tokens += usage.completion_tokens.saturating_sub(usage.completion_audio_tokens);
+            metrics.llm_output_text_tokens +=
+                usage.completion_tokens.saturating_sub(usage.completion_audio_tokens);
         });
     }
 

@@ -79,7 +79,9 @@ impl Thinking {
                         self.say(sentence, &mut spoke);
                     }
                 }
-                ReplyPart::ToolCall { id, name, arguments } => calls.push(ProposedCall { id, name, arguments }),
+                ReplyPart::ToolCall { id, name, arguments } => {
+                    calls.push(ProposedCall { id, name, arguments })
+                }
                 ReplyPart::Usage(usage) => self.tell(Thought::Used(usage)),
                 ReplyPart::Finished => {}
             }

@@ -10,8 +10,10 @@ const SHORTEST: usize = 12;
 /// A sentence that does not end is cut at a space after so many bytes.
 const LONGEST: usize = 400;
 /// Words whose full stop ends no sentence.
-const ABBREVIATIONS: [&str; 14] =
-    ["dr.", "mr.", "mrs.", "ms.", "prof.", "st.", "vs.", "e.g.", "i.e.", "etc.", "approx.", "no.", "inc.", "ltd."];
+const ABBREVIATIONS: [&str; 14] = [
+    "dr.", "mr.", "mrs.", "ms.", "prof.", "st.", "vs.", "e.g.", "i.e.", "etc.", "approx.", "no.", "inc.",
+    "ltd.",
+];
 
 /// Cuts a text that comes in pieces into sentences.
 #[derive(Debug, Default)]
@@ -64,7 +66,9 @@ fn abbreviated(text: &str) -> bool {
     let last = text.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
     // A number before a full stop counts a list.
     ABBREVIATIONS.contains(&last.as_str())
-        || last.strip_suffix('.').is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+        || last
+            .strip_suffix('.')
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// A text without markup and pictures, in one line; nothing where nothing is left to say.
@@ -76,7 +80,9 @@ fn speakable(text: &str) -> Option<String> {
     for event in Parser::new(text.trim_start()) {
         match event {
             Event::Text(part) | Event::Code(part) => spoken.push_str(&part),
-            Event::SoftBreak | Event::HardBreak | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::Heading(_)) => {
+            Event::SoftBreak
+            | Event::HardBreak
+            | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::Heading(_)) => {
                 spoken.push(' ');
             }
             _ => {}
@@ -116,15 +122,27 @@ mod tests {
     #[test]
     fn numbers_abbreviations_and_short_words_do_not_end_a_sentence() {
         assert_eq!(sentences(&["It costs 3.50 a month for Mr. Smith and others. Fine?"]).len(), 2);
-        assert_eq!(sentences(&["Great! Thanks a lot for that. Next."]), ["Great! Thanks a lot for that.", "Next."]);
-        assert_eq!(sentences(&["Send it to a@b.example today. Now."]), ["Send it to a@b.example today.", "Now."]);
+        assert_eq!(
+            sentences(&["Great! Thanks a lot for that. Next."]),
+            ["Great! Thanks a lot for that.", "Next."]
+        );
+        assert_eq!(
+            sentences(&["Send it to a@b.example today. Now."]),
+            ["Send it to a@b.example today.", "Now."]
+        );
     }
 
     #[test]
     fn markup_and_pictures_are_not_spoken() {
-        assert_eq!(sentences(&["**Sure** thing, see [our page](https://x.example/y) 😀👍🏽!"]), ["Sure thing, see our page!"]);
+        assert_eq!(
+            sentences(&["**Sure** thing, see [our page](https://x.example/y) 😀👍🏽!"]),
+            ["Sure thing, see our page!"]
+        );
         assert_eq!(sentences(&["1. Choose a plan\n2. Sign it\n"]), ["Choose a plan", "Sign it"]);
-        assert_eq!(sentences(&["# Plans\n- the `free` one\n- the other"]), ["Plans", "the free one", "the other"]);
+        assert_eq!(
+            sentences(&["# Plans\n- the `free` one\n- the other"]),
+            ["Plans", "the free one", "the other"]
+        );
         assert_eq!(sentences(&["🎉\n\n---\n"]), [""; 0]);
     }
 

@@ -320,7 +320,11 @@ impl Progress {
             whole: !self.failed && unheard == 0,
             start_time: self.start_time,
             seconds: seconds(heard),
-            synthesised_characters: self.sentences.iter().map(|sentence| sentence.text.chars().count() as u64).sum(),
+            synthesised_characters: self
+                .sentences
+                .iter()
+                .map(|sentence| sentence.text.chars().count() as u64)
+                .sum(),
             synthesised_seconds: seconds(synthesised),
         }
     }

@@ -283,7 +283,10 @@ impl TurnTaking {
     /// A turn that was too short to stop the agent waits until the agent has finished.
     fn turn_over_due(&self) -> Option<Instant> {
         let caller = &self.caller;
-        if caller.text.is_empty() || caller.transcribing || matches!(self.agent, Agent::Speaking | Agent::Paused) {
+        if caller.text.is_empty()
+            || caller.transcribing
+            || matches!(self.agent, Agent::Speaking | Agent::Paused)
+        {
             return None;
         }
         let rules = &self.rules;
@@ -300,8 +303,9 @@ impl TurnTaking {
 /// Whether a text sounds as if more were to come: it ends with a word that needs another one, or with a filler.
 fn goes_on(text: &str) -> bool {
     const OPEN: [&str; 32] = [
-        "a", "about", "an", "and", "as", "at", "because", "but", "for", "from", "hmm", "if", "in", "into", "is", "like",
-        "maybe", "my", "of", "or", "our", "so", "that", "the", "then", "to", "uh", "um", "we", "well", "with", "your",
+        "a", "about", "an", "and", "as", "at", "because", "but", "for", "from", "hmm", "if", "in", "into",
+        "is", "like", "maybe", "my", "of", "or", "our", "so", "that", "the", "then", "to", "uh", "um", "we",
+        "well", "with", "your",
     ];
     let text = text.trim_end();
     if text.ends_with(['.', '?', '!']) && !text.ends_with("...") {

@@ -29,7 +29,9 @@ impl Conversation {
 
     /// Lets time pass until then, doing what is due.
     fn until(&mut self, milliseconds: u64) {
-        while let Some(deadline) = self.turns.deadline().filter(|deadline| *deadline <= self.instant(milliseconds)) {
+        while let Some(deadline) =
+            self.turns.deadline().filter(|deadline| *deadline <= self.instant(milliseconds))
+        {
             self.now = self.now.max((deadline - self.start).as_millis() as u64);
             let actions = self.turns.expire(deadline.max(self.instant(self.now)));
             assert!(!actions.is_empty(), "something was due and nothing was done");

@@ -21,7 +21,8 @@ impl HangUp {
     /// # Errors
     /// A client for HTTP cannot be made.
     pub fn new(livekit: LiveKitArgs) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder().timeout(LIMIT).build().context("set up the HTTP client of rooms")?;
+        let http =
+            reqwest::Client::builder().timeout(LIMIT).build().context("set up the HTTP client of rooms")?;
         Ok(Self { http, livekit })
     }
 
