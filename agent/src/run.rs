@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 use service::shutdown_on_signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info};
 
 use crate::configuration::Args;
@@ -29,6 +30,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     check(&args)?;
     let shutdown = shutdown_on_signal()?;
     let mind = make_mind(&args)?;
+    let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
     let spool = open_spool(args.spool.clone()).await?;
     let (status, status_reader) = watch::channel(WorkerStatus::default());
@@ -62,6 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
+    drop(preparing);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
     if let Err(error) = serving.await.context("join the HTTP server")? {

@@ -22,6 +22,7 @@ export async function converse(page, script, report) {
     const question = await agentsTurn(page, answered, reported, report);
     const index = question === undefined ? -1 : open.findIndex((answer) => question.toLowerCase().includes(answer.question));
     if (index < 0) {
+      await reportComplete(page, reported, report, true);
       return;
     }
     const [answer] = open.splice(index, 1);

@@ -121,4 +121,4 @@ impl Ear {
 
 #[cfg(test)]
 #[path = "ear_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -1,14 +1,14 @@
 use super::*;
 
 /// 16 kHz, mono, 16 bit; made with espeak-ng and sox as `recordings/README.md` says.
-fn recording(name: &str) -> Vec<i16> {
+pub(in crate::conversation) fn recording(name: &str) -> Vec<i16> {
     let path = format!("{}/src/conversation/recordings/{name}.wav", env!("CARGO_MANIFEST_DIR"));
     let reader = hound::WavReader::open(path).unwrap();
     assert_eq!((reader.spec().sample_rate, reader.spec().channels), (EAR_SAMPLE_RATE, 1));
     reader.into_samples().map(Result::unwrap).collect()
 }
 
-fn silence(milliseconds: usize) -> Vec<i16> {
+pub(in crate::conversation) fn silence(milliseconds: usize) -> Vec<i16> {
     // Not quite: a microphone is never without its noise.
     (0..16 * milliseconds).map(|index| (index * 7919 % 5) as i16 - 2).collect()
 }

@@ -12,6 +12,8 @@ mod ear;
 mod front_end;
 mod history;
 mod latencies;
+#[cfg(test)]
+mod listening_tests;
 mod phrases;
 mod record;
 mod reply;
@@ -102,6 +104,11 @@ impl Mind {
         let Providers { speech_to_text, language_model, text_to_speech } = providers;
         let phrases = Arc::new(Phrases::new(text_to_speech, &persona));
         Self { persona, toolbox, speech_to_text, language_model, phrases, record, rules: Rules::default() }
+    }
+
+    /// Makes ready what every call begins with; until then the first call does it.
+    pub fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
+        Arc::clone(&self.phrases).learn()
     }
 }
 

@@ -1,10 +1,13 @@
 //! Text to speech, and the memory of what every call begins and ends with: a persona's fixed sentences are synthesised once
-//! in a process.
+//! in a process. An apology is always at hand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt as _};
+use tokio::time::timeout;
+use tracing::warn;
 
 use crate::persona::{Persona, Voice};
 use crate::providers::ProviderError;
@@ -13,10 +16,18 @@ use crate::providers::text_to_speech::TextToSpeech;
 /// Samples of speech, 24 kHz mono, as they are made.
 pub(super) type SpeechStream = BoxStream<'static, Result<Vec<i16>, ProviderError>>;
 
+/// What is said where the persona's own apology cannot be: recorded as `assets/README.md` says; 24 kHz, mono, 16 bit.
+const RECORDED_APOLOGY: &[u8] = include_bytes!("../../assets/apology.wav");
+/// Bytes of a WAV file before its samples.
+const WAV_HEADER: usize = 44;
+/// An apology that is not known yet has to come within this time: something has failed already.
+const APOLOGY_LIMIT: Duration = Duration::from_millis(1_500);
+
 /// Speaks with one persona's voice.
 pub(crate) struct Phrases {
     text_to_speech: TextToSpeech,
     voice: Voice,
+    apology: String,
     /// The fixed sentences, and what is known of their sound.
     fixed: Mutex<HashMap<String, Option<Arc<[i16]>>>>,
 }
@@ -25,7 +36,30 @@ impl Phrases {
     pub(crate) fn new(text_to_speech: TextToSpeech, persona: &Persona) -> Self {
         let fixed = [persona.greeting(), persona.still_there(), persona.apology(), persona.goodbye()];
         let fixed = fixed.map(|sentence| (sentence.to_owned(), None));
-        Self { text_to_speech, voice: persona.voice().clone(), fixed: Mutex::new(fixed.into()) }
+        Self {
+            text_to_speech,
+            voice: persona.voice().clone(),
+            apology: persona.apology().to_owned(),
+            fixed: Mutex::new(fixed.into()),
+        }
+    }
+
+    /// Synthesises the fixed sentences that are not known yet, one after another. What fails is only told: it is tried
+    /// again when it is needed.
+    pub(crate) async fn learn(self: Arc<Self>) {
+        let unknown = |fixed: &mut HashMap<String, Option<Arc<[i16]>>>| {
+            let unknown = fixed.iter().filter(|(_, samples)| samples.is_none());
+            unknown.map(|(sentence, _)| sentence.clone()).collect::<Vec<_>>()
+        };
+        for sentence in self.with_fixed(unknown) {
+            let samples = match self.text_to_speech.speak(&sentence, &self.voice).await {
+                Ok(samples) => samples.boxed(),
+                Err(error) => return warn!("text to speech does not work: {error}"),
+            };
+            // Its end is when it is remembered.
+            let mut samples = self.remember(sentence, samples);
+            while samples.next().await.is_some_and(|part| part.is_ok()) {}
+        }
     }
 
     /// # Errors
@@ -35,7 +69,15 @@ impl Phrases {
         if let Some(Some(samples)) = known {
             return Ok(futures::stream::once(async move { Ok(samples.to_vec()) }).boxed());
         }
-        let samples = self.text_to_speech.speak(sentence, &self.voice).await?;
+        let speaking = self.text_to_speech.speak(sentence, &self.voice);
+        let samples = if sentence == self.apology {
+            match timeout(APOLOGY_LIMIT, speaking).await {
+                Ok(Ok(samples)) => samples,
+                _ => return Ok(futures::stream::once(async { Ok(recorded_apology()) }).boxed()),
+            }
+        } else {
+            speaking.await?
+        };
         if known.is_none() {
             return Ok(samples.boxed());
         }
@@ -66,5 +108,26 @@ impl Phrases {
 
     fn with_fixed<T>(&self, act: impl FnOnce(&mut HashMap<String, Option<Arc<[i16]>>>) -> T) -> T {
         act(&mut self.fixed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn recorded_apology() -> Vec<i16> {
+    let samples = RECORDED_APOLOGY.get(WAV_HEADER..).unwrap_or_default().chunks_exact(2);
+    samples.map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conversation::SAMPLE_RATE;
+
+    #[test]
+    fn the_recorded_apology_is_speech_of_some_seconds() {
+        let (header, samples) = (&RECORDED_APOLOGY[..WAV_HEADER], recorded_apology());
+        assert_eq!((&header[..4], &header[36..40]), (&b"RIFF"[..], &b"data"[..]));
+        assert_eq!(header[22..28], [&1_u16.to_le_bytes()[..], &SAMPLE_RATE.to_le_bytes()].concat());
+        let seconds = samples.len() as f64 / f64::from(SAMPLE_RATE);
+        assert!((2.0..8.0).contains(&seconds), "{seconds}");
+        assert!(samples.iter().any(|sample| sample.unsigned_abs() > 4_000));
     }
 }

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::configuration::LiveKitArgs;
 
+/// What the agent said last is still on its way to the participant's ear when it has been sent.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Longest that LiveKit may take to delete a room.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -26,11 +28,12 @@ impl HangUp {
         Ok(Self { http, livekit })
     }
 
-    /// Deletes the room: front ends see that the call was ended, and wait for no other agent.
+    /// Deletes the room, once the last words have been heard: front ends see that the call was ended, and wait for no other agent.
     ///
     /// # Errors
     /// LiveKit does not do it.
     pub(super) async fn delete(&self, room: &str) -> anyhow::Result<()> {
+        tokio::time::sleep(LAST_WORDS).await;
         let url = format!("{}/twirp/livekit.RoomService/DeleteRoom", self.livekit.livekit_url.http());
         let secret = self.livekit.livekit_api_secret.expose_secret();
         let token = AccessToken::with_api_key(&self.livekit.livekit_api_key, secret)
