@@ -40,6 +40,8 @@ const MOST_FAILURES: usize = 3;
 /// A turn's audio above this length is transcribed in parts.
 const LONG_TURN: usize = EAR_SAMPLE_RATE as usize * 20;
 
+/// Longest that the recording of what was said before the agent was there is waited for.
+const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(3);
 /// Longest that the caller's last words are waited for when the call is over.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 
@@ -50,7 +52,7 @@ pub(super) async fn hold(
     shown: &Shown,
     hang_up: &CancellationToken,
 ) -> anyhow::Result<Over> {
-    let Line { room, voice, mut audible, mut heard, mut typed, journal, .. } = line;
+    let Line { room, voice, mut audible, mut heard, mut heard_early, mut typed, journal, .. } = line;
     let audible = timeout(AUDIBLE_LIMIT, audible.wait_for(|audible| *audible));
     match hang_up.run_until_cancelled(audible).await {
         None => return Ok(Over::HungUp),
@@ -76,10 +78,15 @@ pub(super) async fn hold(
                 dialogue.hung_up().await?;
                 return Ok(Over::HungUp);
             }
-            Some(track) = heard.recv() => {
-                tracks.push(NativeAudioStream::new(track.rtc_track(), EAR_SAMPLE_RATE as i32, CHANNELS as i32));
+            Some(heard) = heard.recv() => {
+                let track = heard.track.rtc_track();
+                tracks.push(NativeAudioStream::new(track, EAR_SAMPLE_RATE as i32, CHANNELS as i32));
+                if heard.has_early_audio {
+                    dialogue.wait_for_early_audio();
+                }
                 continue;
             }
+            Some(samples) = heard_early.recv() => Happens::HeardEarly(samples),
             Some(frame) = tracks.next() => Happens::Heard(frame),
             Some(text) = typed.recv() => Happens::Typed(text),
             text = transcribed(&mut dialogue.transcription) => Happens::Transcribed(text),
@@ -95,6 +102,7 @@ pub(super) async fn hold(
 
 enum Happens {
     Heard(AudioFrame<'static>),
+    HeardEarly(Vec<i16>),
     Typed(String),
     Transcribed(Transcription),
     ToolsAnswered(ToolsAnswered),
@@ -164,6 +172,8 @@ struct Dialogue {
     ear: Ear,
     history: History,
     latencies: LatencyRecord,
+    /// What is heard while what was said before is waited for, and until when it is.
+    held: Option<(Instant, Vec<i16>)>,
     /// Seconds heard that are not in the journal yet.
     heard: f64,
     transcription: Option<BoxFuture<'static, Transcription>>,
@@ -199,6 +209,7 @@ impl Dialogue {
             shown,
             ear: Ear::default(),
             latencies: LatencyRecord::default(),
+            held: None,
             heard: 0.0,
             transcription: None,
             earlier_words: String::new(),
@@ -219,14 +230,12 @@ impl Dialogue {
         match happens {
             Happens::Heard(frame) => {
                 self.count_heard(&frame);
-                for heard in self.ear.hear(&frame.data) {
-                    let event = match heard {
-                        Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
-                        Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
-                        Heard::SpeechEnded { ago } => Event::SpeechEnded(now - ago),
-                    };
-                    self.take_turns(event).await?;
-                }
+                self.hear(&frame.data).await?;
+            }
+            Happens::HeardEarly(samples) => {
+                let (_, held) = self.held.take().unwrap_or((now, Vec::new()));
+                self.listen(&samples).await?;
+                self.listen(&held).await?;
             }
             Happens::Typed(text) => self.take_turns(Event::Typed(text)).await?,
             Happens::Transcribed(transcription) => self.transcribed(transcription).await?,
@@ -244,6 +253,40 @@ impl Dialogue {
             }
         }
         Ok(None)
+    }
+
+    /// What was said before the agent was there is heard before what is said now; it has three seconds to come.
+    fn wait_for_early_audio(&mut self) {
+        self.held = Some((Instant::now() + EARLY_AUDIO_LIMIT, Vec::new()));
+    }
+
+    async fn hear(&mut self, samples: &[i16]) -> anyhow::Result<()> {
+        match &mut self.held {
+            None => self.listen(samples).await,
+            Some((until, held)) => {
+                held.extend_from_slice(samples);
+                if Instant::now() < *until {
+                    return Ok(());
+                }
+                debug!("what was said before the agent was there did not come in time");
+                let held = std::mem::take(held);
+                self.held = None;
+                self.listen(&held).await
+            }
+        }
+    }
+
+    async fn listen(&mut self, samples: &[i16]) -> anyhow::Result<()> {
+        let now = Instant::now();
+        for heard in self.ear.hear(samples) {
+            let event = match heard {
+                Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
+                Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
+                Heard::SpeechEnded { ago } => Event::SpeechEnded(now - ago),
+            };
+            self.take_turns(event).await?;
+        }
+        Ok(())
     }
 
     async fn take_turns(&mut self, event: Event) -> anyhow::Result<()> {

@@ -135,7 +135,8 @@ fn an_unfinished_sentence_is_waited_for() {
 #[test]
 fn a_breath_between_two_sentences_is_no_end() {
     let speech = recording("twelve_people");
-    let spoken = [&speech[..(last_sound(&speech) as usize) * 16], &silence(350), &speech, &silence(2_000)].concat();
+    let spoken =
+        [&speech[..(last_sound(&speech) as usize) * 16], &silence(350), &speech, &silence(2_000)].concat();
     let mut call = Call::new(&["We are twelve people.", "We are twelve people. We are twelve people."]);
     call.hears(&spoken);
     assert_eq!(call.replies().len(), 1, "{:?}", call.done);

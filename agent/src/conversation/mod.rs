@@ -9,6 +9,7 @@
 
 mod dialogue;
 mod ear;
+mod early_audio;
 mod front_end;
 mod history;
 mod latencies;
@@ -30,6 +31,7 @@ use schemas::EndReason;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use early_audio::{EARLY_AUDIO_TOPIC, LONGEST_EARLY_AUDIO, decode as decode_early_audio};
 pub use front_end::{CHAT_TOPIC, Caller};
 use phrases::Phrases;
 use turn_taking::Rules;
@@ -59,13 +61,23 @@ pub struct Line {
     /// Whether somebody receives the agent's track.
     pub audible: watch::Receiver<bool>,
     /// The participant's audio tracks, as they are subscribed.
-    pub heard: mpsc::UnboundedReceiver<RemoteAudioTrack>,
+    pub heard: mpsc::UnboundedReceiver<HeardTrack>,
+    /// What the participant said before the agent was there, 16 kHz, mono; nothing where it cannot be heard.
+    pub heard_early: mpsc::UnboundedReceiver<Vec<i16>>,
     /// What the participant types.
     pub typed: mpsc::UnboundedReceiver<String>,
     /// Who the participant is.
     pub caller: watch::Receiver<Caller>,
     /// Where it is written down.
     pub journal: Journal,
+}
+
+/// A track of the participant's.
+pub struct HeardTrack {
+    /// The track.
+    pub track: RemoteAudioTrack,
+    /// What was said before it was heard is sent apart.
+    pub has_early_audio: bool,
 }
 
 /// How a conversation ended.

@@ -2,10 +2,11 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context as _, ensure};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use livekit::prelude::{ParticipantIdentity, RemoteAudioTrack, RemoteTrack, Room, RoomEvent};
-use livekit::{StreamReader as _, TextStreamReader};
+use livekit::prelude::{AudioTrackFeature, ParticipantIdentity, RemoteTrack, Room, RoomEvent};
+use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,9 @@ use super::ending::{Attendance, Ending, Moment, Observation, OwnDeparture, Step}
 use super::metadata::{self, MetadataFault};
 use super::room::Joined;
 use super::{Sessions, room};
-use crate::conversation::{self, CHAT_TOPIC, Caller, Line, Mind, Over};
+use crate::conversation::{
+    self, CHAT_TOPIC, Caller, EARLY_AUDIO_TOPIC, HeardTrack, LONGEST_EARLY_AUDIO, Line, Mind, Over,
+};
 use crate::spool::Journal;
 use crate::worker::JobControl;
 
@@ -24,6 +27,8 @@ const HANG_UP_LIMIT: Duration = Duration::from_secs(3);
 /// Longest that a typed message may take to arrive, and most bytes that it may have.
 const TYPED_LIMIT: Duration = Duration::from_secs(10);
 const LONGEST_TYPED: usize = 16 * 1024;
+/// Longest that the recording of what was said before the agent was there may take to arrive.
+const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(10);
 
 /// A joined call: follows the room, links the session to its participant, and runs the conversation.
 pub(super) struct Call {
@@ -37,7 +42,8 @@ pub(super) struct Call {
     conversation: Option<BoxFuture<'static, anyhow::Result<Over>>>,
     hang_up: CancellationToken,
     audible: watch::Sender<bool>,
-    heard: mpsc::UnboundedSender<RemoteAudioTrack>,
+    heard: mpsc::UnboundedSender<HeardTrack>,
+    heard_early: mpsc::UnboundedSender<Vec<i16>>,
     typed: mpsc::UnboundedSender<String>,
     caller: watch::Sender<Caller>,
     /// The first metadata that was read stays.
@@ -49,6 +55,7 @@ impl Call {
     pub(super) fn new(sessions: &Sessions, joined: Joined, journal: Journal) -> Self {
         let (audible, is_audible) = watch::channel(false);
         let (heard, hears) = mpsc::unbounded_channel();
+        let (heard_early, hears_early) = mpsc::unbounded_channel();
         let (typed, types) = mpsc::unbounded_channel();
         let (caller, is_caller) = watch::channel(Caller::default());
         let Joined { room, voice, voice_track_id } = joined;
@@ -59,6 +66,7 @@ impl Call {
             voice_track_id,
             audible: is_audible,
             heard: hears,
+            heard_early: hears_early,
             typed: types,
             caller: is_caller,
             journal: journal.clone(),
@@ -75,6 +83,7 @@ impl Call {
             hang_up: CancellationToken::new(),
             audible,
             heard,
+            heard_early,
             typed,
             caller,
             metadata_pinned: false,
@@ -130,10 +139,12 @@ impl Call {
             {
                 room::subscribe_to_audio(&publication);
             }
-            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. } => {
+            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. } => {
                 self.caller.send_modify(|caller| caller.track_id = track.sid().to_string());
                 // Without a receiver the conversation is over, and nobody listens.
-                drop(self.heard.send(track));
+                let has_early_audio =
+                    publication.audio_features().contains(&AudioTrackFeature::TfPreconnectBuffer);
+                drop(self.heard.send(HeardTrack { track, has_early_audio }));
             }
             RoomEvent::LocalTrackSubscribed { .. } => {
                 self.audible.send_replace(true);
@@ -143,6 +154,14 @@ impl Call {
             {
                 if let Some(reader) = reader.take() {
                     tokio::spawn(read_typed(reader, self.typed.clone()).in_current_span());
+                }
+            }
+            RoomEvent::ByteStreamOpened { reader, topic, participant_identity }
+                if topic == EARLY_AUDIO_TOPIC
+                    && self.attendance.is_linked_to(participant_identity.as_str()) =>
+            {
+                if let Some(reader) = reader.take() {
+                    tokio::spawn(read_early_audio(reader, self.heard_early.clone()).in_current_span());
                 }
             }
             RoomEvent::ChatMessage { message, participant: Some(participant) }
@@ -229,6 +248,30 @@ impl Call {
             }
         }
     }
+}
+
+/// The recording of what was said before the agent was there; nothing where it cannot be heard, so that nobody waits.
+async fn read_early_audio(reader: ByteStreamReader, heard_early: mpsc::UnboundedSender<Vec<i16>>) {
+    let samples = early_audio(reader).await.unwrap_or_else(|fault| {
+        warn!("what was said before the agent was there is not heard: {fault:#}");
+        Vec::new()
+    });
+    // Without a receiver the conversation is over.
+    drop(heard_early.send(samples));
+}
+
+async fn early_audio(reader: ByteStreamReader) -> anyhow::Result<Vec<i16>> {
+    let info = reader.info().clone();
+    let bytes =
+        timeout(EARLY_AUDIO_LIMIT, reader.read_all()).await.context("read it in time")?.context("read it")?;
+    ensure!(bytes.len() <= LONGEST_EARLY_AUDIO, "it is longer than {LONGEST_EARLY_AUDIO} bytes");
+    let decode = move || {
+        let attributes = info.attributes();
+        let attribute = |name| attributes.get(name).map(String::as_str);
+        let (rate, channels) = (attribute("sampleRate"), attribute("channels"));
+        conversation::decode_early_audio(&info.mime_type, rate, channels, bytes.to_vec())
+    };
+    Ok(tokio::task::spawn_blocking(decode).await.context("decode it")??)
 }
 
 /// A message that comes as a stream; one that does not come to its end, or is too long, is no turn.

@@ -97,6 +97,8 @@ export class Call {
         autoGainControl: true,
       });
       if (this.over) return this.microphone.stop();
+      // Who speaks before the agent is there is heard by it, too.
+      this.microphone.startPreConnectBuffer();
       const details = await requestConnectionDetails(this.email, this.abort.signal);
       if (this.over) return;
       await this.room.connect(details.serverUrl, details.participantToken);
@@ -105,7 +107,10 @@ export class Call {
       this.listener.connected();
       this.awaitAgent('joining');
       this.room.remoteParticipants.forEach((participant) => this.welcome(participant));
-      await this.room.localParticipant.publishTrack(this.microphone, { source: Track.Source.Microphone });
+      await this.room.localParticipant.publishTrack(this.microphone, {
+        source: Track.Source.Microphone,
+        preConnectBuffer: true,
+      });
     } catch (error) {
       await this.end(error);
     }
