@@ -2,45 +2,123 @@
 
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_servers::workspace;
 use tests::archive::Archive;
+use tests::conversation::{self, ANSWERS, OPENING};
 use tests::leads::Leads;
 use tests::stack::Stack;
 
 use crate::call::SOON;
 
+const EMAIL: &str = "test@company.com";
+
+/// What became of a call from the page.
+struct Placed {
+    session_id: String,
+    events: Vec<Value>,
+}
+
+impl Placed {
+    async fn call(stack: &Stack, arguments: &[&str]) -> Self {
+        let mut call = Command::new("node");
+        call.arg(workspace().join("tests/browser/call.mjs"))
+            .args(["--url", stack.environment.get("WEB_URL").unwrap(), "--email", EMAIL])
+            .args(arguments);
+        let output = tokio::task::spawn_blocking(move || call.output()).await.unwrap().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let log = stack.agent.log();
+        assert!(output.status.success(), "{printed}\n{}\n{log}", String::from_utf8_lossy(&output.stderr));
+        let events: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let details = events.iter().find(|event| event["event"] == "connection-details").unwrap();
+        let session_id = details["answer"]["roomName"].as_str().unwrap().to_owned();
+        for name in ["agent-audio", "hung-up"] {
+            assert!(events.iter().any(|event| event["event"] == name), "no {name} in {printed}");
+        }
+        Self { session_id, events }
+    }
+
+    /// What was said by one side, as the page showed it.
+    fn said(&self, speaker: &str) -> Vec<&str> {
+        let said = self.events.iter().filter(|event| event["event"] == "said" && event["speaker"] == speaker);
+        said.map(|event| event["text"].as_str().unwrap()).collect()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_from_the_page_reaches_the_archive_and_the_lead() {
     let stack = Stack::start().await.unwrap();
     let microphone = stack.folder.path().join("microphone.wav");
-    let spoken =
-        Command::new("espeak-ng").args(["-w"]).arg(&microphone).arg("Hello, this is a test call.").status();
-    assert!(spoken.unwrap().success());
-    let mut call = Command::new("node");
-    call.arg(workspace().join("tests/browser/call.mjs"))
-        .args([
-            "--url",
-            stack.environment.get("WEB_URL").unwrap(),
-            "--email",
-            "test@company.com",
-            "--seconds",
-            "4",
-        ])
-        .arg("--microphone")
-        .arg(&microphone);
-    let output = tokio::task::spawn_blocking(move || call.output()).await.unwrap().unwrap();
-    let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-    let events: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let event = |name: &str| events.iter().find(|event| event["event"] == name).unwrap();
-    let session_id = event("connection-details")["answer"]["roomName"].as_str().unwrap();
-    event("agent-audio");
-    event("hung-up");
+    conversation::speak("hello", &microphone).unwrap();
+    let microphone = microphone.to_string_lossy();
+    let placed = Placed::call(&stack, &["--seconds", "4", "--microphone", &microphone]).await;
 
-    let archived = Archive::open(&stack.environment).unwrap().wait_for(session_id, SOON).await.unwrap();
-    assert_eq!(archived.payload["user_email"], "test@company.com");
+    let archived =
+        Archive::open(&stack.environment).unwrap().wait_for(&placed.session_id, SOON).await.unwrap();
+    assert_eq!(archived.payload["user_email"], EMAIL);
     assert_eq!(archived.payload["end_reason"], "participant_left");
     assert!(archived.payload["metrics_summary"]["audio_received_seconds"].as_f64().unwrap() > 2.0);
-    Leads::open(&stack.environment).unwrap().wait_for("test@company.com", session_id, SOON).await.unwrap();
+    Leads::open(&stack.environment).unwrap().wait_for(EMAIL, &placed.session_id, SOON).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spoken_conversation_brings_the_tier_to_the_lead() {
+    let stack = Stack::start().await.unwrap();
+    let script = stack.folder.path().join("conversation.json");
+    conversation::write_spoken(&script).unwrap();
+    let placed = Placed::call(&stack, &["--conversation", &script.to_string_lossy()]).await;
+    let payload = qualified(&stack, &placed).await;
+    let metrics = &payload["metrics_summary"];
+    for used in ["stt_audio_duration", "tts_audio_duration", "tts_characters_count", "llm_completion_tokens"]
+    {
+        assert!(metrics[used].as_f64().unwrap() > 0.0, "{used}: {metrics}");
+    }
+    assert_eq!(metrics["latencies"]["e2e_latency"]["count"], 1 + ANSWERS.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_typed_conversation_brings_the_tier_to_the_lead() {
+    let stack = Stack::start().await.unwrap();
+    let script = stack.folder.path().join("conversation.json");
+    conversation::write_typed(&script).unwrap();
+    let placed = Placed::call(&stack, &["--conversation", &script.to_string_lossy()]).await;
+    let payload = qualified(&stack, &placed).await;
+    assert_eq!(payload["metrics_summary"]["stt_audio_duration"], 0.0);
+}
+
+/// Every answer was understood, and what follows from them is in the archive and in Salesforce.
+async fn qualified(stack: &Stack, placed: &Placed) -> Value {
+    let answers: Vec<&str> = std::iter::once(OPENING).chain(ANSWERS).map(|answer| answer.text).collect();
+    assert_eq!(placed.said("visitor"), answers);
+    let archive = Archive::open(&stack.environment).unwrap();
+    let payload = archive.wait_for(&placed.session_id, SOON).await.unwrap().payload;
+    assert_eq!(payload["end_reason"], "agent_ended");
+    assert_eq!(
+        payload["discovered_signals"],
+        json!({
+            "team_size": 12,
+            "documents_per_month": 40,
+            "crm": "salesforce",
+            "use_case": "proposals",
+            "timeline": "this_month",
+            "qualification_tier": "hot",
+        })
+    );
+    assert_eq!(payload["signal_sources"]["timeline"]["turn"], 1 + ANSWERS.len());
+    let calls = payload["tool_calls"].as_array().unwrap();
+    let named =
+        |name: &str| calls.iter().filter(|call| call["name"] == name && call["outcome"] == "success").count();
+    assert_eq!((named("record_signals"), named("end_call")), (ANSWERS.len(), 1));
+    let transcript = payload["transcript"].as_array().unwrap();
+    let of = |role: &str| {
+        let entries = transcript.iter().filter(|entry| entry["role"] == role);
+        entries.map(|entry| entry["text"].as_str().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("user"), answers);
+    assert_eq!(of("agent"), placed.said("agent"));
+
+    let leads = Leads::open(&stack.environment).unwrap();
+    let lead = leads.wait_for(EMAIL, &placed.session_id, SOON).await.unwrap();
+    assert_eq!(lead["Voice_Qualification_Tier__c"], "hot");
+    payload
 }
