@@ -85,6 +85,7 @@ impl Ear {
 
     pub(crate) fn forget(&mut self) {
         self.turn = Vec::new();
+        self.pre_roll.clear();
     }
 
     /// `later` samples are there already beyond the frame.
