@@ -171,7 +171,7 @@ async def shown(room, identity="ann"):
     return callers[room, identity].shown
 
 
-async def gone(room, identity="ann", limit=30):
+async def gone(room, identity="ann", limit=20):
     """Waits until the server has ended the connection; answers why."""
     return {"reason": await asyncio.wait_for(asyncio.shield(callers[room, identity].gone), limit)}
 

@@ -31,6 +31,7 @@ impl Providers {
         let address = listener.local_addr().expect("it is bound");
         let stop = CancellationToken::new();
         let stopped = stop.clone();
+        let (ready, is_ready) = std::sync::mpsc::channel();
         let serve = async move || {
             let config = Config {
                 api_key: KEY.into(),
@@ -40,12 +41,15 @@ impl Providers {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             // The agent may keep its connections open: they are not waited for.
             let openai = OpenAi::new(config);
+            ready.send(()).expect("the test waits");
             drop(stopped.run_until_cancelled(openai.serve(listener, stopped.clone())).await);
         };
         let thread = std::thread::spawn(move || {
             let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(serve());
         });
+        // An agent that asked earlier would count the wait as a failure.
+        is_ready.recv().expect("the services start");
         Self { address, stop, thread: Some(thread) }
     }
 
