@@ -74,6 +74,8 @@ pub(super) async fn hold(
     loop {
         let deadline = dialogue.turns.deadline();
         let happens = tokio::select! {
+            // Tools have answered before the reply that called them ends, and may end the call with it.
+            biased;
             () = hang_up.cancelled() => {
                 dialogue.hung_up().await?;
                 return Ok(Over::HungUp);
@@ -131,6 +133,8 @@ async fn transcribed(transcription: &mut Option<BoxFuture<'static, Transcription
 async fn reply_goes_on(reply: &mut Option<Reply>) -> Happens {
     let Some(reply) = reply else { return pending().await };
     tokio::select! {
+        // A failure was told before the speech without words ended, and has to be known first.
+        biased;
         Some(thought) = reply.thoughts.recv() => Happens::Thought(thought),
         Some(event) = reply.spoken.recv() => Happens::Speech(event),
         else => pending().await,

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import wave
 
 import numpy
 from livekit import api, rtc
@@ -24,8 +25,16 @@ class Caller:
         self.listened = asyncio.Event()
         self.energy = 0.0
         self.tasks = []
+        self.to_speak = asyncio.Queue()
+        self.shown = {"streams": [], "packets": [], "states": []}
+        self.gone = asyncio.get_running_loop().create_future()
         self.room.on("participant_connected", self._seen)
         self.room.on("track_subscribed", self._track)
+        self.room.on("transcription_received", self._packet)
+        self.room.on("participant_attributes_changed", self._attributes)
+        self.room.on("disconnected", self._gone)
+        for topic in ("lk.chat", "lk.transcription"):
+            self.room.register_text_stream_handler(topic, self._stream)
 
     def _seen(self, participant):
         if participant.kind == AGENT:
@@ -42,6 +51,30 @@ class Caller:
             if self.energy > 0.001:
                 self.listened.set()
 
+    def _stream(self, reader, identity):
+        self.tasks.append(asyncio.create_task(self._read(reader, identity)))
+
+    async def _read(self, reader, identity):
+        info = reader.info
+        stream = {"topic": info.topic, "from": identity, "attributes": info.attributes, "text": "", "whole": False}
+        self.shown["streams"].append(stream)
+        async for text in reader:
+            stream["text"] += text
+        stream["attributes"], stream["whole"] = reader.info.attributes, True
+
+    def _packet(self, segments, participant, publication):
+        self.shown["packets"] += [
+            {"of": participant.identity, "track": publication.sid, "segment": segment.id, "text": segment.text,
+             "final": segment.final} for segment in segments]
+
+    def _attributes(self, changed, participant):
+        if participant.kind == AGENT and "lk.agent.state" in changed:
+            self.shown["states"].append(changed["lk.agent.state"])
+
+    def _gone(self, reason):
+        if not self.gone.done():
+            self.gone.set_result(rtc.DisconnectReason.Name(reason))
+
     async def join(self, room, identity, metadata, agent, tone):
         token = api.AccessToken(KEY, SECRET).with_identity(identity).with_grants(
             api.VideoGrants(room_join=True, room=room))
@@ -53,19 +86,22 @@ class Caller:
         await self.room.connect(URL, token.to_jwt())
         for participant in self.room.remote_participants.values():
             self._seen(participant)
-        if tone:
-            source = rtc.AudioSource(RATE, 1)
-            track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-            await self.room.local_participant.publish_track(track, options)
-            self.tasks.append(asyncio.create_task(self._sing(source)))
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self.room.local_participant.publish_track(track, options)
+        self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
 
-    async def _sing(self, source):
+    async def _use_microphone(self, source, tone):
         # 9 whole waves of 450 Hz, so that one frame follows itself.
-        wave = 8_000 * numpy.sin(2 * numpy.pi * 450 * numpy.arange(RATE // 50) / RATE)
-        frame = rtc.AudioFrame(wave.astype(numpy.int16).tobytes(), RATE, 1, RATE // 50)
+        wave = 8_000 * numpy.sin(2 * numpy.pi * 450 * numpy.arange(RATE // 50) / RATE) * tone
+        background = rtc.AudioFrame(wave.astype(numpy.int16).tobytes(), RATE, 1, RATE // 50)
         while True:
-            await source.capture_frame(frame)
+            if self.to_speak.empty():
+                await source.capture_frame(background)
+            else:
+                await source.capture_frame(self.to_speak.get_nowait())
+                self.to_speak.task_done()
 
     def agents(self):
         people = self.room.remote_participants.values()
@@ -110,6 +146,36 @@ async def hear(room, identity="ann", limit=10):
     return {}
 
 
+async def say(room, text, identity="ann"):
+    """Types a message."""
+    await callers[room, identity].room.local_participant.send_text(text, topic="lk.chat")
+    return {}
+
+
+async def speak(room, file, identity="ann"):
+    """Speaks a mono WAV file into the microphone, to its end."""
+    caller = callers[room, identity]
+    with wave.open(file) as sound:
+        assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
+        rate, samples = sound.getframerate(), sound.readframes(sound.getnframes())
+    resampler = rtc.AudioResampler(rate, RATE)
+    frame = rtc.AudioFrame(samples, rate, 1, len(samples) // 2)
+    for part in resampler.push(frame) + resampler.flush():
+        caller.to_speak.put_nowait(part)
+    await caller.to_speak.join()
+    return {}
+
+
+async def shown(room, identity="ann"):
+    """What a front end was shown so far."""
+    return callers[room, identity].shown
+
+
+async def gone(room, identity="ann", limit=20):
+    """Waits until the server has ended the connection; answers why."""
+    return {"reason": await asyncio.wait_for(asyncio.shield(callers[room, identity].gone), limit)}
+
+
 async def leave(room, identity="ann"):
     """Hangs up; answers with the moment, in seconds of the epoch."""
     return {"at": await callers.pop((room, identity)).leave()}
@@ -146,7 +212,9 @@ async def delete_dispatches(room):
     return {}
 
 
-COMMANDS = [join, see_agent, agents, hear, leave, remove, delete_room, dispatch, delete_dispatches]
+COMMANDS = [
+    join, see_agent, agents, hear, say, speak, shown, gone, leave, remove, delete_room, dispatch, delete_dispatches,
+]
 
 
 async def answer(line):

@@ -9,6 +9,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use test_servers::{KEY, LiveKitServer, SECRET, free_port};
 
+use crate::providers::Providers;
+
 pub(crate) const AGENT_NAME: &str = "postcall-test";
 
 /// Longest that a server may take to be ready, or a state to be reached, on a busy machine.
@@ -44,11 +46,26 @@ pub(crate) struct Agent {
     process: Child,
     http_port: u16,
     folder: TempDir,
+    /// Where they are the agent's own.
+    own_providers: Option<Providers>,
 }
 
 impl Agent {
-    /// Starts and waits until it is registered.
+    /// Starts and waits until it is registered. What it says and hears is always the same.
     pub(crate) fn start(livekit: &LiveKitServer, arguments: &[&str]) -> Self {
+        let providers = Providers::canned();
+        let mut agent = Self::start_with(livekit, &providers, arguments, &[]);
+        agent.own_providers = Some(providers);
+        agent
+    }
+
+    /// With providers that the test has a hand on, and further environment variables.
+    pub(crate) fn start_with(
+        livekit: &LiveKitServer,
+        providers: &Providers,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
         let http_port = free_port();
         let log = fs::File::create(folder.path().join("log")).expect("create the log");
@@ -64,10 +81,12 @@ impl Agent {
             .env("AGENT_SPOOL_DIR", folder.path().join("spool"))
             .env("AGENT_HTTP", format!("127.0.0.1:{http_port}"))
             .env("AGENT_PUBLISH_DRAIN_LIMIT", "1s")
+            .envs(providers.environment())
+            .envs(environment.iter().copied())
             .stderr(log)
             .spawn()
             .expect("start the agent");
-        let agent = Self { process, http_port, folder };
+        let agent = Self { process, http_port, folder, own_providers: None };
         agent.wait_connected();
         agent
     }
@@ -78,16 +97,16 @@ impl Agent {
 
     /// Status of a page; `None` while nobody listens.
     pub(crate) fn status(&self, page: &str) -> Option<u16> {
-        get(self.http_port, page).map(|(status, _)| status)
+        http(self.http_port, "GET", page, "").map(|(status, _)| status)
     }
 
     pub(crate) fn worker(&self) -> Value {
-        let (_, body) = get(self.http_port, "/worker").expect("the agent serves");
+        let (_, body) = http(self.http_port, "GET", "/worker", "").expect("the agent serves");
         serde_json::from_str(&body).expect("JSON")
     }
 
     pub(crate) fn metrics(&self) -> String {
-        get(self.http_port, "/metrics").expect("the agent serves").1
+        http(self.http_port, "GET", "/metrics", "").expect("the agent serves").1
     }
 
     pub(crate) fn wait_idle(&self) {
@@ -135,11 +154,17 @@ impl Drop for Agent {
     }
 }
 
-/// Status and body of a page; `None` while nobody listens.
-fn get(port: u16, page: &str) -> Option<(u16, String)> {
+/// Asks a server of this machine; status and body of its answer, `None` while nobody listens.
+pub(crate) fn http(port: u16, method: &str, page: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+    let length = body.len();
+    write!(
+        stream,
+        "{method} {page} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
