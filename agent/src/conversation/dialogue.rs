@@ -478,21 +478,19 @@ impl Dialogue {
             self.reply.as_ref().map_or((None, false), |reply| (reply.phrase, reply.failed));
         let said = self.finish_reply().await?;
         self.take_turns(Event::VoiceEnded).await?;
+        let silent = phrase.is_none() && said.text.is_empty();
         if failed {
-            if self.failures >= MOST_FAILURES {
-                self.ends = Some(EndReason::ProviderFailed);
-            }
             // An apology that failed is not apologised for.
             if phrase != Some(Phrase::Apology) {
                 self.say(Phrase::Apology);
                 return Ok(None);
             }
-        } else if phrase.is_none() && !said.text.is_empty() {
+        } else if phrase.is_none() && !silent {
             self.failures = 0;
         }
-        // A model that ends the call without a word leaves the farewell to the persona.
-        if self.ends == Some(EndReason::AgentEnded) && said.text.is_empty() && phrase.is_none() {
-            self.say(Phrase::Goodbye);
+        // A model without a word leaves the words to the persona: the caller waits for some.
+        if silent && !failed {
+            self.say(if self.ends.is_some() { Phrase::Goodbye } else { Phrase::Apology });
             return Ok(None);
         }
         Ok(self.ends)
