@@ -18,12 +18,14 @@ mod mouth;
 mod programs;
 mod row;
 mod sentence;
+mod talk;
 
 use anyhow::{Context, Result, ensure};
 use tests::stack::Stack;
 
 use self::callers::Sentence;
-use self::row::{Row, Talk, Worker, measure_row, print_header};
+use self::row::{Row, Worker, measure_row, print_header};
+use self::talk::Talk;
 use crate::fit::slope;
 use crate::peer;
 use crate::report::Report;

@@ -9,20 +9,18 @@ use tests::stack::Stack;
 use tokio::time::{Instant, sleep};
 
 use super::Bench;
-use super::agent_log::{AnsweredTurn, answered_turns};
+use super::agent_log::answered_turns;
 use super::callers::{Setup, Turn, unix_seconds};
+use super::talk::Talk;
 use crate::host::{Host, copy_of_this};
 use crate::machine::{MachineTime, Surroundings};
 use crate::process_cost::{cpu_seconds, memory_mb};
-use crate::report::share_below;
 
 /// Until every caller is in the middle of its conversation.
 const SETTLE: Duration = Duration::from_secs(10);
 const PERIOD: Duration = Duration::from_secs(60);
 /// Of a caller, between an answer and the next sentence.
 const PAUSE: Duration = Duration::from_secs(2);
-/// What the agent waits after the end of the speech, to be sure that it is the end.
-const ENDPOINTING: f64 = 0.5;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Worker {
@@ -54,20 +52,6 @@ pub(super) struct Row {
     server_cpu_percent: f64,
     services_cpu_percent: f64,
     surroundings: Surroundings,
-}
-
-/// What became of what the callers said.
-pub(super) struct Talk {
-    /// Of the whole row, from the first sentence to the last.
-    said: usize,
-    heard_answers: usize,
-    agent_answers: usize,
-    /// Milliseconds, sorted, of the turns of the period: what the agent took beyond the endpointing delay.
-    added: Vec<f64>,
-    /// The same, what it took beyond the end of the turn.
-    replying: Vec<f64>,
-    /// Milliseconds, sorted, from the last sample of a sentence at the caller to the first of the answer.
-    outside: Vec<f64>,
 }
 
 /// Starts callers for the row alone, and has them hang up.
@@ -139,92 +123,13 @@ fn tokens(stack: &Stack, worker: Worker, conversations: usize) -> Result<Vec<Str
     (0..conversations).map(token).collect()
 }
 
-impl Talk {
-    fn new(turns: &[Turn], answered: &[AnsweredTurn], in_period: impl Fn(f64) -> bool) -> Self {
-        let logged: Vec<&AnsweredTurn> = answered
-            .iter()
-            .filter(|turn| in_period(turn.timestamp.timestamp_micros() as f64 / 1e6))
-            .collect();
-        let heard = turns.iter().filter(|turn| in_period(turn.ended_at));
-        Self {
-            said: turns.len(),
-            heard_answers: turns.iter().filter(|turn| turn.answered_after.is_some()).count(),
-            agent_answers: answered.len(),
-            added: milliseconds(logged.iter().map(|turn| turn.first_audio - ENDPOINTING)),
-            replying: milliseconds(logged.iter().map(|turn| turn.first_audio - turn.endpointing)),
-            outside: milliseconds(heard.filter_map(|turn| turn.answered_after)),
-        }
-    }
-
-    /// Milliseconds.
-    pub(super) fn added(&self, share: f64) -> f64 {
-        share_below(&self.added, share)
-    }
-
-    /// Share of the sentences to which no answer was heard.
-    pub(super) fn unanswered(&self) -> f64 {
-        1.0 - self.heard_answers as f64 / self.said as f64
-    }
-
-    /// Answers of which only one side knows.
-    pub(super) fn miscounted(&self) -> f64 {
-        self.agent_answers.abs_diff(self.heard_answers) as f64
-    }
-
-    fn json(&self) -> Value {
-        let spread = |values: &[f64]| {
-            json!({
-                "count": values.len(), "p50": share_below(values, 0.5), "p95": share_below(values, 0.95),
-                "most": share_below(values, 1.0),
-            })
-        };
-        json!({
-            "sentences": self.said, "answers_heard": self.heard_answers, "answers_logged": self.agent_answers,
-            "added_ms": spread(&self.added), "replying_ms": spread(&self.replying),
-            "heard_by_caller_ms": spread(&self.outside),
-        })
-    }
-}
-
-fn milliseconds(seconds: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = seconds.map(|seconds| seconds * 1000.0).collect();
-    values.sort_by(f64::total_cmp);
-    values
-}
+/// In the widths of [`Row::print`].
+const HEADER: &str = "\
+worker  conver-   CPU of  CPU of   memory turns a            added latency heard after  callers  server  services  others
+        sations  each, %  all, %   MB PSS  minute  answered    ms, p50 p95     ms, p50        %       %         %       %";
 
 pub(super) fn print_header() {
-    println!(
-        "{:<7} {:>6} {:>8} {:>7} {:>8} {:>7} {:>9} {:>14} {:>11} {:>8} {:>7} {:>9} {:>7}",
-        "",
-        "conver-",
-        "CPU of",
-        "CPU of",
-        "memory",
-        "turns a",
-        "",
-        "added latency",
-        "heard after",
-        "callers",
-        "server",
-        "services",
-        "others"
-    );
-    println!(
-        "{:<7} {:>6} {:>8} {:>7} {:>8} {:>7} {:>9} {:>14} {:>11} {:>8} {:>7} {:>9} {:>7}",
-        "worker",
-        "sations",
-        "each, %",
-        "all, %",
-        "MB PSS",
-        "minute",
-        "answered",
-        "ms, p50 p95",
-        "ms, p50",
-        "%",
-        "%",
-        "%",
-        "%"
-    );
+    println!("{HEADER}");
 }
 
 impl Row {
@@ -238,9 +143,9 @@ impl Row {
             self.cpu_percent,
             self.memory_mb,
             self.turns_a_minute,
-            talk(|talk| format!("{}/{}", talk.heard_answers, talk.said)),
+            talk(Talk::answered_of_said),
             talk(|talk| format!("{:.1} {:.1}", talk.added(0.5), talk.added(0.95))),
-            talk(|talk| format!("{:.0}", share_below(&talk.outside, 0.5))),
+            talk(|talk| format!("{:.0}", talk.heard_after(0.5))),
             self.callers_cpu_percent,
             self.server_cpu_percent,
             self.services_cpu_percent,
