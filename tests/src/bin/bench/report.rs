@@ -60,7 +60,9 @@ impl Report {
             let optional =
                 |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
             let ratio = figure.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}x"));
-            let aim = figure.at_most.map_or_else(|| "-".to_owned(), |aim| format!("<= {aim}"));
+            let aim = figure
+                .at_most
+                .map_or_else(|| "-".to_owned(), |aim| format!("<= {}", (aim * 1000.0).round() / 1000.0));
             let missed = if figure.met() { "" } else { "  MISSED" };
             println!(
                 "{:<44} {:>10.3} {:>12} {ratio:>8} {aim:>10}{missed}",
