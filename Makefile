@@ -74,13 +74,15 @@ fmt: ## Format the Rust sources.
 schemas: ## Write schemas/generated anew from the types.
 	cargo run --quiet --package schemas --example generate
 
-.PHONY: bench-latency bench-agent bench-media
+.PHONY: bench-latency bench-agent bench-media bench-voice
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
 	target/release/bench agent
 bench-media: build-release ## CPU and memory of each session with audio, for 1 to 40 of them (12 minutes).
 	target/release/bench media
+bench-voice: build-release ## What the agent adds to a caller's wait, and the cost of each of 1 to 50 conversations (10 minutes).
+	target/release/bench voice
 
 .PHONY: build-release
 build-release: tools page

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use schemas::{Latencies, Latency};
+use tracing::debug;
 
 /// What is known of one turn's moments.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,6 +16,20 @@ pub(crate) struct Moments {
     /// The first sentence went to text to speech.
     pub(crate) first_sentence: Option<Instant>,
     pub(crate) first_audio: Option<Instant>,
+}
+
+impl Moments {
+    /// The summary has percentiles in milliseconds; who needs each turn finds it in the log.
+    fn log(&self) {
+        if let (Some(ended), Some(over), Some(audio)) = (self.speech_ended, self.turn_over, self.first_audio)
+        {
+            debug!(
+                turn.endpointing_seconds = over.saturating_duration_since(ended).as_secs_f64(),
+                turn.first_audio_seconds = audio.saturating_duration_since(ended).as_secs_f64(),
+                "answered a spoken turn"
+            );
+        }
+    }
 }
 
 /// All turns of a session.
@@ -39,6 +54,7 @@ impl LatencyRecord {
         add(&mut self.first_token, turn.turn_over, turn.first_token);
         add(&mut self.first_byte, turn.first_sentence, turn.first_audio);
         add(&mut self.end_to_end, turn.speech_ended, turn.first_audio);
+        turn.log();
     }
 
     pub(crate) fn summary(&self) -> Latencies {

@@ -2,6 +2,12 @@
 
 use anyhow::{Context, Result};
 
+/// Other programs' share of a core, and time that the host took from the machine, in percent, from which a row says so.
+const DISTURBED_BY_OTHERS: f64 = 15.0;
+const DISTURBED_BY_HOST: f64 = 2.0;
+/// Idle time of the machine in percent of all cores.
+const SATURATED: f64 = 5.0;
+
 /// Seconds since the start, over all cores.
 pub(crate) struct MachineTime {
     /// In programs and in the kernel.
@@ -41,6 +47,35 @@ impl MachineTime {
 
     pub(crate) fn all(&self) -> f64 {
         self.busy + self.idle + self.stolen
+    }
+}
+
+/// The machine during a row, in percent: others in percent of a core, the rest of all cores.
+pub(crate) struct Surroundings {
+    /// Programs that are no part of the benchmark.
+    pub(crate) others: f64,
+    pub(crate) stolen: f64,
+    pub(crate) idle: f64,
+}
+
+impl Surroundings {
+    /// `machine` passed in `seconds`, in which the benchmark's own programs had `accounted` percent of a core.
+    pub(crate) fn new(machine: &MachineTime, seconds: f64, accounted: f64) -> Self {
+        Self {
+            others: (machine.busy / seconds * 100.0 - accounted).max(0.0),
+            stolen: machine.stolen / machine.all() * 100.0,
+            idle: machine.idle / machine.all() * 100.0,
+        }
+    }
+
+    pub(crate) fn remarks(&self) -> Vec<&'static str> {
+        let disturbed = self.others > DISTURBED_BY_OTHERS || self.stolen > DISTURBED_BY_HOST;
+        let remarks = [(disturbed, "DISTURBED"), (self.idle < SATURATED, "SATURATED")];
+        remarks.into_iter().filter(|(applies, _)| *applies).map(|(_, remark)| remark).collect()
+    }
+
+    pub(crate) fn remarks_in_line(&self) -> String {
+        self.remarks().iter().map(|remark| format!("  {remark}")).collect()
     }
 }
 

@@ -3,12 +3,15 @@
 #![expect(clippy::print_stdout, reason = "a command that prints its report")]
 
 mod agent;
+mod fit;
+mod host;
 mod latency;
 mod machine;
 mod media;
 mod peer;
 mod process_cost;
 mod report;
+mod voice;
 
 use std::process::ExitCode;
 
@@ -21,9 +24,11 @@ async fn main() -> Result<ExitCode> {
         Some("latency") => latency::measure().await?,
         Some("agent") => agent::measure().await?,
         Some("media") => media::measure().await?,
-        // What «media» starts and measures.
+        Some("voice") => voice::measure().await?,
+        // What «media» and «voice» start.
         Some("media-sessions") => return media::sessions::run().await.map(|()| ExitCode::SUCCESS),
-        _ => bail!("usage: bench latency | agent | media"),
+        Some("voice-callers") => return voice::callers::run().await.map(|()| ExitCode::SUCCESS),
+        _ => bail!("usage: bench latency | agent | media | voice"),
     };
     report.finish()
 }

@@ -60,7 +60,9 @@ impl Report {
             let optional =
                 |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
             let ratio = figure.ratio().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}x"));
-            let aim = figure.at_most.map_or_else(|| "-".to_owned(), |aim| format!("<= {aim}"));
+            let aim = figure
+                .at_most
+                .map_or_else(|| "-".to_owned(), |aim| format!("<= {}", (aim * 1000.0).round() / 1000.0));
             let missed = if figure.met() { "" } else { "  MISSED" };
             println!(
                 "{:<44} {:>10.3} {:>12} {ratio:>8} {aim:>10}{missed}",
@@ -96,4 +98,10 @@ impl Report {
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The value that a share of some measurements, in order, does not exceed: the nearest rank, so that it was measured.
+pub(crate) fn share_below(sorted: &[f64], share: f64) -> f64 {
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(f64::NAN)
 }

@@ -4,19 +4,18 @@
 //! Each session has a room of its own with one peer in it, on one livekit-server. The peers are in another process, whose
 //! cost is shown and not counted.
 
-mod fit;
-mod host;
 mod row;
+mod sdk;
 pub(crate) mod sessions;
 mod speech;
 
 use anyhow::Result;
 use tests::media_server::MediaServer;
 
-use self::fit::slope;
-use self::host::Sdk;
 use self::row::{Mode, Row, measure_row, print_header};
+use self::sdk::Sdk;
 use self::sessions::Speech;
+use crate::fit::slope;
 use crate::report::Report;
 
 const OURS: [(Mode, &[usize]); 3] = [

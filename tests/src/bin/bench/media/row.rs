@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::Bench;
-use super::host::{Host, Sdk};
+use super::sdk::Sdk;
 use super::sessions::{Counts, Setup};
-use crate::machine::MachineTime;
+use crate::machine::{MachineTime, Surroundings};
 use crate::process_cost::{cpu_seconds, memory_mb};
 
 /// What receivers want: speech recognition takes 16 kHz, a loudspeaker 48.
@@ -18,11 +18,6 @@ const CALLER_LISTENS_AT: u32 = 48_000;
 const SETTLE: Duration = Duration::from_secs(5);
 const PERIOD: Duration = Duration::from_secs(15);
 const FRAMES_PER_SECOND: f64 = 100.0;
-/// Other programs' share of a core, and time that the host took from the machine, in percent, from which a row says so.
-const DISTURBED_BY_OTHERS: f64 = 15.0;
-const DISTURBED_BY_HOST: f64 = 2.0;
-/// Idle time of the machine in percent of all cores.
-const SATURATED: f64 = 5.0;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -54,7 +49,7 @@ pub(super) struct Row {
     spoken: Option<Delivery>,
     peers_cpu_percent: f64,
     server_cpu_percent: f64,
-    machine: Machine,
+    surroundings: Surroundings,
 }
 
 /// Frames read, as a share of those that were due.
@@ -66,13 +61,6 @@ pub(super) struct Delivery {
     least: f64,
     /// All frames, filled gaps included, of the session with the most.
     most: f64,
-}
-
-/// The machine in percent: others in percent of a core, the rest of all cores.
-struct Machine {
-    others: f64,
-    stolen: f64,
-    idle: f64,
 }
 
 /// Starts processes for the row alone, and ends them.
@@ -91,8 +79,8 @@ pub(super) async fn measure_row(bench: &Bench, sdk: Sdk, mode: Mode, sessions: u
         speech: listens.then(|| bench.callers.clone()),
         listening_rate: speaks.then_some(CALLER_LISTENS_AT),
     };
-    let mut peers = Host::start(Sdk::Ours, "peers", folder, &callers).await?;
-    let mut measured = Host::start(sdk, "measured", folder, &agents).await?;
+    let mut peers = Sdk::Ours.start("peers", folder, &callers).await?;
+    let mut measured = sdk.start("measured", folder, &agents).await?;
     measured.ready().await.context("start the measured sessions")?;
     peers.ready().await.context("start their peers")?;
     sleep(SETTLE).await;
@@ -100,9 +88,10 @@ pub(super) async fn measure_row(bench: &Bench, sdk: Sdk, mode: Mode, sessions: u
     let processes = [measured.id()?, peers.id()?, bench.server.livekit.id().context("find livekit-server")?];
     let (started, machine) = (Instant::now(), MachineTime::read()?);
     let cpu = processes.map(cpu_seconds);
-    let (heard, spoken) = (measured.counts().await?, peers.counts().await?);
+    let (heard, spoken): (Counts, Counts) = (measured.ask("counts").await?, peers.ask("counts").await?);
     sleep(PERIOD).await;
-    let (heard_later, spoken_later) = (measured.counts().await?, peers.counts().await?);
+    let (heard_later, spoken_later): (Counts, Counts) =
+        (measured.ask("counts").await?, peers.ask("counts").await?);
     let seconds = started.elapsed().as_secs_f64();
     let percent = |index: usize| (cpu_seconds(processes[index]) - cpu[index]) / seconds * 100.0;
     let (cpu_percent, peers_cpu_percent, server_cpu_percent) = (percent(0), percent(1), percent(2));
@@ -122,11 +111,7 @@ pub(super) async fn measure_row(bench: &Bench, sdk: Sdk, mode: Mode, sessions: u
         spoken: (speaks && sessions > 0).then(|| delivery(&spoken, &spoken_later)),
         peers_cpu_percent,
         server_cpu_percent,
-        machine: Machine {
-            others: (machine.busy / seconds * 100.0 - accounted).max(0.0),
-            stolen: machine.stolen / machine.all() * 100.0,
-            idle: machine.idle / machine.all() * 100.0,
-        },
+        surroundings: Surroundings::new(&machine, seconds, accounted),
     })
 }
 
@@ -220,8 +205,8 @@ impl Row {
             delivery(self.spoken),
             self.peers_cpu_percent,
             self.server_cpu_percent,
-            self.machine.others,
-            self.machine.remarks().iter().map(|remark| format!("  {remark}")).collect::<String>(),
+            self.surroundings.others,
+            self.surroundings.remarks_in_line(),
         );
     }
 
@@ -232,16 +217,8 @@ impl Row {
             "heard": self.heard.map(|delivery| delivery.json()),
             "spoken": self.spoken.map(|delivery| delivery.json()),
             "peers_cpu_percent": self.peers_cpu_percent, "server_cpu_percent": self.server_cpu_percent,
-            "others_cpu_percent": self.machine.others, "stolen_percent": self.machine.stolen,
-            "idle_percent": self.machine.idle, "remarks": self.machine.remarks(),
+            "others_cpu_percent": self.surroundings.others, "stolen_percent": self.surroundings.stolen,
+            "idle_percent": self.surroundings.idle, "remarks": self.surroundings.remarks(),
         })
-    }
-}
-
-impl Machine {
-    fn remarks(&self) -> Vec<&'static str> {
-        let disturbed = self.others > DISTURBED_BY_OTHERS || self.stolen > DISTURBED_BY_HOST;
-        let remarks = [(disturbed, "DISTURBED"), (self.idle < SATURATED, "SATURATED")];
-        remarks.into_iter().filter(|(applies, _)| *applies).map(|(_, remark)| remark).collect()
     }
 }

@@ -4,7 +4,6 @@
 //! Each further line is answered with its [`Counts`]. At the end of the input it leaves. `tests/python/media_sessions.py`
 //! does the same on the Python SDK.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +22,8 @@ use livekit::webrtc::audio_stream::native::NativeAudioStream;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
+
+use crate::host::answer;
 
 /// How much a source holds before it lets its pusher wait.
 const QUEUE_MILLISECONDS: u32 = 200;
@@ -89,11 +90,6 @@ pub(crate) async fn run() -> Result<()> {
         session.leave().await?;
     }
     Ok(())
-}
-
-fn answer(line: &str) -> Result<()> {
-    let mut output = std::io::stdout();
-    writeln!(output, "{line}").and_then(|()| output.flush()).context("answer")
 }
 
 fn read_samples(speech: &Speech) -> Result<Arc<[i16]>> {

@@ -1,38 +1,24 @@
-//! A process that holds sessions, seen from outside.
+//! A process that holds sessions, seen from outside: this program as a copy of itself, or a script in its place. Its first
+//! line of input is its setup, and it answers `ready`; each further line it answers with a line of JSON.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use test_servers::{tool, workspace};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
-use super::sessions::{Counts, Setup};
-
 const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sdk {
-    Ours,
-    Python,
-}
-
-impl Sdk {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Python => "Python",
-        }
-    }
-}
-
 /// Ends with its owner: it stops at the end of its input.
-pub(super) struct Host {
+pub(crate) struct Host {
     child: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
@@ -40,19 +26,15 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts a process named `name`, which goes about its setup.
-    pub(super) async fn start(sdk: Sdk, name: &str, folder: &Path, setup: &Setup) -> Result<Self> {
-        let log = folder.join(format!("{name}.log"));
-        let mut child = match sdk {
-            Sdk::Ours => ours(name, folder)?,
-            Sdk::Python => python(),
-        }
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(File::create(&log).context("make log")?)
-        .kill_on_drop(true)
-        .spawn()
-        .context("start a process that holds sessions")?;
+    /// Starts a process, which goes about its setup.
+    pub(crate) async fn start(mut command: Command, log: PathBuf, setup: &impl Serialize) -> Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).context("make log")?)
+            .kill_on_drop(true)
+            .spawn()
+            .context("start a process that holds sessions")?;
         let input = child.stdin.take().context("take its input")?;
         let output = BufReader::new(child.stdout.take().context("take its output")?).lines();
         let mut host = Self { child, input, output, log };
@@ -60,25 +42,26 @@ impl Host {
         Ok(host)
     }
 
-    pub(super) fn id(&self) -> Result<u32> {
+    pub(crate) fn id(&self) -> Result<u32> {
         self.child.id().with_context(|| format!("it has ended:\n{}", self.log()))
     }
 
     /// Waits until audio flows in every session.
-    pub(super) async fn ready(&mut self) -> Result<()> {
+    pub(crate) async fn ready(&mut self) -> Result<()> {
         match self.hear().await?.as_str() {
             "ready" => Ok(()),
             other => bail!("it answered «{other}»"),
         }
     }
 
-    pub(super) async fn counts(&mut self) -> Result<Counts> {
-        self.say("counts").await?;
-        serde_json::from_str(&self.hear().await?).context("parse counts")
+    /// The answer to a line.
+    pub(crate) async fn ask<T: DeserializeOwned>(&mut self, question: &str) -> Result<T> {
+        self.say(question).await?;
+        serde_json::from_str(&self.hear().await?).with_context(|| format!("parse the answer to «{question}»"))
     }
 
     /// Has it leave its rooms, and waits for its end.
-    pub(super) async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         let Self { mut child, input, log, .. } = self;
         drop(input);
         let ended = timeout(ENDS_WITHIN, child.wait()).await.context("wait for its end")??;
@@ -111,19 +94,19 @@ fn read(log: &Path) -> String {
 }
 
 /// This program as a copy in a file of its own, so that it shares no memory with the others of the same program.
-fn ours(name: &str, folder: &Path) -> Result<Command> {
+pub(crate) fn copy_of_this(name: &str, folder: &Path, benchmark: &str) -> Result<Command> {
     let copy = folder.join(name);
     if !copy.exists() {
         let running = std::env::current_exe().context("find the running program")?;
         std::fs::copy(running, &copy).context("copy the running program")?;
     }
     let mut command = Command::new(copy);
-    command.arg("media-sessions");
+    command.arg(benchmark);
     Ok(command)
 }
 
-fn python() -> Command {
-    let mut command = Command::new(tool("python/bin/python"));
-    command.arg(workspace().join("tests/python/media_sessions.py"));
-    command
+/// What such a process says.
+pub(crate) fn answer(line: &str) -> Result<()> {
+    let mut output = std::io::stdout();
+    writeln!(output, "{line}").and_then(|()| output.flush()).context("answer")
 }

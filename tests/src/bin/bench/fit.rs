@@ -1,7 +1,7 @@
 //! A straight line through measurements.
 
 /// How much `y` grows with each `x`, by least squares over `(x, y)`.
-pub(super) fn slope(points: &[(f64, f64)]) -> f64 {
+pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
     let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
