@@ -67,7 +67,8 @@ fn a_model_that_only_calls_tools_is_stopped() {
         let answer = call.asks("we use HubSpot");
         assert!(answer.contains("How many documents"), "{room}: {answer}");
         assert_eq!(simulator.requests()["chat"], before + 6, "{room}");
-        assert_eq!(call.apologies(), 0, "{room}");
+        // Without a word of the model the caller hears the persona's.
+        assert_eq!(call.apologies(), usize::from(times > 3), "{room}");
         let session = stage.hang_up(room);
         assert_eq!(session.tool_calls.len(), 4, "{room}");
         let signals = json!({"team_size": 1, "crm": "hubspot", "qualification_tier": "cold"});
