@@ -4,9 +4,8 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
+use futures::StreamExt as _;
 use futures::stream::SelectAll;
-use futures::{FutureExt as _, StreamExt as _};
 use livekit::webrtc::audio_frame::AudioFrame;
 use livekit::webrtc::audio_source::native::NativeAudioSource;
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
@@ -17,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, debug, info, warn};
 
-use super::ear::{EAR_SAMPLE_RATE, Ear, Heard};
+use super::ear::EAR_SAMPLE_RATE;
 use super::front_end::{Show, Shown};
+use super::hearing::Hearing;
 use super::history::History;
 use super::latencies::{LatencyRecord, Moments};
 use super::record::Record;
@@ -33,17 +33,8 @@ use crate::providers::message::ChatMessage;
 
 /// Longest that the greeting waits for somebody to receive the agent's track; a page may never subscribe.
 const AUDIBLE_LIMIT: Duration = Duration::from_secs(3);
-/// How much is heard between two entries in the journal, seconds.
-const HEARD_STEP: f64 = 1.0;
 /// Failures of services in a row after which the call is ended.
 const MOST_FAILURES: usize = 3;
-/// A turn's audio above this length is transcribed in parts.
-const LONG_TURN: usize = EAR_SAMPLE_RATE as usize * 20;
-
-/// Longest that the recording of what was said before the agent was there is waited for.
-const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(3);
-/// Longest that the caller's last words are waited for when the call is over.
-const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 
 /// Holds the conversation until it is over.
 pub(super) async fn hold(
@@ -84,14 +75,14 @@ pub(super) async fn hold(
                 let track = heard.track.rtc_track();
                 tracks.push(NativeAudioStream::new(track, EAR_SAMPLE_RATE as i32, CHANNELS as i32));
                 if heard.has_early_audio {
-                    dialogue.wait_for_early_audio();
+                    dialogue.hearing.wait_for_early_audio();
                 }
                 continue;
             }
             Some(samples) = heard_early.recv() => Happens::HeardEarly(samples),
             Some(frame) = tracks.next() => Happens::Heard(frame),
             Some(text) = typed.recv() => Happens::Typed(text),
-            text = transcribed(&mut dialogue.transcription) => Happens::Transcribed(text),
+            words = dialogue.hearing.transcribed() => Happens::Transcribed(words),
             Some(answer) = answers.recv() => Happens::ToolsAnswered(answer),
             happens = reply_goes_on(&mut dialogue.reply) => happens,
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => Happens::Due,
@@ -106,28 +97,12 @@ enum Happens {
     Heard(AudioFrame<'static>),
     HeardEarly(Vec<i16>),
     Typed(String),
-    Transcribed(Transcription),
+    Transcribed(Result<String, ProviderError>),
     ToolsAnswered(ToolsAnswered),
     Thought(Thought),
     Speech(SpeechEvent),
     /// A deadline of turn taking has come.
     Due,
-}
-
-struct Transcription {
-    text: Result<String, ProviderError>,
-    samples: usize,
-}
-
-async fn transcribed(transcription: &mut Option<BoxFuture<'static, Transcription>>) -> Transcription {
-    match transcription {
-        Some(future) => {
-            let done = future.await;
-            *transcription = None;
-            done
-        }
-        None => pending().await,
-    }
 }
 
 async fn reply_goes_on(reply: &mut Option<Reply>) -> Happens {
@@ -173,16 +148,9 @@ struct Dialogue {
     tools: SessionTools,
     shown: Shown,
     turns: TurnTaking,
-    ear: Ear,
+    hearing: Hearing,
     history: History,
     latencies: LatencyRecord,
-    /// What is heard while what was said before is waited for, and until when it is.
-    held: Option<(Instant, Vec<i16>)>,
-    /// Seconds heard that are not in the journal yet.
-    heard: f64,
-    transcription: Option<BoxFuture<'static, Transcription>>,
-    /// The beginning of a long turn, transcribed already.
-    earlier_words: String,
     reply: Option<Reply>,
     /// Makes the ids of segments; no other session in the room has the same.
     segment_prefix: u32,
@@ -206,17 +174,13 @@ impl Dialogue {
         Self {
             turns: TurnTaking::new(mind.rules, Instant::now()),
             history: History::new(mind.persona.system_prompt()),
+            hearing: Hearing::new(Arc::clone(&mind), record.clone()),
             mind,
             voice,
             record,
             tools,
             shown,
-            ear: Ear::default(),
             latencies: LatencyRecord::default(),
-            held: None,
-            heard: 0.0,
-            transcription: None,
-            earlier_words: String::new(),
             reply: None,
             segment_prefix: rand::random(),
             segments: 0,
@@ -233,16 +197,17 @@ impl Dialogue {
         let now = Instant::now();
         match happens {
             Happens::Heard(frame) => {
-                self.count_heard(&frame);
-                self.hear(&frame.data).await?;
+                for event in self.hearing.hear(&frame) {
+                    self.take_turns(event).await?;
+                }
             }
             Happens::HeardEarly(samples) => {
-                let (_, held) = self.held.take().unwrap_or((now, Vec::new()));
-                self.listen(&samples).await?;
-                self.listen(&held).await?;
+                for event in self.hearing.hear_early(&samples) {
+                    self.take_turns(event).await?;
+                }
             }
             Happens::Typed(text) => self.take_turns(Event::Typed(text)).await?,
-            Happens::Transcribed(transcription) => self.transcribed(transcription).await?,
+            Happens::Transcribed(words) => self.transcribed(words).await?,
             Happens::ToolsAnswered(answered) => {
                 answered.messages.into_iter().for_each(|message| self.history.add(message));
                 if answered.ends_call {
@@ -259,40 +224,6 @@ impl Dialogue {
         Ok(None)
     }
 
-    /// What was said before the agent was there is heard before what is said now; it has three seconds to come.
-    fn wait_for_early_audio(&mut self) {
-        self.held = Some((Instant::now() + EARLY_AUDIO_LIMIT, Vec::new()));
-    }
-
-    async fn hear(&mut self, samples: &[i16]) -> anyhow::Result<()> {
-        match &mut self.held {
-            None => self.listen(samples).await,
-            Some((until, held)) => {
-                held.extend_from_slice(samples);
-                if Instant::now() < *until {
-                    return Ok(());
-                }
-                debug!("what was said before the agent was there did not come in time");
-                let held = std::mem::take(held);
-                self.held = None;
-                self.listen(&held).await
-            }
-        }
-    }
-
-    async fn listen(&mut self, samples: &[i16]) -> anyhow::Result<()> {
-        let now = Instant::now();
-        for heard in self.ear.hear(samples) {
-            let event = match heard {
-                Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
-                Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
-                Heard::SpeechEnded { ago } => Event::SpeechEnded(now - ago),
-            };
-            self.take_turns(event).await?;
-        }
-        Ok(())
-    }
-
     async fn take_turns(&mut self, event: Event) -> anyhow::Result<()> {
         let actions = self.turns.on(event, Instant::now());
         self.act(actions).await
@@ -301,12 +232,9 @@ impl Dialogue {
     async fn act(&mut self, actions: Vec<Action>) -> anyhow::Result<()> {
         for action in actions {
             match action {
-                Action::Transcribe => self.transcription = Some(self.transcribe()),
-                Action::DropTranscription => self.transcription = None,
-                Action::Forget => {
-                    self.ear.forget();
-                    self.earlier_words.clear();
-                }
+                Action::Transcribe => self.hearing.transcribe(),
+                Action::DropTranscription => self.hearing.drop_transcription(),
+                Action::Forget => self.hearing.forget(),
                 Action::Reply(turn) => self.reply_to(turn),
                 Action::Pause => {
                     if let Some(reply) = &self.reply {
@@ -331,39 +259,23 @@ impl Dialogue {
         Ok(())
     }
 
-    fn transcribe(&self) -> BoxFuture<'static, Transcription> {
-        let (mind, samples) = (Arc::clone(&self.mind), self.ear.turn().to_vec());
-        async move {
-            let persona = &mind.persona;
-            let text =
-                mind.speech_to_text.transcribe(&samples, persona.language(), &persona.vocabulary()).await;
-            Transcription { text, samples: samples.len() }
-        }
-        .boxed()
-    }
-
-    async fn transcribed(&mut self, transcription: Transcription) -> anyhow::Result<()> {
-        self.record.transcribed(transcription.samples as f64 / f64::from(EAR_SAMPLE_RATE));
-        let words = match transcription.text {
-            Ok(words) => words,
+    async fn transcribed(&mut self, words: Result<String, ProviderError>) -> anyhow::Result<()> {
+        match words {
+            Ok(text) => {
+                if !text.is_empty() {
+                    self.show_caller(&text, false);
+                }
+                self.take_turns(Event::Transcribed(text)).await?;
+            }
             Err(error) => {
                 self.take_turns(Event::Transcribed(String::new())).await?;
                 self.failed(&error);
                 if self.reply.is_none() {
                     self.say(Phrase::Apology);
                 }
-                return Ok(());
             }
-        };
-        let text = joined(&self.earlier_words, words.trim());
-        if transcription.samples > LONG_TURN {
-            self.earlier_words.clone_from(&text);
-            self.ear.forget();
         }
-        if !text.is_empty() {
-            self.show_caller(&text, false);
-        }
-        self.take_turns(Event::Transcribed(text)).await
+        Ok(())
     }
 
     fn reply_to(&mut self, turn: Turn) {
@@ -535,31 +447,10 @@ impl Dialogue {
     /// The call is over: what is said stops, and the caller's last words are waited for.
     async fn hung_up(&mut self) -> anyhow::Result<()> {
         self.finish_reply().await?;
-        self.enter_heard();
-        if self.ear.turn().is_empty() {
-            return Ok(());
-        }
-        let transcription = self.transcription.take().unwrap_or_else(|| self.transcribe());
-        let Ok(transcription) = timeout(LAST_WORDS_LIMIT, transcription).await else { return Ok(()) };
-        self.record.transcribed(transcription.samples as f64 / f64::from(EAR_SAMPLE_RATE));
-        if let Ok(words) = transcription.text {
-            let text = joined(&self.earlier_words, words.trim());
-            if !text.is_empty() {
-                self.record.user_said(&text, self.turns.speech(Instant::now()));
-            }
+        if let Some(text) = self.hearing.last_words().await {
+            self.record.user_said(&text, self.turns.speech(Instant::now()));
         }
         Ok(())
-    }
-
-    fn count_heard(&mut self, frame: &AudioFrame<'_>) {
-        self.heard += f64::from(frame.samples_per_channel) / f64::from(frame.sample_rate);
-        if self.heard >= HEARD_STEP {
-            self.enter_heard();
-        }
-    }
-
-    fn enter_heard(&mut self) {
-        self.record.heard(std::mem::take(&mut self.heard));
     }
 
     fn show_caller(&mut self, text: &str, is_final: bool) {
@@ -579,12 +470,5 @@ impl Dialogue {
     fn show(&self, show: Show) {
         // Front ends that are gone are shown nothing.
         drop(self.shown.send(show));
-    }
-}
-
-fn joined(earlier: &str, later: &str) -> String {
-    match (earlier, later) {
-        ("", text) | (text, "") => text.to_owned(),
-        (earlier, later) => format!("{earlier} {later}"),
     }
 }

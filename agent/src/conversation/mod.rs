@@ -3,14 +3,15 @@
 //! A conversation gets a [`Line`], writes into the session's journal whatever it learns, and runs until it is told to hang
 //! up, or ends the call itself. How its journal is exported is not its business.
 //!
-//! `turn_taking` decides whose turn it is and `ear` hears speech in samples; both have no IO and no clock. `dialogue` is the
-//! loop between them and the services. `reply` asks the model and runs its tools, `speech` speaks the answer, `front_end`
-//! shows it.
+//! `turn_taking` decides whose turn it is and `ear` notices speech in samples; both have no IO and no clock. `dialogue` is the
+//! loop between them and the services: `hearing` has speech transcribed, `reply` asks the model and runs its tools, `speech`
+//! speaks the answer, `front_end` shows it.
 
 mod dialogue;
 mod ear;
 mod early_audio;
 mod front_end;
+mod hearing;
 mod history;
 mod latencies;
 #[cfg(test)]

@@ -1,0 +1,164 @@
+//! What is heard of the caller: when there is speech, and the words of the turn so far.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+use livekit::webrtc::audio_frame::AudioFrame;
+use tokio::time::timeout;
+use tracing::debug;
+
+use super::Mind;
+use super::ear::{EAR_SAMPLE_RATE, Ear, Heard};
+use super::record::Record;
+use super::turn_taking::Event;
+use crate::providers::ProviderError;
+
+/// How much is heard between two entries in the journal, seconds.
+const HEARD_STEP: f64 = 1.0;
+/// A turn's audio above this length is transcribed in parts.
+const LONG_TURN: usize = EAR_SAMPLE_RATE as usize * 20;
+/// Longest that the recording of what was said before the agent was there is waited for.
+const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(3);
+/// Longest that the caller's last words are waited for when the call is over.
+const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
+
+/// Listens to the caller, and has what was said transcribed.
+pub(super) struct Hearing {
+    mind: Arc<Mind>,
+    record: Record,
+    ear: Ear,
+    /// What is heard while what was said before is waited for, and until when it is.
+    held: Option<(Instant, Vec<i16>)>,
+    /// Seconds heard that are not in the journal yet.
+    heard: f64,
+    transcription: Option<BoxFuture<'static, Transcription>>,
+    /// The beginning of a long turn, transcribed already.
+    earlier_words: String,
+}
+
+struct Transcription {
+    words: Result<String, ProviderError>,
+    samples: usize,
+}
+
+impl Hearing {
+    pub(super) fn new(mind: Arc<Mind>, record: Record) -> Self {
+        Self {
+            mind,
+            record,
+            ear: Ear::default(),
+            held: None,
+            heard: 0.0,
+            transcription: None,
+            earlier_words: String::new(),
+        }
+    }
+
+    /// What was said before the agent was there is heard before what is said now; it has three seconds to come.
+    pub(super) fn wait_for_early_audio(&mut self) {
+        self.held = Some((Instant::now() + EARLY_AUDIO_LIMIT, Vec::new()));
+    }
+
+    pub(super) fn hear_early(&mut self, samples: &[i16]) -> Vec<Event> {
+        let (_, held) = self.held.take().unwrap_or_else(|| (Instant::now(), Vec::new()));
+        let mut events = self.listen(samples);
+        events.extend(self.listen(&held));
+        events
+    }
+
+    pub(super) fn hear(&mut self, frame: &AudioFrame<'_>) -> Vec<Event> {
+        self.heard += f64::from(frame.samples_per_channel) / f64::from(frame.sample_rate);
+        if self.heard >= HEARD_STEP {
+            self.enter_heard();
+        }
+        let Some((until, held)) = &mut self.held else { return self.listen(&frame.data) };
+        held.extend_from_slice(&frame.data);
+        if Instant::now() < *until {
+            return Vec::new();
+        }
+        debug!("what was said before the agent was there did not come in time");
+        let held = std::mem::take(held);
+        self.held = None;
+        self.listen(&held)
+    }
+
+    fn listen(&mut self, samples: &[i16]) -> Vec<Event> {
+        let now = Instant::now();
+        let event = |heard| match heard {
+            Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
+            Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
+            Heard::SpeechEnded { ago } => Event::SpeechEnded(now - ago),
+        };
+        self.ear.hear(samples).into_iter().map(event).collect()
+    }
+
+    /// Has the turn so far transcribed; an earlier transcription of it is void.
+    pub(super) fn transcribe(&mut self) {
+        self.transcription = Some(self.transcription());
+    }
+
+    pub(super) fn drop_transcription(&mut self) {
+        self.transcription = None;
+    }
+
+    /// What was heard so far belongs to no turn to come.
+    pub(super) fn forget(&mut self) {
+        self.ear.forget();
+        self.earlier_words.clear();
+    }
+
+    /// The words of the turn so far, once they are known. Where nothing is being transcribed it waits for ever.
+    pub(super) async fn transcribed(&mut self) -> Result<String, ProviderError> {
+        let Some(transcription) = &mut self.transcription else { return pending().await };
+        let Transcription { words, samples } = transcription.await;
+        self.transcription = None;
+        let text = self.with_earlier_words(words, samples)?;
+        if samples > LONG_TURN {
+            self.earlier_words.clone_from(&text);
+            self.ear.forget();
+        }
+        Ok(text)
+    }
+
+    /// What was said and not yet replied to when the call is over.
+    pub(super) async fn last_words(&mut self) -> Option<String> {
+        self.enter_heard();
+        if self.ear.turn().is_empty() {
+            return None;
+        }
+        let transcription = self.transcription.take().unwrap_or_else(|| self.transcription());
+        let Transcription { words, samples } = timeout(LAST_WORDS_LIMIT, transcription).await.ok()?;
+        self.with_earlier_words(words, samples).ok().filter(|text| !text.is_empty())
+    }
+
+    fn transcription(&self) -> BoxFuture<'static, Transcription> {
+        let (mind, turn) = (Arc::clone(&self.mind), self.ear.turn().to_vec());
+        async move {
+            let persona = &mind.persona;
+            let words =
+                mind.speech_to_text.transcribe(&turn, persona.language(), &persona.vocabulary()).await;
+            Transcription { words, samples: turn.len() }
+        }
+        .boxed()
+    }
+
+    fn with_earlier_words(
+        &self,
+        words: Result<String, ProviderError>,
+        samples: usize,
+    ) -> Result<String, ProviderError> {
+        self.record.transcribed(samples as f64 / f64::from(EAR_SAMPLE_RATE));
+        let words = words?;
+        Ok(match (self.earlier_words.as_str(), words.trim()) {
+            ("", text) | (text, "") => text.to_owned(),
+            (earlier, later) => format!("{earlier} {later}"),
+        })
+    }
+
+    fn enter_heard(&mut self) {
+        self.record.heard(std::mem::take(&mut self.heard));
+    }
+}
