@@ -212,7 +212,7 @@ impl Player {
         };
         self.voice.capture_frame(&captured).await.context("speak")?;
         let now = Instant::now();
-        if self.progress.captured == 0 {
+        if self.progress.start_time.is_none() {
             self.progress.start_time = Some(Utc::now());
             self.tell(SpeechEvent::Began(now));
         }
