@@ -1,34 +1,58 @@
+use std::io::Read as _;
+
+use bytes::Bytes;
+use flate2::bufread::MultiGzDecoder;
 use sink::{Message, WriteError, Writer, Written};
 
 use crate::bucket::Bucket;
 use crate::gzip::gzip;
+use crate::put::PutError;
+use crate::store_error;
 
 /// From this size on, compressing takes milliseconds, and gets a thread where it keeps nothing else waiting.
 const LARGE: usize = 256 * 1024;
 
+/// What is done where there is an object with the event's key already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum IfExists {
+    /// It is written again: the same event makes the same bytes.
+    Overwrite,
+    /// It is left alone, where it holds the same payload; another payload becomes a dead letter.
+    Skip,
+}
+
 /// Puts each event as an object.
 pub(crate) struct Archive {
     bucket: Bucket,
+    if_exists: IfExists,
 }
 
 impl Archive {
-    pub(crate) fn new(bucket: Bucket) -> Self {
-        Self { bucket }
+    pub(crate) fn new(bucket: Bucket, if_exists: IfExists) -> Self {
+        Self { bucket, if_exists }
     }
 
     async fn archive(&self, message: &Message) -> Result<Written, WriteError> {
         let event = &message.event;
-        let key = event.identity.object_key(&event.end_time);
-        let payload = message.payload.clone();
-        let object = if payload.len() < LARGE {
-            gzip(&payload)
-        } else {
-            let task = tokio::task::spawn_blocking(move || gzip(&payload));
-            task.await
-                .map_err(|error| WriteError::Retry { reason: format!("compress the payload: {error}") })?
-        };
-        self.bucket.put(&key, object).await?;
-        Ok(Written { outcome: "archived" })
+        let key = format!("{}{}", self.bucket.prefix, event.identity.object_key(&event.end_time));
+        let object = compress(message.payload.clone()).await?;
+        match self.bucket.put(&key, object, self.if_exists == IfExists::Skip).await {
+            Ok(()) => Ok(Written { outcome: "archived" }),
+            Err(PutError::Refused { status: 412, .. }) => self.compare(&key, &message.payload).await,
+            Err(error) => Err(store_error::of_put(&self.bucket.name, &error)),
+        }
+    }
+
+    /// There is an object already: is it this event's?
+    async fn compare(&self, key: &str, payload: &[u8]) -> Result<Written, WriteError> {
+        let busy = |reason| WriteError::Busy { reason, after: None };
+        // It may have been removed in between; then the next try puts it.
+        let stored = self.bucket.get(key).await.map_err(busy)?;
+        let stored = stored.ok_or_else(|| busy("the object that was there is gone".to_owned()))?;
+        if is_gzip_of(&stored, payload) {
+            return Ok(Written { outcome: "already_archived" });
+        }
+        Err(WriteError::Reject { reason: "an object with this key holds another payload".to_owned() })
     }
 }
 
@@ -43,5 +67,39 @@ impl Writer for Archive {
 
     async fn probe(&self) -> Result<(), String> {
         self.bucket.probe().await
+    }
+}
+
+async fn compress(payload: Bytes) -> Result<Vec<u8>, WriteError> {
+    if payload.len() < LARGE {
+        return Ok(gzip(&payload));
+    }
+    let task = tokio::task::spawn_blocking(move || gzip(&payload));
+    task.await.map_err(|error| WriteError::Retry { reason: format!("compress the payload: {error}") })
+}
+
+/// Whatever compressed it. No more is read than is compared.
+pub(crate) fn is_gzip_of(object: &[u8], payload: &[u8]) -> bool {
+    let mut bytes = Vec::with_capacity(payload.len() + 1);
+    let read = MultiGzDecoder::new(object).take(payload.len() as u64 + 1).read_to_end(&mut bytes);
+    read.is_ok() && bytes == payload
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_compared_by_what_is_in_it() {
+        let payload = br#"{"session_id":"r"}"#;
+        assert!(is_gzip_of(&gzip(payload), payload));
+        let mut by_another = Vec::new();
+        flate2::bufread::GzEncoder::new(&payload[..], flate2::Compression::best())
+            .read_to_end(&mut by_another)
+            .unwrap();
+        assert!(by_another != gzip(payload) && is_gzip_of(&by_another, payload));
+        assert!(!is_gzip_of(&gzip(b"{\"session_id\":\"r\"} "), payload));
+        assert!(!is_gzip_of(&gzip(payload)[..12], payload));
+        assert!(!is_gzip_of(b"", payload));
     }
 }

@@ -3,7 +3,10 @@
 
 mod archive;
 mod bucket;
+mod bucket_args;
+mod credentials;
 mod gzip;
+mod put;
 mod store_error;
 
 use std::net::SocketAddr;
@@ -15,8 +18,8 @@ use schemas::names::SINK_S3;
 use service::LogFormat;
 use sink::SinkOptions;
 
-use crate::archive::Archive;
-use crate::bucket::BucketArgs;
+use crate::archive::{Archive, IfExists};
+use crate::bucket_args::BucketArgs;
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -32,7 +35,7 @@ enum Command {
         #[command(flatten)]
         runtime: sink::RunArgs,
         #[command(flatten)]
-        bucket: BucketArgs,
+        archive: ArchiveArgs,
         /// Address of /healthz, /readyz and /metrics.
         #[arg(long, env = "SINK_S3_HTTP", default_value = "127.0.0.1:9101")]
         http: SocketAddr,
@@ -51,7 +54,23 @@ enum Command {
         create_bucket: bool,
     },
     /// Lists, shows and replays the events that could not be archived.
-    DeadLetters(sink::DeadLettersArgs<BucketArgs>),
+    DeadLetters(sink::DeadLettersArgs<ArchiveArgs>),
+}
+
+/// How events become objects.
+#[derive(Debug, Clone, clap::Args)]
+struct ArchiveArgs {
+    #[command(flatten)]
+    bucket: BucketArgs,
+    /// What is done where there is an object with the event's key already.
+    #[arg(long, env = "S3_IF_EXISTS", default_value = "overwrite")]
+    if_exists: IfExists,
+}
+
+impl ArchiveArgs {
+    async fn connect(self) -> anyhow::Result<Archive> {
+        Ok(Archive::new(self.bucket.connect().await?, self.if_exists))
+    }
 }
 
 #[tokio::main]
@@ -62,17 +81,15 @@ async fn main() -> ExitCode {
 
 async fn execute(command: Command) -> anyhow::Result<()> {
     match command {
-        Command::Run { runtime, bucket, http, max_in_flight } => {
-            let writer = Archive::new(bucket.connect().await);
-            sink::run(options(max_in_flight), runtime, http, writer).await
+        Command::Run { runtime, archive, http, max_in_flight } => {
+            sink::run(options(max_in_flight), runtime, http, archive.connect().await?).await
         }
         Command::Setup { streams, bucket, create_bucket } => {
             sink::setup(&options(1), &streams).await?;
-            bucket.connect().await.setup(create_bucket).await
+            bucket.connect().await?.setup(create_bucket).await
         }
         Command::DeadLetters(args) => {
-            sink::dead_letters(options(16), args, async |bucket| Ok(Archive::new(bucket.connect().await)))
-                .await
+            sink::dead_letters(options(16), args, ArchiveArgs::connect).await
         }
     }
 }
@@ -83,6 +100,6 @@ fn options(max_in_flight: u16) -> SinkOptions {
         max_batch: 1,
         linger: Duration::ZERO,
         max_in_flight: max_in_flight.into(),
-        write_timeout: bucket::PUT_TIMEOUT + Duration::from_secs(5),
+        write_timeout: put::PUT_LIMIT + Duration::from_secs(5),
     }
 }

@@ -10,6 +10,7 @@
 //! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
 
 mod backoff;
+mod concurrency;
 mod dead_letter;
 mod dead_letters;
 mod dead_letters_command;

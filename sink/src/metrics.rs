@@ -15,7 +15,9 @@ pub(crate) struct Metrics {
     pub(crate) messages: IntCounterVec,
     /// Messages pulled and not yet settled.
     pub(crate) in_flight: IntGauge,
-    /// Writes repeated in place because the store was unavailable.
+    /// Writes that may be under way at a time; fewer than configured while the store refuses many.
+    pub(crate) concurrency: IntGauge,
+    /// Writes repeated because the store was busy or unavailable.
     pub(crate) store_retries: IntCounter,
     /// 1 while pulling is paused because the store is unavailable.
     pub(crate) paused: IntGauge,
@@ -39,9 +41,13 @@ impl Metrics {
                 &["outcome"],
             )?,
             in_flight: IntGauge::with_opts(opts("in_flight", "Messages pulled and not yet settled"))?,
+            concurrency: IntGauge::with_opts(opts(
+                "concurrency",
+                "Writes that may be under way at a time; fewer while the store refuses many",
+            ))?,
             store_retries: IntCounter::with_opts(opts(
                 "store_retries_total",
-                "Writes repeated because the store was unavailable",
+                "Writes repeated because the store was busy or unavailable",
             ))?,
             paused: IntGauge::with_opts(opts(
                 "paused",
@@ -57,6 +63,7 @@ impl Metrics {
         }
         metrics.registry.register(Box::new(metrics.messages.clone()))?;
         metrics.registry.register(Box::new(metrics.in_flight.clone()))?;
+        metrics.registry.register(Box::new(metrics.concurrency.clone()))?;
         metrics.registry.register(Box::new(metrics.store_retries.clone()))?;
         metrics.registry.register(Box::new(metrics.paused.clone()))?;
         metrics.registry.register(Box::new(metrics.write_seconds.clone()))?;

@@ -1,4 +1,5 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use prometheus::IntGauge;
 use tokio::sync::watch;
@@ -7,16 +8,29 @@ use tracing::{info, warn};
 
 use crate::health::{Part, Readiness};
 
+/// A store that was only busy for so long, and took nothing meanwhile, is unavailable.
+const BUSY_LIMIT: Duration = Duration::from_secs(2);
+
 /// Whether the store is unavailable. While it is, nothing is pulled.
 pub(crate) struct Outage {
     since: watch::Sender<Option<Instant>>,
+    /// Since when the store is busy and has taken nothing.
+    busy_since: Mutex<Option<Instant>>,
     readiness: Arc<Readiness>,
     paused: IntGauge,
 }
 
 impl Outage {
     pub(crate) fn none(readiness: Arc<Readiness>, paused: IntGauge) -> Self {
-        Self { since: watch::Sender::new(None), readiness, paused }
+        Self { since: watch::Sender::new(None), busy_since: Mutex::default(), readiness, paused }
+    }
+
+    /// The store was busy. That alone is no outage, but if it goes on it is.
+    pub(crate) fn busy(&self, reason: &str) {
+        let now = Instant::now();
+        if now >= *self.busy_since().get_or_insert(now) + BUSY_LIMIT {
+            self.begin_or_go_on(reason);
+        }
     }
 
     /// The store did not take a write. Logged when it begins, and when its reason changes.
@@ -30,6 +44,7 @@ impl Outage {
 
     /// The store took a write.
     pub(crate) fn end(&self) {
+        self.busy_since().take();
         let mut began = None;
         self.since.send_if_modified(|since| {
             began = since.take();
@@ -46,5 +61,9 @@ impl Outage {
     pub(crate) async fn over(&self) {
         // The sender lives as long as `self`, so waiting cannot fail.
         drop(self.since.subscribe().wait_for(Option::is_none).await);
+    }
+
+    fn busy_since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.busy_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -71,14 +71,16 @@ async fn replay_batch<W: Writer>(
                     letters.remove(sequence).await?;
                     replayed.push(Replayed { sequence, outcome: Some(outcome), error: None });
                 }
-                Err(WriteError::Unavailable { reason, .. }) if attempt >= ATTEMPTS => {
+                Err(WriteError::Busy { reason, .. } | WriteError::Unavailable { reason, .. })
+                    if attempt >= ATTEMPTS =>
+                {
                     bail!("the store is unavailable: {reason}")
                 }
                 Err(WriteError::Reject { reason }) => replayed.push(kept(sequence, reason)),
                 Err(WriteError::Retry { reason }) if attempt >= ATTEMPTS => {
                     replayed.push(kept(sequence, reason))
                 }
-                Err(WriteError::Unavailable { after, .. }) => {
+                Err(WriteError::Busy { after, .. } | WriteError::Unavailable { after, .. }) => {
                     pause = pause.max(after.unwrap_or_default());
                     again.push(message);
                 }

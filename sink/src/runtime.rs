@@ -3,13 +3,14 @@ use std::time::Duration;
 
 use schemas::SessionEvent;
 use schemas::names::header;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use crate::backoff::pause_after;
+use crate::backoff::{pause_after, short_pause_after};
+use crate::concurrency::{Concurrency, Place};
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ pub(crate) struct Runtime<W> {
     settler: Settler,
     pub(crate) in_hand: Arc<InHand>,
     outage: Arc<Outage>,
+    concurrency: Arc<Concurrency>,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
 }
@@ -54,7 +56,8 @@ impl<W: Writer> Runtime<W> {
         };
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
         let outage = Arc::new(Outage::none(Arc::clone(readiness), metrics.paused.clone()));
-        Self { sink, writer, settler, in_hand, outage, metrics, readiness: Arc::clone(readiness) }
+        let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
+        Self { sink, writer, settler, in_hand, outage, concurrency, metrics, readiness: Arc::clone(readiness) }
     }
 
     /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.
@@ -80,15 +83,12 @@ impl<W: Writer> Runtime<W> {
                 pulling_ended.cancel();
             }
         });
-        let slots = Arc::new(Semaphore::new(self.sink.max_in_flight));
         while let Some(deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await {
-            // The semaphore is never closed.
-            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+            let place = self.concurrency.place().await;
             let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
             tasks.spawn(async move {
                 let batch = runtime.decode(deliveries).await;
-                runtime.write_until_settled(batch, &pulling_ended).await;
-                drop(slot);
+                runtime.write_until_settled(batch, place, &pulling_ended).await;
             });
         }
         tasks.close();
@@ -118,34 +118,41 @@ impl<W: Writer> Runtime<W> {
         batch
     }
 
-    /// Writes until the store has said something about every message. While it is unavailable, the rest is held; a shutdown gives
-    /// that back.
-    async fn write_until_settled(&self, mut batch: Batch, pulling_ended: &CancellationToken) {
-        let mut failures = 0;
-        while !batch.messages.is_empty() {
+    /// Writes until the store has said something about every message. What it does not take is held, without a place; a
+    /// shutdown gives that back.
+    async fn write_until_settled(
+        &self,
+        mut batch: Batch,
+        mut place: Place,
+        pulling_ended: &CancellationToken,
+    ) {
+        for failures in 1.. {
             let started = Instant::now();
             let results = write(&self.writer, &batch.messages, self.sink.write_timeout)
                 .instrument(span_of(&batch))
                 .await;
+            drop(place);
             self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
-            let Some(held) = self.settler.settle(batch, results).await else {
-                return self.outage.end();
+            let held = self.settler.settle(batch, results).await;
+            self.concurrency.answered(held.is_none());
+            let Some(held) = held else { return self.outage.end() };
+            let pause = if held.busy {
+                self.outage.busy(&held.reason);
+                short_pause_after(failures)
+            } else {
+                self.outage.begin_or_go_on(&held.reason);
+                pause_after(failures)
             };
-            failures += 1;
-            let pause = pause_after(failures).max(held.after.unwrap_or_default());
-            self.outage.begin_or_go_on(&held.reason);
-            debug!(
-                held = held.batch.messages.len(),
-                pause_seconds = pause.as_secs_f64(),
-                "store unavailable"
-            );
+            let pause = pause.max(held.after.unwrap_or_default());
+            debug!(reason = held.reason, pause_seconds = pause.as_secs_f64(), "not taken by the store");
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
-                () = self.outage.over() => {}
+                () = self.outage.over(), if !held.busy => {}
                 () = pulling_ended.cancelled() => return held.batch.give_back().await,
             }
             self.metrics.store_retries.inc();
             batch = held.batch;
+            place = self.concurrency.place().await;
         }
     }
 

@@ -28,12 +28,26 @@ impl Batch {
     }
 }
 
-/// The messages that an unavailable store did not take.
+/// The messages that a busy or unavailable store did not take.
 pub(crate) struct Held {
     pub(crate) batch: Batch,
     pub(crate) reason: String,
+    /// The store is there: it was busy, no more.
+    pub(crate) busy: bool,
     /// When the store wants to be asked again, at the earliest.
     pub(crate) after: Option<Duration>,
+}
+
+impl Held {
+    fn new(reason: String, busy: bool) -> Self {
+        Self { batch: Batch::default(), reason, busy, after: None }
+    }
+
+    fn add(&mut self, message: Message, delivery: Delivery, after: Option<Duration>) {
+        self.after = self.after.max(after);
+        self.batch.messages.push(message);
+        self.batch.deliveries.push(delivery);
+    }
 }
 
 /// Turns a result into an ack, another delivery, or a dead letter.
@@ -49,7 +63,7 @@ pub(crate) struct Settler {
 }
 
 impl Settler {
-    /// Settles each message by its result; the answer is what has to be held because the store is unavailable.
+    /// Settles each message by its result; the answer is what has to be held because the store did not take it.
     pub(crate) async fn settle(
         &self,
         batch: Batch,
@@ -64,11 +78,14 @@ impl Settler {
                     self.dead_letter(delivery, &reason).instrument(span).await
                 }
                 Err(WriteError::Retry { reason }) => self.retry(delivery, &reason).instrument(span).await,
+                Err(WriteError::Busy { reason, after }) => {
+                    let held = held.get_or_insert_with(|| Held::new(reason, true));
+                    held.add(message, delivery, after);
+                }
                 Err(WriteError::Unavailable { reason, after }) => {
-                    let held = held.get_or_insert_with(|| Held { batch: Batch::default(), reason, after });
-                    held.after = held.after.max(after);
-                    held.batch.messages.push(message);
-                    held.batch.deliveries.push(delivery);
+                    let held = held.get_or_insert_with(|| Held::new(reason, false));
+                    held.busy = false;
+                    held.add(message, delivery, after);
                 }
             }
         }

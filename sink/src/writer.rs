@@ -46,8 +46,14 @@ pub enum WriteError {
     /// The message can never be written: a dead letter at once.
     #[error("{reason}")]
     Reject { reason: String },
-    /// The store is down, throttles, or is wrongly configured: nothing is dead-lettered, pulling pauses, and the held
-    /// messages are written again with a growing back-off, `after` (the store's `Retry-After`) at the earliest.
+    /// The store is there and did not take this write for the moment: it throttles, answered an internal error, or the
+    /// connection broke. The message is held and written again after a jittered pause, `after` (the store's `Retry-After`)
+    /// at the earliest. While there are many of these, fewer writes are made at a time; where nothing else comes for some
+    /// seconds, it is as [`Self::Unavailable`].
+    #[error("{reason}")]
+    Busy { reason: String, after: Option<Duration> },
+    /// The store is down or wrongly configured: nothing is dead-lettered, pulling pauses, and the held messages are written
+    /// again with a growing back-off, `after` at the earliest.
     #[error("{reason}")]
     Unavailable { reason: String, after: Option<Duration> },
 }
