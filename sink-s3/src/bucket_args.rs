@@ -197,7 +197,7 @@ fn connector() -> SharedHttpConnector {
 }
 
 /// A prefix of keys ends a folder, or is none.
-fn prefix(text: &str) -> Result<String, String> {
+pub(crate) fn prefix(text: &str) -> Result<String, String> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/-_.=".contains(character);
     let folders = text.strip_suffix('/').unwrap_or(text).split('/');
     let well_formed = text.chars().all(plain)

@@ -4,7 +4,10 @@
 mod archive;
 mod bucket;
 mod bucket_args;
+mod columns;
+mod compact;
 mod credentials;
+mod ddl;
 mod gzip;
 mod put;
 mod store_error;
@@ -20,6 +23,8 @@ use sink::SinkOptions;
 
 use crate::archive::{Archive, IfExists};
 use crate::bucket_args::BucketArgs;
+use crate::compact::CompactArgs;
+use crate::ddl::DdlArgs;
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -55,6 +60,10 @@ enum Command {
     },
     /// Lists, shows and replays the events that could not be archived.
     DeadLetters(sink::DeadLettersArgs<ArchiveArgs>),
+    /// Writes a day's sessions as one Parquet file; again writes only what changed.
+    Compact(CompactArgs),
+    /// Prints the statements that make the archive tables and views of a query engine.
+    Ddl(DdlArgs),
 }
 
 /// How events become objects.
@@ -91,6 +100,8 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::DeadLetters(args) => {
             sink::dead_letters(options(16), args, ArchiveArgs::connect).await
         }
+        Command::Compact(args) => compact::compact(args).await,
+        Command::Ddl(args) => ddl::print(&args),
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod analytics;
+mod compaction;
 mod dead_letters;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;

@@ -14,6 +14,8 @@ pub(crate) enum Mode {
     Answer(u16, &'static str),
     /// The store gets the requests, the sink never an answer.
     SwallowAnswers,
+    /// A request whose first line has this in it gets 403, each other one passes.
+    Deny(&'static str),
 }
 
 pub(crate) struct Proxy {
@@ -60,6 +62,9 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
         return answer(client, status, code).await;
     }
     let mut server = TcpStream::connect(("127.0.0.1", store)).await?;
+    if let Mode::Deny(what) = mode {
+        return deny(what, client, server).await;
+    }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
         return Ok(());
@@ -70,6 +75,25 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     let mut nowhere = tokio::io::sink();
     let answers = tokio::io::copy(&mut from_server, &mut nowhere);
     tokio::try_join!(requests, answers)?;
+    Ok(())
+}
+
+/// Looks at one request; the next one comes over a connection of its own.
+async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+    let mut request = Vec::new();
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+    }
+    let first_line = request.iter().position(|byte| *byte == b'\r').unwrap();
+    if String::from_utf8_lossy(&request[..first_line]).contains(what) {
+        return refuse(client, 403, "AccessDenied").await;
+    }
+    server.write_all(&request[..first_line]).await?;
+    server.write_all(b"\r\nConnection: close").await?;
+    server.write_all(&request[first_line..]).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
 }
 
@@ -88,6 +112,10 @@ async fn answer(mut client: TcpStream, status: u16, code: &str) -> std::io::Resu
             }
         }
     }
+    refuse(client, status, code).await
+}
+
+async fn refuse(mut client: TcpStream, status: u16, code: &str) -> std::io::Result<()> {
     let body = format!("<Error><Code>{code}</Code><Message>about one key</Message></Error>");
     let answer = format!(
         "HTTP/1.1 {status} Test\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

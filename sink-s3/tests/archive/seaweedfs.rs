@@ -120,6 +120,31 @@ impl SeaweedFs {
         objects
     }
 
+    pub(crate) async fn put(&self, bucket: &str, key: &str, object: Vec<u8>) {
+        self.client().put_object().bucket(bucket).key(key).body(object.into()).send().await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, bucket: &str, key: &str) {
+        self.client().delete_object().bucket(bucket).key(key).send().await.unwrap();
+    }
+
+    /// Keys of all objects below a folder.
+    pub(crate) async fn keys(&self, bucket: &str, folder: &str) -> Vec<String> {
+        let mut pages =
+            self.client().list_objects_v2().bucket(bucket).prefix(folder).into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            keys.extend(page.unwrap().contents.unwrap_or_default().into_iter().filter_map(|it| it.key));
+        }
+        keys
+    }
+
+    /// Uploads in parts that are neither complete nor aborted.
+    pub(crate) async fn unfinished_uploads(&self, bucket: &str) -> usize {
+        let listed = self.client().list_multipart_uploads().bucket(bucket).send().await.unwrap();
+        listed.uploads.unwrap_or_default().len()
+    }
+
     /// An object as it is stored.
     pub(crate) async fn object(&self, bucket: &str, key: &str) -> (GetObjectOutput, Vec<u8>) {
         let mut output = self.client().get_object().bucket(bucket).key(key).send().await.unwrap();

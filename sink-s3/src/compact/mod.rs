@@ -1,0 +1,91 @@
+//! Compaction: the sessions of a UTC day, an object each, become one Parquet file with a row each.
+//!
+//! A day is always computed anew from what is there, so sessions that came late are in the next file. The file depends on
+//! nothing else, and where nothing changed it is not written again. It appears as a whole or not at all. Sessions are read
+//! and written as a stream: memory does not grow with their number.
+
+mod compact_day;
+mod day;
+mod listing;
+mod outcome;
+mod parquet_file;
+mod payload;
+mod reading;
+mod rows;
+mod stored;
+mod structs;
+mod transcript;
+mod upload;
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail, ensure};
+use chrono::NaiveDate;
+
+use crate::bucket_args::BucketArgs;
+use crate::compact::compact_day::compact_day;
+use crate::compact::day::Day;
+pub(crate) use crate::compact::rows::schema;
+
+/// Version of the files' columns; another one makes all of them anew.
+const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct CompactArgs {
+    #[command(flatten)]
+    bucket: BucketArgs,
+    /// UTC day to compact, such as 2025-10-29.
+    #[arg(long, required_unless_present = "from", conflicts_with = "from")]
+    day: Option<NaiveDate>,
+    /// First day to compact.
+    #[arg(long, requires = "to")]
+    from: Option<NaiveDate>,
+    /// Last day to compact.
+    #[arg(long, requires = "from")]
+    to: Option<NaiveDate>,
+    /// Computes a day anew even where nothing changed, or where sessions are gone that its file still has.
+    #[arg(long)]
+    force: bool,
+    /// Prints a JSON object for each day.
+    #[arg(long)]
+    json: bool,
+    /// Objects that are read at a time.
+    #[arg(long, env = "S3_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    max_in_flight: u16,
+}
+
+/// Compacts the days, one after the other, and prints a line for each.
+///
+/// # Errors
+/// At once where the store fails; in the end where some objects hold no session, or a day was left as it is.
+pub(crate) async fn compact(args: CompactArgs) -> anyhow::Result<()> {
+    let (first, last) = days(&args)?;
+    let shutdown = service::shutdown_on_signal()?;
+    let bucket = Arc::new(args.bucket.connect().await?);
+    let (mut skipped, mut refused) = (0, 0);
+    for day in first.until(last) {
+        let compacting = compact_day(&bucket, day, args.force, args.max_in_flight.into(), &shutdown);
+        let outcome = compacting.await.with_context(|| format!("compact {day}"))?;
+        let line = if args.json { outcome.json(day).to_string() } else { outcome.sentence(day) };
+        writeln!(std::io::stdout(), "{line}").context("print")?;
+        skipped += outcome.skipped();
+        refused += u64::from(outcome.is_refused());
+    }
+    match (skipped, refused) {
+        (0, 0) => Ok(()),
+        (skipped, 0) => bail!("objects that hold no session and are in no file: {skipped}"),
+        (0, refused) => bail!("days that were left as they are, because sessions are gone: {refused}"),
+        (skipped, refused) => bail!(
+            "objects that hold no session and are in no file: {skipped}; \
+             days that were left as they are, because sessions are gone: {refused}"
+        ),
+    }
+}
+
+fn days(args: &CompactArgs) -> anyhow::Result<(Day, Day)> {
+    let first = args.day.or(args.from).context("name a day")?;
+    let last = args.day.or(args.to).context("name the last day")?;
+    ensure!(first <= last, "the first day, {first}, comes after the last one, {last}");
+    Ok((Day(first), Day(last)))
+}

@@ -1,0 +1,348 @@
+//! Payloads as rows of typed columns.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use serde_json::Value;
+
+use crate::columns::{COLUMNS, Column, Kind};
+use crate::compact::payload::{Payload, any_as_text, integer, number, text, time};
+use crate::compact::structs::{Structs, entries_as_map};
+use crate::compact::transcript::Transcript;
+
+/// Columns beside [`COLUMNS`] that are worked out of the payload.
+const WORKED_OUT: [(&str, Kind); 6] = [
+    ("user_email_domain", Kind::Text),
+    ("transcript_entries", Kind::Integer),
+    ("transcript_characters", Kind::Integer),
+    ("user_talk_seconds", Kind::Number),
+    ("agent_talk_seconds", Kind::Number),
+    ("interruptions", Kind::Integer),
+];
+
+/// Rows that are not yet in a file.
+pub(crate) struct Rows {
+    values: Vec<Values>,
+    worked_out: [Values; WORKED_OUT.len()],
+    discovered_signals: Structs,
+    signals: Structs,
+    tool_calls: Structs,
+    truncated: Structs,
+    object_key: StringBuilder,
+    payload: StringBuilder,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Rows {
+    pub(crate) fn new() -> Self {
+        Self {
+            values: COLUMNS.iter().map(|column| Values::new(column.kind)).collect(),
+            worked_out: WORKED_OUT.map(|(_, kind)| Values::new(kind)),
+            discovered_signals: Structs::new(&[("key", Kind::Text), ("value", Kind::Text)]),
+            signals: Structs::new(&[
+                ("name", Kind::Text),
+                ("value", Kind::Text),
+                ("turn", Kind::Integer),
+                ("recorded_at", Kind::Time),
+            ]),
+            tool_calls: Structs::new(&[
+                ("name", Kind::Text),
+                ("outcome", Kind::Text),
+                ("error", Kind::Text),
+                ("start_time", Kind::Time),
+                ("duration_seconds", Kind::Number),
+                ("arguments", Kind::Text),
+            ]),
+            truncated: Structs::new(&[("field", Kind::Text)]),
+            object_key: StringBuilder::new(),
+            payload: StringBuilder::new(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Their number, and the bytes of their payloads.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.rows, self.bytes)
+    }
+
+    pub(crate) fn push(&mut self, object_key: &str, payload: &Payload<'_>) {
+        for (column, values) in COLUMNS.iter().zip(&mut self.values) {
+            values.push(column, payload);
+        }
+        self.work_out(payload);
+        self.push_signals(payload);
+        self.push_tool_calls(payload);
+        let truncated = payload.array("truncated");
+        for field in truncated.unwrap_or_default() {
+            self.truncated.values[0].push_text(text(Some(field)));
+        }
+        self.truncated.end_row(truncated.map(<[_]>::len));
+        self.object_key.append_value(object_key);
+        self.payload.append_value(payload.text);
+        self.rows += 1;
+        self.bytes += payload.text.len();
+    }
+
+    fn work_out(&mut self, payload: &Payload<'_>) {
+        let [domain, entries, characters, user_seconds, agent_seconds, interruptions] = &mut self.worked_out;
+        let address = text(payload.value("user_email")).and_then(|email| email.trim().rsplit_once('@'));
+        domain.push_text(address.map(|(_, domain)| domain.to_lowercase()).as_deref());
+        let transcript = payload.array("transcript").map(Transcript::of);
+        entries.push_integer(transcript.map(|it| it.entries));
+        characters.push_integer(transcript.map(|it| it.characters));
+        user_seconds.push_number(transcript.map(|it| it.user_seconds));
+        agent_seconds.push_number(transcript.map(|it| it.agent_seconds));
+        interruptions.push_integer(transcript.map(|it| it.interruptions));
+    }
+
+    /// As a map, and as a list with where each signal comes from.
+    fn push_signals(&mut self, payload: &Payload<'_>) {
+        let Some(signals) = payload.object("discovered_signals") else {
+            self.discovered_signals.end_row(None);
+            self.signals.end_row(None);
+            return;
+        };
+        for (name, value) in signals {
+            let value = any_as_text(value);
+            let [key, of_key] = &mut self.discovered_signals.values[..] else { unreachable!("as declared") };
+            key.push_text(Some(name));
+            of_key.push_text(value.as_deref());
+            let source = payload.object("signal_sources").and_then(|sources| sources.get(name));
+            let source = |field: &str| source.and_then(|source| source.get(field));
+            let [name_of, value_of, turn, recorded_at] = &mut self.signals.values[..] else {
+                unreachable!("as declared")
+            };
+            name_of.push_text(Some(name));
+            value_of.push_text(value.as_deref());
+            turn.push_integer(integer(source("turn")));
+            recorded_at.push_integer(time(source("recorded_at")));
+        }
+        self.discovered_signals.end_row(Some(signals.len()));
+        self.signals.end_row(Some(signals.len()));
+    }
+
+    fn push_tool_calls(&mut self, payload: &Payload<'_>) {
+        let calls = payload.array("tool_calls").map(|calls| {
+            let mut pushed = 0;
+            for call in calls.iter().filter_map(Value::as_object) {
+                let [name, outcome, error, start_time, duration_seconds, arguments] =
+                    &mut self.tool_calls.values[..]
+                else {
+                    unreachable!("as declared")
+                };
+                name.push_text(text(call.get("name")));
+                outcome.push_text(text(call.get("outcome")));
+                error.push_text(text(call.get("error")));
+                start_time.push_integer(time(call.get("start_time")));
+                duration_seconds.push_number(number(call.get("duration_seconds")));
+                arguments.push_text(call.get("arguments").and_then(any_as_text).as_deref());
+                pushed += 1;
+            }
+            pushed
+        });
+        self.tool_calls.end_row(calls);
+    }
+
+    /// The rows as a batch; then there are none.
+    pub(crate) fn take(&mut self) -> anyhow::Result<RecordBatch> {
+        let names = COLUMNS.iter().map(|column| column.name);
+        let mut columns: Vec<(&str, ArrayRef)> =
+            names.zip(self.values.iter_mut().map(Values::finish)).collect();
+        let worked_out = WORKED_OUT.iter().zip(&mut self.worked_out);
+        columns.extend(worked_out.map(|((name, _), values)| (*name, values.finish())));
+        columns.extend([
+            ("discovered_signals", entries_as_map(&mut self.discovered_signals)?),
+            ("signals", self.signals.finish_lists()?),
+            ("tool_calls", self.tool_calls.finish_lists()?),
+            ("truncated", self.truncated.finish_plain_lists()?),
+            ("object_key", Arc::new(self.object_key.finish()) as ArrayRef),
+            ("payload", Arc::new(self.payload.finish()) as ArrayRef),
+        ]);
+        (self.rows, self.bytes) = (0, 0);
+        let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+        RecordBatch::try_from_iter_with_nullable(columns).context("put the columns together")
+    }
+}
+
+/// The columns of every file, in their order.
+pub(crate) fn schema() -> anyhow::Result<SchemaRef> {
+    Ok(Rows::new().take()?.schema())
+}
+
+/// The values of one column.
+pub(crate) enum Values {
+    Text(StringBuilder),
+    Integer(Int64Builder),
+    Number(Float64Builder),
+    Time(TimestampMillisecondBuilder),
+}
+
+impl Values {
+    pub(crate) fn new(kind: Kind) -> Self {
+        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
+        match kind {
+            Kind::Text => Self::Text(StringBuilder::new()),
+            Kind::Integer => Self::Integer(Int64Builder::new()),
+            Kind::Number | Kind::Measured => Self::Number(Float64Builder::new()),
+            Kind::Time => Self::Time(TimestampMillisecondBuilder::new().with_data_type(utc)),
+        }
+    }
+
+    fn push(&mut self, column: &Column, payload: &Payload<'_>) {
+        let value = payload.value(column.path);
+        match column.kind {
+            Kind::Text => self.push_text(text(value)),
+            Kind::Integer => self.push_integer(integer(value)),
+            Kind::Number => self.push_number(number(value)),
+            Kind::Time => self.push_integer(time(value)),
+            Kind::Measured => {
+                let counted = integer(payload.value(&column.count_path())).is_some_and(|count| count > 0);
+                self.push_number(number(value).filter(|_| counted));
+            }
+        }
+    }
+
+    /// None in a column of another type, as with the other ones.
+    pub(crate) fn push_text(&mut self, value: Option<&str>) {
+        match self {
+            Self::Text(texts) => texts.append_option(value),
+            other => other.push_none(),
+        }
+    }
+
+    /// An integer, or the milliseconds of a time.
+    pub(crate) fn push_integer(&mut self, value: Option<i64>) {
+        match self {
+            Self::Integer(integers) => integers.append_option(value),
+            Self::Time(times) => times.append_option(value),
+            other => other.push_none(),
+        }
+    }
+
+    pub(crate) fn push_number(&mut self, value: Option<f64>) {
+        match self {
+            Self::Number(numbers) => numbers.append_option(value),
+            other => other.push_none(),
+        }
+    }
+
+    fn push_none(&mut self) {
+        match self {
+            Self::Text(texts) => texts.append_null(),
+            Self::Integer(integers) => integers.append_null(),
+            Self::Number(numbers) => numbers.append_null(),
+            Self::Time(times) => times.append_null(),
+        }
+    }
+
+    pub(crate) fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(texts) => Arc::new(texts.finish()),
+            Self::Integer(integers) => Arc::new(integers.finish()),
+            Self::Number(numbers) => Arc::new(numbers.finish()),
+            Self::Time(times) => Arc::new(times.finish()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray as _;
+    use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
+    use arrow_array::{Array as _, StructArray};
+
+    use super::*;
+
+    fn rows(payloads: &[&str]) -> RecordBatch {
+        let mut rows = Rows::new();
+        for payload in payloads {
+            rows.push("key", &Payload::parse(payload.as_bytes()).unwrap());
+        }
+        rows.take().unwrap()
+    }
+
+    fn golden() -> RecordBatch {
+        rows(&[include_str!("../../../schemas/golden/v1/agent-0.2.json")])
+    }
+
+    fn text_of<'a>(batch: &'a RecordBatch, name: &str) -> &'a str {
+        batch[name].as_string::<i32>().value(0)
+    }
+
+    #[test]
+    fn a_payload_fills_its_columns() {
+        let batch = golden();
+        assert_eq!(text_of(&batch, "session_id"), "pandadoc_trial_1763856000000_q7w2");
+        assert_eq!(text_of(&batch, "user_email_domain"), "company.com");
+        assert_eq!(text_of(&batch, "qualification_tier"), "nurture");
+        assert_eq!(text_of(&batch, "end_reason"), "participant_left");
+        let start = batch["start_time"].as_primitive::<TimestampMillisecondType>();
+        assert_eq!(start.value(0), 1_763_856_001_250);
+        assert_eq!(batch["e2e_latency_p95"].as_primitive::<Float64Type>().value(0), 0.662);
+        assert_eq!(batch["user_talk_seconds"].as_primitive::<Float64Type>().value(0), 0.4);
+        assert_eq!(batch["transcript_characters"].as_primitive::<Int64Type>().value(0), 8);
+        let calls = batch["tool_calls"].as_list::<i32>().value(0);
+        let calls: &StructArray = calls.as_struct();
+        assert_eq!(calls.column_by_name("error").unwrap().as_string::<i32>().value(1), "timed out after 10 s");
+        assert_eq!(
+            calls.column_by_name("arguments").unwrap().as_string::<i32>().value(0),
+            r#"{"team_size":12}"#
+        );
+        let signals = batch["signals"].as_list::<i32>().value(0);
+        let signals: &StructArray = signals.as_struct();
+        assert_eq!(signals.column_by_name("value").unwrap().as_string::<i32>().value(1), "12");
+        assert_eq!(signals.column_by_name("turn").unwrap().as_primitive::<Int64Type>().value(1), 1);
+        assert!(signals.column_by_name("turn").unwrap().is_null(0));
+        assert_eq!(batch["discovered_signals"].as_map().value(0).len(), 2);
+    }
+
+    #[test]
+    fn a_field_of_an_unexpected_type_is_none_and_the_payload_is_kept() {
+        let odd = r#"{"session_id":7,"end_time":5,"discovered_signals":[1],"tool_calls":{"a":1},"truncated":"x",
+            "transcript":"long","metrics_summary":[],"duration_seconds":"1"}"#;
+        let batch = rows(&[odd, "{}"]);
+        assert_eq!(batch.num_rows(), 2);
+        for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+            if !["object_key", "payload"].contains(&field.name().as_str()) {
+                assert_eq!(column.null_count(), 2, "{}", field.name());
+            }
+        }
+        assert_eq!(text_of(&batch, "payload"), odd);
+    }
+
+    #[test]
+    fn an_odd_element_does_not_keep_the_others_out() {
+        let batch = rows(&[
+            r#"{"tool_calls":[7,{"name":"a","start_time":7},null],"truncated":["transcript",1],
+                "discovered_signals":{"a":null,"b":{"c":1},"d":true},"signal_sources":{"b":7}}"#,
+        ]);
+        let calls = batch["tool_calls"].as_list::<i32>().value(0);
+        assert_eq!(calls.len(), 1);
+        assert!(calls.as_struct().column_by_name("start_time").unwrap().is_null(0));
+        assert_eq!(batch["truncated"].as_list::<i32>().value(0).as_string::<i32>().value(0), "transcript");
+        let signals = batch["discovered_signals"].as_map().value(0);
+        let values: Vec<_> = signals.column(1).as_string::<i32>().iter().collect();
+        assert_eq!(values, [None, Some(r#"{"c":1}"#), Some("true")]);
+    }
+
+    #[test]
+    fn a_latency_that_was_never_measured_is_none() {
+        let payload = |count: u32| {
+            format!(r#"{{"metrics_summary":{{"latencies":{{"e2e_latency":{{"count":{count},"p50":0.0}}}}}}}}"#)
+        };
+        let batch = rows(&[&payload(0), &payload(1)]);
+        let p50 = batch["e2e_latency_p50"].as_primitive::<Float64Type>();
+        assert_eq!(p50.iter().collect::<Vec<_>>(), [None, Some(0.0)]);
+    }
+
+    #[test]
+    fn all_batches_have_the_same_columns() {
+        assert_eq!(golden().schema(), schema().unwrap());
+        assert_eq!(rows(&["{}"]).schema(), schema().unwrap());
+    }
+}

@@ -1,0 +1,57 @@
+use serde_json::Value;
+
+use crate::compact::payload::{text, time};
+
+/// What is counted of a transcript.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Transcript {
+    pub(crate) entries: i64,
+    pub(crate) characters: i64,
+    pub(crate) user_seconds: f64,
+    pub(crate) agent_seconds: f64,
+    /// Entries that the other side cut short.
+    pub(crate) interruptions: i64,
+}
+
+impl Transcript {
+    pub(crate) fn of(entries: &[Value]) -> Self {
+        let mut transcript = Self { entries: entries.len() as i64, ..Self::default() };
+        let (mut user, mut agent) = (0, 0);
+        for entry in entries {
+            transcript.characters += text(entry.get("text")).map_or(0, |text| text.chars().count() as i64);
+            transcript.interruptions += i64::from(entry.get("interrupted") == Some(&Value::Bool(true)));
+            let times = time(entry.get("start_time")).zip(time(entry.get("end_time")));
+            let milliseconds = times.map_or(0, |(start, end)| end.saturating_sub(start).max(0));
+            match text(entry.get("role")) {
+                Some("user") => user += milliseconds,
+                Some("agent") => agent += milliseconds,
+                _ => {}
+            }
+        }
+        transcript.user_seconds = user as f64 / 1_000.0;
+        transcript.agent_seconds = agent as f64 / 1_000.0;
+        transcript
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn odd_entries_count_for_what_they_have() {
+        let entries = [
+            json!({"role": "user", "text": "Grüß", "start_time": "2025-10-29T12:00:00Z",
+                   "end_time": "2025-10-29T12:00:01.500Z", "interrupted": true}),
+            json!({"role": "agent", "text": 7, "start_time": "2025-10-29T12:00:02Z", "end_time": "?"}),
+            json!({"role": "agent", "text": "", "start_time": "2025-10-29T12:00:02Z",
+                   "end_time": "2025-10-29T12:00:01Z"}),
+            json!("?"),
+        ];
+        let expected = Transcript { entries: 4, characters: 4, user_seconds: 1.5, interruptions: 1, agent_seconds: 0.0 };
+        assert_eq!(Transcript::of(&entries), expected);
+        assert_eq!(Transcript::of(&[]), Transcript::default());
+    }
+}

@@ -1,0 +1,79 @@
+use crate::columns::{COLUMNS, Column, Kind};
+use crate::ddl::of_the_session;
+
+pub(super) fn statements(location: &str, raw: bool) -> String {
+    let (source, sessions) = if raw { raw_sessions(location) } else { parquet_sessions(location) };
+    let session = of_the_session("s");
+    format!(
+        "-- Times are shown, and days begin, in this zone.
+SET spark.sql.session.timeZone = UTC;
+
+CREATE OR REPLACE TEMPORARY VIEW {source};
+
+CREATE OR REPLACE TEMPORARY VIEW sessions AS
+{sessions};
+
+CREATE OR REPLACE TEMPORARY VIEW tool_calls AS
+SELECT {session},
+  t.name, t.outcome, t.error, t.start_time, t.duration_seconds, t.arguments
+FROM sessions AS s
+LATERAL VIEW inline(s.tool_calls) t AS name, outcome, error, start_time, duration_seconds, arguments;
+
+CREATE OR REPLACE TEMPORARY VIEW signals AS
+SELECT {session},
+  t.name, t.value, t.turn, t.recorded_at
+FROM sessions AS s
+LATERAL VIEW inline(s.signals) t AS name, value, turn, recorded_at;"
+    )
+}
+
+fn parquet_sessions(location: &str) -> (String, String) {
+    let source = format!(
+        "sessions_parquet
+USING parquet OPTIONS (path '{location}/sessions-parquet/', mergeSchema 'true')"
+    );
+    (source, "SELECT * FROM sessions_parquet".to_owned())
+}
+
+fn raw_sessions(location: &str) -> (String, String) {
+    let source = format!(
+        "sessions_json
+USING text OPTIONS (path '{location}/sessions/', wholetext 'true', pathGlobFilter '*.json.gz')"
+    );
+    let columns: Vec<_> =
+        COLUMNS.iter().map(|column| format!("  {} AS {},\n", value(column), column.name)).collect();
+    let sessions = format!(
+        "SELECT
+{columns}  discovered_signals,
+  transform(map_entries(discovered_signals), signal -> named_struct('name', signal.key, 'value', signal.value,
+    'turn', signal_sources[signal.key].turn, 'recorded_at', signal_sources[signal.key].recorded_at)) AS signals,
+  from_json(get_json_object(payload, '$.tool_calls'), 'array<struct<name:string,outcome:string,error:string,\
+start_time:timestamp,duration_seconds:double,arguments:string>>') AS tool_calls,
+  from_json(get_json_object(payload, '$.truncated'), 'array<string>') AS truncated,
+  payload, year, month, day
+FROM (
+  SELECT value AS payload, year, month, day,
+    from_json(get_json_object(value, '$.discovered_signals'), 'map<string,string>') AS discovered_signals,
+    from_json(get_json_object(value, '$.signal_sources'),
+      'map<string,struct<turn:bigint,recorded_at:timestamp>>') AS signal_sources
+  FROM sessions_json
+)",
+        columns = columns.concat()
+    );
+    (source, sessions)
+}
+
+fn value(column: &Column) -> String {
+    let text = |path: &str| format!("get_json_object(payload, '$.{path}')");
+    let value = text(column.path);
+    match column.kind {
+        Kind::Text => value,
+        Kind::Integer => format!("TRY_CAST({value} AS BIGINT)"),
+        Kind::Number => format!("TRY_CAST({value} AS DOUBLE)"),
+        Kind::Time => format!("TRY_CAST({value} AS TIMESTAMP)"),
+        Kind::Measured => {
+            let count = text(&column.count_path());
+            format!("CASE WHEN TRY_CAST({count} AS BIGINT) > 0 THEN TRY_CAST({value} AS DOUBLE) END")
+        }
+    }
+}
