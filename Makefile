@@ -42,6 +42,10 @@ up: build ## Start what is not running, and say where it is.
 down: ## Stop the stack.
 	@$(STACK) down
 
+.PHONY: report
+report: build ## An HTML report on the stack's archived calls: .run/report.html.
+	@set -a && . .run/env && $(TOOLS)/python/bin/python analytics/report.py --program target/debug/sink-s3 --output .run/report.html
+
 .PHONY: build
 build: tools page
 	cargo build --workspace --bins
