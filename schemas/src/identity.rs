@@ -1,10 +1,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::names::archive_folder;
 
 /// Longest escaped session id in a name; with the job id a key stays below S3's 1,024 bytes.
 const LONGEST_SESSION_ID: usize = 600;
@@ -82,13 +84,7 @@ impl SessionIdentity {
     /// Key of the archived object, below 1,024 bytes, in the UTC day of the session's end:
     /// `sessions/year=2025/month=10/day=29/<stem>.json.gz`.
     pub fn object_key(&self, end_time: &DateTime<Utc>) -> String {
-        format!(
-            "sessions/year={:04}/month={:02}/day={:02}/{}.json.gz",
-            end_time.year(),
-            end_time.month(),
-            end_time.day(),
-            self.stem()
-        )
+        format!("{}{}.json.gz", archive_folder(end_time.date_naive()), self.stem())
     }
 }
 

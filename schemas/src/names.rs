@@ -1,5 +1,7 @@
 //! Names on the wire: subjects, streams, durable consumers, headers, metadata keys.
 
+use chrono::{Datelike as _, NaiveDate};
+
 /// Stream of the session-end events.
 pub const SESSIONS_STREAM: &str = "SESSIONS";
 /// Subjects that [`SESSIONS_STREAM`] holds.
@@ -25,6 +27,11 @@ pub fn dead_letter_subject(sink: &str) -> String {
 /// `Nats-Msg-Id` of a dead letter: one for each message and sink, however often it is moved.
 pub fn dead_letter_message_id(sink: &str, stream_sequence: u64) -> String {
     format!("{sink}:{stream_sequence}")
+}
+
+/// Where the archive has the sessions that ended on a day (UTC): `sessions/year=2025/month=10/day=29/`.
+pub fn archive_folder(day: NaiveDate) -> String {
+    format!("sessions/year={:04}/month={:02}/day={:02}/", day.year(), day.month(), day.day())
 }
 
 /// Bytes that a dead letter's headers may add to the payload; publishers stay below the server's `max_payload` by it.

@@ -1,6 +1,7 @@
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use futures::{Stream, TryStreamExt as _};
 
 use crate::put::{PutError, Putter};
 use crate::store_error;
@@ -14,6 +15,20 @@ pub(crate) struct Bucket {
     /// Named when the bucket is created, on AWS outside its first region.
     pub(crate) location: Option<String>,
     pub(crate) putter: Putter,
+}
+
+/// An object, as a listing has it.
+pub(crate) struct Object {
+    pub(crate) key: String,
+    /// Without its quotation marks.
+    pub(crate) etag: String,
+}
+
+impl Object {
+    fn of(listed: aws_sdk_s3::types::Object) -> Option<Self> {
+        let etag = listed.e_tag.unwrap_or_default().trim_matches('"').to_owned();
+        Some(Self { key: listed.key?, etag })
+    }
 }
 
 impl Bucket {
@@ -31,6 +46,20 @@ impl Bucket {
         };
         let body = object.body.collect().await.map_err(|error| format!("read an object: {error}"))?;
         Ok(Some(body.into_bytes().into()))
+    }
+
+    /// The objects whose keys begin so, in the order of their keys.
+    pub(crate) fn list(&self, beginning: String) -> impl Stream<Item = anyhow::Result<Object>> + use<> {
+        let pages =
+            self.client.list_objects_v2().bucket(&self.name).prefix(beginning).into_paginator().send();
+        let name = self.name.clone();
+        futures::stream::try_unfold((pages, name), |(mut pages, name)| async move {
+            let Some(page) = pages.next().await else { return anyhow::Ok(None) };
+            let page = page.map_err(|error| anyhow!("list {}", store_error::reason(&name, &error)))?;
+            let objects = page.contents.unwrap_or_default().into_iter().filter_map(Object::of).map(Ok);
+            Ok(Some((futures::stream::iter(objects), (pages, name))))
+        })
+        .try_flatten()
     }
 
     /// Is the bucket there? Denied access passes: a sink may be allowed to put and nothing else.

@@ -155,7 +155,8 @@ impl BucketArgs {
     fn headers(&self) -> anyhow::Result<HeaderMap> {
         let mut headers = HeaderMap::new();
         let mut set = |name: &'static str, value: &str| {
-            let value = HeaderValue::from_str(value).with_context(|| format!("{name} cannot be {value:?}"))?;
+            let value =
+                HeaderValue::from_str(value).with_context(|| format!("{name} cannot be {value:?}"))?;
             headers.insert(HeaderName::from_static(name), value);
             anyhow::Ok(())
         };
@@ -200,8 +201,8 @@ fn connector() -> SharedHttpConnector {
 pub(crate) fn prefix(text: &str) -> Result<String, String> {
     let plain = |character: char| character.is_ascii_alphanumeric() || "/-_.=".contains(character);
     let folders = text.strip_suffix('/').unwrap_or(text).split('/');
-    let well_formed = text.chars().all(plain)
-        && folders.clone().all(|folder| !matches!(folder, "" | "." | ".."));
+    let well_formed =
+        text.chars().all(plain) && folders.clone().all(|folder| !matches!(folder, "" | "." | ".."));
     if text.is_empty() || (well_formed && text.len() <= 100) {
         let slash = if text.is_empty() || text.ends_with('/') { "" } else { "/" };
         return Ok(format!("{text}{slash}"));
@@ -248,8 +249,16 @@ mod tests {
     #[test]
     fn what_the_operator_wants_of_objects_becomes_headers() {
         let args = parse(&[
-            "--encryption", "aws:kms", "--kms-key-id", "alias/archive", "--storage-class", "GLACIER_IR",
-            "--tag", "team=sales ops", "--tag", "pii=yes",
+            "--encryption",
+            "aws:kms",
+            "--kms-key-id",
+            "alias/archive",
+            "--storage-class",
+            "GLACIER_IR",
+            "--tag",
+            "team=sales ops",
+            "--tag",
+            "pii=yes",
         ]);
         let headers = args.unwrap().headers().unwrap();
         let mut lines: Vec<_> =

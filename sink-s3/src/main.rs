@@ -4,6 +4,7 @@
 mod archive;
 mod bucket;
 mod bucket_args;
+mod check;
 mod columns;
 mod compact;
 mod credentials;
@@ -11,6 +12,7 @@ mod ddl;
 mod gzip;
 mod put;
 mod store_error;
+mod verify;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -23,8 +25,10 @@ use sink::SinkOptions;
 
 use crate::archive::{Archive, IfExists};
 use crate::bucket_args::BucketArgs;
+use crate::check::check_bucket;
 use crate::compact::CompactArgs;
 use crate::ddl::DdlArgs;
+use crate::verify::{VerifyArgs, verify};
 
 #[derive(Parser)]
 #[command(version, about)]
@@ -58,7 +62,21 @@ enum Command {
         #[arg(long)]
         create_bucket: bool,
     },
-    /// Lists, shows and replays the events that could not be archived.
+    /// Looks whether all is there that archiving needs, and says what to do where it is not. Puts an object and removes it.
+    Check {
+        #[command(flatten)]
+        nats: sink::Nats,
+        #[command(flatten)]
+        bucket: BucketArgs,
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Holds the bucket against the stream: what is missing, differs, or is surplus. Needs the right to create a consumer.
+    Verify(VerifyArgs),
+    /// Archives events of the stream again. Needs the right to create a consumer.
+    Replay(sink::ReplayEventsArgs<ArchiveArgs>),
+    /// Lists, shows, replays and drops the events that could not be archived.
     DeadLetters(sink::DeadLettersArgs<ArchiveArgs>),
     /// Writes a day's sessions as one Parquet file; again writes only what changed.
     Compact(CompactArgs),
@@ -97,9 +115,14 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             sink::setup(&options(1), &streams).await?;
             bucket.connect().await?.setup(create_bucket).await
         }
-        Command::DeadLetters(args) => {
-            sink::dead_letters(options(16), args, ArchiveArgs::connect).await
+        Command::Check { nats, bucket, json } => {
+            let mut checks = sink::check_queue(&nats, &options(1)).await;
+            checks.extend(check_bucket(&bucket.connect().await?).await);
+            sink::print_checks(&checks, json)
         }
+        Command::Verify(args) => verify(args).await,
+        Command::Replay(args) => sink::replay_events(options(16), args, ArchiveArgs::connect).await,
+        Command::DeadLetters(args) => sink::dead_letters(options(16), args, ArchiveArgs::connect).await,
         Command::Compact(args) => compact::compact(args).await,
         Command::Ddl(args) => ddl::print(&args),
     }

@@ -125,10 +125,8 @@ impl Putter {
             .build()
             .map_err(|error| PutError::Request(error.to_string()))?;
         let uri = request.uri().to_string();
-        let texts = request
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let texts =
+            request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let signing = SignableRequest::new("PUT", uri, texts, SignableBody::Bytes(&object))
             .and_then(|signable| sign(signable, &SigningParams::V4(params)))
             .map_err(|error| PutError::Request(error.to_string()))?;
@@ -180,7 +178,10 @@ fn error_code(body: &str) -> Option<String> {
     while let Some(mut tag) = root.next_tag() {
         if tag.start_el().matches("Code") {
             let code = try_data(&mut tag).ok()?;
-            return code.chars().all(|character| character.is_ascii_alphanumeric()).then(|| code.into_owned());
+            return code
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric())
+                .then(|| code.into_owned());
         }
     }
     None

@@ -3,16 +3,17 @@ use std::pin::pin;
 
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::message::StreamMessage;
-use chrono::{DateTime, SecondsFormat};
-use futures::{Stream, TryStreamExt as _};
+use chrono::SecondsFormat;
+use futures::TryStreamExt as _;
 use schemas::SessionEvent;
 use schemas::names::header;
 use serde::Serialize;
 
-use crate::dead_letter::text;
+use crate::dead_letter::{original_message_id, text};
 use crate::dead_letters::{DeadLetters, Selection};
-use crate::replay::{self, Replayed};
-use crate::{Nats, SinkOptions, Writer};
+use crate::output::print_line;
+use crate::replay::{Read, replay};
+use crate::{Message, Nats, SinkOptions, Writer};
 
 /// Flags and subcommands of `dead-letters`. `A` are the flags that the writer needs: only `replay` has them.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,17 +40,15 @@ pub enum DeadLettersCommand<A: clap::Args> {
     },
     /// Writes them with this sink's writer and removes those that it wrote. Nothing is published again.
     Replay(ReplayArgs<A>),
+    /// Removes them for good, unwritten.
+    Drop(WhichLetters),
 }
 
 /// Flags of `dead-letters replay`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReplayArgs<A: clap::Args> {
-    /// Sequences in the dead-letter stream.
-    #[arg(required_unless_present = "all")]
-    pub sequences: Vec<u64>,
-    /// All of them.
-    #[arg(long, conflicts_with = "sequences")]
-    pub all: bool,
+    #[command(flatten)]
+    pub which: WhichLetters,
     /// One JSON object a line.
     #[arg(long)]
     pub json: bool,
@@ -57,7 +56,24 @@ pub struct ReplayArgs<A: clap::Args> {
     pub writer: A,
 }
 
-/// `dead-letters list | show | replay`. `connect` makes the writer out of its flags; only `replay` calls it.
+/// Some of this sink's dead letters.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WhichLetters {
+    /// Sequences in the dead-letter stream.
+    #[arg(required_unless_present = "all")]
+    pub sequences: Vec<u64>,
+    /// All of them.
+    #[arg(long, conflicts_with = "sequences")]
+    pub all: bool,
+}
+
+impl From<WhichLetters> for Selection {
+    fn from(which: WhichLetters) -> Self {
+        if which.all { Self::All } else { Self::Sequences(which.sequences) }
+    }
+}
+
+/// `dead-letters list | show | replay | drop`. `connect` makes the writer out of its flags; only `replay` calls it.
 ///
 /// # Errors
 /// Where NATS or the store cannot be reached, where a sequence is no dead letter of this sink, or where a replayed one
@@ -74,9 +90,9 @@ pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::R
         DeadLettersCommand::Show { sequence } => show(&letters.get(sequence).await?),
         DeadLettersCommand::Replay(replay) => {
             let writer = connect(replay.writer).await?;
-            let selection = if replay.all { Selection::All } else { Selection::Sequences(replay.sequences) };
-            print_replay(replay::replay(&letters, &sink, &writer, selection), replay.json).await
+            write_again(&letters, &sink, &writer, replay.which.into(), replay.json).await
         }
+        DeadLettersCommand::Drop(which) => remove(&letters, which.into()).await,
     }
 }
 
@@ -107,13 +123,20 @@ fn show(letter: &StreamMessage) -> anyhow::Result<()> {
     writeln!(out).context("print dead letter")
 }
 
-async fn print_replay(
-    replayed: impl Stream<Item = anyhow::Result<Replayed>>,
+/// Each is removed once it is written.
+async fn write_again<W: Writer>(
+    letters: &DeadLetters,
+    sink: &SinkOptions,
+    writer: &W,
+    selection: Selection,
     json: bool,
 ) -> anyhow::Result<()> {
-    let mut replayed = pin!(replayed);
+    let mut replayed = pin!(replay(letters.read(selection).map_ok(message), sink, writer, None));
     let mut failed = 0;
     while let Some(one) = replayed.try_next().await? {
+        if one.error.is_none() {
+            letters.remove(one.sequence).await?;
+        }
         failed += usize::from(one.error.is_some());
         match (&one.outcome, &one.error) {
             _ if json => print_line(&serde_json::to_string(&one)?)?,
@@ -124,6 +147,28 @@ async fn print_replay(
         }
     }
     ensure!(failed == 0, "dead letters that could not be written and stay: {failed}");
+    Ok(())
+}
+
+/// With the `Nats-Msg-Id` that the event was published with, so that its identity is the same.
+fn message(letter: StreamMessage) -> Read {
+    let deliveries = text(&letter.headers, header::DEAD_LETTER_DELIVERIES).and_then(|text| text.parse().ok());
+    let event = SessionEvent::decode(&letter.payload, original_message_id(&letter.headers));
+    let message = event.map(|event| Message {
+        event,
+        payload: letter.payload,
+        attempt: deliveries.unwrap_or(0) + 1,
+        stream_sequence: letter.sequence,
+    });
+    (letter.sequence, message.map_err(|error| error.to_string()))
+}
+
+async fn remove(letters: &DeadLetters, selection: Selection) -> anyhow::Result<()> {
+    let mut selected = pin!(letters.read(selection));
+    while let Some(letter) = selected.try_next().await? {
+        letters.remove(letter.sequence).await?;
+        print_line(&format!("{}\tremoved", letter.sequence))?;
+    }
     Ok(())
 }
 
@@ -144,17 +189,10 @@ impl Entry {
         let event = SessionEvent::decode(&letter.payload, None).ok();
         Self {
             sequence: letter.sequence,
-            time: DateTime::from_timestamp_nanos(
-                i64::try_from(letter.time.unix_timestamp_nanos()).unwrap_or_default(),
-            )
-            .to_rfc3339_opts(SecondsFormat::Millis, true),
+            time: letter.time.to_rfc3339_opts(SecondsFormat::Millis, true),
             session_id: event.map(|event| event.identity.session_id.into()),
             deliveries: header(header::DEAD_LETTER_DELIVERIES).parse().unwrap_or_default(),
             error: header(header::DEAD_LETTER_ERROR).to_owned(),
         }
     }
-}
-
-fn print_line(line: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{line}").context("print")
 }

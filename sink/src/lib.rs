@@ -4,24 +4,30 @@
 //! A sink is a [`Writer`], [`SinkOptions`], and a `main` that calls one of
 //! - [`run()`]: consume until told to stop; `Runtime::consume` is the whole way of a message;
 //! - [`setup()`]: create the streams and the durable consumer, an operator's task;
-//! - [`dead_letters()`]: list, show, replay.
+//! - [`check_queue()`]: whether an operator's work is done; the sink adds what its store needs;
+//! - [`replay_events()`]: write events of the stream again;
+//! - [`dead_letters()`]: list, show, replay, drop.
 //!
 //! A message is acked after its write only. It is a dead letter when it cannot be decoded, when the writer rejects it, or
 //! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
 
 mod backoff;
+mod check;
 mod concurrency;
 mod dead_letter;
 mod dead_letters;
 mod dead_letters_command;
+mod events;
 mod health;
 mod in_hand;
 mod metrics;
 mod nats;
 mod outage;
+mod output;
 mod pull;
 mod queue;
 mod replay;
+mod replay_command;
 mod run;
 mod runtime;
 mod settle;
@@ -29,8 +35,12 @@ mod setup;
 mod write;
 mod writer;
 
-pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, dead_letters};
+pub use check::{Check, check_queue, print_checks};
+pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, WhichLetters, dead_letters};
+pub use events::{Events, Period, StoredEvent};
 pub use nats::Nats;
+pub use output::{Progress, print_line};
+pub use replay_command::{ReplayEventsArgs, replay_events};
 pub use run::{RunArgs, SinkOptions, run, run_until};
 pub use setup::{SetupArgs, setup};
 pub use writer::{Message, WriteError, Writer, Written};

@@ -1,60 +1,71 @@
+//! Writes messages that a command has read, as the running sink would write them: in its batches, and as many at a time.
+
+use std::time::Duration;
+
 use anyhow::bail;
-use async_nats::jetstream::message::StreamMessage;
 use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
-use schemas::SessionEvent;
-use schemas::names::header;
 use serde::Serialize;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::backoff::pause_after;
-use crate::dead_letter::{original_message_id, text};
-use crate::dead_letters::{DeadLetters, Selection};
 use crate::write::write;
 use crate::{Message, SinkOptions, WriteError, Writer, Written};
 
 /// Tries that a replayed message gets while it, or the store, may still recover.
 const ATTEMPTS: u32 = 5;
 
-/// What became of one dead letter.
+/// What became of one message.
 #[derive(Debug, Serialize)]
 pub(crate) struct Replayed {
+    /// In the stream that it was read from.
     pub(crate) sequence: u64,
-    /// Written and removed.
+    /// It is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outcome: Option<&'static str>,
-    /// Kept, and why.
+    /// It is not, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
 
-/// Writes the selected dead letters as the running sink would, in its batches and as many at a time, and removes each after
-/// its write. An unavailable store ends the replay.
+/// A message as it was read: its sequence, and what is to be written or why it cannot be.
+pub(crate) type Read = (u64, Result<Message, String>);
+
+/// At most `a_second` messages a second, where that is said. A store that stays unavailable ends the replay.
 pub(crate) fn replay<W: Writer>(
-    letters: &DeadLetters,
+    messages: impl Stream<Item = anyhow::Result<Read>>,
     sink: &SinkOptions,
     writer: &W,
-    selection: Selection,
+    a_second: Option<u32>,
 ) -> impl Stream<Item = anyhow::Result<Replayed>> {
-    let batches = letters.read(selection).try_chunks(sink.max_batch);
-    let replayed =
-        batches.map_err(|error| error.1).map_ok(|batch| replay_batch(letters, sink, writer, batch));
-    replayed
+    paced(messages, a_second)
+        .try_chunks(sink.max_batch)
+        .map_err(|error| error.1)
+        .map_ok(move |batch| replay_batch(sink, writer, batch))
         .try_buffer_unordered(sink.max_in_flight)
         .map_ok(|batch| stream::iter(batch).map(Ok))
         .try_flatten()
 }
 
+fn paced<T>(items: impl Stream<Item = T>, a_second: Option<u32>) -> impl Stream<Item = T> {
+    let pause = a_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) / rate);
+    let began = Instant::now();
+    items.enumerate().then(move |(index, item)| async move {
+        sleep_until(began + pause * u32::try_from(index).unwrap_or(u32::MAX)).await;
+        item
+    })
+}
+
 async fn replay_batch<W: Writer>(
-    letters: &DeadLetters,
     sink: &SinkOptions,
     writer: &W,
-    batch: Vec<StreamMessage>,
+    batch: Vec<Read>,
 ) -> anyhow::Result<Vec<Replayed>> {
     let mut replayed = Vec::new();
     let mut messages = Vec::new();
-    for letter in batch {
-        match decode(&letter) {
+    for (sequence, message) in batch {
+        match message {
             Ok(message) => messages.push(message),
-            Err(error) => replayed.push(kept(letter.sequence, error.to_string())),
+            Err(error) => replayed.push(kept(sequence, error)),
         }
     }
     for attempt in 1.. {
@@ -68,7 +79,6 @@ async fn replay_batch<W: Writer>(
             let sequence = message.stream_sequence;
             match result {
                 Ok(Written { outcome }) => {
-                    letters.remove(sequence).await?;
                     replayed.push(Replayed { sequence, outcome: Some(outcome), error: None });
                 }
                 Err(WriteError::Busy { reason, .. } | WriteError::Unavailable { reason, .. })
@@ -89,22 +99,10 @@ async fn replay_batch<W: Writer>(
         }
         messages = again;
         if !messages.is_empty() {
-            tokio::time::sleep(pause).await;
+            sleep(pause).await;
         }
     }
     Ok(replayed)
-}
-
-/// With the `Nats-Msg-Id` that the event was published with, so that its identity is the same.
-fn decode(letter: &StreamMessage) -> Result<Message, schemas::DecodeError> {
-    let event = SessionEvent::decode(&letter.payload, original_message_id(&letter.headers))?;
-    let deliveries = text(&letter.headers, header::DEAD_LETTER_DELIVERIES).and_then(|text| text.parse().ok());
-    Ok(Message {
-        event,
-        payload: letter.payload.clone(),
-        attempt: deliveries.unwrap_or(0) + 1,
-        stream_sequence: letter.sequence,
-    })
 }
 
 fn kept(sequence: u64, error: String) -> Replayed {

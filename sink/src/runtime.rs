@@ -57,7 +57,16 @@ impl<W: Writer> Runtime<W> {
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
         let outage = Arc::new(Outage::none(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
-        Self { sink, writer, settler, in_hand, outage, concurrency, metrics, readiness: Arc::clone(readiness) }
+        Self {
+            sink,
+            writer,
+            settler,
+            in_hand,
+            outage,
+            concurrency,
+            metrics,
+            readiness: Arc::clone(readiness),
+        }
     }
 
     /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.

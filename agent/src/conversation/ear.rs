@@ -110,6 +110,10 @@ impl Ear {
     fn keep(&mut self) {
         if self.speaking {
             if self.turn.len() < LONGEST {
+                // Not doubled each time: every call in a process has one.
+                if self.turn.capacity() < self.turn.len() + FRAME {
+                    self.turn.reserve_exact(EAR_SAMPLE_RATE as usize);
+                }
                 self.turn.extend_from_slice(&self.frame);
             }
             return;

@@ -11,10 +11,10 @@ use tracing::warn;
 
 use crate::persona::{Persona, Voice};
 use crate::providers::ProviderError;
-use crate::providers::text_to_speech::TextToSpeech;
+use crate::providers::text_to_speech::{Speech, TextToSpeech};
 
-/// Samples of speech, 24 kHz mono, as they are made.
-pub(super) type SpeechStream = BoxStream<'static, Result<Vec<i16>, ProviderError>>;
+/// Samples of speech, 24 kHz mono, as they are made; shared, because many calls say the same at the same time.
+pub(super) type SpeechStream = BoxStream<'static, Result<Arc<[i16]>, ProviderError>>;
 
 /// What is said where the persona's own apology cannot be: recorded as `assets/README.md` says; 24 kHz, mono, 16 bit.
 const RECORDED_APOLOGY: &[u8] = include_bytes!("../../assets/apology.wav");
@@ -53,7 +53,7 @@ impl Phrases {
         };
         for sentence in self.with_fixed(unknown) {
             let samples = match self.text_to_speech.speak(&sentence, &self.voice).await {
-                Ok(samples) => samples.boxed(),
+                Ok(samples) => shared(samples),
                 Err(error) => return warn!("text to speech does not work: {error}"),
             };
             // Its end is when it is remembered.
@@ -67,21 +67,19 @@ impl Phrases {
     pub(super) async fn speak(self: &Arc<Self>, sentence: &str) -> Result<SpeechStream, ProviderError> {
         let known = self.with_fixed(|fixed| fixed.get(sentence).cloned());
         if let Some(Some(samples)) = known {
-            return Ok(futures::stream::once(async move { Ok(samples.to_vec()) }).boxed());
+            return Ok(at_once(samples));
         }
         let speaking = self.text_to_speech.speak(sentence, &self.voice);
         let samples = if sentence == self.apology {
             match timeout(APOLOGY_LIMIT, speaking).await {
                 Ok(Ok(samples)) => samples,
-                _ => return Ok(futures::stream::once(async { Ok(recorded_apology()) }).boxed()),
+                _ => return Ok(at_once(recorded_apology())),
             }
         } else {
             speaking.await?
         };
-        if known.is_none() {
-            return Ok(samples.boxed());
-        }
-        Ok(self.remember(sentence.to_owned(), samples.boxed()))
+        let samples = shared(samples);
+        Ok(if known.is_none() { samples } else { self.remember(sentence.to_owned(), samples) })
     }
 
     /// Passes the samples on, and keeps them if all of them come.
@@ -111,7 +109,15 @@ impl Phrases {
     }
 }
 
-fn recorded_apology() -> Vec<i16> {
+fn at_once(samples: Arc<[i16]>) -> SpeechStream {
+    futures::stream::once(async { Ok(samples) }).boxed()
+}
+
+fn shared(samples: Speech) -> SpeechStream {
+    samples.map(|part| part.map(Arc::from)).boxed()
+}
+
+fn recorded_apology() -> Arc<[i16]> {
     let samples = RECORDED_APOLOGY.get(WAV_HEADER..).unwrap_or_default().chunks_exact(2);
     samples.map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect()
 }

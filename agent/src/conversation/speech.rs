@@ -107,7 +107,7 @@ impl Speech {
 /// A part of a reply's audio, in order.
 enum Part {
     Sentence(String),
-    Samples(Vec<i16>),
+    Samples(Arc<[i16]>),
     SentenceEnd,
     Failed(ProviderError),
 }

@@ -135,7 +135,9 @@ fn describe(result: Result<Written, WriteError>) -> String {
         Ok(Written { outcome }) => outcome.to_owned(),
         Err(WriteError::Retry { reason }) => format!("retry: {reason}"),
         Err(WriteError::Reject { reason }) => format!("reject: {reason}"),
-        Err(WriteError::Unavailable { reason, .. }) => format!("unavailable: {reason}"),
+        Err(WriteError::Busy { reason, .. } | WriteError::Unavailable { reason, .. }) => {
+            format!("unavailable: {reason}")
+        }
     };
     assert!(!text.contains('@'), "an address in: {text}");
     text

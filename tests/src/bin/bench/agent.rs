@@ -42,7 +42,8 @@ pub(crate) async fn measure() -> Result<Report> {
     Ok(report)
 }
 
-/// Audio flows in both directions: each caller plays a tone, the agent a greeting and then silence.
+/// Audio flows in both directions: the agent says a greeting and then nothing; each caller plays a tone, which our agent takes
+/// for speech without a pause, and keeps to have it transcribed.
 async fn cost(stack: &Stack, pid: u32, sessions: usize) -> Result<Cost> {
     let idle_mb = memory_mb(pid)?;
     let mut callers = Vec::new();

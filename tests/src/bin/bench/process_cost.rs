@@ -24,7 +24,7 @@ pub(crate) async fn cpu_percent(pid: u32, period: Duration) -> Result<f64> {
     Ok((cpu_seconds(pid) - before) / period.as_secs_f64() * 100.0)
 }
 
-/// User and system time so far.
+/// User and system time so far, that of children which have ended included.
 pub(crate) fn cpu_seconds(pid: u32) -> f64 {
     // Linux counts in ticks of 10 ms on every platform that we know of (USER_HZ).
     const TICKS_PER_SECOND: f64 = 100.0;
@@ -32,7 +32,7 @@ pub(crate) fn cpu_seconds(pid: u32) -> f64 {
         let stat = read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The program's name is in parentheses and can hold spaces.
         let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?)
+        fields.get(11..15)?.iter().map(|field| field.parse::<f64>().ok()).sum()
     };
     family(pid).into_iter().filter_map(ticks).sum::<f64>() / TICKS_PER_SECOND
 }

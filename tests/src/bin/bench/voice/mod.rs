@@ -20,8 +20,11 @@ mod row;
 mod sentence;
 mod talk;
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use tests::stack::Stack;
+use tokio::time::sleep;
 
 use self::callers::Sentence;
 use self::row::{Row, Worker, measure_row, print_header};
@@ -35,6 +38,8 @@ const CONVERSATIONS: &str = "BENCH_CONVERSATIONS";
 const OURS: [usize; 4] = [1, 10, 25, 50];
 /// As many as the worker carries on two cores.
 const PYTHON: [usize; 3] = [1, 2, 4];
+/// Its processes go on for 20 s after a call, and new ones start in their place.
+const PYTHON_ENDS: Duration = Duration::from_secs(40);
 
 /// What rows are measured with.
 struct Bench {
@@ -59,6 +64,7 @@ pub(crate) async fn measure() -> Result<Report> {
     let pid = peer.id().context("find the Python worker")?;
     let mut python = Vec::new();
     for conversations in PYTHON {
+        sleep(PYTHON_ENDS).await;
         let row = measure_row(&bench, Worker::Python, pid, conversations).await;
         python.push(printed(row.with_context(|| format!("the Python worker's log:\n{}", peer.log()))?));
     }
