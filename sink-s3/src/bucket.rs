@@ -20,6 +20,8 @@ pub(crate) struct Bucket {
 /// An object, as a listing has it.
 pub(crate) struct Object {
     pub(crate) key: String,
+    /// Bytes.
+    pub(crate) size: u64,
     /// Without its quotation marks.
     pub(crate) etag: String,
 }
@@ -27,7 +29,8 @@ pub(crate) struct Object {
 impl Object {
     fn of(listed: aws_sdk_s3::types::Object) -> Option<Self> {
         let etag = listed.e_tag.unwrap_or_default().trim_matches('"').to_owned();
-        Some(Self { key: listed.key?, etag })
+        let size = listed.size.and_then(|size| size.try_into().ok()).unwrap_or(0);
+        Some(Self { key: listed.key?, size, etag })
     }
 }
 

@@ -2,14 +2,15 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use futures::stream::{Stream, TryStreamExt as _};
-use indicatif::{ProgressBar, ProgressStyle};
+use chrono::NaiveDate;
+use futures::{Stream, TryStreamExt as _};
+use schemas::names::archive_folder;
+use sink::Progress;
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::bucket::Bucket;
-use crate::compact::day::Day;
 use crate::compact::listing::{Summary, sessions, summarize};
 use crate::compact::outcome::{Counts, Outcome};
 use crate::compact::parquet_file::ParquetFile;
@@ -24,13 +25,13 @@ const AT_A_TIME: usize = 64;
 /// fit into little memory.
 pub(crate) async fn compact_day(
     bucket: &Arc<Bucket>,
-    day: Day,
+    day: NaiveDate,
     force: bool,
     max_in_flight: usize,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Outcome> {
-    let (folder, key) = (day.sessions(&bucket.prefix), day.parquet_file(&bucket.prefix));
-    let listing = summarize(sessions(Arc::clone(bucket), folder.clone())).await?;
+    let key = file_of(&bucket.prefix, day);
+    let listing = summarize(sessions(bucket, day)).await?;
     if listing.objects == 0 {
         return Ok(Outcome::Empty);
     }
@@ -44,14 +45,13 @@ pub(crate) async fn compact_day(
         }
     }
     let mut upload = Upload::new(Arc::clone(bucket), key, metadata(&listing));
-    let sessions = sessions(Arc::clone(bucket), folder);
-    let reading = read(Arc::clone(bucket), sessions, max_in_flight);
-    let progress = progress(day, &listing);
+    let reading = read(Arc::clone(bucket), sessions(bucket, day), max_in_flight);
+    let progress = Progress::new("sessions", Some(listing.objects));
     let written = tokio::select! {
         written = write(reading, &mut upload, &progress) => written,
         () = shutdown.cancelled() => Err(anyhow!("told to stop")),
     };
-    progress.finish_and_clear();
+    progress.end();
     match written {
         Ok(counts) => Ok(Outcome::Written(counts)),
         Err(error) => {
@@ -75,7 +75,7 @@ async fn unchanged(
 async fn write(
     reading: impl Stream<Item = anyhow::Result<Read>>,
     upload: &mut Upload,
-    progress: &ProgressBar,
+    progress: &Progress,
 ) -> anyhow::Result<Counts> {
     let mut file = ParquetFile::new()?;
     let mut counts = Counts { sessions: 0, skipped: 0, bytes_in: 0, bytes_out: 0 };
@@ -86,8 +86,7 @@ async fn write(
             Ok(None) => break,
             Err(failed) => return Err(failed.1),
         };
-        progress.inc(chunk.len() as u64);
-        block_in_place(|| chunk.into_iter().try_for_each(|read| add(&mut file, read, &mut counts)))?;
+        block_in_place(|| chunk.into_iter().try_for_each(|read| add(&mut file, read, &mut counts, progress)))?;
         while let Some(part) = file.take_part(PART) {
             upload.part(part).await?;
         }
@@ -97,7 +96,13 @@ async fn write(
     Ok(counts)
 }
 
-fn add(file: &mut ParquetFile, read: Read, counts: &mut Counts) -> anyhow::Result<()> {
+fn add(
+    file: &mut ParquetFile,
+    read: Read,
+    counts: &mut Counts,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    progress.one_more();
     counts.bytes_in += read.size;
     let added = match &read.object {
         Ok(object) => file.push(&read.key, object)?,
@@ -106,17 +111,27 @@ fn add(file: &mut ParquetFile, read: Read, counts: &mut Counts) -> anyhow::Resul
     match added {
         Ok(()) => counts.sessions += 1,
         Err(unreadable) => {
-            error!(object.key = read.key, reason = %unreadable, "this object holds no session and is left out");
+            let key = &read.key;
+            progress.above(|| error!(object.key = key, "this object holds no session and is left out: {unreadable}"));
             counts.skipped += 1;
         }
     }
     Ok(())
 }
 
-/// On a terminal only.
-fn progress(day: Day, listing: &Summary) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix} {wide_bar} {human_pos}/{human_len} {per_sec} {eta} left");
-    let progress = ProgressBar::new(listing.objects).with_prefix(day.to_string());
-    // The template is the one above, which is well formed.
-    progress.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+/// Key of a day's Parquet file.
+fn file_of(prefix: &str, day: NaiveDate) -> String {
+    let folder = archive_folder(day).replacen("sessions/", "sessions-parquet/", 1);
+    format!("{prefix}{folder}sessions.parquet")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_days_file_is_in_the_day() {
+        let file = file_of("voice/", "2025-01-09".parse().unwrap());
+        assert_eq!(file, "voice/sessions-parquet/year=2025/month=01/day=09/sessions.parquet");
+    }
 }

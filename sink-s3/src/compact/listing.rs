@@ -1,42 +1,17 @@
 //! Which sessions a day has, in the order of their keys, as S3 lists them.
 
-use std::sync::Arc;
-
-use anyhow::anyhow;
-use futures::stream::{self, Stream, TryStreamExt as _};
+use chrono::NaiveDate;
+use futures::{Stream, TryStreamExt as _, future};
+use schemas::names::archive_folder;
 use sha2::{Digest as _, Sha256};
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Object};
 use crate::compact::FORMAT;
-use crate::store_error;
 
-/// An object as the store lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) key: String,
-    pub(crate) size: u64,
-    pub(crate) etag: String,
-}
-
-/// Streams the sessions below a folder; at no time is more than a page of them held.
-pub(crate) fn sessions(
-    bucket: Arc<Bucket>,
-    folder: String,
-) -> impl Stream<Item = anyhow::Result<Listed>> + Send + 'static {
-    let request = bucket.client.list_objects_v2().bucket(&bucket.name).prefix(folder);
-    let pages = stream::try_unfold((request.into_paginator().send(), bucket), |(mut pages, bucket)| async move {
-        let Some(page) = pages.next().await else { return anyhow::Ok(None) };
-        let page = page.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
-        let sessions: Vec<_> = page.contents.unwrap_or_default().into_iter().filter_map(session).collect();
-        Ok(Some((stream::iter(sessions.into_iter().map(anyhow::Ok)), (pages, bucket))))
-    });
-    pages.try_flatten()
-}
-
-fn session(object: aws_sdk_s3::types::Object) -> Option<Listed> {
-    let key = object.key.filter(|key| key.ends_with(".json.gz"))?;
-    let size = object.size.and_then(|size| size.try_into().ok()).unwrap_or(0);
-    Some(Listed { key, size, etag: object.e_tag.unwrap_or_default() })
+/// Streams the sessions of a day; at no time is more than a page of them held.
+pub(crate) fn sessions(bucket: &Bucket, day: NaiveDate) -> impl Stream<Item = anyhow::Result<Object>> + use<> {
+    let objects = bucket.list(format!("{}{}", bucket.prefix, archive_folder(day)));
+    objects.try_filter(|object| future::ready(object.key.ends_with(".json.gz")))
 }
 
 /// What a listing comes to. Two listings with the same digest make the same file.
@@ -48,10 +23,10 @@ pub(crate) struct Summary {
 }
 
 pub(crate) async fn summarize(
-    sessions: impl Stream<Item = anyhow::Result<Listed>>,
+    sessions: impl Stream<Item = anyhow::Result<Object>>,
 ) -> anyhow::Result<Summary> {
     let begun = Summing::default();
-    let sum = sessions.try_fold(begun, |sum, listed| std::future::ready(Ok(sum.with(&listed))));
+    let sum = sessions.try_fold(begun, |sum, object| future::ready(Ok(sum.with(&object))));
     Ok(sum.await?.finish())
 }
 
@@ -69,11 +44,12 @@ impl Default for Summing {
 }
 
 impl Summing {
-    fn with(mut self, listed: &Listed) -> Self {
+    fn with(mut self, object: &Object) -> Self {
+        let Object { key, size, etag } = object;
         self.objects += 1;
-        self.bytes += listed.size;
-        // No key and no ETag has a line break.
-        self.digest.update(format!("{}\n{}\n{}\n", listed.key, listed.etag, listed.size));
+        self.bytes += size;
+        // Neither a key nor an ETag has a line break.
+        self.digest.update(format!("{key}\n{etag}\n{size}\n"));
         self
     }
 
@@ -88,12 +64,12 @@ mod tests {
     use super::*;
 
     fn sum(objects: &[(&str, u64, &str)]) -> Summary {
-        let listed = |&(key, size, etag): &(&str, u64, &str)| Listed {
+        let object = |&(key, size, etag): &(&str, u64, &str)| Object {
             key: key.to_owned(),
             size,
             etag: etag.to_owned(),
         };
-        objects.iter().map(listed).fold(Summing::default(), |sum, listed| sum.with(&listed)).finish()
+        objects.iter().map(object).fold(Summing::default(), |sum, object| sum.with(&object)).finish()
     }
 
     #[test]

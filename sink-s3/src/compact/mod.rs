@@ -5,7 +5,6 @@
 //! and written as a stream: memory does not grow with their number.
 
 mod compact_day;
-mod day;
 mod listing;
 mod outcome;
 mod parquet_file;
@@ -17,15 +16,14 @@ mod structs;
 mod transcript;
 mod upload;
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use chrono::NaiveDate;
+use sink::{Period, print_line};
 
 use crate::bucket_args::BucketArgs;
 use crate::compact::compact_day::compact_day;
-use crate::compact::day::Day;
 pub(crate) use crate::compact::rows::schema;
 
 /// Version of the files' columns; another one makes all of them anew.
@@ -60,15 +58,15 @@ pub(crate) struct CompactArgs {
 /// # Errors
 /// At once where the store fails; in the end where some objects hold no session, or a day was left as it is.
 pub(crate) async fn compact(args: CompactArgs) -> anyhow::Result<()> {
-    let (first, last) = days(&args)?;
+    let period = period(&args)?;
     let shutdown = service::shutdown_on_signal()?;
     let bucket = Arc::new(args.bucket.connect().await?);
     let (mut skipped, mut refused) = (0, 0);
-    for day in first.until(last) {
+    for day in period.days() {
         let compacting = compact_day(&bucket, day, args.force, args.max_in_flight.into(), &shutdown);
         let outcome = compacting.await.with_context(|| format!("compact {day}"))?;
         let line = if args.json { outcome.json(day).to_string() } else { outcome.sentence(day) };
-        writeln!(std::io::stdout(), "{line}").context("print")?;
+        print_line(&line)?;
         skipped += outcome.skipped();
         refused += u64::from(outcome.is_refused());
     }
@@ -83,9 +81,8 @@ pub(crate) async fn compact(args: CompactArgs) -> anyhow::Result<()> {
     }
 }
 
-fn days(args: &CompactArgs) -> anyhow::Result<(Day, Day)> {
+fn period(args: &CompactArgs) -> anyhow::Result<Period> {
     let first = args.day.or(args.from).context("name a day")?;
     let last = args.day.or(args.to).context("name the last day")?;
-    ensure!(first <= last, "the first day, {first}, comes after the last one, {last}");
-    Ok((Day(first), Day(last)))
+    Period::of_days(first, last)
 }

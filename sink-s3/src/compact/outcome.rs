@@ -1,6 +1,5 @@
+use chrono::NaiveDate;
 use serde_json::{Value, json};
-
-use crate::compact::day::Day;
 
 /// What became of a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +39,7 @@ impl Outcome {
     }
 
     /// For people.
-    pub(crate) fn sentence(self, day: Day) -> String {
+    pub(crate) fn sentence(self, day: NaiveDate) -> String {
         match self {
             Self::Empty => format!("{day}: no sessions, nothing written"),
             Self::Written(counts) => format!("{day}: {}", counts.sentence()),
@@ -55,7 +54,7 @@ impl Outcome {
     }
 
     /// For programs.
-    pub(crate) fn json(self, day: Day) -> Value {
+    pub(crate) fn json(self, day: NaiveDate) -> Value {
         let none = Counts { sessions: 0, skipped: 0, bytes_in: 0, bytes_out: 0 };
         let (outcome, counts) = match self {
             Self::Empty => ("empty", none),
@@ -89,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_day_is_told_to_people_and_to_programs() {
-        let day = Day("2025-10-29".parse().unwrap());
+        let day = "2025-10-29".parse().unwrap();
         let counts = Counts { sessions: 2, skipped: 0, bytes_in: 700, bytes_out: 9_000 };
         let odd = Counts { skipped: 1, ..counts };
         let outcomes = [

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use futures::stream::{Stream, TryStreamExt as _};
+use futures::{Stream, TryStreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use crate::bucket::Bucket;
-use crate::compact::listing::Listed;
+use crate::bucket::{Bucket, Object};
 use crate::compact::payload::{LONGEST, Unreadable};
 
 /// Most that is read and not yet written, KiB.
@@ -32,27 +31,27 @@ pub(crate) struct Read {
 
 pub(crate) fn read(
     bucket: Arc<Bucket>,
-    sessions: impl Stream<Item = anyhow::Result<Listed>> + Send,
+    sessions: impl Stream<Item = anyhow::Result<Object>>,
     max_in_flight: usize,
-) -> impl Stream<Item = anyhow::Result<Read>> + Send {
+) -> impl Stream<Item = anyhow::Result<Read>> {
     let room = Arc::new(Semaphore::new(READ_AHEAD_KIB as usize));
     sessions
         // Room is given in the order of the keys, so the first one that is waited for always has some.
-        .and_then(move |listed| {
-            let kib = u32::try_from(listed.size / 1024 + 1).unwrap_or(u32::MAX).min(READ_AHEAD_KIB);
+        .and_then(move |object| {
+            let kib = u32::try_from(object.size / 1024 + 1).unwrap_or(u32::MAX).min(READ_AHEAD_KIB);
             let room = Arc::clone(&room).acquire_many_owned(kib);
-            async move { Ok((listed, room.await.context("wait for room")?)) }
+            async move { Ok((object, room.await.context("wait for room")?)) }
         })
-        .map_ok(move |(listed, room)| {
+        .map_ok(move |(object, room)| {
             // A task of its own goes on while what was read before is being written.
-            let reading = AbortOnDropHandle::new(tokio::spawn(get(Arc::clone(&bucket), listed, room)));
+            let reading = AbortOnDropHandle::new(tokio::spawn(get(Arc::clone(&bucket), object, room)));
             async move { reading.await.context("read a session")? }
         })
         .try_buffered(max_in_flight)
 }
 
-async fn get(bucket: Arc<Bucket>, listed: Listed, room: OwnedSemaphorePermit) -> anyhow::Result<Read> {
-    let Listed { key, size, .. } = listed;
+async fn get(bucket: Arc<Bucket>, object: Object, room: OwnedSemaphorePermit) -> anyhow::Result<Read> {
+    let Object { key, size, .. } = object;
     let object = if size > LONGEST {
         Err(Unreadable::TooLarge)
     } else {

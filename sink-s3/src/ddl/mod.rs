@@ -7,9 +7,7 @@ mod athena;
 mod duckdb;
 mod spark;
 
-use std::io::Write as _;
-
-use anyhow::Context as _;
+use sink::print_line;
 
 use crate::bucket_args::prefix;
 
@@ -56,7 +54,7 @@ enum Engine {
 /// # Errors
 /// There is nobody to print to.
 pub(crate) fn print(args: &DdlArgs) -> anyhow::Result<()> {
-    writeln!(std::io::stdout(), "{}", statements(args)?).context("print")
+    print_line(&statements(args)?)
 }
 
 fn statements(args: &DdlArgs) -> anyhow::Result<String> {
