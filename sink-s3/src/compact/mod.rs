@@ -15,6 +15,7 @@ mod stored;
 mod structs;
 mod transcript;
 mod upload;
+mod values;
 
 use std::sync::Arc;
 

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder};
+use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{DataType, SchemaRef, TimeUnit};
+use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::columns::{COLUMNS, Column, Kind};
+use crate::columns::{COLUMNS, Kind};
 use crate::compact::payload::{Payload, any_as_text, integer, number, text, time};
 use crate::compact::structs::{Structs, entries_as_map};
 use crate::compact::transcript::Transcript;
+use crate::compact::values::Values;
 
 /// Columns beside [`COLUMNS`] that are worked out of the payload.
 const WORKED_OUT: [(&str, Kind); 6] = [
@@ -172,82 +173,6 @@ impl Rows {
 /// The columns of every file, in their order.
 pub(crate) fn schema() -> anyhow::Result<SchemaRef> {
     Ok(Rows::new().take()?.schema())
-}
-
-/// The values of one column.
-pub(crate) enum Values {
-    Text(StringBuilder),
-    Integer(Int64Builder),
-    Number(Float64Builder),
-    Time(TimestampMillisecondBuilder),
-}
-
-impl Values {
-    pub(crate) fn new(kind: Kind) -> Self {
-        let utc = DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()));
-        match kind {
-            Kind::Text => Self::Text(StringBuilder::new()),
-            Kind::Integer => Self::Integer(Int64Builder::new()),
-            Kind::Number | Kind::Measured => Self::Number(Float64Builder::new()),
-            Kind::Time => Self::Time(TimestampMillisecondBuilder::new().with_data_type(utc)),
-        }
-    }
-
-    fn push(&mut self, column: &Column, payload: &Payload<'_>) {
-        let value = payload.value(column.path);
-        match column.kind {
-            Kind::Text => self.push_text(text(value)),
-            Kind::Integer => self.push_integer(integer(value)),
-            Kind::Number => self.push_number(number(value)),
-            Kind::Time => self.push_integer(time(value)),
-            Kind::Measured => {
-                let counted = integer(payload.value(&column.count_path())).is_some_and(|count| count > 0);
-                self.push_number(number(value).filter(|_| counted));
-            }
-        }
-    }
-
-    /// None in a column of another type, as with the other ones.
-    pub(crate) fn push_text(&mut self, value: Option<&str>) {
-        match self {
-            Self::Text(texts) => texts.append_option(value),
-            other => other.push_none(),
-        }
-    }
-
-    /// An integer, or the milliseconds of a time.
-    pub(crate) fn push_integer(&mut self, value: Option<i64>) {
-        match self {
-            Self::Integer(integers) => integers.append_option(value),
-            Self::Time(times) => times.append_option(value),
-            other => other.push_none(),
-        }
-    }
-
-    pub(crate) fn push_number(&mut self, value: Option<f64>) {
-        match self {
-            Self::Number(numbers) => numbers.append_option(value),
-            other => other.push_none(),
-        }
-    }
-
-    fn push_none(&mut self) {
-        match self {
-            Self::Text(texts) => texts.append_null(),
-            Self::Integer(integers) => integers.append_null(),
-            Self::Number(numbers) => numbers.append_null(),
-            Self::Time(times) => times.append_null(),
-        }
-    }
-
-    pub(crate) fn finish(&mut self) -> ArrayRef {
-        match self {
-            Self::Text(texts) => Arc::new(texts.finish()),
-            Self::Integer(integers) => Arc::new(integers.finish()),
-            Self::Number(numbers) => Arc::new(numbers.finish()),
-            Self::Time(times) => Arc::new(times.finish()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Fields};
 
 use crate::columns::Kind;
-use crate::compact::rows::Values;
+use crate::compact::values::Values;
 
 /// A list of structs for each row, or none.
 pub(crate) struct Structs {

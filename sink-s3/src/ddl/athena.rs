@@ -108,7 +108,7 @@ fn hive_type(field: &Field) -> anyhow::Result<String> {
 fn raw_sessions() -> String {
     let columns: Vec<_> =
         COLUMNS.iter().map(|column| format!("  {} AS {},\n", value(column), column.name)).collect();
-    let time = |field: &str| time(&format!("json_extract_scalar(it, '$.{field}')"));
+    let time = |json: &str, field: &str| time(&format!("json_extract_scalar({json}, '$.{field}')"));
     format!(
         "SELECT
 {columns}  TRY(transform_values(signal_values,
@@ -133,8 +133,8 @@ FROM (
   FROM sessions_json
 )",
         columns = columns.concat(),
-        recorded_at = time("recorded_at").replace("(it,", "(element_at(signal_sources, signal[1]),"),
-        start_time = time("start_time"),
+        recorded_at = time("element_at(signal_sources, signal[1])", "recorded_at"),
+        start_time = time("it", "start_time"),
     )
 }
 

@@ -29,8 +29,7 @@ impl Stage {
 fn column(file: Vec<u8>, name: &str) -> Vec<Option<String>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).unwrap().build().unwrap();
     let texts = |batch: arrow_array::RecordBatch| {
-        let texts: Vec<_> = batch[name].as_string::<i32>().iter().map(|it| it.map(str::to_owned)).collect();
-        texts
+        batch[name].as_string::<i32>().iter().map(|it| it.map(str::to_owned)).collect::<Vec<_>>()
     };
     reader.map(Result::unwrap).flat_map(texts).collect()
 }
