@@ -108,11 +108,13 @@ def report(program, folder):
         "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#94a3b8", "axes.labelcolor": INK,
         "xtick.color": INK, "ytick.color": INK, "axes.axisbelow": True, "axes.grid": True, "grid.color": "#f1f5f9",
     })
-    first, last, sessions = database.sql("SELECT min(end_time), max(end_time), count(*) FROM sessions").fetchone()
+    first, last, sessions = ask(database, """
+        SELECT strftime(min(end_time), '%Y-%m-%d %H:%M'), strftime(max(end_time), '%Y-%m-%d %H:%M'), count(*)
+        FROM sessions""")[0]
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Calls</title><style>{STYLE}</style>
 <h1>Calls</h1>
-<p class="of">{sessions} sessions that ended from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC</p>
+<p class="of">{sessions} sessions that ended from {first} to {last} UTC</p>
 {figures(database)}
 <h2>Calls by day and tier</h2>{calls_by_day(database)}
 <h2>How long they took</h2>{durations(database)}
@@ -128,10 +130,10 @@ def report(program, folder):
 
 
 def figures(database):
-    calls, people, hot, minutes, wait = database.sql("""
+    calls, people, hot, minutes, wait = ask(database, """
         SELECT count(DISTINCT session_id), count(DISTINCT lower(user_email)) FILTER (user_email <> ''),
           count(*) FILTER (qualification_tier = 'hot'), sum(duration_seconds) / 60,
-          quantile_cont(e2e_latency_p50, 0.5) FROM sessions""").fetchone()
+          quantile_cont(e2e_latency_p50, 0.5) FROM sessions""")[0]
     shown = [
         (f"{calls:,}", "calls"), (f"{people:,}", "people"), (f"{hot:,}", "hot"), (f"{minutes or 0:,.0f}", "minutes"),
         ("–" if wait is None else f"{wait:.2f} s", "usual wait for an answer"),
@@ -140,9 +142,9 @@ def figures(database):
 
 
 def calls_by_day(database):
-    rows = database.sql("""
+    rows = ask(database, """
         SELECT CAST(end_time AS DATE) AS day, coalesce(qualification_tier, 'none') AS tier, count(*)
-        FROM sessions GROUP BY ALL ORDER BY day""").fetchall()
+        FROM sessions GROUP BY ALL ORDER BY day""")
     days = sorted({day for day, _, _ in rows})
     found = {(day, tier): calls for day, tier, calls in rows}
     tiers = [tier for tier in TIERS if any((day, tier) in found for day in days)]
@@ -161,12 +163,12 @@ def calls_by_day(database):
 
 
 def durations(database):
-    seconds = [row[0] for row in database.sql(
-        "SELECT duration_seconds FROM sessions WHERE duration_seconds IS NOT NULL").fetchall()]
+    seconds = [row[0] for row in ask(database,
+        "SELECT duration_seconds FROM sessions WHERE duration_seconds IS NOT NULL")]
     if not seconds:
         return none("No durations.")
-    median, p95 = database.sql(
-        "SELECT quantile_cont(duration_seconds, 0.5), quantile_cont(duration_seconds, 0.95) FROM sessions").fetchone()
+    median, p95 = ask(database,
+        "SELECT quantile_cont(duration_seconds, 0.5), quantile_cont(duration_seconds, 0.95) FROM sessions")[0]
     figure, axes = plot.subplots()
     axes.hist(seconds, bins=min(40, max(5, len(seconds) // 3)), color=ACCENT, edgecolor="white")
     for value, name in [(median, "median"), (p95, "95th percentile")]:
@@ -179,11 +181,11 @@ def durations(database):
 
 
 def signal_coverage(database):
-    rows = database.sql("""
+    rows = ask(database, """
         WITH conversations AS (SELECT count(*) AS n FROM sessions WHERE transcript_entries > 1 OR user_turns > 0)
         SELECT name, least(100, 100.0 * count(*) / greatest(any_value(n), 1)), avg(turn)
         FROM signals, conversations WHERE name <> 'qualification_tier' AND value IS NOT NULL
-        GROUP BY ALL ORDER BY 2""").fetchall()
+        GROUP BY ALL ORDER BY 2""")
     if not rows:
         return none("No signals yet.")
     figure, axes = plot.subplots(figsize=(9, 0.8 + 0.42 * len(rows)))
@@ -197,15 +199,15 @@ def signal_coverage(database):
 
 
 def latencies(database):
-    rows = database.sql("""
+    rows = ask(database, """
         SELECT CAST(end_time AS DATE) AS day, quantile_cont(e2e_latency_p50, 0.5), quantile_cont(e2e_latency_p95, 0.5)
-        FROM sessions WHERE e2e_latency_count > 0 GROUP BY ALL ORDER BY day""").fetchall()
+        FROM sessions WHERE e2e_latency_count > 0 GROUP BY ALL ORDER BY day""")
     if not rows:
         return none("No turns were measured yet.")
-    parts = database.sql("""
+    parts = ask(database, """
         SELECT quantile_cont(end_of_utterance_delay_p50, 0.5), quantile_cont(llm_ttft_p50, 0.5),
           quantile_cont(tts_ttfb_p50, 0.5), quantile_cont(e2e_latency_p50, 0.5)
-        FROM sessions WHERE e2e_latency_count > 0""").fetchone()
+        FROM sessions WHERE e2e_latency_count > 0""")[0]
     days = [day for day, _, _ in rows]
     figure, (axes, bars) = plot.subplots(1, 2, width_ratios=[2, 1])
     axes.plot(days, [usual for _, usual, _ in rows], color=ACCENT, marker="o", label="usual (median of p50)")
@@ -243,11 +245,15 @@ def image(figure, what):
 
 
 def table(database, name, last, query):
-    rows = database.sql(query).fetchall()
+    rows = ask(database, query)
     if not rows:
         return none("None yet.")
     cells = "".join(f'<tr><td>{html.escape(str(row[0]))}<td class="n">{row[1]}<td class="n">{row[2]}' for row in rows)
     return f'<table><tr><th>{name}<th class="n">calls<th class="n">{last}{cells}</table>'
+
+
+def ask(database, query):
+    return database.execute(query).fetchall()
 
 
 def none(sentence):

@@ -51,14 +51,14 @@ fn raw_sessions(location: &str) -> String {
   [{{'name': signal.key, 'value': signal.value, 'turn': signal_sources[signal.key].turn,
     'recorded_at': signal_sources[signal.key].recorded_at}} FOR signal IN map_entries(signal_values)] AS signals,
   TRY_CAST(json_extract(payload, '$.tool_calls') AS STRUCT(name VARCHAR, outcome VARCHAR, error VARCHAR,
-    start_time TIMESTAMP, duration_seconds DOUBLE, arguments VARCHAR)[]) AS tool_calls,
+    start_time TIMESTAMPTZ, duration_seconds DOUBLE, arguments VARCHAR)[]) AS tool_calls,
   TRY_CAST(json_extract(payload, '$.truncated') AS VARCHAR[]) AS truncated,
   CAST(payload AS VARCHAR) AS payload, year, month, day
 FROM (
   SELECT json AS payload, year, month, day,
     TRY_CAST(json_extract(json, '$.discovered_signals') AS MAP(VARCHAR, VARCHAR)) AS signal_values,
     TRY_CAST(json_extract(json, '$.signal_sources')
-      AS MAP(VARCHAR, STRUCT(turn BIGINT, recorded_at TIMESTAMP))) AS signal_sources
+      AS MAP(VARCHAR, STRUCT(turn BIGINT, recorded_at TIMESTAMPTZ))) AS signal_sources
   FROM read_json_objects('{location}/sessions/*/*/*/*.json.gz',
     format = 'unstructured', hive_partitioning = true, maximum_object_size = 67108864)
 )",

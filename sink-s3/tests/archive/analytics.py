@@ -15,6 +15,14 @@ import pyarrow.dataset
 NOT_IN_RAW = {"user_email_domain", "transcript_entries", "transcript_characters", "user_talk_seconds",
               "agent_talk_seconds", "interruptions", "object_key"}
 
+# The order of signals means nothing, and is the payload's in one and the alphabet's in the other; white space around the
+# payload is not JSON's.
+COMPARED = {
+    "discovered_signals": "list_sort(map_entries(discovered_signals))",
+    "signals": "list_sort(signals)",
+    "payload": "trim(payload, E'\\n ')",
+}
+
 
 def main(folder, sessions, ddl, raw_ddl, document):
     sessions, text = int(sessions), Path(document).read_text()
@@ -33,8 +41,8 @@ def main(folder, sessions, ddl, raw_ddl, document):
 def counts_agree(database, raw, sessions):
     count = "SELECT count(*) FROM sessions"
     found = {
-        "DuckDB, Parquet": database.sql(count).fetchone()[0],
-        "DuckDB, raw": raw.sql(count).fetchone()[0],
+        "DuckDB, Parquet": rows(database, count)[0][0],
+        "DuckDB, raw": rows(raw, count)[0][0],
         "pyarrow": pyarrow.dataset.dataset("archive/sessions-parquet", partitioning="hive").count_rows(),
         "pandas": len(pandas.read_parquet("archive/sessions-parquet")),
     }
@@ -47,14 +55,14 @@ def raw_views_agree(database, raw_ddl):
         database.execute(f"CREATE TABLE parquet_{view} AS FROM {view}")
     database.execute("CREATE SCHEMA raw; USE raw;" + raw_ddl)
     for view in ["sessions", "tool_calls", "signals"]:
-        columns = [name for name, *_ in database.sql(f"DESCRIBE {view}").fetchall()]
-        expected = [name for name, *_ in database.sql(f"DESCRIBE main.parquet_{view}").fetchall()]
+        columns = [name for name, *_ in rows(database, f"DESCRIBE {view}")]
+        expected = [name for name, *_ in rows(database, f"DESCRIBE main.parquet_{view}")]
         assert set(expected) - set(columns) == (NOT_IN_RAW if view == "sessions" else set()), view
         for column in columns:
-            keys = f"session_id, job_id, CAST({column} AS VARCHAR) AS value"
+            keys = f"session_id, job_id, CAST({COMPARED.get(column, column)} AS VARCHAR) AS value"
             sides = f"SELECT {keys} FROM {view}", f"SELECT {keys} FROM main.parquet_{view}"
             for one, other in [sides, sides[::-1]]:
-                only = database.sql(f"{one} EXCEPT ALL {other}").fetchmany(3)
+                only = rows(database, f"{one} EXCEPT ALL {other} LIMIT 3")
                 assert not only, (view, column, only)
     database.execute("USE main")
 
@@ -62,7 +70,7 @@ def raw_views_agree(database, raw_ddl):
 def table_names_every_column(database, text):
     table = text.split("## The columns")[1].split("\n\nThe views")[0]
     named = {name for row in re.findall(r"^\| (`.*?) \|", table, re.M) for name in re.findall(r"`(\w+)`", row)}
-    columns = {name for name, *_ in database.sql("DESCRIBE sessions").fetchall()}
+    columns = {name for name, *_ in rows(database, "DESCRIBE sessions")}
     assert named == columns, named ^ columns
 
 
@@ -77,9 +85,15 @@ def run_questions(database, text):
     blocks = re.findall(r"```sql\n(.*?)```", text, re.S)
     assert len(blocks) >= 10
     for block in blocks:
-        result = database.sql(block)
-        assert result.fetchall(), f"no answer: {block}"
-        print(database.sql(block))
+        # As text: times would need a package more.
+        answer = rows(database, f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({block.rstrip().rstrip(';')})")
+        assert answer, f"no answer: {block}"
+        print(*[name for name, *_ in database.description], sep=" | ")
+        print(*answer, sep="\n", end="\n\n")
+
+
+def rows(database, query):
+    return database.execute(query).fetchall()
 
 
 main(*sys.argv[1:])

@@ -47,6 +47,7 @@ async fn every_question_has_an_answer_and_all_engines_agree() {
         .unwrap();
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{error}");
+    println!("{out}");
 }
 
 /// The payload of a call, each a little different.
@@ -56,11 +57,13 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
     let length = 40 + (number as i64 * 37) % 400;
     let company = ["acme.example", "Globex.example", "initech.example", "gmail.com"][number % 4];
     let tier = ["hot", "warm", "cold", "unqualified"][number % 7 % 4];
-    let mut signals = json!({ "qualification_tier": tier, "crm": ["salesforce", "hubspot", "none"][number % 3] });
+    let crm = ["salesforce", "hubspot", "none"][number % 3];
+    let mut signals = json!({ "qualification_tier": tier, "crm": crm });
     let mut sources = json!({ "crm": { "recorded_at": at(20), "turn": 1 + number % 3 } });
     if number % 2 == 0 {
         signals["team_size"] = json!(number % 60);
-        signals["odd"] = [json!({ "a": [number] }), json!(1.5), json!(true), json!("it's \"quoted\"")][number / 2 % 4].clone();
+        let odd = [json!({ "a": [number] }), json!(1.5), json!(true), json!("it's \"quoted\"")];
+        signals["odd"] = odd[number / 2 % 4].clone();
         sources["team_size"] = json!({ "recorded_at": at(31), "turn": 2 });
     }
     let call = |name: &str, failed: bool| {
@@ -73,7 +76,10 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
         }
         call
     };
-    let calls = if tier == "hot" { json!([call("record_signals", false), call("book_demo", number % 3 == 0)]) } else { json!([]) };
+    let calls = match tier {
+        "hot" => vec![call("record_signals", false), call("book_demo", number % 3 == 0)],
+        _ => Vec::new(),
+    };
     let question = ["How many people are on your team?", "Where do you keep your customers?"][number % 2];
     let mut payload = base.clone();
     payload["session_id"] = json!(format!("room {}/{number}", number % 5));
@@ -86,7 +92,7 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
     payload["end_reason"] = json!(["participant_left", "agent_ended", "connection_lost"][number % 5 % 3]);
     payload["discovered_signals"] = signals;
     payload["signal_sources"] = sources;
-    payload["tool_calls"] = calls;
+    payload["tool_calls"] = json!(calls);
     payload["transcript"] = json!([
         { "role": "agent", "text": "Hello! How can I help?", "start_time": at(1), "end_time": at(4) },
         { "role": "user", "text": "We use hub spot — über alles.", "start_time": at(5), "end_time": at(9) },
