@@ -59,7 +59,11 @@ pub(crate) const COLUMNS: &[Column] = &[
     at("e2e_latency_count", "metrics_summary.latencies.e2e_latency.count", Kind::Integer),
     at("e2e_latency_p50", "metrics_summary.latencies.e2e_latency.p50", Kind::Measured),
     at("e2e_latency_p95", "metrics_summary.latencies.e2e_latency.p95", Kind::Measured),
-    at("end_of_utterance_delay_count", "metrics_summary.latencies.end_of_utterance_delay.count", Kind::Integer),
+    at(
+        "end_of_utterance_delay_count",
+        "metrics_summary.latencies.end_of_utterance_delay.count",
+        Kind::Integer,
+    ),
     at("end_of_utterance_delay_p50", "metrics_summary.latencies.end_of_utterance_delay.p50", Kind::Measured),
     at("end_of_utterance_delay_p95", "metrics_summary.latencies.end_of_utterance_delay.p95", Kind::Measured),
     at("transcription_delay_count", "metrics_summary.latencies.transcription_delay.count", Kind::Integer),
@@ -111,7 +115,8 @@ mod tests {
         };
         let Some(fields) = schema["properties"].as_object() else {
             let one = |schema: &Value| schema["type"] != "array" && schema["type"] != "object";
-            if one(schema) && !schema["type"].as_array().is_some_and(|types| types.contains(&"array".into())) {
+            if one(schema) && !schema["type"].as_array().is_some_and(|types| types.contains(&"array".into()))
+            {
                 paths.insert(path.to_owned());
             }
             return;

@@ -86,7 +86,9 @@ async fn write(
             Ok(None) => break,
             Err(failed) => return Err(failed.1),
         };
-        block_in_place(|| chunk.into_iter().try_for_each(|read| add(&mut file, read, &mut counts, progress)))?;
+        block_in_place(|| {
+            chunk.into_iter().try_for_each(|read| add(&mut file, read, &mut counts, progress))
+        })?;
         while let Some(part) = file.take_part(PART) {
             upload.part(part).await?;
         }
@@ -96,12 +98,7 @@ async fn write(
     Ok(counts)
 }
 
-fn add(
-    file: &mut ParquetFile,
-    read: Read,
-    counts: &mut Counts,
-    progress: &Progress,
-) -> anyhow::Result<()> {
+fn add(file: &mut ParquetFile, read: Read, counts: &mut Counts, progress: &Progress) -> anyhow::Result<()> {
     progress.one_more();
     counts.bytes_in += read.size;
     let added = match &read.object {
@@ -112,7 +109,9 @@ fn add(
         Ok(()) => counts.sessions += 1,
         Err(unreadable) => {
             let key = &read.key;
-            progress.above(|| error!(object.key = key, "this object holds no session and is left out: {unreadable}"));
+            progress.above(|| {
+                error!(object.key = key, "this object holds no session and is left out: {unreadable}")
+            });
             counts.skipped += 1;
         }
     }

@@ -9,7 +9,10 @@ use crate::bucket::{Bucket, Object};
 use crate::compact::FORMAT;
 
 /// Streams the sessions of a day; at no time is more than a page of them held.
-pub(crate) fn sessions(bucket: &Bucket, day: NaiveDate) -> impl Stream<Item = anyhow::Result<Object>> + use<> {
+pub(crate) fn sessions(
+    bucket: &Bucket,
+    day: NaiveDate,
+) -> impl Stream<Item = anyhow::Result<Object>> + use<> {
     let objects = bucket.list(format!("{}{}", bucket.prefix, archive_folder(day)));
     objects.try_filter(|object| future::ready(object.key.ends_with(".json.gz")))
 }

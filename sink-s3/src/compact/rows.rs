@@ -213,7 +213,10 @@ mod tests {
         assert_eq!(batch["transcript_characters"].as_primitive::<Int64Type>().value(0), 8);
         let calls = batch["tool_calls"].as_list::<i32>().value(0);
         let calls: &StructArray = calls.as_struct();
-        assert_eq!(calls.column_by_name("error").unwrap().as_string::<i32>().value(1), "timed out after 10 s");
+        assert_eq!(
+            calls.column_by_name("error").unwrap().as_string::<i32>().value(1),
+            "timed out after 10 s"
+        );
         assert_eq!(
             calls.column_by_name("arguments").unwrap().as_string::<i32>().value(0),
             r#"{"team_size":12}"#
@@ -242,10 +245,9 @@ mod tests {
 
     #[test]
     fn an_odd_element_does_not_keep_the_others_out() {
-        let batch = rows(&[
-            r#"{"tool_calls":[7,{"name":"a","start_time":7},null],"truncated":["transcript",1],
-                "discovered_signals":{"a":null,"b":{"c":1},"d":true},"signal_sources":{"b":7}}"#,
-        ]);
+        let batch =
+            rows(&[r#"{"tool_calls":[7,{"name":"a","start_time":7},null],"truncated":["transcript",1],
+                "discovered_signals":{"a":null,"b":{"c":1},"d":true},"signal_sources":{"b":7}}"#]);
         let calls = batch["tool_calls"].as_list::<i32>().value(0);
         assert_eq!(calls.len(), 1);
         assert!(calls.as_struct().column_by_name("start_time").unwrap().is_null(0));
@@ -258,7 +260,9 @@ mod tests {
     #[test]
     fn a_latency_that_was_never_measured_is_none() {
         let payload = |count: u32| {
-            format!(r#"{{"metrics_summary":{{"latencies":{{"e2e_latency":{{"count":{count},"p50":0.0}}}}}}}}"#)
+            format!(
+                r#"{{"metrics_summary":{{"latencies":{{"e2e_latency":{{"count":{count},"p50":0.0}}}}}}}}"#
+            )
         };
         let batch = rows(&[&payload(0), &payload(1)]);
         let p50 = batch["e2e_latency_p50"].as_primitive::<Float64Type>();

@@ -27,7 +27,9 @@ pub(crate) enum Decision {
     Write,
     Leave,
     /// Sessions are gone, by a lifecycle rule perhaps, and the file may be the only place that still has them.
-    Refuse { objects: u64 },
+    Refuse {
+        objects: u64,
+    },
 }
 
 /// What the file of a listing is marked with.

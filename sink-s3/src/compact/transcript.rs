@@ -50,7 +50,8 @@ mod tests {
                    "end_time": "2025-10-29T12:00:01Z"}),
             json!("?"),
         ];
-        let expected = Transcript { entries: 4, characters: 4, user_seconds: 1.5, interruptions: 1, agent_seconds: 0.0 };
+        let expected =
+            Transcript { entries: 4, characters: 4, user_seconds: 1.5, interruptions: 1, agent_seconds: 0.0 };
         assert_eq!(Transcript::of(&entries), expected);
         assert_eq!(Transcript::of(&[]), Transcript::default());
     }

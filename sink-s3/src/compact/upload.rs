@@ -66,7 +66,10 @@ impl Upload {
         let abort = bucket.client.abort_multipart_upload().bucket(&bucket.name).key(&*key).upload_id(id);
         if let Err(error) = abort.send().await {
             let reason = store_error::reason(&bucket.name, &error);
-            warn!(key, reason, "parts of an unfinished upload stay in the store until it is told to remove them");
+            warn!(
+                key,
+                reason, "parts of an unfinished upload stay in the store until it is told to remove them"
+            );
         }
     }
 
@@ -83,7 +86,8 @@ impl Upload {
     async fn send(&mut self, id: &str, part: Vec<u8>) -> anyhow::Result<()> {
         let Self { bucket, key, .. } = &*self;
         let (number, bytes) = (i32::try_from(self.parts.len() + 1)?, part.len() as u64);
-        let send = bucket.client.upload_part().bucket(&bucket.name).key(key).upload_id(id).part_number(number);
+        let send =
+            bucket.client.upload_part().bucket(&bucket.name).key(key).upload_id(id).part_number(number);
         let send = send.set_checksum_algorithm(self.checksum()).body(ByteStream::from(part)).customize();
         let sent = send.config_override(patient()).send().await;
         let sent = sent.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;

@@ -59,17 +59,24 @@ async fn odd_objects_do_not_keep_the_others_out() {
         ("e-no-json", "it is not JSON at line 1, column 1"),
         ("f-no-gzip", "it is not gzip"),
     ] {
-        let named = log.lines().any(|line| line.contains(&format!("{DAY}/{key}.json.gz")) && line.contains(reason));
+        let named =
+            log.lines().any(|line| line.contains(&format!("{DAY}/{key}.json.gz")) && line.contains(reason));
         assert!(named, "{key}: {log}");
     }
     assert!(log.contains("objects that hold no session and are in no file: 3"), "{log}");
     let day: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&day["outcome"], &day["sessions"], &day["skipped"]), (&json!("written"), &json!(3), &json!(3)));
+    assert_eq!(
+        (&day["outcome"], &day["sessions"], &day["skipped"]),
+        (&json!("written"), &json!(3), &json!(3))
+    );
     let payloads = column(stage.file().await, "payload");
     assert_eq!(payloads.len(), 3);
     assert!(payloads[0].as_deref() == Some(&huge) && payloads[1].as_deref() == Some(&event("b-room")));
     assert_eq!(payloads[2].as_deref(), Some(odd));
-    assert_eq!(column(stage.file().await, "session_id"), [Some("huge".to_owned()), Some("b-room".to_owned()), None]);
+    assert_eq!(
+        column(stage.file().await, "session_id"),
+        [Some("huge".to_owned()), Some("b-room".to_owned()), None]
+    );
     assert_eq!(day["bytes_out"], stage.file().await.len());
     let golden = stage.succeed(&["compact", "--day", "2025-11-23"]);
     assert!(golden.starts_with("2025-11-23: 1 sessions, "), "{golden}");
@@ -171,12 +178,23 @@ async fn days_of_many_sessions_and_of_none_below_a_prefix() {
     let mut sessions = Vec::new();
     for session in 0..2_100 {
         let name = format!("{session:04}");
-        stage.store.put(&stage.bucket, &format!("voice/{DAY}/{name}.json.gz"), gzip(event(&name).as_bytes())).await;
+        stage
+            .store
+            .put(&stage.bucket, &format!("voice/{DAY}/{name}.json.gz"), gzip(event(&name).as_bytes()))
+            .await;
         sessions.push(Some(name));
     }
     stage.put("elsewhere", &event("elsewhere")).await;
     let said = stage.succeed(&[
-        "compact", "--from", "2025-10-28", "--to", "2025-10-30", "--prefix", "voice", "--max-in-flight", "7",
+        "compact",
+        "--from",
+        "2025-10-28",
+        "--to",
+        "2025-10-30",
+        "--prefix",
+        "voice",
+        "--max-in-flight",
+        "7",
     ]);
     let lines: Vec<_> = said.lines().collect();
     assert_eq!(lines[0], "2025-10-28: no sessions, nothing written");
@@ -191,10 +209,14 @@ async fn days_of_many_sessions_and_of_none_below_a_prefix() {
 async fn what_cannot_be_compacted_says_why() {
     let stage = Stage::bare().await;
     let log = stage.fail(&["compact", "--day", "2025-10-29"]);
-    assert!(log.contains(&format!("compact 2025-10-29: list bucket {}: it does not exist", stage.bucket)), "{log}");
+    assert!(
+        log.contains(&format!("compact 2025-10-29: list bucket {}: it does not exist", stage.bucket)),
+        "{log}"
+    );
     let log = stage.fail(&["compact", "--from", "2025-10-29", "--to", "2025-10-28"]);
     assert!(log.contains("--from 2025-10-29 is after --to 2025-10-28"), "{log}");
-    for wrong in [&["compact"][..], &["compact", "--day", "29.10.2025"], &["compact", "--from", "2025-10-29"]] {
+    for wrong in [&["compact"][..], &["compact", "--day", "29.10.2025"], &["compact", "--from", "2025-10-29"]]
+    {
         assert_eq!(stage.execute(wrong).status.code(), Some(2), "{wrong:?}");
     }
 }

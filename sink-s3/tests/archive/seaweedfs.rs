@@ -130,8 +130,7 @@ impl SeaweedFs {
 
     /// Keys of all objects below a folder.
     pub(crate) async fn keys(&self, bucket: &str, folder: &str) -> Vec<String> {
-        let mut pages =
-            self.client().list_objects_v2().bucket(bucket).prefix(folder).into_paginator().send();
+        let mut pages = self.client().list_objects_v2().bucket(bucket).prefix(folder).into_paginator().send();
         let mut keys = Vec::new();
         while let Some(page) = pages.next().await {
             keys.extend(page.unwrap().contents.unwrap_or_default().into_iter().filter_map(|it| it.key));
