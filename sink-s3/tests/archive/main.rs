@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod commands;
 mod dead_letters;
+mod hostile;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;
 mod objects;
@@ -10,3 +12,4 @@ mod outages;
 mod program;
 mod proxy;
 mod seaweedfs;
+mod storing;

@@ -64,7 +64,12 @@ impl Stage {
     }
 
     pub(crate) fn run(&self) -> Program {
-        Program(self.command(&["run"]).stdout(Stdio::null()).spawn().unwrap())
+        self.run_with(&[])
+    }
+
+    pub(crate) fn run_with(&self, flags: &[&str]) -> Program {
+        let mut command = self.command(&["run"]);
+        Program(command.args(flags).stdout(Stdio::null()).spawn().unwrap())
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use flate2::bufread::GzDecoder;
+use flate2::Compression;
+use flate2::bufread::{GzDecoder, GzEncoder};
 use tokio::sync::Mutex;
 
 use crate::http::get;
@@ -118,6 +119,22 @@ impl SeaweedFs {
             objects.insert(key.to_owned(), text);
         }
         objects
+    }
+
+    /// An object that another program made of a text.
+    pub(crate) async fn put_gzipped(&self, bucket: &str, key: &str, text: &str) {
+        let mut file = Vec::new();
+        GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut file).unwrap();
+        self.client().put_object().bucket(bucket).key(key).body(file.into()).send().await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, bucket: &str, key: &str) {
+        self.client().delete_object().bucket(bucket).key(key).send().await.unwrap();
+    }
+
+    pub(crate) async fn tags(&self, bucket: &str, key: &str) -> Vec<(String, String)> {
+        let tags = self.client().get_object_tagging().bucket(bucket).key(key).send().await.unwrap();
+        tags.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
     }
 
     /// An object as it is stored.
