@@ -173,8 +173,7 @@ def durations(database):
     axes.hist(seconds, bins=min(40, max(5, len(seconds) // 3)), color=ACCENT, edgecolor="white")
     for value, name in [(median, "median"), (p95, "95th percentile")]:
         axes.axvline(value, color=INK, linestyle="--", linewidth=1)
-        axes.annotate(f"{name} {value:.0f} s", (value, 0.97), xycoords=("data", "axes fraction"), rotation=90,
-                      va="top", ha="right", fontsize=8)
+        axes.annotate(f"{name} {value:.0f} s", (value, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=9)
     axes.set(xlabel="seconds", ylabel="calls")
     axes.yaxis.get_major_locator().set_params(integer=True)
     return image(figure, "Histogram of the durations of calls")

@@ -265,8 +265,8 @@ mod tests {
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         lines.sort();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        x-amz-server-side-encryption: aws:kms
         x-amz-server-side-encryption-aws-kms-key-id: alias/archive
+        x-amz-server-side-encryption: aws:kms
         x-amz-storage-class: GLACIER_IR
         x-amz-tagging: team=sales%20ops&pii=yes
         ");

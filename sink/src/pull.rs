@@ -10,16 +10,18 @@ use serde_json::json;
 
 /// How long the server keeps a request that it has no messages for.
 const EXPIRES: Duration = Duration::from_secs(10);
+/// Bytes of subjects and headers that the server counts besides the payload.
+const ENVELOPE: usize = 64 * 1024;
 /// How often the server says that it still has the request; two that stay out end it.
 const HEARTBEAT: Duration = Duration::from_millis(2_500);
-/// Bytes of one request, but never less than two of the largest messages: a request below the size of a message gets none.
-const BYTES: usize = 16 * 1024 * 1024;
 
 /// Messages on their way. Dropping it ends the request.
 pub(crate) struct Pull {
     jetstream: jetstream::Context,
     subscriber: Subscriber,
     remaining: usize,
+    /// It has had a message.
+    served: bool,
 }
 
 /// Why a request ended otherwise than by its messages or its time.
@@ -42,18 +44,19 @@ pub(crate) enum PullError {
 }
 
 impl Pull {
-    /// Asks for up to `messages` messages.
+    /// Asks for up to `messages` messages of `bytes` together; at least one of the largest is possible.
     pub(crate) async fn request(
         jetstream: &jetstream::Context,
         consumer: &PullConsumer,
         messages: usize,
+        bytes: usize,
     ) -> Result<Self, PullError> {
         let client = jetstream.client();
         let request = json!({
             "batch": messages,
             "expires": u64::try_from(EXPIRES.as_nanos()).unwrap_or(u64::MAX),
             "idle_heartbeat": u64::try_from(HEARTBEAT.as_nanos()).unwrap_or(u64::MAX),
-            "max_bytes": BYTES.max(2 * client.max_payload()),
+            "max_bytes": bytes.max(client.max_payload() + ENVELOPE),
         });
         let info = consumer.cached_info();
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", info.stream_name, info.name);
@@ -64,7 +67,7 @@ impl Pull {
             .publish_with_reply(subject, inbox, request.to_string().into())
             .await
             .map_err(|error| failed(&error))?;
-        Ok(Self { jetstream: jetstream.clone(), subscriber, remaining: messages })
+        Ok(Self { jetstream: jetstream.clone(), subscriber, remaining: messages, served: false })
     }
 
     /// Ends the request; what is already on its way still comes, then [`PullError::Closed`].
@@ -81,6 +84,7 @@ impl Pull {
                 .ok_or(PullError::Closed)?;
             let Some(status) = message.status else {
                 self.remaining -= 1;
+                self.served = true;
                 return Ok(Some(jetstream::Message { message, context: self.jetstream.clone() }));
             };
             let description = message.description.unwrap_or_default();
@@ -89,6 +93,10 @@ impl Pull {
                 StatusCode::TIMEOUT | StatusCode::NOT_FOUND => return Ok(None),
                 StatusCode::NO_RESPONDERS => return Err(PullError::NoResponders),
                 _ if description.eq_ignore_ascii_case("batch completed") => return Ok(None),
+                // The next one is for the next request.
+                _ if description.eq_ignore_ascii_case("message size exceeds maxbytes") && self.served => {
+                    return Ok(None);
+                }
                 _ if description.eq_ignore_ascii_case("consumer deleted") => {
                     return Err(PullError::ConsumerDeleted);
                 }

@@ -17,8 +17,6 @@ use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::pull::{Pull, PullError};
 
-/// Payload bytes that may be in hand at a time.
-const BYTES_IN_HAND: u32 = 64 * 1024 * 1024;
 /// Longest pause between two looks for a missing consumer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -30,6 +28,8 @@ pub(crate) struct Queue {
     pub(crate) sink: &'static str,
     /// Messages that may be in hand at a time.
     pub(crate) places: usize,
+    /// Payload bytes that may be in hand at a time.
+    pub(crate) bytes: u32,
     pub(crate) connection: Connection,
     pub(crate) in_hand: Arc<InHand>,
     pub(crate) outage: Arc<Outage>,
@@ -43,7 +43,7 @@ impl Queue {
     /// Pulls until the shutdown. A lost connection, stream or consumer makes the sink not ready until it is back.
     pub(crate) async fn pull_until_shutdown(mut self, pulled: mpsc::Sender<Delivery>) {
         let places = Arc::new(Semaphore::new(self.places));
-        let bytes = Arc::new(Semaphore::new(BYTES_IN_HAND as usize));
+        let bytes = Arc::new(Semaphore::new(self.bytes as usize));
         let shutdown = self.shutdown.clone();
         while let Some(consumer) = shutdown.run_until_cancelled(self.consumer()).await {
             match self.pull_from(&consumer, &places, &bytes, &pulled).await {
@@ -115,7 +115,9 @@ impl Queue {
             };
             let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
             let jetstream = &self.connection.jetstream;
-            let mut pull = Pull::request(jetstream, consumer, free.num_permits()).await?;
+            // What is on its way is not counted as in hand: no more than a third of it is asked for at a time.
+            let bytes_on_their_way = self.bytes as usize / 3;
+            let mut pull = Pull::request(jetstream, consumer, free.num_permits(), bytes_on_their_way).await?;
             loop {
                 let message = tokio::select! {
                     message = pull.next() => message?,
@@ -159,7 +161,7 @@ impl Queue {
         bytes: &Arc<Semaphore>,
         pulled: &mpsc::Sender<Delivery>,
     ) {
-        let size = u32::try_from(message.payload.len()).unwrap_or(u32::MAX).clamp(1, BYTES_IN_HAND);
+        let size = u32::try_from(message.payload.len()).unwrap_or(u32::MAX).clamp(1, self.bytes);
         let mut delivery = match self.in_hand.take(message, free.split(1)) {
             Ok(delivery) => delivery,
             Err(error) => return warn!(%error, "not a message of a consumer"),

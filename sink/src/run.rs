@@ -40,9 +40,10 @@ impl SinkOptions {
         self.write_timeout + ACK_MARGIN
     }
 
-    /// Messages that may be in hand at a time: those of every call of the writer, and one batch that fills.
+    /// Messages that may be in hand at a time: those of every call of the writer, and as many that wait for theirs, or for
+    /// another try.
     pub(crate) fn places(&self) -> usize {
-        self.max_batch * (self.max_in_flight + 1)
+        2 * self.max_batch * self.max_in_flight
     }
 }
 
@@ -54,6 +55,9 @@ pub struct RunArgs {
     /// Tries that a message gets while the faults are its own (a locked row), before it becomes a dead letter.
     #[arg(long, env = "SINK_MAX_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_attempts: u32,
+    /// MiB of payloads that may be in hand at a time. A message of any size is taken, if need be alone.
+    #[arg(long, env = "SINK_MAX_MIB_IN_HAND", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    pub max_mib_in_hand: u32,
     /// How long a shutdown waits for the writes in flight.
     #[arg(long, env = "SINK_SHUTDOWN_GRACE", default_value = "20s", value_parser = humantime::parse_duration)]
     pub shutdown_grace: Duration,
@@ -90,7 +94,7 @@ pub async fn run_until<W: Writer>(
     let server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
 
     let name = sink.name;
-    let runtime = Arc::new(Runtime::new(sink, args.max_attempts, writer, &connection, metrics, &readiness));
+    let runtime = Arc::new(Runtime::new(sink, &args, writer, &connection, metrics, &readiness));
     let in_hand = Arc::clone(&runtime.in_hand);
     let in_progress = tokio::spawn({
         let jetstream = connection.jetstream.clone();

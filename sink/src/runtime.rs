@@ -19,7 +19,7 @@ use crate::outage::Outage;
 use crate::queue::Queue;
 use crate::settle::{Batch, Settler};
 use crate::write::write;
-use crate::{Message, SinkOptions, Writer};
+use crate::{Message, RunArgs, SinkOptions, Writer};
 
 /// How often the store is probed, and how long a probe may take.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
@@ -33,6 +33,7 @@ pub(crate) struct Runtime<W> {
     pub(crate) in_hand: Arc<InHand>,
     outage: Arc<Outage>,
     concurrency: Arc<Concurrency>,
+    bytes_in_hand: u32,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
 }
@@ -40,7 +41,7 @@ pub(crate) struct Runtime<W> {
 impl<W: Writer> Runtime<W> {
     pub(crate) fn new(
         sink: SinkOptions,
-        max_attempts: u32,
+        args: &RunArgs,
         writer: W,
         connection: &Connection,
         metrics: Arc<Metrics>,
@@ -51,22 +52,15 @@ impl<W: Writer> Runtime<W> {
             jetstream: connection.jetstream.clone(),
             metrics: Arc::clone(&metrics),
             readiness: Arc::clone(readiness),
-            max_attempts,
+            max_attempts: args.max_attempts,
             faults: Mutex::default(),
         };
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
         let outage = Arc::new(Outage::none(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
-        Self {
-            sink,
-            writer,
-            settler,
-            in_hand,
-            outage,
-            concurrency,
-            metrics,
-            readiness: Arc::clone(readiness),
-        }
+        let bytes_in_hand = args.max_mib_in_hand * 1024 * 1024;
+        let readiness = Arc::clone(readiness);
+        Self { sink, writer, settler, in_hand, outage, concurrency, bytes_in_hand, metrics, readiness }
     }
 
     /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.
@@ -74,6 +68,7 @@ impl<W: Writer> Runtime<W> {
         let queue = Queue {
             sink: self.sink.name,
             places: self.sink.places(),
+            bytes: self.bytes_in_hand,
             connection,
             in_hand: Arc::clone(&self.in_hand),
             outage: Arc::clone(&self.outage),

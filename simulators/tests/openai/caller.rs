@@ -38,6 +38,8 @@ pub(crate) fn say(text: &str, voice: Voice, rate: u32) -> Vec<i16> {
     let mut sox = Command::new("sox")
         .args([
             "-V0",
+            // Dither is noise, and other noise each time.
+            "-D",
             "-t",
             "wav",
             "--ignore-length",

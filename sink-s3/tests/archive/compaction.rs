@@ -4,7 +4,7 @@ use arrow_array::cast::AsArray as _;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
-use crate::program::{Stage, event, gzip};
+use crate::program::{Stage, event};
 use crate::proxy::{Mode, Proxy};
 
 const DAY: &str = "sessions/year=2025/month=10/day=29";
@@ -13,7 +13,7 @@ const COMPACT: [&str; 4] = ["compact", "--day", "2025-10-29", "--json"];
 
 impl Stage {
     async fn put(&self, name: &str, payload: &str) {
-        self.store.put(&self.bucket, &format!("{DAY}/{name}.json.gz"), gzip(payload.as_bytes())).await;
+        self.store.put_gzipped(&self.bucket, &format!("{DAY}/{name}.json.gz"), payload).await;
     }
 
     async fn file(&self) -> Vec<u8> {
@@ -178,10 +178,7 @@ async fn days_of_many_sessions_and_of_none_below_a_prefix() {
     let mut sessions = Vec::new();
     for session in 0..2_100 {
         let name = format!("{session:04}");
-        stage
-            .store
-            .put(&stage.bucket, &format!("voice/{DAY}/{name}.json.gz"), gzip(event(&name).as_bytes()))
-            .await;
+        stage.store.put_gzipped(&stage.bucket, &format!("voice/{DAY}/{name}.json.gz"), &event(&name)).await;
         sessions.push(Some(name));
     }
     stage.put("elsewhere", &event("elsewhere")).await;

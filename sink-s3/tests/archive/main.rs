@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod analytics;
+mod commands;
 mod compaction;
 mod dead_letters;
+mod hostile;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;
 mod objects;
@@ -12,3 +14,4 @@ mod outages;
 mod program;
 mod proxy;
 mod seaweedfs;
+mod storing;

@@ -1,6 +1,5 @@
 //! The program itself, its own NATS and bucket.
 
-use std::io::Read as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -8,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, consumer::PullConsumer};
-use flate2::Compression;
-use flate2::bufread::GzEncoder;
 use schemas::names;
 
 use crate::seaweedfs::{ACCESS_KEY, SECRET_KEY, SeaweedFs};
@@ -67,7 +64,12 @@ impl Stage {
     }
 
     pub(crate) fn run(&self) -> Program {
-        Program(self.command(&["run"]).stdout(Stdio::null()).spawn().unwrap())
+        self.run_with(&[])
+    }
+
+    pub(crate) fn run_with(&self, flags: &[&str]) -> Program {
+        let mut command = self.command(&["run"]);
+        Program(command.args(flags).stdout(Stdio::null()).spawn().unwrap())
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -139,13 +141,6 @@ pub(crate) fn event(session_id: &str) -> String {
     format!(
         r#"{{"session_id":"{session_id}","job_id":"AJ_1","end_time":"2025-10-29T12:34:56.789Z","user_email":"a@x.org"}}"#
     )
-}
-
-/// As other programs may compress it.
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut file = Vec::new();
-    GzEncoder::new(bytes, Compression::fast()).read_to_end(&mut file).unwrap();
-    file
 }
 
 /// Waits up to 30 s until a condition holds.

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use flate2::bufread::GzDecoder;
+use flate2::Compression;
+use flate2::bufread::{GzDecoder, GzEncoder};
 use tokio::sync::Mutex;
 
 use crate::http::get;
@@ -120,6 +121,13 @@ impl SeaweedFs {
         objects
     }
 
+    /// An object that another program made of a text.
+    pub(crate) async fn put_gzipped(&self, bucket: &str, key: &str, text: &str) {
+        let mut file = Vec::new();
+        GzEncoder::new(text.as_bytes(), Compression::fast()).read_to_end(&mut file).unwrap();
+        self.put(bucket, key, file).await;
+    }
+
     pub(crate) async fn put(&self, bucket: &str, key: &str, object: Vec<u8>) {
         self.client().put_object().bucket(bucket).key(key).body(object.into()).send().await.unwrap();
     }
@@ -142,6 +150,11 @@ impl SeaweedFs {
     pub(crate) async fn unfinished_uploads(&self, bucket: &str) -> usize {
         let listed = self.client().list_multipart_uploads().bucket(bucket).send().await.unwrap();
         listed.uploads.unwrap_or_default().len()
+    }
+
+    pub(crate) async fn tags(&self, bucket: &str, key: &str) -> Vec<(String, String)> {
+        let tags = self.client().get_object_tagging().bucket(bucket).key(key).send().await.unwrap();
+        tags.tag_set().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
     }
 
     /// An object as it is stored.

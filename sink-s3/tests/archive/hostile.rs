@@ -1,0 +1,88 @@
+//! Events that nobody should send: each is the right object or a dead letter, and the next one is archived all the same.
+
+use crate::http::readyz;
+use crate::program::{Stage, event};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_session_id_is_one_object_below_the_prefix() {
+    let stage = Stage::set_up().await;
+    let _program = stage.run_with(&["--prefix", "voice"]);
+    let ids = [
+        "../../x",
+        "a/b",
+        "a\\b",
+        "/",
+        ".",
+        "..",
+        "-",
+        "ünïcödé 会议",
+        "%2e%2e%2f",
+        "a?b#c",
+        "year=1/x",
+        " ",
+        "\u{7f}\u{1}\t\n",
+        "\u{202e}gpj",
+        &"x".repeat(300),
+        &"é".repeat(700),
+        "CON",
+        "a\u{0}b",
+    ];
+    for (index, id) in ids.iter().enumerate() {
+        let payload = event("ROOM").replace("\"ROOM\"", &serde_json::to_string(id).unwrap());
+        stage.publish(&index.to_string(), &payload).await;
+    }
+    stage.all_settled().await;
+    assert_eq!(stage.dead_letters().await, 0);
+    let objects = stage.store.objects(&stage.bucket).await;
+    assert_eq!(objects.len(), ids.len());
+    for (key, text) in &objects {
+        let name = key.strip_prefix("voice/sessions/year=2025/month=10/day=29/").unwrap();
+        let plain = |character: char| character.is_ascii_alphanumeric() || "._-!".contains(character);
+        assert!(name.chars().all(plain) && key.len() < 1_024, "{key}");
+        let id = serde_json::from_str::<serde_json::Value>(text).unwrap()["session_id"].clone();
+        assert!(ids.contains(&id.as_str().unwrap()), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_events_are_objects_and_impossible_ones_dead_letters() {
+    let stage = Stage::set_up().await;
+    let program = stage.run();
+    let ended = |text: &str| event("room").replace("2025-10-29T12:34:56.789Z", text);
+    let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
+    let odd = [
+        event("unknown-field").replacen('{', r#"{"new":{"x":[1,null]},"#, 1),
+        event("same-key-twice").replacen('{', r#"{"new":1,"new":2,"#, 1),
+        event("deep").replacen('{', &format!(r#"{{"new":{deep},"#), 1),
+        ended("2025-10-30T01:00:00+14:00").replace("room", "far-east"),
+        ended("1970-01-01T00:00:00Z").replace("room", "long-ago"),
+        ended("9999-12-31T23:59:59Z").replace("room", "far-future"),
+        event("large").replacen('{', &format!(r#"{{"transcript":"{}","#, "blah ".repeat(180_000)), 1),
+    ];
+    let impossible = [
+        event("room").replace("end_time", "ended"),
+        ended("yesterday"),
+        ended("2025-10-29T12:34:56"),
+        ended("2025-13-45T00:00:00Z"),
+        ended("+292277026596-12-04T15:30:08Z"),
+        event("room").replacen('{', r#"{"session_id":"other","#, 1),
+        event("room").replace(r#""room""#, "7"),
+        event(""),
+        format!("[{}]", event("room")),
+        deep,
+        String::new(),
+        "\u{feff}{}".to_owned(),
+    ];
+    for (index, payload) in odd.iter().chain(&impossible).enumerate() {
+        stage.publish(&index.to_string(), payload).await;
+    }
+    stage.all_settled().await;
+    readyz(stage.http, 200, "ready").await;
+    assert_eq!(stage.dead_letters().await, impossible.len() as u64);
+    let objects = stage.store.objects(&stage.bucket).await;
+    insta::assert_snapshot!(objects.keys().cloned().collect::<Vec<_>>().join("\n"), @"");
+    for payload in &odd {
+        assert!(objects.values().any(|text| text == payload), "{}", &payload[..60]);
+    }
+    program.terminate();
+}
