@@ -60,7 +60,7 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
     let crm = ["salesforce", "hubspot", "none"][number % 3];
     let mut signals = json!({ "qualification_tier": tier, "crm": crm });
     let mut sources = json!({ "crm": { "recorded_at": at(20), "turn": 1 + number % 3 } });
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         signals["team_size"] = json!(number % 60);
         let odd = [json!({ "a": [number] }), json!(1.5), json!(true), json!("it's \"quoted\"")];
         signals["odd"] = odd[number / 2 % 4].clone();
@@ -77,7 +77,7 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
         call
     };
     let calls = match tier {
-        "hot" => vec![call("record_signals", false), call("book_demo", number % 3 == 0)],
+        "hot" => vec![call("record_signals", false), call("book_demo", number.is_multiple_of(3))],
         _ => Vec::new(),
     };
     let question = ["How many people are on your team?", "Where do you keep your customers?"][number % 2];
@@ -96,7 +96,7 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
     payload["transcript"] = json!([
         { "role": "agent", "text": "Hello! How can I help?", "start_time": at(1), "end_time": at(4) },
         { "role": "user", "text": "We use hub spot — über alles.", "start_time": at(5), "end_time": at(9) },
-        { "role": "agent", "text": question, "start_time": at(10), "end_time": at(13), "interrupted": number % 4 == 0 },
+        { "role": "agent", "text": question, "start_time": at(10), "end_time": at(13), "interrupted": number.is_multiple_of(4) },
     ]);
     let latency = &mut payload["metrics_summary"]["latencies"]["e2e_latency"];
     *latency = json!({ "count": number % 6, "p50": 0.4 + number as f64 / 500.0, "p95": 0.6 + number as f64 / 300.0 });
