@@ -59,7 +59,7 @@ impl Drop for Proxy {
 
 async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result<()> {
     if let Mode::Answer(status, code) = mode {
-        return answer(client, status, code).await;
+        return answer(client, Vec::new(), status, code).await;
     }
     let mut server = TcpStream::connect(("127.0.0.1", store)).await?;
     if let Mode::Deny(what) = mode {
@@ -88,7 +88,7 @@ async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::
     }
     let first_line = request.iter().position(|byte| *byte == b'\r').unwrap();
     if String::from_utf8_lossy(&request[..first_line]).contains(what) {
-        return refuse(client, 403, "AccessDenied").await;
+        return answer(client, request, 403, "AccessDenied").await;
     }
     server.write_all(&request[..first_line]).await?;
     server.write_all(b"\r\nConnection: close").await?;
@@ -97,25 +97,23 @@ async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::
     Ok(())
 }
 
-/// Reads one request and answers it.
-async fn answer(mut client: TcpStream, status: u16, code: &str) -> std::io::Result<()> {
-    let mut request = Vec::new();
+/// Reads one request, of which the beginning was read already, and answers it.
+async fn answer(mut client: TcpStream, mut request: Vec<u8>, status: u16, code: &str) -> std::io::Result<()> {
     loop {
-        client.read_buf(&mut request).await?;
         let text = String::from_utf8_lossy(&request);
         if let Some((head, _)) = text.split_once("\r\n\r\n") {
             let length = head
                 .lines()
                 .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            if request.len() >= head.len() + 4 + length.unwrap_or(0) {
-                break;
-            }
+            let end = head.len() + 4 + length.unwrap_or(0);
+            let mut rest = vec![0; end.saturating_sub(request.len())];
+            client.read_exact(&mut rest).await?;
+            break;
+        }
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
         }
     }
-    refuse(client, status, code).await
-}
-
-async fn refuse(mut client: TcpStream, status: u16, code: &str) -> std::io::Result<()> {
     let body = format!("<Error><Code>{code}</Code><Message>about one key</Message></Error>");
     let answer = format!(
         "HTTP/1.1 {status} Test\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
