@@ -8,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::names::archive_folder;
 
-/// Longest escaped session id in a name; with the job id a key stays below S3's 1,024 bytes.
-const LONGEST_SESSION_ID: usize = 600;
+/// Longest escaped session id in a name. With the job id the last part of a key stays below 255 bytes: S3 takes longer ones,
+/// but stores that keep objects in a file system do not.
+const LONGEST_SESSION_ID: usize = 160;
 /// Longest escaped job id in a name.
-const LONGEST_JOB_ID: usize = 300;
+const LONGEST_JOB_ID: usize = 80;
 
 /// Name of the room in which the session took place: any text but the empty one.
 ///
@@ -81,7 +82,7 @@ impl SessionIdentity {
         self.stem()
     }
 
-    /// Key of the archived object, below 1,024 bytes, in the UTC day of the session's end:
+    /// Key of the archived object, each part of it below 255 bytes, in the UTC day of the session's end:
     /// `sessions/year=2025/month=10/day=29/<stem>.json.gz`.
     pub fn object_key(&self, end_time: &DateTime<Utc>) -> String {
         format!("{}{}.json.gz", archive_folder(end_time.date_naive()), self.stem())
@@ -148,7 +149,7 @@ mod tests {
     fn hostile_ids_stay_in_their_folder() {
         insta::assert_snapshot!(key("../../x", "AJ_1"), @"sessions/year=2025/month=10/day=29/!2E.!2F..!2Fx-AJ_1.json.gz");
         insta::assert_snapshot!(key("_tmp/a b", "é\n"), @"sessions/year=2025/month=10/day=29/!5Ftmp!2Fa!20b-!C3!A9!0A.json.gz");
-        assert!(key(&"ü".repeat(5_000), &"x/".repeat(5_000)).len() <= 1024);
+        assert!(key(&"ü".repeat(5_000), &"x/".repeat(5_000)).len() <= 290);
     }
 
     proptest! {
@@ -162,15 +163,15 @@ mod tests {
         }
 
         #[test]
-        fn long_identities_never_share_a_stem(a in "[ab/]{590,700}", b in "[ab/]{590,700}") {
+        fn long_identities_never_share_a_stem(a in "[ab/]{150,260}", b in "[ab/]{150,260}") {
             prop_assert_eq!(identity(&a, "AJ").stem() == identity(&b, "AJ").stem(), a == b);
         }
 
         #[test]
         fn a_key_is_safe_whatever_the_ids(session_id in "\\PC{1,900}|[\\x00-\\x7f]{1,900}", job_id in "\\PC{0,900}") {
             let key = key(&session_id, &job_id);
-            prop_assert!(key.len() <= 1024);
             let name = key.strip_prefix("sessions/year=2025/month=10/day=29/").unwrap();
+            prop_assert!(name.len() <= 255);
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-!".contains(&byte)));
             prop_assert!(!name.starts_with(['.', '_']));
         }

@@ -92,7 +92,9 @@ impl<W: Writer> Runtime<W> {
             let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
             tasks.spawn(async move {
                 let batch = runtime.decode(deliveries).await;
-                runtime.write_until_settled(batch, place, &pulling_ended).await;
+                if !batch.messages.is_empty() {
+                    runtime.write_until_settled(batch, place, &pulling_ended).await;
+                }
             });
         }
         tasks.close();
@@ -149,14 +151,19 @@ impl<W: Writer> Runtime<W> {
             };
             let pause = pause.max(held.after.unwrap_or_default());
             debug!(reason = held.reason, pause_seconds = pause.as_secs_f64(), "not taken by the store");
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = self.outage.over(), if !held.busy => {}
-                () = pulling_ended.cancelled() => return held.batch.give_back().await,
+            let another_try = async {
+                tokio::select! {
+                    () = tokio::time::sleep(pause) => {}
+                    () = self.outage.over(), if !held.busy => {}
+                }
+                self.concurrency.place().await
+            };
+            match pulling_ended.run_until_cancelled(another_try).await {
+                Some(again) => place = again,
+                None => return held.batch.give_back().await,
             }
             self.metrics.store_retries.inc();
             batch = held.batch;
-            place = self.concurrency.place().await;
         }
     }
 

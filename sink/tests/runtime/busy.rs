@@ -28,7 +28,11 @@ async fn a_write_that_a_busy_store_refuses_is_made_again_and_the_others_go_on() 
     let calls = AtomicU32::new(0);
     // The first of five, so also the first of all.
     let (writer, written) =
-        scripted(move |_| if calls.fetch_add(1, Ordering::SeqCst) % 5 == 0 { Err(busy()) } else { Ok(()) });
+        scripted(
+            move |_| {
+                if calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(5) { Err(busy()) } else { Ok(()) }
+            },
+        );
     let sink = RunningSink::start(&nats, sink, writer);
     eventually("all are written", async || stems(&written).len() == 300).await;
     all_settled(&jetstream).await;
