@@ -44,6 +44,7 @@ down: ## Stop the stack.
 
 .PHONY: report
 report: build ## An HTML report on the stack's archived calls: .run/report.html.
+	@[ -f .run/env ] || { echo "nothing was started yet: run «make up», and place a call"; exit 1; }
 	@set -a && . .run/env && $(TOOLS)/python/bin/python analytics/report.py --program target/debug/sink-s3 --output .run/report.html
 
 .PHONY: build

@@ -93,7 +93,11 @@ async fn write(
             upload.part(part).await?;
         }
     }
-    let rest = block_in_place(|| file.finish())?;
+    let mut rest = block_in_place(|| file.finish())?;
+    while rest.len() > PART {
+        let after = rest.split_off(PART);
+        upload.part(std::mem::replace(&mut rest, after)).await?;
+    }
     counts.bytes_out = upload.finish(rest).await?;
     Ok(counts)
 }

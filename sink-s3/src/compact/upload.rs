@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::bucket::Bucket;
 use crate::store_error;
 
-/// Bytes of every part but the last: with S3's 10,000 parts, files up to 150 GiB.
+/// Bytes of every part but the last, which is smaller: with S3's 10,000 parts, files up to 150 GiB.
 pub(crate) const PART: usize = 16 * 1024 * 1024;
 /// How long one request may take: a part on a slow line, or the store's work to put many parts together.
 const REQUEST_LIMIT: Duration = Duration::from_secs(300);
