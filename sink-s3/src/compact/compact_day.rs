@@ -1,7 +1,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use chrono::NaiveDate;
 use futures::{Stream, TryStreamExt as _};
 use schemas::names::archive_folder;
@@ -31,7 +31,10 @@ pub(crate) async fn compact_day(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Outcome> {
     let key = file_of(&bucket.prefix, day);
-    let listing = summarize(sessions(bucket, day)).await?;
+    let listing = tokio::select! {
+        listing = summarize(sessions(bucket, day)) => listing?,
+        () = shutdown.cancelled() => bail!("told to stop"),
+    };
     if listing.objects == 0 {
         return Ok(Outcome::Empty);
     }
