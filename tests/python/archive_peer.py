@@ -15,7 +15,6 @@ import boto3
 import nats
 from botocore.config import Config
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NothingCame
 
 THREADS = 32
 STREAM = "SESSIONS"
@@ -61,7 +60,8 @@ async def main() -> None:
             await places.acquire()
         try:
             messages = await consumer.fetch(THREADS, timeout=2)
-        except NothingCame:
+        # nats-py has one of its own, which is one of these, and raises either.
+        except asyncio.TimeoutError:
             messages = []
         for message in messages:
             task = asyncio.create_task(settle(message))

@@ -194,7 +194,7 @@ mod tests {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
             encoder.write_all(payload.as_bytes()).expect("compress");
             let ratio = payload.len() as f64 / encoder.finish().expect("compress").len() as f64;
-            assert!((2.5..3.7).contains(&ratio), "{bytes}: {ratio}");
+            assert!((2.3..3.9).contains(&ratio), "{bytes}: {ratio}");
         }
     }
 
