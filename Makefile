@@ -79,7 +79,7 @@ fmt: ## Format the Rust sources.
 schemas: ## Write schemas/generated anew from the types.
 	cargo run --quiet --package schemas --example generate
 
-.PHONY: bench-latency bench-agent bench-media bench-voice
+.PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-compact
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
@@ -88,6 +88,10 @@ bench-media: build-release ## CPU and memory of each session with audio, for 1 t
 	target/release/bench media
 bench-voice: build-release ## What the agent adds to a caller's wait, and the cost of each of 1 to 50 conversations (10 minutes).
 	target/release/bench voice
+bench-archive: build-release ## The archive sink beside two Python ones: speed, CPU, memory, and kills (10 minutes).
+	target/release/bench archive
+bench-compact: build-release ## A day of 1,000,000 sessions compacted.
+	target/release/bench compact
 
 .PHONY: build-release
 build-release: tools page

@@ -67,7 +67,7 @@ environment() {
   cp "$2" "$tools/$1/requirements.txt"
 }
 
-peers() { environment peers deploy/dev/requirements-peers.txt "the worker that the benchmarks compare with"; }
+peers() { environment peers deploy/dev/requirements-peers.txt "what the benchmarks compare with"; }
 
 python() {
   environment python deploy/dev/requirements.txt "nats-server, SeaweedFS and the client libraries"

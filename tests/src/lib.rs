@@ -8,6 +8,7 @@ pub mod environment;
 pub mod leads;
 pub mod media_server;
 pub mod process;
+pub mod sink_servers;
 pub mod stack;
 mod wait;
 

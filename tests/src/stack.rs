@@ -160,7 +160,7 @@ pub(crate) fn livekit(folder: &Path, environment: &Environment) -> Result<Proces
     Ok(server(folder, "livekit-server", &["--config", &config.to_string_lossy()]))
 }
 
-fn nats(folder: &Path, environment: &Environment) -> Result<Process> {
+pub(crate) fn nats(folder: &Path, environment: &Environment) -> Result<Process> {
     let config = folder.join("nats.conf");
     let text = format!(
         "listen: 127.0.0.1:{}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB }}\n",
@@ -171,7 +171,7 @@ fn nats(folder: &Path, environment: &Environment) -> Result<Process> {
     Ok(server(folder, "nats-server", &["--config", &config.to_string_lossy()]))
 }
 
-fn s3(folder: &Path, environment: &Environment) -> Result<Process> {
+pub(crate) fn s3(folder: &Path, environment: &Environment) -> Result<Process> {
     let data = folder.join("s3");
     std::fs::create_dir(&data).context("make the S3 server's folder")?;
     let config = folder.join("s3.json");

@@ -1,5 +1,5 @@
-//! A process that holds sessions, seen from outside: this program as a copy of itself, or a script in its place. Its first
-//! line of input is its setup, and it answers `ready`; each further line it answers with a line of JSON.
+//! A process with a part of a benchmark, seen from outside: this program as a copy of itself, or a script in its place. Its
+//! first line of input is its setup, and it answers `ready`; each further line it answers with a line of JSON.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -34,7 +34,7 @@ impl Host {
             .stderr(File::create(&log).context("make log")?)
             .kill_on_drop(true)
             .spawn()
-            .context("start a process that holds sessions")?;
+            .context("start a process of the benchmark")?;
         let input = child.stdin.take().context("take its input")?;
         let output = BufReader::new(child.stdout.take().context("take its output")?).lines();
         let mut host = Self { child, input, output, log };
@@ -46,7 +46,7 @@ impl Host {
         self.child.id().with_context(|| format!("it has ended:\n{}", self.log()))
     }
 
-    /// Waits until audio flows in every session.
+    /// Waits until it is set up.
     pub(crate) async fn ready(&mut self) -> Result<()> {
         match self.hear().await?.as_str() {
             "ready" => Ok(()),
@@ -60,7 +60,7 @@ impl Host {
         serde_json::from_str(&self.hear().await?).with_context(|| format!("parse the answer to «{question}»"))
     }
 
-    /// Has it leave its rooms, and waits for its end.
+    /// Has it finish, and waits for its end.
     pub(crate) async fn stop(self) -> Result<()> {
         let Self { mut child, input, log, .. } = self;
         drop(input);

@@ -3,11 +3,15 @@
 #![expect(clippy::print_stdout, reason = "a command that prints its report")]
 
 mod agent;
+mod archive;
+mod compact;
 mod fit;
 mod host;
 mod latency;
 mod machine;
 mod media;
+mod null_store;
+mod payloads;
 mod peer;
 mod process_cost;
 mod report;
@@ -25,10 +29,14 @@ async fn main() -> Result<ExitCode> {
         Some("agent") => agent::measure().await?,
         Some("media") => media::measure().await?,
         Some("voice") => voice::measure().await?,
-        // What «media» and «voice» start.
+        Some("archive") => archive::measure().await?,
+        Some("compact") => compact::measure().await?,
+        // What these start.
         Some("media-sessions") => return media::sessions::run().await.map(|()| ExitCode::SUCCESS),
         Some("voice-callers") => return voice::callers::run().await.map(|()| ExitCode::SUCCESS),
-        _ => bail!("usage: bench latency | agent | media | voice"),
+        Some("archive-raw") => return archive::raw::run().await.map(|()| ExitCode::SUCCESS),
+        Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
+        _ => bail!("usage: bench latency | agent | media | voice | archive | compact"),
     };
     report.finish()
 }

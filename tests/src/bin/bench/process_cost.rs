@@ -17,6 +17,19 @@ pub(crate) fn memory_mb(pid: u32) -> Result<f64> {
     Ok(kilobytes / 1024.0)
 }
 
+/// The most memory that a process and its descendants had since their start, in MB, each by itself: what they share counts
+/// for each, as does what they had at different times.
+pub(crate) fn peak_memory_mb(pid: u32) -> Result<f64> {
+    let mut kilobytes = 0.0;
+    for pid in family(pid) {
+        // A process can end while we look.
+        let Ok(status) = read_to_string(format!("/proc/{pid}/status")) else { continue };
+        let Some(line) = status.lines().find(|line| line.starts_with("VmHWM:")) else { continue };
+        kilobytes += line.split_whitespace().nth(1).context("read VmHWM")?.parse::<f64>()?;
+    }
+    Ok(kilobytes / 1024.0)
+}
+
 /// Share of a core in percent over `period`.
 pub(crate) async fn cpu_percent(pid: u32, period: Duration) -> Result<f64> {
     let before = cpu_seconds(pid);

@@ -1,0 +1,192 @@
+//! One run of one program over the stream, and what it cost.
+//!
+//! The consumer is paused until the program has asked for messages, so the time it takes to start is not counted: the clock
+//! runs from the first delivery to the ack of the last session wanted.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use tests::process::{Process, Signal};
+use tokio::time::sleep;
+
+use super::Bench;
+use super::raw::{Setup, StoreAddress};
+use super::row::Row;
+use super::scenario::{Runner, Scenario, Store};
+use super::sinks::Sink;
+use crate::host::{Host, copy_of_this};
+use crate::machine::{MachineTime, Surroundings};
+use crate::null_store::{Compared, Counts};
+use crate::process_cost::{cpu_seconds, peak_memory_mb};
+
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+/// After it has asked for messages: what it does at its start may go on in the background.
+const SETTLE: Duration = Duration::from_millis(500);
+const DELIVERED_WITHIN: Duration = Duration::from_secs(15);
+pub(super) const DRAINED_WITHIN: Duration = Duration::from_secs(240);
+
+/// What a run took.
+struct Taken {
+    sessions: u64,
+    seconds: f64,
+    deliveries: u64,
+    peak_mb: f64,
+    spent: Spent,
+    surroundings: Surroundings,
+}
+
+/// Processor time in seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Spent {
+    pub(super) program: f64,
+    pub(super) nats: f64,
+    pub(super) store: f64,
+    /// By these, and by this program, which asks how far they are.
+    all: f64,
+}
+
+pub(super) async fn drain(
+    bench: &mut Bench,
+    scenario: &Scenario,
+    runner: Runner,
+    sessions: usize,
+) -> Result<Row> {
+    if let Store::Null(behaviour) = scenario.store {
+        bench.null_store.begin(behaviour).await?;
+    }
+    let taken = match runner {
+        Runner::Sink(sink) => drain_by_sink(bench, scenario, sink, sessions).await?,
+        Runner::RawPuts => {
+            let store = StoreAddress::of(&bench.environment(scenario.store))?;
+            run_raw(bench, scenario, Setup::Put { store, payloads: scenario.payloads, sessions }).await?
+        }
+        Runner::RawConsume => {
+            bench.queue.rewind(None).await?;
+            bench.queue.resume().await?;
+            let nats_url = bench.servers.environment.get("NATS_URL")?.to_owned();
+            run_raw(bench, scenario, Setup::Consume { nats_url, sessions }).await?
+        }
+    };
+    let (counts, compared) = look_at(bench, scenario, runner, taken.sessions).await?;
+    Ok(Row {
+        scenario: scenario.name,
+        runner: runner.name(),
+        sessions: taken.sessions,
+        seconds: taken.seconds,
+        spent: taken.spent,
+        peak_mb: taken.peak_mb,
+        redelivered: taken.deliveries.saturating_sub(taken.sessions),
+        counts,
+        compared,
+        surroundings: taken.surroundings,
+    })
+}
+
+async fn drain_by_sink(bench: &Bench, scenario: &Scenario, sink: Sink, sessions: usize) -> Result<Taken> {
+    bench.queue.rewind(None).await?;
+    let mut process = sink.process(&bench.environment(scenario.store), bench.servers.folder.path())?;
+    process.start()?;
+    let taken = drained(bench, scenario, &process, sessions as u64).await;
+    let taken =
+        taken.with_context(|| format!("drain by {}; its log ends:\n{}", sink.name(), end_of(&process)))?;
+    process.stop(Signal::Terminate)?;
+    Ok(taken)
+}
+
+async fn drained(bench: &Bench, scenario: &Scenario, process: &Process, sessions: u64) -> Result<Taken> {
+    bench.queue.until_asked(STARTS_WITHIN).await?;
+    sleep(SETTLE).await;
+    let pid = process.id().context("find the process")?;
+    let (before, machine) = (spent(bench, scenario, pid)?, MachineTime::read()?);
+    let paused = Instant::now();
+    bench.queue.resume().await?;
+    bench.queue.until_delivered(DELIVERED_WITHIN).await?;
+    let started = Instant::now();
+    let progress = bench.queue.until_acked(sessions, DRAINED_WITHIN).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    let (spent, machine) =
+        (spent(bench, scenario, pid)?.since(&before), MachineTime::read()?.since(&machine));
+    let peak_mb = peak_memory_mb(pid)?;
+    ensure!(peak_mb > 0.0, "it has ended");
+    Ok(Taken {
+        sessions: progress.acked,
+        seconds,
+        // What is in hand was delivered, and is counted by nobody.
+        deliveries: progress.deliveries - progress.in_hand,
+        peak_mb,
+        spent,
+        surroundings: spent.surroundings(&machine, paused.elapsed().as_secs_f64()),
+    })
+}
+
+async fn run_raw(bench: &Bench, scenario: &Scenario, setup: Setup) -> Result<Taken> {
+    let folder = bench.servers.folder.path();
+    let sessions = match &setup {
+        Setup::Put { sessions, .. } | Setup::Consume { sessions, .. } => *sessions as u64,
+    };
+    let command = copy_of_this("raw", folder, "archive-raw")?;
+    let mut host = Host::start(command, folder.join("raw.log"), &setup).await?;
+    host.ready().await?;
+    let pid = host.id()?;
+    let (before, machine) = (spent(bench, scenario, pid)?, MachineTime::read()?);
+    let started = Instant::now();
+    let seconds = host.ask("go").await?;
+    let (spent, machine) =
+        (spent(bench, scenario, pid)?.since(&before), MachineTime::read()?.since(&machine));
+    let surroundings = spent.surroundings(&machine, started.elapsed().as_secs_f64());
+    let peak_mb = peak_memory_mb(pid)?;
+    host.stop().await?;
+    Ok(Taken { sessions, seconds, deliveries: sessions, peak_mb, spent, surroundings })
+}
+
+/// What the null store has seen; and whether it has just what it should, where our sink has drained the whole stream.
+async fn look_at(
+    bench: &mut Bench,
+    scenario: &Scenario,
+    runner: Runner,
+    sessions: u64,
+) -> Result<(Option<Counts>, Option<Compared>)> {
+    if matches!(scenario.store, Store::SeaweedFs) || runner == Runner::RawConsume {
+        return Ok((None, None));
+    }
+    let counts = bench.null_store.counts().await?;
+    if runner != Runner::OURS || sessions < bench.queue.sessions() {
+        return Ok((Some(counts), None));
+    }
+    let compared = bench.null_store.compare(scenario.payloads, sessions as usize).await?;
+    Ok((Some(counts), Some(compared)))
+}
+
+fn spent(bench: &Bench, scenario: &Scenario, program: u32) -> Result<Spent> {
+    let store = match scenario.store {
+        Store::Null(_) => bench.null_store.id()?,
+        Store::SeaweedFs => bench.servers.s3.id().context("find SeaweedFS")?,
+    };
+    Ok(Spent {
+        program: cpu_seconds(program),
+        nats: cpu_seconds(bench.servers.nats.id().context("find nats-server")?),
+        store: cpu_seconds(store),
+        all: cpu_seconds(std::process::id()),
+    })
+}
+
+impl Spent {
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            program: self.program - before.program,
+            nats: self.nats - before.nats,
+            store: self.store - before.store,
+            all: self.all - before.all,
+        }
+    }
+
+    fn surroundings(&self, machine: &MachineTime, seconds: f64) -> Surroundings {
+        Surroundings::new(machine, seconds, self.all / seconds * 100.0)
+    }
+}
+
+fn end_of(process: &Process) -> String {
+    let log = process.log();
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}

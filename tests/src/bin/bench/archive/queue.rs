@@ -1,0 +1,135 @@
+//! The stream that every sink drains, and how far a drain is.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use async_nats::HeaderMap;
+use async_nats::datetime::{add_std_duration, now};
+use async_nats::jetstream::consumer::{Config, Consumer};
+use async_nats::jetstream::{self, Context, stream::Stream};
+use futures::{StreamExt as _, TryStreamExt as _};
+use schemas::names::{SESSION_ENDED_V1, SESSIONS_STREAM, SINK_S3, header};
+use tokio::time::{Instant, sleep};
+
+use crate::payloads::Payloads;
+
+/// Publishes whose acks are awaited at the same time.
+const PUBLISHES: usize = 256;
+/// Longer than any drain.
+const PAUSE: Duration = Duration::from_secs(3_600);
+const POLL: Duration = Duration::from_millis(10);
+
+pub(super) struct Queue {
+    jetstream: Context,
+    stream: Stream,
+    /// The durable consumer as `sink-s3 setup` makes it.
+    config: Config,
+    sessions: u64,
+}
+
+/// Where the consumer stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    pub(super) acked: u64,
+    /// Each delivery of a message counts.
+    pub(super) deliveries: u64,
+    pub(super) in_hand: u64,
+    waiting_requests: usize,
+}
+
+impl Queue {
+    /// After the setup.
+    pub(super) async fn open(url: &str) -> Result<Self> {
+        let client = async_nats::connect(url).await.context("connect to nats-server")?;
+        let jetstream = jetstream::new(client);
+        let stream = jetstream.get_stream(SESSIONS_STREAM).await.context("find the stream")?;
+        let consumer: Consumer<Config> = stream
+            .get_consumer(SINK_S3)
+            .await
+            .map_err(anyhow::Error::from_boxed)
+            .context("find the consumer")?;
+        let config = consumer.cached_info().config.clone();
+        Ok(Self { jetstream, stream, config, sessions: 0 })
+    }
+
+    /// Empties the stream and publishes so many payloads.
+    pub(super) async fn fill(&mut self, payloads: Payloads, sessions: usize) -> Result<()> {
+        self.stream.purge().await.context("purge the stream")?;
+        let jetstream = &self.jetstream;
+        let publish = |number| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::MESSAGE_ID, payloads.message_id(number).as_str());
+            let payload = payloads.payload(number).into();
+            async move {
+                let ack = jetstream.publish_with_headers(SESSION_ENDED_V1, headers, payload).await;
+                ack.context("publish")?.await.context("await the stream's ack")
+            }
+        };
+        let published = futures::stream::iter(0..sessions).map(publish).buffer_unordered(PUBLISHES);
+        published.try_for_each(|_| std::future::ready(Ok(()))).await?;
+        self.sessions = sessions as u64;
+        Ok(())
+    }
+
+    /// That the stream was filled with.
+    pub(super) fn sessions(&self) -> u64 {
+        self.sessions
+    }
+
+    /// Puts a new consumer before the first message. It delivers nothing before [`Self::resume`].
+    pub(super) async fn rewind(&self, ack_wait: Option<Duration>) -> Result<()> {
+        self.stream.delete_consumer(SINK_S3).await.context("delete the consumer")?;
+        let mut config = self.config.clone();
+        config.ack_wait = ack_wait.unwrap_or(config.ack_wait);
+        let until = add_std_duration(now(), PAUSE).map_err(anyhow::Error::from_boxed)?;
+        config.pause_until = Some(until);
+        self.stream.create_consumer(config).await.context("create the consumer")?;
+        Ok(())
+    }
+
+    pub(super) async fn resume(&self) -> Result<()> {
+        self.stream.resume_consumer(SINK_S3).await.context("resume the consumer").map(drop)
+    }
+
+    pub(super) async fn progress(&self) -> Result<Progress> {
+        let info = self.stream.consumer_info(SINK_S3).await.context("look at the consumer")?;
+        let in_hand = info.num_ack_pending as u64;
+        Ok(Progress {
+            acked: self.sessions.saturating_sub(info.num_pending + in_hand),
+            deliveries: info.delivered.consumer_sequence,
+            in_hand,
+            waiting_requests: info.num_waiting,
+        })
+    }
+
+    /// Waits until somebody has asked for messages.
+    pub(super) async fn until_asked(&self, limit: Duration) -> Result<()> {
+        self.until("somebody asks for messages", limit, |progress| progress.waiting_requests > 0)
+            .await
+            .map(drop)
+    }
+
+    /// Waits until the first message is delivered. A consumer that was resumed notices so with its next request or heartbeat.
+    pub(super) async fn until_delivered(&self, limit: Duration) -> Result<Progress> {
+        self.until("messages are delivered", limit, |progress| progress.deliveries > 0).await
+    }
+
+    /// Waits until so many messages are acked.
+    pub(super) async fn until_acked(&self, sessions: u64, limit: Duration) -> Result<Progress> {
+        self.until("messages are acked", limit, |progress| progress.acked >= sessions).await
+    }
+
+    async fn until(&self, what: &str, limit: Duration, is_so: impl Fn(Progress) -> bool) -> Result<Progress> {
+        let started = Instant::now();
+        loop {
+            let progress = self.progress().await?;
+            if is_so(progress) {
+                return Ok(progress);
+            }
+            if started.elapsed() > limit {
+                bail!("waited {limit:?} until {what}: {progress:?}");
+            }
+            sleep(POLL).await;
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What the servers themselves can do: a process that puts objects, or that consumes, and does nothing else.
+//!
+//! It answers `go` with the seconds that it took.
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::PullConsumer;
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_s3::presigning::PresigningConfig;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures::StreamExt as _;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Method, Request, header};
+use hyper_util::rt::TokioIo;
+use schemas::names::{SESSIONS_STREAM, SINK_S3};
+use serde::{Deserialize, Serialize};
+use tests::environment::Environment;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::host::answer;
+use crate::payloads::Payloads;
+
+/// As many as our sink puts at the same time.
+const CONNECTIONS: usize = 64;
+const BATCH: usize = 512;
+const SIGNED_FOR: Duration = Duration::from_secs(3_600);
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Setup {
+    Put { store: StoreAddress, payloads: Payloads, sessions: usize },
+    Consume { nats_url: String, sessions: usize },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoreAddress {
+    endpoint: String,
+    bucket: String,
+    region: String,
+    access_key: String,
+    secret_key: String,
+}
+
+impl StoreAddress {
+    pub(super) fn of(environment: &Environment) -> Result<Self> {
+        let get = |name| environment.get(name).map(str::to_owned);
+        Ok(Self {
+            endpoint: get("S3_ENDPOINT")?,
+            bucket: get("S3_BUCKET")?,
+            region: get("AWS_REGION")?,
+            access_key: get("AWS_ACCESS_KEY_ID")?,
+            secret_key: get("AWS_SECRET_ACCESS_KEY")?,
+        })
+    }
+
+    /// `host:port`.
+    fn authority(&self) -> Result<&str> {
+        self.endpoint.strip_prefix("http://").context("read the endpoint")
+    }
+
+    fn client(&self) -> Client {
+        let keys = Credentials::new(&self.access_key, &self.secret_key, None, None, "bench");
+        let config = aws_sdk_s3::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .credentials_provider(keys)
+            .region(Region::new(self.region.clone()))
+            .endpoint_url(&self.endpoint)
+            .force_path_style(true)
+            .build();
+        Client::from_conf(config)
+    }
+}
+
+/// The process.
+pub(crate) async fn run() -> Result<()> {
+    // This thread is none of the runtime's workers: it may block.
+    let mut lines = std::io::stdin().lines();
+    let setup = serde_json::from_str(&lines.next().context("read setup")??).context("parse setup")?;
+    let seconds = match setup {
+        Setup::Put { store, payloads, sessions } => {
+            let puts = prepared(&store, payloads, sessions).await?;
+            let connections = connect(store.authority()?).await?;
+            wait_for_go(&mut lines)?;
+            put(connections, puts).await?
+        }
+        Setup::Consume { nats_url, sessions } => {
+            let client = async_nats::connect(nats_url).await.context("connect to nats-server")?;
+            let consumer: PullConsumer = jetstream::new(client.clone())
+                .get_consumer_from_stream(SINK_S3, SESSIONS_STREAM)
+                .await
+                .context("find the consumer")?;
+            wait_for_go(&mut lines)?;
+            consume(&client, &consumer, sessions).await?
+        }
+    };
+    answer(&serde_json::to_string(&seconds)?)?;
+    while lines.next().transpose()?.is_some() {}
+    Ok(())
+}
+
+fn wait_for_go(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> Result<()> {
+    answer("ready")?;
+    match lines.next().transpose()?.as_deref() {
+        Some("go") => Ok(()),
+        other => bail!("asked for «{}»", other.unwrap_or("nothing")),
+    }
+}
+
+struct Put {
+    /// Signed beforehand, so that the store has its whole work and the client none of the signing.
+    path: String,
+    object: Bytes,
+}
+
+async fn prepared(store: &StoreAddress, payloads: Payloads, sessions: usize) -> Result<Vec<Put>> {
+    let client = store.client();
+    let hour = PresigningConfig::expires_in(SIGNED_FOR).context("make a presigning configuration")?;
+    let mut puts = Vec::with_capacity(sessions);
+    for number in 0..sessions {
+        let put = client.put_object().bucket(&store.bucket).key(payloads.key(number));
+        let signed = put.presigned(hour.clone()).await.context("sign a put")?;
+        let path = signed.uri().strip_prefix(&store.endpoint).context("find the path of a put")?.to_owned();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(payloads.payload(number).as_bytes()).context("compress")?;
+        puts.push(Put { path, object: encoder.finish().context("compress")?.into() });
+    }
+    Ok(puts)
+}
+
+async fn connect(authority: &str) -> Result<Vec<Connection>> {
+    let mut connections = Vec::with_capacity(CONNECTIONS);
+    for _ in 0..CONNECTIONS {
+        let stream = TcpStream::connect(authority).await.context("connect to the store")?;
+        stream.set_nodelay(true).context("set TCP_NODELAY")?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.context("begin HTTP")?;
+        // An end that comes too early shows in the requests.
+        tokio::spawn(async move { drop(connection.await) });
+        connections.push(Connection { sender, authority: authority.to_owned() });
+    }
+    Ok(connections)
+}
+
+async fn put(connections: Vec<Connection>, puts: Vec<Put>) -> Result<f64> {
+    let (puts, next) = (Arc::new(puts), Arc::new(AtomicUsize::new(0)));
+    let mut tasks = JoinSet::new();
+    let started = Instant::now();
+    for mut connection in connections {
+        let (puts, next) = (Arc::clone(&puts), Arc::clone(&next));
+        tasks.spawn(async move {
+            while let Some(put) = puts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                connection.put(put).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    for ended in tasks.join_all().await {
+        ended?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}
+
+struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    authority: String,
+}
+
+impl Connection {
+    async fn put(&mut self, put: &Put) -> Result<()> {
+        let request = Request::builder()
+            .method(Method::PUT)
+            .uri(&put.path)
+            .header(header::HOST, &self.authority)
+            .body(Full::new(put.object.clone()))
+            .context("make a request")?;
+        self.sender.ready().await.context("wait for the connection")?;
+        let response = self.sender.send_request(request).await.context("put")?;
+        let status = response.status();
+        // Read to its end, or the connection cannot be used again.
+        let body = response.into_body().collect().await.context("read the answer")?.to_bytes();
+        ensure!(status.is_success(), "the store answered {status}: {}", String::from_utf8_lossy(&body));
+        Ok(())
+    }
+}
+
+async fn consume(client: &async_nats::Client, consumer: &PullConsumer, sessions: usize) -> Result<f64> {
+    let stream = consumer.stream().max_messages_per_batch(BATCH);
+    let mut messages = stream.messages().await.context("pull")?;
+    let mut started = None;
+    for _ in 0..sessions {
+        let message = messages.next().await.context("the messages ended")?.context("pull")?;
+        started.get_or_insert_with(Instant::now);
+        message.ack().await.map_err(anyhow::Error::from_boxed).context("ack")?;
+    }
+    client.flush().await.context("flush the acks")?;
+    Ok(started.map_or(f64::NAN, |started| started.elapsed().as_secs_f64()))
+}

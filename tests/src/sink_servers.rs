@@ -1,0 +1,71 @@
+//! What a sink stands between: a nats-server and an S3 server, without the rest of the stack.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_nats::jetstream;
+use tempfile::TempDir;
+use test_servers::free_port;
+
+use crate::environment::{Environment, program};
+use crate::eventually;
+use crate::process::{Process, Signal};
+use crate::stack::{answers, nats, s3};
+
+/// Servers on ports of their own; they end when this is dropped.
+#[derive(Debug)]
+pub struct SinkServers {
+    /// Their addresses and keys.
+    pub environment: Environment,
+    pub nats: Process,
+    /// Runs from [`Self::start_s3`] to [`Self::stop_s3`].
+    pub s3: Process,
+    /// Where they keep their files; last, so that it is removed after they have ended.
+    pub folder: TempDir,
+}
+
+impl SinkServers {
+    /// Starts nats-server and waits until JetStream answers.
+    pub async fn start() -> Result<Self> {
+        let folder = tempfile::tempdir().context("make a temporary folder")?;
+        let mut environment = Environment::default();
+        for (name, value) in [
+            ("NATS_URL", format!("nats://127.0.0.1:{}", free_port())),
+            ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port())),
+            ("S3_BUCKET", "sessions".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "access".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+            ("SINK_S3_HTTP", format!("127.0.0.1:{}", free_port())),
+        ] {
+            environment.set(name, value);
+        }
+        let mut nats = nats(folder.path(), &environment)?;
+        nats.start()?;
+        let url = environment.get("NATS_URL")?;
+        eventually("nats-server", Duration::from_secs(40), || async {
+            let client = async_nats::connect(url).await?;
+            Ok(jetstream::new(client).query_account().await.ok().map(drop))
+        })
+        .await?;
+        Ok(Self { nats, s3: s3(folder.path(), &environment)?, environment, folder })
+    }
+
+    /// Starts the S3 server and waits until it answers.
+    pub async fn start_s3(&mut self) -> Result<()> {
+        self.s3.start()?;
+        answers(&format!("{}/healthz", self.environment.get("S3_ENDPOINT")?), &self.s3).await
+    }
+
+    /// Ends the S3 server.
+    pub fn stop_s3(&mut self) -> Result<()> {
+        self.s3.stop(Signal::Terminate).map(drop)
+    }
+
+    /// `sink-s3 setup` on these servers, or with another store in the S3 server's place.
+    pub fn set_up(&self, environment: &Environment) -> Result<()> {
+        let log = self.folder.path().join("setup.log");
+        let setup = Process::new(program("sink-s3")?, &[], environment, log);
+        setup.run(&["setup", "--create-bucket"]).map(drop)
+    }
+}
