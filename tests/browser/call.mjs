@@ -16,6 +16,7 @@ Chromium is the one that CHROMIUM names, else the first in PATH.`;
 
 const CONNECT_LIMIT_MS = 30_000;
 const AGENT_LIMIT_MS = 25_000;
+const CLICK_LIMIT_MS = 5_000;
 const HANG_UP_LIMIT_MS = 10_000;
 const AGENT_IS_IN =
   '#status[data-state="in-call"]:not([data-agent-state="none"], [data-agent-state="joining"], [data-agent-state="left"])';
@@ -58,12 +59,23 @@ async function call(page, { url, email, seconds, conversation, screenshot, allow
 
   const time = Date.now();
   if ((await state(page)) === 'in-call') {
-    await page.click('#end-call');
+    await endCall(page);
   }
   await reach(page, '#status[data-state="ended"]', HANG_UP_LIMIT_MS, 'the call did not end');
   report('hung-up', { time, microphone_energy: microphoneEnergy });
   if (!heard && !allowSilentAgent) {
     throw new Error('nothing was heard of the agent');
+  }
+}
+
+/** The agent may end the call before the click. */
+async function endCall(page) {
+  try {
+    await page.click('#end-call', { timeout: CLICK_LIMIT_MS });
+  } catch (error) {
+    if ((await state(page)) === 'in-call') {
+      throw error;
+    }
   }
 }
 
