@@ -10,6 +10,7 @@ mod machine;
 mod media;
 mod peer;
 mod process_cost;
+mod recording;
 mod report;
 mod voice;
 
