@@ -63,7 +63,7 @@ impl Hearing {
     }
 
     pub(super) fn hear_early(&mut self, samples: &[i16]) -> Vec<Event> {
-        let (_, held) = self.held.take().unwrap_or_else(|| (Instant::now(), Vec::new()));
+        let held = self.held.take().map(|(_, held)| held).unwrap_or_default();
         let mut events = self.listen(samples);
         events.extend(self.listen(&held));
         events

@@ -14,6 +14,7 @@ mod null_store;
 mod payloads;
 mod peer;
 mod process_cost;
+mod recording;
 mod report;
 mod voice;
 

@@ -14,8 +14,8 @@ use tests::media_server::MediaServer;
 
 use self::row::{Mode, Row, measure_row, print_header};
 use self::sdk::Sdk;
-use self::sessions::Speech;
 use crate::fit::slope;
+use crate::recording::Recording;
 use crate::report::Report;
 
 const OURS: [(Mode, &[usize]); 3] = [
@@ -34,8 +34,8 @@ const MAX_DEVIATION: f64 = 0.01;
 struct Bench {
     server: MediaServer,
     /// What peers say, as browsers send it; what the measured sessions say, as speech is synthesised.
-    callers: Speech,
-    agents: Speech,
+    callers: Recording,
+    agents: Recording,
 }
 
 pub(crate) async fn measure() -> Result<Report> {

@@ -4,7 +4,6 @@
 //! Each further line is answered with its [`Counts`]. At the end of the input it leaves. `tests/python/media_sessions.py`
 //! does the same on the Python SDK.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -24,6 +23,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::host::answer;
+use crate::recording::Recording;
 
 /// How much a source holds before it lets its pusher wait.
 const QUEUE_MILLISECONDS: u32 = 200;
@@ -34,18 +34,10 @@ pub(super) struct Setup {
     pub(super) url: String,
     /// One for each session.
     pub(super) tokens: Vec<String>,
-    pub(super) speech: Option<Speech>,
+    /// What each session says, over and over.
+    pub(super) speech: Option<Recording>,
     /// Hz, mono; nothing is subscribed to without.
     pub(super) listening_rate: Option<u32>,
-}
-
-/// What each session says, over and over.
-#[derive(Serialize, Deserialize, Clone)]
-pub(super) struct Speech {
-    /// Samples of 16 bits, little-endian, mono.
-    pub(super) file: PathBuf,
-    /// Hz.
-    pub(super) rate: u32,
 }
 
 /// Frames of 10 ms that were read so far, for each session that listens.
@@ -65,7 +57,7 @@ pub(crate) async fn run() -> Result<()> {
     let mut lines = std::io::stdin().lines();
     let setup: Setup = serde_json::from_str(&lines.next().context("read setup")??).context("parse setup")?;
     let samples = match &setup.speech {
-        Some(speech) => read_samples(speech)?,
+        Some(speech) => speech.samples()?,
         None => Arc::default(),
     };
     let mut sessions = Vec::new();
@@ -90,11 +82,6 @@ pub(crate) async fn run() -> Result<()> {
         session.leave().await?;
     }
     Ok(())
-}
-
-fn read_samples(speech: &Speech) -> Result<Arc<[i16]>> {
-    let bytes = std::fs::read(&speech.file).context("read speech")?;
-    Ok(bytes.as_chunks().0.iter().map(|&sample| i16::from_le_bytes(sample)).collect())
 }
 
 async fn wait_until_heard(sessions: &[Session]) -> Result<()> {

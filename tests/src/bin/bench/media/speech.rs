@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::sessions::Speech;
+use crate::recording::Recording;
 
 const TEXT: &str = "The north wind and the sun were disputing which was the stronger, when a traveller came along \
     wrapped in a warm cloak. They agreed that the one who first succeeded in making the traveller take his cloak off \
@@ -17,7 +17,7 @@ const SPOKEN_RATE: u32 = 22_050;
 const NOISE: &str = "0.003";
 
 /// Has the text spoken into a file, at `rate` Hz.
-pub(super) fn make(folder: &Path, rate: u32) -> Result<Speech> {
+pub(super) fn make(folder: &Path, rate: u32) -> Result<Recording> {
     let spoken = folder.join("spoken.wav");
     let noise = folder.join("noise.wav");
     let file = folder.join(format!("speech-{rate}.raw"));
@@ -37,7 +37,7 @@ pub(super) fn make(folder: &Path, rate: u32) -> Result<Speech> {
         .args(["-t", "raw", "-r", &rate_argument, "-c", "1", "-b", "16", "-e", "signed-integer", "-L"])
         .arg(&file)
         .args(["silence", "1", "0.01", "2%", "-1", "0.05", "2%"]))?;
-    Ok(Speech { file, rate })
+    Ok(Recording { file, rate })
 }
 
 fn run(command: &mut Command) -> Result<()> {

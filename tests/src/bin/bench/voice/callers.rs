@@ -3,7 +3,6 @@
 //!
 //! It answers `finish` with every turn there was, once the last ones are answered. At the end of the input it hangs up.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,8 +14,9 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::ears::{self, Ears};
-use super::mouth::{Mouth, read_samples};
+use super::mouth::Mouth;
 use crate::host::answer;
+use crate::recording::Recording;
 
 const GREETED_WITHIN: Duration = Duration::from_secs(60);
 /// Longer than the agent takes for anything but a fault.
@@ -29,19 +29,11 @@ pub(super) struct Setup {
     pub(super) url: String,
     /// One for each caller.
     pub(super) tokens: Vec<String>,
-    pub(super) sentence: Sentence,
+    pub(super) sentence: Recording,
     /// After an answer.
     pub(super) pause: Duration,
     /// Whether the agent speaks at all.
     pub(super) answers: bool,
-}
-
-#[derive(Serialize, Deserialize, Clone)]
-pub(super) struct Sentence {
-    /// Samples of 16 bits, little-endian, mono.
-    pub(super) file: PathBuf,
-    /// Hz.
-    pub(super) rate: u32,
 }
 
 /// One sentence of one caller.
@@ -57,7 +49,7 @@ pub(crate) async fn run() -> Result<()> {
     // This thread is none of the runtime's workers: it may block.
     let mut lines = std::io::stdin().lines();
     let setup: Setup = serde_json::from_str(&lines.next().context("read setup")??).context("parse setup")?;
-    let samples = read_samples(&setup.sentence)?;
+    let samples = setup.sentence.samples()?;
     let finish = CancellationToken::new();
     let mut callers = Vec::new();
     for (index, token) in setup.tokens.iter().enumerate() {

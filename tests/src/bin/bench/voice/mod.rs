@@ -26,11 +26,11 @@ use anyhow::{Context, Result, ensure};
 use tests::stack::Stack;
 use tokio::time::sleep;
 
-use self::callers::Sentence;
 use self::row::{Row, Worker, measure_row, print_header};
 use self::talk::Talk;
 use crate::fit::slope;
 use crate::peer;
+use crate::recording::Recording;
 use crate::report::Report;
 
 /// Other numbers, such as «1,5», for a smaller machine or a quick look.
@@ -44,7 +44,7 @@ const PYTHON_ENDS: Duration = Duration::from_secs(40);
 /// What rows are measured with.
 struct Bench {
     stack: Stack,
-    sentence: Sentence,
+    sentence: Recording,
 }
 
 pub(crate) async fn measure() -> Result<Report> {

@@ -12,18 +12,11 @@ use livekit::webrtc::audio_source::native::NativeAudioSource;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::callers::Sentence;
-
 /// How much waits to be sent. The microphone is always ahead by as much.
 const QUEUE: Duration = Duration::from_millis(40);
 const FRAMES_PER_SECOND: u32 = 50;
 /// Of the noise, of 32,767.
 const NOISE_PEAK: u32 = 16;
-
-pub(super) fn read_samples(sentence: &Sentence) -> Result<Arc<[i16]>> {
-    let bytes = std::fs::read(&sentence.file).context("read the sentence")?;
-    Ok(bytes.as_chunks().0.iter().map(|&sample| i16::from_le_bytes(sample)).collect())
-}
 
 pub(super) struct Mouth {
     asked: mpsc::Sender<oneshot::Sender<Instant>>,

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use tests::conversation::speak;
 
-use super::callers::Sentence;
+use crate::recording::Recording;
 
 /// One breath: no pause in it that ends a turn.
 const TEXT: &str = "we are twelve people in the sales team";
@@ -14,7 +14,7 @@ const TEXT: &str = "we are twelve people in the sales team";
 const RATE: u32 = 48_000;
 
 /// Has it spoken into a file, without the silence around it.
-pub(super) fn make(folder: &Path) -> Result<Sentence> {
+pub(super) fn make(folder: &Path) -> Result<Recording> {
     let spoken = folder.join("sentence.wav");
     let file = folder.join("sentence.raw");
     speak(TEXT, &spoken)?;
@@ -31,5 +31,5 @@ pub(super) fn make(folder: &Path) -> Result<Sentence> {
         .output()
         .context("run sox")?;
     ensure!(output.status.success(), "sox: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(Sentence { file, rate: RATE })
+    Ok(Recording { file, rate: RATE })
 }
