@@ -42,6 +42,8 @@ impl Status {
             PeerConnectionState::Failed | PeerConnectionState::Disconnected if ice_restart => {}
             _ => return None,
         }
+        // What was known is of the ICE session before.
+        self.ice_connected = false;
         self.fails_at = Some(now + FAILED_AFTER);
         self.enter(PeerConnectionState::Connecting)
     }
@@ -78,7 +80,10 @@ impl Status {
     }
 
     fn evaluate(&mut self) -> Option<PeerConnectionState> {
-        if !self.ice_connected || !self.dtls_connected {
+        // A failure ends with a restart of ICE only (W3C): programs answer it with one, and take the next `Connected` for
+        // the restart's success.
+        let failed = self.state == PeerConnectionState::Failed;
+        if failed || !self.ice_connected || !self.dtls_connected {
             return None;
         }
         self.fails_at = None;
@@ -119,6 +124,20 @@ mod tests {
         assert_eq!(status.handle_timeout(start + FAILED_AFTER), Some(PeerConnectionState::Failed));
         assert_eq!(status.negotiated(false, start), None);
         assert_eq!(status.negotiated(true, start), Some(PeerConnectionState::Connecting));
+        assert_eq!(status.ice_connected(), Some(PeerConnectionState::Connected));
+    }
+
+    #[test]
+    fn a_failure_lasts_until_ice_is_restarted() {
+        let mut status = Status::default();
+        let start = Instant::now();
+        status.negotiated(false, start);
+        status.ice_connected();
+        status.dtls_connected();
+        assert_eq!(status.broken(), Some(PeerConnectionState::Failed));
+        assert_eq!(status.ice_connected(), None);
+        assert_eq!(status.negotiated(true, start), Some(PeerConnectionState::Connecting));
+        assert_eq!(status.dtls_connected(), None);
         assert_eq!(status.ice_connected(), Some(PeerConnectionState::Connected));
     }
 

@@ -33,6 +33,19 @@ fn a_cut_link_is_a_failure_after_a_while_and_a_restart_of_ice_recovers() {
 }
 
 #[test]
+fn a_transport_that_failed_under_a_working_link_recovers_with_a_restart_of_ice() {
+    let mut link = connected(8);
+    for end in &mut link.ends {
+        end.transport.fail();
+    }
+    link.run(Duration::from_secs(30));
+    assert_eq!(link.ends[0].states, [Connecting, Connected, Failed]);
+    link.negotiate(Some(new_credentials()));
+    link.connect();
+    assert_eq!(link.ends[0].states[3..], [Connecting, Connected]);
+}
+
+#[test]
 fn a_candidate_that_is_repeated_is_kept_once() {
     let mut link = connected(7);
     let transport = &mut link.ends[0].transport;
