@@ -5,6 +5,7 @@
 mod agent;
 mod archive;
 mod compact;
+mod cores;
 mod fit;
 mod host;
 mod latency;

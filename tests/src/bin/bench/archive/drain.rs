@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use test_servers::free_port;
 use tests::process::{Process, Signal};
 use tokio::time::sleep;
 
@@ -55,7 +56,8 @@ pub(super) async fn drain(
         bench.null_store.begin(behaviour).await?;
     }
     let taken = match runner {
-        Runner::Sink(sink) => drain_by_sink(bench, scenario, sink, sessions).await?,
+        Runner::Sink(sink) => drain_by_sinks(bench, scenario, sink, 1, sessions).await?,
+        Runner::Replicas => drain_by_sinks(bench, scenario, Sink::Ours, 2, sessions).await?,
         Runner::RawPuts => {
             let store = StoreAddress::of(&bench.environment(scenario.store))?;
             run_raw(bench, scenario, Setup::Put { store, payloads: scenario.payloads, sessions }).await?
@@ -82,22 +84,39 @@ pub(super) async fn drain(
     })
 }
 
-async fn drain_by_sink(bench: &Bench, scenario: &Scenario, sink: Sink, sessions: usize) -> Result<Taken> {
+/// By so many of a sink on one durable consumer.
+async fn drain_by_sinks(
+    bench: &Bench,
+    scenario: &Scenario,
+    sink: Sink,
+    replicas: usize,
+    sessions: usize,
+) -> Result<Taken> {
     bench.queue.rewind(None).await?;
-    let mut process = sink.process(&bench.environment(scenario.store), bench.servers.folder.path())?;
-    process.start()?;
-    let taken = drained(bench, scenario, &process, sessions as u64).await;
-    let taken =
-        taken.with_context(|| format!("drain by {}; its log ends:\n{}", sink.name(), end_of(&process)))?;
-    process.stop(Signal::Terminate)?;
+    let mut environment = bench.environment(scenario.store);
+    let mut processes = Vec::new();
+    for _ in 0..replicas {
+        environment.set("SINK_S3_HTTP", format!("127.0.0.1:{}", free_port()));
+        processes.push(sink.process(&environment, bench.servers.folder.path())?);
+    }
+    for process in &mut processes {
+        process.start()?;
+    }
+    let taken = drained(bench, scenario, &processes, sessions as u64).await;
+    let taken = taken
+        .with_context(|| format!("drain by {}; its log ends:\n{}", sink.name(), end_of(&processes[0])))?;
+    for process in &mut processes {
+        process.stop(Signal::Terminate)?;
+    }
     Ok(taken)
 }
 
-async fn drained(bench: &Bench, scenario: &Scenario, process: &Process, sessions: u64) -> Result<Taken> {
-    bench.queue.until_asked(STARTS_WITHIN).await?;
+async fn drained(bench: &Bench, scenario: &Scenario, processes: &[Process], sessions: u64) -> Result<Taken> {
+    bench.queue.until_asked_by(processes.len(), STARTS_WITHIN).await?;
     sleep(SETTLE).await;
-    let pid = process.id().context("find the process")?;
-    let (before, machine) = (spent(bench, scenario, pid)?, MachineTime::read()?);
+    let pids: Option<Vec<u32>> = processes.iter().map(Process::id).collect();
+    let pids = pids.context("find the process")?;
+    let (before, machine) = (spent(bench, scenario, &pids)?, MachineTime::read()?);
     let paused = Instant::now();
     bench.queue.resume().await?;
     bench.queue.until_delivered(DELIVERED_WITHIN).await?;
@@ -105,9 +124,13 @@ async fn drained(bench: &Bench, scenario: &Scenario, process: &Process, sessions
     let progress = bench.queue.until_acked(sessions, DRAINED_WITHIN).await?;
     let seconds = started.elapsed().as_secs_f64();
     let (spent, machine) =
-        (spent(bench, scenario, pid)?.since(&before), MachineTime::read()?.since(&machine));
-    let peak_mb = peak_memory_mb(pid)?;
-    ensure!(peak_mb > 0.0, "it has ended");
+        (spent(bench, scenario, &pids)?.since(&before), MachineTime::read()?.since(&machine));
+    let mut peak_mb = 0.0;
+    for pid in pids {
+        let peak = peak_memory_mb(pid)?;
+        ensure!(peak > 0.0, "it has ended");
+        peak_mb += peak;
+    }
     Ok(Taken {
         sessions: progress.acked,
         seconds,
@@ -128,11 +151,11 @@ async fn run_raw(bench: &Bench, scenario: &Scenario, setup: Setup) -> Result<Tak
     let mut host = Host::start(command, folder.join("raw.log"), &setup).await?;
     host.ready().await?;
     let pid = host.id()?;
-    let (before, machine) = (spent(bench, scenario, pid)?, MachineTime::read()?);
+    let (before, machine) = (spent(bench, scenario, &[pid])?, MachineTime::read()?);
     let started = Instant::now();
     let seconds = host.ask("go").await?;
     let (spent, machine) =
-        (spent(bench, scenario, pid)?.since(&before), MachineTime::read()?.since(&machine));
+        (spent(bench, scenario, &[pid])?.since(&before), MachineTime::read()?.since(&machine));
     let surroundings = spent.surroundings(&machine, started.elapsed().as_secs_f64());
     let peak_mb = peak_memory_mb(pid)?;
     host.stop().await?;
@@ -150,20 +173,21 @@ async fn look_at(
         return Ok((None, None));
     }
     let counts = bench.null_store.counts().await?;
-    if runner != Runner::OURS || sessions < bench.queue.sessions() {
+    let ours = [Runner::OURS, Runner::Replicas].contains(&runner);
+    if !ours || sessions < bench.queue.sessions() {
         return Ok((Some(counts), None));
     }
     let compared = bench.null_store.compare(scenario.payloads, sessions as usize).await?;
     Ok((Some(counts), Some(compared)))
 }
 
-fn spent(bench: &Bench, scenario: &Scenario, program: u32) -> Result<Spent> {
+fn spent(bench: &Bench, scenario: &Scenario, programs: &[u32]) -> Result<Spent> {
     let store = match scenario.store {
         Store::Null(_) => bench.null_store.id()?,
         Store::SeaweedFs => bench.servers.s3.id().context("find SeaweedFS")?,
     };
     Ok(Spent {
-        program: cpu_seconds(program),
+        program: programs.iter().copied().map(cpu_seconds).sum(),
         nats: cpu_seconds(bench.servers.nats.id().context("find nats-server")?),
         store: cpu_seconds(store),
         all: cpu_seconds(std::process::id()),

@@ -5,8 +5,12 @@
 //! once or after a latency, or refuses some, and into SeaweedFS. What counts is the median of the three. In the same turns
 //! the servers show what they can do without a sink: the same objects put from memory, and messages that are only acked.
 //!
-//! The servers have the same cores as the sinks, so a rate is that of the machine, and only rates of one run compare. CPU is
-//! user and system time of the program during the drain, memory its peak since it was started (`VmHWM`).
+//! The servers have the same cores as the sinks, so a rate is that of the machine, and only rates of one run compare. Only
+//! SeaweedFS, a store with work of its own, has half of the cores to itself, as it would on another machine: what a program
+//! spends would be taken from the store's ceiling otherwise. CPU is user and system time of the program during the drain,
+//! memory its peak since it was started (`VmHWM`).
+//!
+//! With 25 ms there are also two of our sink, which share the consumer: there the wait is the limit and not the cores.
 //!
 //! Then our sink is killed twenty times in one drain, and told to stop in the middle of another: the null store knows what
 //! was lost, what was too much, and what had other bytes.
@@ -20,6 +24,7 @@ mod scenario;
 mod sinks;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 use tests::environment::Environment;
 use tests::sink_servers::SinkServers;
 
@@ -27,6 +32,7 @@ use self::queue::Queue;
 use self::row::{Middle, Row};
 use self::safety::{Killed, Stopped};
 use self::scenario::{Runner, SCENARIOS, Scenario, Store};
+use crate::cores::Cores;
 use crate::null_store::{Compared, NullStore};
 use crate::report::Report;
 
@@ -48,15 +54,21 @@ struct Bench {
 pub(crate) async fn measure() -> Result<Report> {
     let mut bench = Bench::start().await?;
     row::print_header();
-    let (mut rows, mut safety) = (Vec::new(), None);
+    let (mut rows, mut safety, mut in_stream) = (Vec::new(), None, Vec::new());
     let groups = SCENARIOS.chunk_by(|one, other| one.payloads.bytes == other.payloads.bytes);
     for group in groups {
         let most = group.iter().map(|scenario| bench.sessions(scenario.runners[0].1)).max();
-        bench.queue.fill(group[0].payloads, most.unwrap_or_default()).await?;
+        let payloads = group[0].payloads;
+        let published = bench.queue.fill(payloads, most.unwrap_or_default()).await?;
+        let bytes = bench.queue.bytes_each().await?;
+        println!("stream: {published:.0} published each second, {bytes:.0} bytes each");
+        in_stream.push(json!({
+            "payload_bytes": payloads.bytes, "stream_bytes": bytes, "published_per_second": published,
+        }));
         for scenario in group {
             rows.extend(runs(&mut bench, scenario).await.with_context(|| scenario.name)?);
         }
-        if group[0].payloads.bytes == scenario::SMALL.bytes {
+        if payloads.bytes == scenario::SMALL.bytes {
             let killed = safety::kill_again_and_again(&mut bench).await.context("kill it again and again")?;
             killed.print();
             let stopped = safety::stop_in_the_middle(&mut bench).await.context("stop it in the middle")?;
@@ -66,7 +78,9 @@ pub(crate) async fn measure() -> Result<Report> {
     }
     row::print_middles(&rows, &SCENARIOS);
     let (killed, stopped) = safety.context("there are no small payloads")?;
-    Ok(report(&rows, &killed, &stopped))
+    let mut report = report(&rows, &killed, &stopped);
+    report.detail("stream", in_stream.into());
+    Ok(report)
 }
 
 impl Bench {
@@ -90,6 +104,12 @@ impl Bench {
         environment
     }
 
+    /// What is measured here, and what is started from now on.
+    fn keep_to(&self, cores: &Cores) -> Result<()> {
+        cores.keep(self.servers.nats.id().context("find nats-server")?)?;
+        cores.keep(std::process::id())
+    }
+
     fn sessions(&self, planned: usize) -> usize {
         ((planned as f64 * self.share) as usize).max(FEWEST.min(planned))
     }
@@ -105,8 +125,13 @@ fn share() -> Result<f64> {
 
 async fn runs(bench: &mut Bench, scenario: &Scenario) -> Result<Vec<Row>> {
     let seaweedfs = matches!(scenario.store, Store::SeaweedFs);
+    let cores = Cores::of_this_process()?;
     if seaweedfs {
         bench.servers.start_s3().await?;
+        if let Some((ours, others)) = cores.halves() {
+            bench.keep_to(&ours)?;
+            others.keep(bench.servers.s3.id().context("find SeaweedFS")?)?;
+        }
         bench.servers.set_up(&bench.environment(scenario.store))?;
         // It makes its volumes with the first objects, and refuses them until then.
         drain::drain(bench, scenario, Runner::OURS, FEWEST).await.context("warm up")?;
@@ -122,6 +147,7 @@ async fn runs(bench: &mut Bench, scenario: &Scenario) -> Result<Vec<Row>> {
     }
     if seaweedfs {
         bench.servers.stop_s3()?;
+        bench.keep_to(&cores)?;
     }
     Ok(rows)
 }
@@ -143,6 +169,8 @@ fn report(rows: &[Row], killed: &Killed, stopped: &Stopped) -> Report {
         Some(peer.rate),
         Some(0.85 * LIMIT_25_MS),
     );
+    let two = Middle::of(rows, scenario::FAR_4K, Runner::Replicas);
+    report.rising_figure("the same, two replicas", "sessions/s", two.rate, None, None);
     let (large, peer) = (ours(scenario::FAR_200K), python(scenario::FAR_200K));
     report.rising_figure("200 KB, 25 ms", "sessions/s", large.rate, Some(peer.rate), None);
     report.figure("200 KB, 25 ms, memory", "MB peak", large.peak_mb, Some(peer.peak_mb), Some(48.0));

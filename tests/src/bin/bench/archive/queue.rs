@@ -52,8 +52,8 @@ impl Queue {
         Ok(Self { jetstream, stream, config, sessions: 0 })
     }
 
-    /// Empties the stream and publishes so many payloads.
-    pub(super) async fn fill(&mut self, payloads: Payloads, sessions: usize) -> Result<()> {
+    /// Empties the stream and publishes so many payloads. Answers with how many it was each second.
+    pub(super) async fn fill(&mut self, payloads: Payloads, sessions: usize) -> Result<f64> {
         self.stream.purge().await.context("purge the stream")?;
         let jetstream = &self.jetstream;
         let publish = |number| {
@@ -65,10 +65,17 @@ impl Queue {
                 ack.context("publish")?.await.context("await the stream's ack")
             }
         };
+        let started = Instant::now();
         let published = futures::stream::iter(0..sessions).map(publish).buffer_unordered(PUBLISHES);
         published.try_for_each(|_| std::future::ready(Ok(()))).await?;
         self.sessions = sessions as u64;
-        Ok(())
+        Ok(sessions as f64 / started.elapsed().as_secs_f64())
+    }
+
+    /// What each of them takes in the stream, with its subject and headers.
+    pub(super) async fn bytes_each(&self) -> Result<f64> {
+        let info = self.stream.get_info().await.context("look at the stream")?;
+        Ok(info.state.bytes as f64 / self.sessions as f64)
     }
 
     /// That the stream was filled with.
@@ -102,11 +109,10 @@ impl Queue {
         })
     }
 
-    /// Waits until somebody has asked for messages.
-    pub(super) async fn until_asked(&self, limit: Duration) -> Result<()> {
-        self.until("somebody asks for messages", limit, |progress| progress.waiting_requests > 0)
-            .await
-            .map(drop)
+    /// Waits until so many have asked for messages.
+    pub(super) async fn until_asked_by(&self, consumers: usize, limit: Duration) -> Result<()> {
+        let asked = |progress: Progress| progress.waiting_requests >= consumers;
+        self.until("messages are asked for", limit, asked).await.map(drop)
     }
 
     /// Waits until the first message is delivered. A consumer that was resumed notices so with its next request or heartbeat.

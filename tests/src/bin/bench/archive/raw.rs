@@ -5,21 +5,26 @@
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_s3::presigning::PresigningConfig;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams, SigningSettings,
+    UriPathNormalizationMode, sign,
+};
+use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::StreamExt as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::{Method, Request, header};
+use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use schemas::names::{SESSIONS_STREAM, SINK_S3};
 use serde::{Deserialize, Serialize};
@@ -33,7 +38,6 @@ use crate::payloads::Payloads;
 /// As many as our sink puts at the same time.
 const CONNECTIONS: usize = 64;
 const BATCH: usize = 512;
-const SIGNED_FOR: Duration = Duration::from_secs(3_600);
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum Setup {
@@ -66,19 +70,6 @@ impl StoreAddress {
     fn authority(&self) -> Result<&str> {
         self.endpoint.strip_prefix("http://").context("read the endpoint")
     }
-
-    fn client(&self) -> Client {
-        let keys = Credentials::new(&self.access_key, &self.secret_key, None, None, "bench");
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .credentials_provider(keys)
-            .region(Region::new(self.region.clone()))
-            .endpoint_url(&self.endpoint)
-            .force_path_style(true)
-            .build();
-        Client::from_conf(config)
-    }
 }
 
 /// The process.
@@ -88,7 +79,7 @@ pub(crate) async fn run() -> Result<()> {
     let setup = serde_json::from_str(&lines.next().context("read setup")??).context("parse setup")?;
     let seconds = match setup {
         Setup::Put { store, payloads, sessions } => {
-            let puts = prepared(&store, payloads, sessions).await?;
+            let puts = prepared(&store, payloads, sessions)?;
             let connections = connect(store.authority()?).await?;
             wait_for_go(&mut lines)?;
             put(connections, puts).await?
@@ -116,25 +107,50 @@ fn wait_for_go(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> Res
     }
 }
 
-struct Put {
-    /// Signed beforehand, so that the store has its whole work and the client none of the signing.
-    path: String,
-    object: Bytes,
-}
+/// The request that our sink makes, signed beforehand: the store has its whole work, and the client as little as can be.
+type Put = Request<Bytes>;
 
-async fn prepared(store: &StoreAddress, payloads: Payloads, sessions: usize) -> Result<Vec<Put>> {
-    let client = store.client();
-    let hour = PresigningConfig::expires_in(SIGNED_FOR).context("make a presigning configuration")?;
-    let mut puts = Vec::with_capacity(sessions);
-    for number in 0..sessions {
-        let put = client.put_object().bucket(&store.bucket).key(payloads.key(number));
-        let signed = put.presigned(hour.clone()).await.context("sign a put")?;
-        let path = signed.uri().strip_prefix(&store.endpoint).context("find the path of a put")?.to_owned();
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-        encoder.write_all(payloads.payload(number).as_bytes()).context("compress")?;
-        puts.push(Put { path, object: encoder.finish().context("compress")?.into() });
-    }
-    Ok(puts)
+fn prepared(store: &StoreAddress, payloads: Payloads, sessions: usize) -> Result<Vec<Put>> {
+    let keys = Credentials::new(&store.access_key, &store.secret_key, None, None, "bench");
+    let identity = Identity::from(keys);
+    let mut settings = SigningSettings::default();
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    let params = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(&store.region)
+        .name("s3")
+        .time(SystemTime::now())
+        .settings(settings)
+        .build()
+        .context("say how to sign")?;
+    let params = SigningParams::V4(params);
+    (0..sessions)
+        .map(|number| {
+            let key = payloads.key(number).replace('=', "%3D");
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
+            encoder.write_all(payloads.payload(number).as_bytes()).context("compress")?;
+            // A copy has no room to spare.
+            let object = Bytes::copy_from_slice(&encoder.finish().context("compress")?);
+            let checksum = BASE64_STANDARD.encode(crc32fast::hash(&object).to_be_bytes());
+            let mut put = Request::put(format!("{}/{}/{key}", store.endpoint, store.bucket))
+                .header(header::HOST, store.authority()?)
+                .header(header::CONTENT_TYPE, "application/gzip")
+                .header("x-amz-checksum-crc32", checksum)
+                .body(object)
+                .context("make a request")?;
+            let headers =
+                put.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+            let signable =
+                SignableRequest::new("PUT", put.uri().to_string(), headers, SignableBody::Bytes(put.body()));
+            let signing = sign(signable.context("sign a put")?, &params).context("sign a put")?;
+            signing.into_parts().0.apply_to_request_http1x(&mut put);
+            let path = put.uri().path().parse().context("find the path of a put")?;
+            *put.uri_mut() = path;
+            Ok(put)
+        })
+        .collect()
 }
 
 async fn connect(authority: &str) -> Result<Vec<Connection>> {
@@ -145,7 +161,7 @@ async fn connect(authority: &str) -> Result<Vec<Connection>> {
         let (sender, connection) = handshake(TokioIo::new(stream)).await.context("begin HTTP")?;
         // An end that comes too early shows in the requests.
         tokio::spawn(async move { drop(connection.await) });
-        connections.push(Connection { sender, authority: authority.to_owned() });
+        connections.push(Connection { sender });
     }
     Ok(connections)
 }
@@ -171,17 +187,11 @@ async fn put(connections: Vec<Connection>, puts: Vec<Put>) -> Result<f64> {
 
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
-    authority: String,
 }
 
 impl Connection {
     async fn put(&mut self, put: &Put) -> Result<()> {
-        let request = Request::builder()
-            .method(Method::PUT)
-            .uri(&put.path)
-            .header(header::HOST, &self.authority)
-            .body(Full::new(put.object.clone()))
-            .context("make a request")?;
+        let request = put.clone().map(Full::new);
         self.sender.ready().await.context("wait for the connection")?;
         let response = self.sender.send_request(request).await.context("put")?;
         let status = response.status();

@@ -29,6 +29,8 @@ pub(super) enum Store {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Runner {
     Sink(Sink),
+    /// Two of our sink on one durable consumer.
+    Replicas,
     /// The same objects put from memory, each as soon as one of 64 connections is free.
     RawPuts,
     /// Pull and ack, nothing else.
@@ -43,6 +45,7 @@ impl Runner {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Sink(sink) => sink.name(),
+            Self::Replicas => "ours, two",
             Self::RawPuts => "raw puts",
             Self::RawConsume => "raw consume",
         }
@@ -74,7 +77,12 @@ pub(super) const SCENARIOS: [Scenario; 6] = [
         name: FAR_4K,
         payloads: SMALL,
         store: null(FAR, 0.0),
-        runners: &[(Runner::OURS, 20_000), (Runner::PYTHON, 2_000), (Runner::NATS_SINKS, 200)],
+        runners: &[
+            (Runner::OURS, 20_000),
+            (Runner::Replicas, 20_000),
+            (Runner::PYTHON, 2_000),
+            (Runner::NATS_SINKS, 200),
+        ],
     },
     Scenario {
         name: REFUSING_4K,
