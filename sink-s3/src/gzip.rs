@@ -6,33 +6,34 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 thread_local! {
-    /// Its tables are large, so each thread keeps one.
-    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(6), false));
+    /// Its tables are large, so each thread keeps one; and so it does with the room that it writes to, or each file would
+    /// take what it could need at most.
+    static DEFLATE: RefCell<(Compress, Vec<u8>)> =
+        RefCell::new((Compress::new(Compression::new(6), false), Vec::new()));
 }
 
 /// A gzip file with these bytes; the same for the same bytes.
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut file = Vec::with_capacity(bytes.len() / 3 + 128);
-    file.extend_from_slice(&HEADER);
-    DEFLATE.with_borrow_mut(|deflate| {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    let sum = crc.sum().to_le_bytes();
+    let length = crc.amount().to_le_bytes();
+    DEFLATE.with_borrow_mut(|(deflate, deflated)| {
         deflate.reset();
+        deflated.clear();
         loop {
             // Never more than the input's length, which `as` cannot cut on a 64-bit machine.
             let consumed = deflate.total_in() as usize;
-            file.reserve((bytes.len() - consumed) / 2 + 64);
-            match deflate.compress_vec(&bytes[consumed..], &mut file, FlushCompress::Finish) {
+            deflated.reserve((bytes.len() - consumed) / 2 + 64);
+            match deflate.compress_vec(&bytes[consumed..], deflated, FlushCompress::Finish) {
                 Ok(Status::StreamEnd) => break,
                 // It wants more room.
                 Ok(Status::Ok | Status::BufError) => {}
                 Err(error) => unreachable!("deflate without a dictionary has no error: {error}"),
             }
         }
-    });
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    file.extend_from_slice(&crc.sum().to_le_bytes());
-    file.extend_from_slice(&crc.amount().to_le_bytes());
-    file
+        [&HEADER[..], deflated, &sum, &length].concat()
+    })
 }
 
 #[cfg(test)]

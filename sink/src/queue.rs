@@ -5,6 +5,7 @@ use async_nats::connection::State;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
+use bytes::Bytes;
 use schemas::names::SESSIONS_STREAM;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -156,11 +157,13 @@ impl Queue {
 
     async fn hand_over(
         &self,
-        message: jetstream::Message,
+        mut message: jetstream::Message,
         free: &mut OwnedSemaphorePermit,
         bytes: &Arc<Semaphore>,
         pulled: &mpsc::Sender<Delivery>,
     ) {
+        // As it came, it keeps the whole of the client's read buffer in memory.
+        message.message.payload = Bytes::copy_from_slice(&message.payload);
         let size = u32::try_from(message.payload.len()).unwrap_or(u32::MAX).clamp(1, self.bytes);
         let mut delivery = match self.in_hand.take(message, free.split(1)) {
             Ok(delivery) => delivery,

@@ -56,7 +56,7 @@ pub struct RunArgs {
     #[arg(long, env = "SINK_MAX_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_attempts: u32,
     /// MiB of payloads that may be in hand at a time. A message of any size is taken, if need be alone.
-    #[arg(long, env = "SINK_MAX_MIB_IN_HAND", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4_096))]
+    #[arg(long, env = "SINK_MAX_MIB_IN_HAND", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=4_096))]
     pub max_mib_in_hand: u32,
     /// How long a shutdown waits for the writes in flight.
     #[arg(long, env = "SINK_SHUTDOWN_GRACE", default_value = "20s", value_parser = humantime::parse_duration)]
