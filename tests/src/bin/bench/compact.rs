@@ -63,6 +63,7 @@ pub(crate) async fn measure() -> Result<Report> {
     report.rising_figure("objects read", "count", counts.gets as f64, None, Some(sessions as f64));
     report.figure("time", "s", seconds, None, None);
     report.figure("CPU of each session", "us", cpu / sessions as f64 * 1e6, None, None);
+    report.figure("read", "MB", counts.bytes_read as f64 / MB, None, None);
     report.figure("written", "MB", counts.bytes as f64 / MB, None, None);
     report.figure("memory", "MB peak", peak_mb, None, Some(300.0));
     report.detail("store", serde_json::to_value(counts)?);

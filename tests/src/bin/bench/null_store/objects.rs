@@ -37,6 +37,7 @@ pub(crate) struct Counts {
     pub(crate) refused: u64,
     /// Objects that were read.
     pub(crate) gets: u64,
+    pub(crate) bytes_read: u64,
     /// Pages of keys that were listed.
     pub(crate) pages: u64,
 }

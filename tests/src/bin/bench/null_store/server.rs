@@ -127,14 +127,14 @@ impl Store {
     }
 
     fn get(&self, target: &Target) -> Answer {
-        let mut objects = self.objects();
-        objects.counts.gets += 1;
-        let stored = objects.by_key.get(&target.key).and_then(|object| object.body.clone());
-        drop(objects);
-        match stored.or_else(|| self.day.as_ref()?.object(&target.key)) {
-            Some(body) => with_etag(Response::new(Full::new(body))),
-            None => error(StatusCode::NOT_FOUND, "NoSuchKey"),
-        }
+        let stored = self.objects().by_key.get(&target.key).and_then(|object| object.body.clone());
+        let Some(body) = stored.or_else(|| self.day.as_ref()?.object(&target.key)) else {
+            return error(StatusCode::NOT_FOUND, "NoSuchKey");
+        };
+        let counts = &mut self.objects().counts;
+        counts.gets += 1;
+        counts.bytes_read += body.len() as u64;
+        with_etag(Response::new(Full::new(body)))
     }
 }
 
