@@ -126,13 +126,11 @@ fn prepared(store: &StoreAddress, payloads: Payloads, sessions: usize) -> Result
         .build()
         .context("say how to sign")?;
     let params = SigningParams::V4(params);
-    (0..sessions)
-        .map(|number| {
+    objects(payloads, sessions)?
+        .into_iter()
+        .enumerate()
+        .map(|(number, object)| {
             let key = payloads.key(number).replace('=', "%3D");
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::new(6));
-            encoder.write_all(payloads.payload(number).as_bytes()).context("compress")?;
-            // A copy has no room to spare.
-            let object = Bytes::copy_from_slice(&encoder.finish().context("compress")?);
             let checksum = BASE64_STANDARD.encode(crc32fast::hash(&object).to_be_bytes());
             let mut put = Request::put(format!("{}/{}/{key}", store.endpoint, store.bucket))
                 .header(header::HOST, store.authority()?)
@@ -151,6 +149,19 @@ fn prepared(store: &StoreAddress, payloads: Payloads, sessions: usize) -> Result
             Ok(put)
         })
         .collect()
+}
+
+/// One behind the other in one piece of memory.
+fn objects(payloads: Payloads, sessions: usize) -> Result<Vec<Bytes>> {
+    let (mut all, mut ends) = (Vec::new(), vec![0]);
+    for number in 0..sessions {
+        let mut encoder = GzEncoder::new(&mut all, Compression::new(6));
+        encoder.write_all(payloads.payload(number).as_bytes()).context("compress")?;
+        encoder.finish().context("compress")?;
+        ends.push(all.len());
+    }
+    let all = Bytes::from(all);
+    Ok(ends.windows(2).map(|object| all.slice(object[0]..object[1])).collect())
 }
 
 async fn connect(authority: &str) -> Result<Vec<Connection>> {
