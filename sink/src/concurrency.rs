@@ -149,9 +149,9 @@ mod tests {
     #[test]
     fn a_store_that_refuses_all_is_asked_one_at_a_time() {
         let mut limit = Limit::new(64);
-        (0..400).for_each(|_| limit.answered(false));
+        (0..1_000).for_each(|_| limit.answered(false));
         assert_eq!(limit.now, 1);
-        (0..400).for_each(|_| limit.answered(true));
+        (0..1_000).for_each(|_| limit.answered(true));
         assert_eq!(limit.now, 64);
     }
 

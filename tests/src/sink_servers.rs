@@ -10,7 +10,7 @@ use test_servers::free_port;
 use crate::environment::{Environment, program};
 use crate::eventually;
 use crate::process::{Process, Signal};
-use crate::stack::{answers, nats, s3};
+use crate::stack::{answers, nats, queue_and_archive, s3};
 
 /// Servers on ports of their own; they end when this is dropped.
 #[derive(Debug)]
@@ -28,18 +28,8 @@ impl SinkServers {
     /// Starts nats-server and waits until JetStream answers.
     pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir().context("make a temporary folder")?;
-        let mut environment = Environment::default();
-        for (name, value) in [
-            ("NATS_URL", format!("nats://127.0.0.1:{}", free_port())),
-            ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port())),
-            ("S3_BUCKET", "sessions".to_owned()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "access".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-            ("SINK_S3_HTTP", format!("127.0.0.1:{}", free_port())),
-        ] {
-            environment.set(name, value);
-        }
+        let mut environment = queue_and_archive();
+        environment.set("SINK_S3_HTTP", format!("127.0.0.1:{}", free_port()));
         let mut nats = nats(folder.path(), &environment)?;
         nats.start()?;
         let url = environment.get("NATS_URL")?;

@@ -97,24 +97,34 @@ pub(crate) async fn answers(url: &str, process: &Process) -> Result<()> {
     .with_context(|| format!("its log:\n{}", process.log()))
 }
 
-fn environment(folder: &Path) -> Result<Environment> {
-    let private_key = folder.join("salesforce-private.pem");
-    let public_key = folder.join("salesforce-public.pem");
-    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"], &private_key)?;
-    openssl(&["pkey", "-pubout", "-in", &private_key.to_string_lossy(), "-out"], &public_key)?;
+/// Addresses of its own for nats-server and the S3 server, and the key to the latter.
+pub(crate) fn queue_and_archive() -> Environment {
     let mut environment = Environment::default();
     for (name, value) in [
-        ("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port())),
-        ("LIVEKIT_API_KEY", "devkey".to_owned()),
-        ("LIVEKIT_API_SECRET", "a-secret-of-at-least-thirty-two-characters".to_owned()),
-        ("AGENT_NAME", "postcall".to_owned()),
-        ("AGENT_SPOOL_DIR", folder.join("spool").to_string_lossy().into_owned()),
         ("NATS_URL", format!("nats://127.0.0.1:{}", free_port())),
         ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port())),
         ("S3_BUCKET", "sessions".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", "access".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+    ] {
+        environment.set(name, value);
+    }
+    environment
+}
+
+fn environment(folder: &Path) -> Result<Environment> {
+    let private_key = folder.join("salesforce-private.pem");
+    let public_key = folder.join("salesforce-public.pem");
+    openssl(&["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"], &private_key)?;
+    openssl(&["pkey", "-pubout", "-in", &private_key.to_string_lossy(), "-out"], &public_key)?;
+    let mut environment = queue_and_archive();
+    for (name, value) in [
+        ("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port())),
+        ("LIVEKIT_API_KEY", "devkey".to_owned()),
+        ("LIVEKIT_API_SECRET", "a-secret-of-at-least-thirty-two-characters".to_owned()),
+        ("AGENT_NAME", "postcall".to_owned()),
+        ("AGENT_SPOOL_DIR", folder.join("spool").to_string_lossy().into_owned()),
         ("SALESFORCE_URL", format!("http://127.0.0.1:{}", free_port())),
         ("SALESFORCE_CLIENT_ID", "postcall-tests".to_owned()),
         ("SALESFORCE_USERNAME", "integration@postcall.example".to_owned()),
