@@ -18,7 +18,13 @@ pub enum CallError {
         /// Status and code.
         reason: String,
     },
-    /// Salesforce is down, throttles, or is not configured as it must be.
+    /// The org, or this program, is not configured as it must be.
+    #[error("{reason}")]
+    Configuration {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// Salesforce is down, or throttles.
     #[error("{reason}")]
     Unavailable {
         /// What is wrong and, where it is known, what to do.
@@ -40,7 +46,9 @@ impl From<CallError> for WriteError {
         let reason = error.to_string();
         match error {
             CallError::Content { .. } => Self::Reject { reason },
-            CallError::Unauthorized => Self::Unavailable { reason, after: None },
+            CallError::Unauthorized | CallError::Configuration { .. } => {
+                Self::Unavailable { reason, after: None }
+            }
             CallError::Unavailable { after, .. } => Self::Unavailable { reason, after },
         }
     }
@@ -61,7 +69,10 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         (400, code) if CONTENT_CODES.contains(&code) => {
             CallError::Content { reason: format!("{code} ({status})") }
         }
-        _ => CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after },
+        (429 | 500.., _) | (_, "REQUEST_LIMIT_EXCEEDED" | "SERVER_UNAVAILABLE") => {
+            CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
+        }
+        _ => CallError::Configuration { reason: explain(status, code, &error.message) },
     }
 }
 
@@ -138,7 +149,7 @@ mod tests {
 
     fn reason(status: u16, body: &str) -> String {
         match refused(status, None, body.as_bytes()) {
-            CallError::Unavailable { reason, .. } => reason,
+            CallError::Unavailable { reason, .. } | CallError::Configuration { reason } => reason,
             other => panic!("{other:?}"),
         }
     }
@@ -160,7 +171,7 @@ mod tests {
         assert!(matches!(refused(414, None, b""), CallError::Content { .. }));
         for code in ["INVALID_FIELD", "INVALID_TYPE", "SOMETHING_NEW"] {
             let body = format!(r#"[{{"message":"","errorCode":"{code}"}}]"#);
-            assert!(matches!(refused(400, None, body.as_bytes()), CallError::Unavailable { .. }));
+            assert!(matches!(refused(400, None, body.as_bytes()), CallError::Configuration { .. }));
         }
     }
 

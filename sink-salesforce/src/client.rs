@@ -1,24 +1,35 @@
-//! The calls: query, and sObject Collections. A thin layer over HTTP that decides nothing but when to log in again.
+//! The calls: describe, query, and sObject Collections. A thin layer over HTTP that decides nothing but when to log in again,
+//! and counts the calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::Instant;
 
 use crate::auth::{Token, Tokens, network};
 use crate::call_error::{CallError, refused};
 use crate::config::SalesforceArgs;
-use crate::plan::Update;
-use crate::records::Kind;
+use crate::field_type::FieldDescription;
+use crate::fields::Row;
 use crate::row_error::RowError;
+use crate::usage::Usage;
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of URL and headers together that Salesforce takes.
+const LONGEST_REQUEST: usize = 16_384;
+/// Of the headers beside the token, and of the path.
+const OTHER_HEADERS: usize = 1_024;
+/// Room for at least one address, whatever the token.
+pub(crate) const SHORTEST_STATEMENT: usize = 4_000;
 /// Most rows in an update call.
 pub const MOST_ROWS: usize = 200;
 
@@ -28,6 +39,17 @@ pub struct Client {
     tokens: Tokens,
     data_path: String,
     allow_duplicates: bool,
+    /// Of the org's calls.
+    pub usage: Usage,
+    /// Calls that were sent; each counts against the org's limit.
+    sent: AtomicU64,
+}
+
+/// What an org says of an object.
+#[derive(Debug, Deserialize)]
+pub struct Description {
+    /// Its fields, as far as the user may see them.
+    pub fields: Vec<FieldDescription>,
 }
 
 /// What became of one row of an update.
@@ -58,6 +80,8 @@ impl Client {
             http,
             data_path: format!("/services/data/{}", args.salesforce_api_version),
             allow_duplicates: args.salesforce_allow_duplicates,
+            usage: Usage::new(args.salesforce_api_percent),
+            sent: AtomicU64::new(0),
         })
     }
 
@@ -67,6 +91,30 @@ impl Client {
     /// No token is given.
     pub async fn log_in(&self) -> Result<(), CallError> {
         self.tokens.get(None).await.map(drop)
+    }
+
+    /// Calls so far.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Most bytes that a statement may have in a URL.
+    ///
+    /// # Errors
+    /// No token is given.
+    pub async fn longest_statement(&self) -> Result<usize, CallError> {
+        let token = self.tokens.get(None).await?;
+        let taken = token.value.expose_secret().len() + token.instance.as_str().len() + OTHER_HEADERS;
+        Ok(LONGEST_REQUEST.saturating_sub(taken).max(SHORTEST_STATEMENT))
+    }
+
+    /// What the org says of an object.
+    ///
+    /// # Errors
+    /// It is not given.
+    pub async fn describe(&self, object: &str) -> Result<Description, CallError> {
+        let path = format!("{}/sobjects/{object}/describe", self.data_path);
+        self.call(&path, |url| self.http.request(Method::GET, url)).await
     }
 
     /// All rows of a statement.
@@ -95,8 +143,8 @@ impl Client {
     ///
     /// # Errors
     /// The call as a whole is refused or has no answer: rows may be written nevertheless.
-    pub async fn update(&self, updates: &[Update<'_>]) -> Result<Vec<SaveResult>, CallError> {
-        let body = Collection { all_or_none: false, records: updates.iter().map(Row::of).collect() };
+    pub async fn update(&self, rows: &[Row]) -> Result<Vec<SaveResult>, CallError> {
+        let body = json!({ "allOrNone": false, "records": rows });
         let path = format!("{}/composite/sobjects", self.data_path);
         let request = |url| {
             // Without it an assignment rule could give every updated Lead to a new owner.
@@ -105,7 +153,7 @@ impl Client {
             request.header("Sforce-Duplicate-Rule-Header", allow).json(&body)
         };
         let results: Vec<SaveResult> = self.call(&path, request).await?;
-        if results.len() != updates.len() {
+        if results.len() != rows.len() {
             return Err(CallError::unavailable(
                 "Salesforce answers with another number of rows than it was given",
             ));
@@ -138,7 +186,9 @@ impl Client {
         let mut url = token.instance.clone();
         url.set_path(path);
         let request = request(url).bearer_auth(token.value.expose_secret());
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let answer = request.send().await.map_err(network)?;
+        self.usage.follow(answer.headers(), Instant::now());
         let (status, after) = (answer.status(), retry_after(answer.headers()));
         let body = answer.bytes().await.map_err(network)?;
         if status != StatusCode::OK {
@@ -160,78 +210,9 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(3_600)))
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Collection<'a> {
-    all_or_none: bool,
-    records: Vec<Row<'a>>,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    attributes: Attributes,
-    id: &'a str,
-    #[serde(rename = "Last_Voice_Session__c")]
-    session: Option<&'a str>,
-    #[serde(rename = "Last_Voice_Call_Date__c")]
-    call_date: Option<String>,
-    #[serde(rename = "Voice_Qualification_Tier__c", skip_serializing_if = "Option::is_none")]
-    tier: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Attributes {
-    #[serde(rename = "type")]
-    kind: &'static str,
-}
-
-impl<'a> Row<'a> {
-    fn of(update: &'a Update<'_>) -> Self {
-        let voice = &update.newest.voice;
-        let kind: Kind = update.record.kind;
-        Self {
-            attributes: Attributes { kind: kind.name() },
-            id: &update.record.id,
-            session: voice.session.as_deref(),
-            call_date: voice.call_date.map(|time| time.format("%Y-%m-%dT%H:%M:%S.000Z").to_string()),
-            tier: voice.tier.as_deref(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
-    use crate::plan::Call;
-    use crate::records::Record;
-    use crate::voice::Voice;
-
-    fn update(tier: Option<&str>) -> Update<'static> {
-        let end_time = DateTime::from_timestamp(1_761_739_384, 0).unwrap();
-        let voice = Voice {
-            session: Some("room".to_owned()),
-            call_date: Some(end_time),
-            tier: tier.map(str::to_owned),
-        };
-        let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), voice: Voice::default() };
-        let newest = Call { index: 0, email: "a@x.org", voice, end_time, job_id: "j" };
-        Update { record, newest, older: Vec::new() }
-    }
-
-    #[test]
-    fn a_row_names_the_three_fields_and_leaves_an_unknown_tier_out() {
-        let json = |update: &Update| serde_json::to_string(&Row::of(update)).unwrap();
-        insta::assert_snapshot!(
-            json(&update(Some("hot"))),
-            @r#"{"attributes":{"type":"Lead"},"id":"00Q1","Last_Voice_Session__c":"room","Last_Voice_Call_Date__c":"2025-10-29T12:03:04.000Z","Voice_Qualification_Tier__c":"hot"}"#
-        );
-        insta::assert_snapshot!(
-            json(&update(None)),
-            @r#"{"attributes":{"type":"Lead"},"id":"00Q1","Last_Voice_Session__c":"room","Last_Voice_Call_Date__c":"2025-10-29T12:03:04.000Z"}"#
-        );
-    }
 
     #[test]
     fn a_retry_after_is_read_in_seconds() {

@@ -1,21 +1,26 @@
 //! The sequence: look up, plan, update, settle.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
 use schemas::names;
 use serde::de::DeserializeOwned;
 use sink::{Message, SinkOptions, WriteError, Writer, Written};
+use tokio::time::Instant;
 
 use crate::call_error::CallError;
-use crate::choose::{Choice, choose};
+use crate::choose::{Choice, Several, choose};
 use crate::client::{Client, MOST_ROWS};
 use crate::config::{RequestTimeout, SalesforceArgs};
+use crate::field_map::{self, FieldMap};
+use crate::org::Org;
 use crate::plan::{Call, Lookup, Update, plan, settle};
-use crate::records::{CONTACTS_BY_ID, ContactRow, Kind, LEADS_BY_EMAIL, LeadRow, Record};
+use crate::records::{ContactRow, LeadRow, OrgFields, Record};
+use crate::results::Results;
 use crate::row_error::{Verdict, verdict};
 use crate::soql;
-use crate::voice::Voice;
 
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
@@ -24,6 +29,9 @@ const ROUNDS: usize = 3;
 /// Writes sessions into Leads and Contacts.
 pub struct SalesforceWriter {
     client: Client,
+    org: Org,
+    several: Several,
+    match_contacts: bool,
 }
 
 /// How the runtime drives this writer: one batch at a time, because calls of the API are what is scarce, and because two
@@ -43,40 +51,38 @@ impl SalesforceWriter {
     /// A writer that has not called yet.
     ///
     /// # Errors
-    /// A private key or a trust store that cannot be read.
+    /// A key, a secret or a field map that cannot be read.
     pub fn new(args: &SalesforceArgs) -> anyhow::Result<Self> {
-        Ok(Self { client: Client::new(args)? })
+        Ok(Self {
+            client: Client::new(args)?,
+            org: Org::new(field_map(args)?),
+            several: args.salesforce_several,
+            match_contacts: args.salesforce_match_contacts,
+        })
     }
+}
+
+fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
+    let (text, name) = match &args.salesforce_fields {
+        None => (field_map::DEFAULT.to_owned(), "the built-in field map".to_owned()),
+        Some(file) => {
+            let name = file.display().to_string();
+            (std::fs::read_to_string(file).with_context(|| format!("read the field map {name}"))?, name)
+        }
+    };
+    FieldMap::parse(&text).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(|fault| format!("{name}, {fault}")).collect();
+        anyhow!(faults.join("\n"))
+    })
 }
 
 impl Writer for SalesforceWriter {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
-        let mut results: Vec<_> = batch.iter().map(|_| Ok(Written { outcome: "no_email" })).collect();
-        let mut calls: Vec<_> = batch.iter().enumerate().filter_map(call).collect();
-        for round in 0..ROUNDS {
-            if calls.is_empty() {
-                break;
-            }
-            let lookup = self.look_up(&calls).await;
-            let (updates, settled) = plan(calls, &lookup);
-            for (index, result) in settled {
-                results[index] = result;
-            }
-            calls = Vec::new();
-            let verdicts = self.update(&updates).await;
-            for (update, verdict) in updates.into_iter().zip(verdicts) {
-                let (settled, again) = settle(update, verdict, round == 0);
-                for (index, result) in settled {
-                    results[index] = result;
-                }
-                calls.extend(again);
-            }
-        }
-        for call in calls {
-            let reason = "newer sessions of the same record were refused one after the other".to_owned();
-            results[call.index] = Err(WriteError::Retry { reason });
-        }
-        results
+        let calls: Vec<_> =
+            batch.iter().enumerate().filter_map(|(index, message)| self.call(index, message)).collect();
+        let mut results = Results::none(batch.len());
+        self.write_calls(&calls, &mut results).await;
+        results.finish()
     }
 
     async fn probe(&self) -> Result<(), String> {
@@ -84,67 +90,122 @@ impl Writer for SalesforceWriter {
     }
 }
 
-fn call((index, message): (usize, &Message)) -> Option<Call<'_>> {
-    let event = &message.event;
-    Some(Call {
-        index,
-        email: event.email.as_ref()?.normalized(),
-        voice: Voice::of(event),
-        end_time: event.end_time,
-        job_id: &event.identity.job_id,
-    })
-}
-
 impl SalesforceWriter {
-    /// The record of each address.
-    async fn look_up<'a>(&self, calls: &[Call<'a>]) -> Lookup<'a> {
-        let emails: BTreeSet<&str> = calls.iter().map(|call| call.email).collect();
-        let (leads, mut failed) = self.select::<LeadRow>(LEADS_BY_EMAIL, emails.iter().copied()).await;
-        let mut by_email: HashMap<String, Vec<&LeadRow>> = HashMap::new();
-        for lead in &leads {
-            // Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
-            let email = lead.email.as_deref().unwrap_or_default().to_lowercase();
-            by_email.entry(email).or_default().push(lead);
-        }
-        let choices: BTreeMap<&str, Choice> = emails
-            .into_iter()
-            .map(|email| (email, choose(by_email.get(email).map_or(&[], Vec::as_slice))))
-            .collect();
-        let ids: BTreeSet<&str> = choices
-            .values()
-            .filter_map(|choice| if let Choice::Contact(id) = choice { Some(*id) } else { None })
-            .collect();
-        let (contacts, failed_contacts) = self.select::<ContactRow>(CONTACTS_BY_ID, ids).await;
-
-        let record = |choice| match choice {
-            Choice::Nobody => Ok(None),
-            Choice::Lead(lead) => {
-                Ok(Some(Record { kind: Kind::Lead, id: lead.id.clone(), voice: lead.voice.clone() }))
-            }
-            Choice::Contact(id) => match failed_contacts.get(id) {
-                Some(error) => Err(error.clone()),
-                None => Ok(contacts.iter().find(|contact| contact.id == id).map(|contact| Record {
-                    kind: Kind::Contact,
-                    id: contact.id.clone(),
-                    voice: contact.voice.clone(),
-                })),
-            },
-        };
-        choices
-            .into_iter()
-            .map(|(email, choice)| (email, failed.remove(email).map_or_else(|| record(choice), Err)))
-            .collect()
+    /// A session that has an address.
+    fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Call<'a>> {
+        let event = &message.event;
+        Some(Call {
+            index,
+            email: event.email.as_ref()?.normalized(),
+            session_id: event.identity.session_id.as_str(),
+            job_id: &event.identity.job_id,
+            end_time: event.end_time,
+            values: self.org.values(&message.payload),
+        })
     }
 
-    /// The rows whose field is one of some texts, and the texts that could not be asked for. A list that Salesforce
-    /// cannot read is halved until the text at fault is alone.
+    async fn write_calls<'c>(&self, calls: &'c [Call<'c>], results: &mut Results) {
+        let mut open: Vec<&Call> = calls.iter().collect();
+        for round in 0..ROUNDS {
+            if open.is_empty() {
+                return;
+            }
+            let (fields, lookup) = match self.ask(&open).await {
+                Ok(answers) => answers,
+                Err(error) => {
+                    if matches!(error, CallError::Configuration { .. }) {
+                        self.org.forget().await;
+                    }
+                    open.iter().for_each(|call| results.add(call.index, Err(error.clone().into())));
+                    return;
+                }
+            };
+            let (updates, settled) = plan(&open, &lookup, &fields);
+            settled.into_iter().for_each(|(index, result)| results.add(index, result));
+            let verdicts = self.update(&updates, &fields).await;
+            let mut again = HashMap::new();
+            for (update, verdict) in updates.into_iter().zip(verdicts) {
+                if matches!(verdict, Verdict::Unavailable { .. }) {
+                    self.org.forget().await;
+                }
+                let (settled, calls) = settle(update, verdict, round == 0);
+                settled.into_iter().for_each(|(index, result)| results.add(index, result));
+                // Two records of one session may both want another round.
+                again.extend(calls.into_iter().map(|call| (call.index, call)));
+            }
+            open = again.into_values().collect();
+        }
+        for call in open {
+            let reason = "newer sessions of the same record were refused one after the other".to_owned();
+            results.add(call.index, Err(WriteError::Retry { reason }));
+        }
+    }
+
+    /// What the org has of the fields, and the records of each address.
+    async fn ask<'c>(&self, calls: &[&'c Call<'c>]) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
+        self.client.usage.allow(Instant::now())?;
+        let fields = self.org.fields(&self.client).await?;
+        let lookup = self.look_up(calls, &fields).await?;
+        Ok((fields, lookup))
+    }
+
+    /// The records of each address.
+    async fn look_up<'c>(&self, calls: &[&'c Call<'c>], fields: &OrgFields) -> Result<Lookup<'c>, CallError> {
+        let emails: BTreeSet<&str> = calls.iter().map(|call| call.email).collect();
+        let (leads, mut failed) =
+            self.select::<LeadRow>(&fields.leads_by_email(), emails.iter().copied()).await?;
+        let leads = by_email(&leads, |lead| lead.email.as_deref());
+        let without =
+            emails.iter().copied().filter(|email| self.match_contacts && !leads.contains_key(*email));
+        let (contacts, failed_contacts) =
+            self.select::<ContactRow>(&fields.contacts_by_email(), without).await?;
+        failed.extend(failed_contacts);
+        let contacts = by_email(&contacts, |contact| contact.email.as_deref());
+        let of = |email: &str| {
+            let leads = leads.get(email).map_or(&[][..], Vec::as_slice);
+            choose(leads, contacts.get(email).map_or(&[][..], Vec::as_slice), self.several)
+        };
+        let choices: Vec<(&str, Choice)> = emails.into_iter().map(|email| (email, of(email))).collect();
+
+        let ids: BTreeSet<&str> = choices
+            .iter()
+            .flat_map(|(_, choice)| if let Choice::Converted(ids) = choice { ids.as_slice() } else { &[] })
+            .copied()
+            .collect();
+        let (converted, failed_ids) = self.select::<ContactRow>(&fields.contacts_by_id(), ids).await?;
+        let records = |choice| match choice {
+            Choice::Nobody => Ok(Vec::new()),
+            Choice::Leads(leads) => Ok(leads.into_iter().map(|lead| fields.lead(lead)).collect()),
+            Choice::Contacts(contacts) => {
+                Ok(contacts.into_iter().map(|contact| fields.contact(contact)).collect())
+            }
+            Choice::Converted(ids) => match ids.iter().find_map(|id| failed_ids.get(id)) {
+                Some(error) => Err(error.clone()),
+                None => Ok(of_ids(&converted, &ids, fields)),
+            },
+            Choice::Ambiguous(count) => Err(WriteError::Reject {
+                reason: format!("{count} records have the address (SALESFORCE_SEVERAL=reject)"),
+            }),
+        };
+        Ok(choices
+            .into_iter()
+            .map(|(email, choice)| (email, failed.remove(email).map_or_else(|| records(choice), Err)))
+            .collect())
+    }
+
+    /// The rows whose field is one of some texts, and the texts that Salesforce cannot read. A list that it cannot read is
+    /// halved until the text at fault is alone.
     async fn select<'t, T: DeserializeOwned>(
         &self,
         select: &str,
         texts: impl IntoIterator<Item = &'t str>,
-    ) -> (Vec<T>, HashMap<&'t str, WriteError>) {
+    ) -> Result<(Vec<T>, HashMap<&'t str, WriteError>), CallError> {
         let (mut rows, mut failed) = (Vec::new(), HashMap::new());
-        let mut pending = soql::split(select, texts, soql::LONGEST_ENCODED);
+        let mut texts = texts.into_iter().peekable();
+        if texts.peek().is_none() {
+            return Ok((rows, failed));
+        }
+        let mut pending = soql::split(select, texts, self.client.longest_statement().await?);
         while let Some(mut texts) = pending.pop() {
             match self.client.query(&soql::statement(select, &texts)).await {
                 Ok(mut found) => rows.append(&mut found),
@@ -152,24 +213,25 @@ impl SalesforceWriter {
                     pending.push(texts.split_off(texts.len() / 2));
                     pending.push(texts);
                 }
-                Err(error) => {
-                    let all_fail = !matches!(error, CallError::Content { .. });
-                    let others = if all_fail { std::mem::take(&mut pending).concat() } else { Vec::new() };
+                Err(error @ CallError::Content { .. }) => {
                     let error = WriteError::from(error);
-                    failed.extend(texts.into_iter().chain(others).map(|text| (text, error.clone())));
+                    failed.extend(texts.into_iter().map(|text| (text, error.clone())));
                 }
+                Err(error) => return Err(error),
             }
         }
-        (rows, failed)
+        Ok((rows, failed))
     }
 
     /// One verdict for each update, in their order. A call that Salesforce cannot read is halved until the row at fault
     /// is alone.
-    async fn update(&self, updates: &[Update<'_>]) -> Vec<Verdict> {
+    async fn update(&self, updates: &[Update<'_>], fields: &OrgFields) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(updates.len());
         let mut pending: Vec<_> = updates.chunks(MOST_ROWS).rev().collect();
         while let Some(updates) = pending.pop() {
-            match self.client.update(updates).await {
+            let rows: Vec<_> =
+                updates.iter().map(|update| fields.row(&update.record, &update.wanted)).collect();
+            match self.client.update(&rows).await {
                 Ok(results) => verdicts.extend(updates.iter().zip(results).map(|(update, result)| {
                     if result.success { Verdict::Updated } else { verdict(&result.errors, &update.record) }
                 })),
@@ -181,8 +243,10 @@ impl SalesforceWriter {
                     let reason = error.to_string();
                     let verdict = match error {
                         CallError::Content { .. } => Verdict::Reject(reason),
-                        CallError::Unauthorized => Verdict::Unavailable { reason, after: None },
                         CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
+                        CallError::Unauthorized | CallError::Configuration { .. } => {
+                            Verdict::Unavailable { reason, after: None }
+                        }
                     };
                     verdicts.extend(updates.iter().map(|_| verdict.clone()));
                 }
@@ -190,4 +254,18 @@ impl SalesforceWriter {
         }
         verdicts
     }
+}
+
+/// Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
+fn by_email<T>(rows: &[T], email: impl Fn(&T) -> Option<&str>) -> HashMap<String, Vec<&T>> {
+    let mut by_email: HashMap<String, Vec<&T>> = HashMap::new();
+    for row in rows {
+        by_email.entry(email(row).unwrap_or_default().to_lowercase()).or_default().push(row);
+    }
+    by_email
+}
+
+fn of_ids(contacts: &[ContactRow], ids: &[&str], fields: &OrgFields) -> Vec<Record> {
+    let of_these = contacts.iter().filter(|contact| ids.contains(&contact.id.as_str()));
+    of_these.map(|contact| fields.contact(contact)).collect()
 }
