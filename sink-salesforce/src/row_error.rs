@@ -116,17 +116,17 @@ fn reason(errors: &[RowError], record: &Record) -> String {
         }
     };
     let errors: Vec<_> = errors.iter().map(describe).collect();
-    format!("Salesforce refuses {} {}: {}", record.kind.name(), record.id, errors.join("; "))
+    format!("Salesforce refuses {} {}: {}", record.kind.object(), record.id, errors.join("; "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::records::Kind;
-    use crate::voice::Voice;
+    use crate::fields::LastCall;
 
     fn judge(status_code: &str, message: &str) -> Verdict {
-        let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), voice: Voice::default() };
+        let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), known: LastCall::default() };
         let (status_code, message) = (status_code.to_owned(), message.to_owned());
         verdict(&[RowError { status_code, message, fields: vec!["Status".to_owned()] }], &record)
     }

@@ -63,7 +63,7 @@ fn sink(org: &Org, nats: &NatsServer) -> Command {
         .env("NATS_URL", nats.url())
         .env("SALESFORCE_URL", &org.url)
         .env("SALESFORCE_CLIENT_ID", args.salesforce_client_id)
-        .env("SALESFORCE_USERNAME", args.salesforce_username)
+        .env("SALESFORCE_USERNAME", args.salesforce_username.unwrap())
         .env("SALESFORCE_PRIVATE_KEY_FILE", org.key_file(keys::trusted()))
         .env("SALESFORCE_AUDIENCE", args.salesforce_audience);
     command

@@ -108,7 +108,7 @@ async fn used_up_calls_pause_the_sink() {
 async fn a_wrong_key_says_what_to_check() {
     let org = Org::start().await;
     let mut args = org.args();
-    args.salesforce_private_key_file = org.key_file(&keys::generate());
+    args.salesforce_private_key_file = Some(org.key_file(&keys::generate()));
     let writer = SalesforceWriter::new(&args).unwrap();
     let reason = "Salesforce gives no access token: invalid_grant (invalid assertion); check \
         SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE";
@@ -133,7 +133,7 @@ async fn a_wrong_setting_says_which() {
             }
         };
         set(&mut args.salesforce_client_id, "client");
-        set(&mut args.salesforce_username, "user");
+        set(args.salesforce_username.as_mut().unwrap(), "user");
         set(&mut args.salesforce_audience, "audience");
         set(&mut args.salesforce_api_version, "version");
         let writer = SalesforceWriter::new(&args).unwrap();
@@ -164,7 +164,7 @@ async fn a_host_that_is_not_there_or_does_not_answer() {
 async fn without_its_key_the_program_does_not_start() {
     let org = Org::start().await;
     let mut args = org.args();
-    args.salesforce_private_key_file = "/nowhere/private.pem".into();
+    args.salesforce_private_key_file = Some("/nowhere/private.pem".into());
     let error = SalesforceWriter::new(&args).err().unwrap();
     assert_eq!(error.to_string(), "read private key /nowhere/private.pem");
 }

@@ -5,7 +5,8 @@ use schemas::SessionEvent;
 use serde_json::{Value, json};
 use simulators::salesforce::{Config, Counters, Salesforce};
 use sink::{Message, WriteError, Writer as _, Written};
-use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
+use sink_salesforce::choose::Several;
+use sink_salesforce::config::{Grant, RequestTimeout, SalesforceArgs};
 use sink_salesforce::writer::SalesforceWriter;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -65,11 +66,17 @@ impl Org {
         SalesforceArgs {
             salesforce_url: self.url.parse().unwrap(),
             salesforce_client_id: config.client_id,
-            salesforce_username: config.username,
-            salesforce_private_key_file: self.key_file(keys::trusted()),
+            salesforce_grant: Grant::JwtBearer,
+            salesforce_username: Some(config.username),
+            salesforce_private_key_file: Some(self.key_file(keys::trusted())),
+            salesforce_client_secret_file: None,
             salesforce_audience: config.audience,
             salesforce_api_version: "v68.0".to_owned(),
             salesforce_allow_duplicates: true,
+            salesforce_fields: None,
+            salesforce_several: Several::NewestOpen,
+            salesforce_match_contacts: false,
+            salesforce_api_percent: 90,
             request_timeout: RequestTimeout { salesforce_request_timeout: Duration::from_secs(5) },
         }
     }
