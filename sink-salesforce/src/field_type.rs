@@ -25,6 +25,9 @@ pub struct FieldDescription {
     /// Whether the user that asks may write it.
     #[serde(default)]
     pub updateable: bool,
+    /// Whether records are found by it quickly.
+    #[serde(default)]
+    pub id_lookup: bool,
 }
 
 /// What a field takes.

@@ -166,7 +166,13 @@ mod tests {
     use crate::field_map::DEFAULT;
 
     fn description(name: &str, kind: &str, length: usize) -> FieldDescription {
-        FieldDescription { name: name.to_owned(), kind: kind.to_owned(), length, updateable: true }
+        FieldDescription {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            length,
+            updateable: true,
+            id_lookup: false,
+        }
     }
 
     pub(super) fn org() -> Vec<FieldDescription> {

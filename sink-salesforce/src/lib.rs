@@ -14,6 +14,7 @@
 
 mod auth;
 pub mod call_error;
+pub mod check;
 pub mod choose;
 pub mod client;
 pub mod config;

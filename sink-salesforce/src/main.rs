@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use service::LogFormat;
-use sink::{DeadLettersArgs, RunArgs, SetupArgs};
+use sink::{DeadLettersArgs, ReplayEventsArgs, RunArgs, SetupArgs};
+use sink_salesforce::check::check_org;
+use sink_salesforce::client::Client;
 use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
-use sink_salesforce::writer::{SalesforceWriter, options};
+use sink_salesforce::writer::{SalesforceWriter, field_map, options};
 
 /// Updates the Salesforce Lead or Contact that has the e-mail address of an ended voice session.
 #[derive(Debug, Parser)]
@@ -17,8 +19,23 @@ enum Command {
     Run(Box<Run>),
     /// Creates the streams and this sink's consumer, or checks those that exist.
     Setup(Setup),
-    /// Shows and replays what could not be written.
+    /// Looks whether all is there that updating needs, and says what to do where it is not. Writes nothing.
+    Check(Box<CheckArgs>),
+    /// Writes events of the stream again. Needs the right to create a consumer.
+    Replay(Box<ReplayEventsArgs<SalesforceArgs>>),
+    /// Lists, shows, replays and drops what could not be written.
     DeadLetters(Box<DeadLettersArgs<SalesforceArgs>>),
+}
+
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    #[command(flatten)]
+    nats: sink::Nats,
+    #[command(flatten)]
+    salesforce: SalesforceArgs,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -53,9 +70,22 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             sink::run(options(salesforce.request_timeout), sink, http, writer).await
         }
         Command::Setup(Setup { timeout, sink }) => sink::setup(&options(timeout), &sink).await,
+        Command::Check(check) => {
+            let CheckArgs { nats, salesforce, json } = *check;
+            let (client, map) = (Client::new(&salesforce)?, field_map(&salesforce)?);
+            let mut checks = sink::check_queue(&nats, &options(salesforce.request_timeout)).await;
+            checks.extend(check_org(&client, &map).await);
+            sink::print_checks(&checks, json)
+        }
+        Command::Replay(replay) => {
+            sink::replay_events(options(RequestTimeout::default()), *replay, connect).await
+        }
         Command::DeadLetters(dead_letters) => {
-            let connect = |args: SalesforceArgs| async move { SalesforceWriter::new(&args) };
             sink::dead_letters(options(RequestTimeout::default()), *dead_letters, connect).await
         }
     }
+}
+
+async fn connect(args: SalesforceArgs) -> anyhow::Result<SalesforceWriter> {
+    SalesforceWriter::new(&args)
 }

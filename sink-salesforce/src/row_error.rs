@@ -122,8 +122,8 @@ fn reason(errors: &[RowError], record: &Record) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::Kind;
     use crate::fields::LastCall;
+    use crate::records::Kind;
 
     fn judge(status_code: &str, message: &str) -> Verdict {
         let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), known: LastCall::default() };

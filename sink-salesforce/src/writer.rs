@@ -62,7 +62,11 @@ impl SalesforceWriter {
     }
 }
 
-fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
+/// The map that is configured.
+///
+/// # Errors
+/// A file that cannot be read, or its faults.
+pub fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
     let (text, name) = match &args.salesforce_fields {
         None => (field_map::DEFAULT.to_owned(), "the built-in field map".to_owned()),
         Some(file) => {

@@ -1,0 +1,60 @@
+//! `check`: all that updating needs, tried without writing.
+
+use sink::Check;
+
+use crate::client::{Client, Description};
+use crate::field_map::FieldMap;
+use crate::fields::ObjectFields;
+
+const DEPLOY: &str = "deploy deploy/salesforce, and give the integration user its permission set";
+
+/// The token, the objects with the mapped fields, and the calls that are left.
+pub async fn check_org(client: &Client, map: &FieldMap) -> Vec<Check> {
+    if let Err(error) = client.log_in().await {
+        let todo = "see docs/SALESFORCE.md: the External Client App, its certificate, and its approved users";
+        return vec![Check::bad("access token", error.to_string(), todo)];
+    }
+    let mut checks = vec![Check::good("access token", "it is given")];
+    for object in ["Lead", "Contact"] {
+        match client.describe(object).await {
+            Ok(description) => checks.extend(check_object(object, &description, map)),
+            Err(error) => checks.push(Check::bad(
+                object,
+                error.to_string(),
+                "allow the integration user to read and edit it, and correct SALESFORCE_API_VERSION",
+            )),
+        }
+    }
+    if let Some(usage) = client.usage.last() {
+        let found = format!("{} of {} are used", usage.used, usage.most);
+        checks.push(match client.usage.allow(tokio::time::Instant::now()) {
+            Ok(()) => Check::good("API calls of the day", found),
+            Err(error) => {
+                Check::bad("API calls of the day", error.to_string(), "wait, or ask for more calls")
+            }
+        });
+    }
+    checks
+}
+
+fn check_object(object: &str, description: &Description, map: &FieldMap) -> Vec<Check> {
+    let fields = &description.fields;
+    let name = format!("fields of {object}");
+    let mapped = match ObjectFields::resolve(map, object, fields) {
+        Ok(fields) => vec![Check::good(&name, fields.select())],
+        Err(faults) => faults.into_iter().map(|fault| Check::bad(&name, fault, DEPLOY)).collect(),
+    };
+    let email = fields.iter().find(|field| field.name == "Email");
+    let look_up = match email {
+        Some(email) if email.id_lookup => Check::good(format!("{object}.Email"), "records are found by it"),
+        Some(_) => {
+            Check::good(format!("{object}.Email"), "it is there, without an index: look-ups may be slow")
+        }
+        None => Check::bad(
+            format!("{object}.Email"),
+            "the integration user may not see it",
+            "allow the integration user to read it",
+        ),
+    };
+    mapped.into_iter().chain([look_up]).collect()
+}
