@@ -1,9 +1,11 @@
 //! What the org has of the mapped fields, asked once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::call_error::CallError;
 use crate::client::Client;
@@ -11,16 +13,28 @@ use crate::field_map::FieldMap;
 use crate::fields::ObjectFields;
 use crate::records::OrgFields;
 
+/// How often an org is asked whose fields are not as the map needs them: each time costs two of its calls.
+const ASK_AGAIN: Duration = Duration::from_secs(300);
+
 /// The field map, and how it fits the org.
 pub struct Org {
     map: FieldMap,
-    fields: Mutex<Option<Arc<OrgFields>>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+enum Known {
+    #[default]
+    Nothing,
+    Fields(Arc<OrgFields>),
+    /// They do not fit, as of then.
+    Fault(Instant, CallError),
 }
 
 impl Org {
     /// Nothing is asked yet.
     pub fn new(map: FieldMap) -> Self {
-        Self { map, fields: Mutex::default() }
+        Self { map, known: Mutex::default() }
     }
 
     /// The fields, described where they are not known. Two calls.
@@ -28,21 +42,30 @@ impl Org {
     /// # Errors
     /// No answer, or a field that is not as the map needs it.
     pub async fn fields(&self, client: &Client) -> Result<Arc<OrgFields>, CallError> {
-        let mut fields = self.fields.lock().await;
-        if let Some(fields) = &*fields {
-            return Ok(Arc::clone(fields));
+        let mut known = self.known.lock().await;
+        match &*known {
+            Known::Fields(fields) => return Ok(Arc::clone(fields)),
+            Known::Fault(asked, fault) if asked.elapsed() < ASK_AGAIN => return Err(fault.clone()),
+            Known::Nothing | Known::Fault(..) => {}
         }
+        let answer = self.ask(client).await;
+        *known = match &answer {
+            Ok(fields) => Known::Fields(Arc::clone(fields)),
+            Err(fault @ CallError::Configuration { .. }) => Known::Fault(Instant::now(), fault.clone()),
+            // Whoever is not reached may be in a moment.
+            Err(_) => Known::Nothing,
+        };
+        answer
+    }
+
+    async fn ask(&self, client: &Client) -> Result<Arc<OrgFields>, CallError> {
         let lead = client.describe("Lead").await?.fields;
         let contact = client.describe("Contact").await?.fields;
         let person_accounts = contact.iter().any(|field| field.name == "IsPersonAccount");
         let lead = ObjectFields::resolve(&self.map, "Lead", &lead);
         let contact = ObjectFields::resolve(&self.map, "Contact", &contact);
         match (lead, contact) {
-            (Ok(lead), Ok(contact)) => {
-                let found = Arc::new(OrgFields { lead, contact, person_accounts });
-                *fields = Some(Arc::clone(&found));
-                Ok(found)
-            }
+            (Ok(lead), Ok(contact)) => Ok(Arc::new(OrgFields { lead, contact, person_accounts })),
             (lead, contact) => {
                 let faults = [lead.err(), contact.err()].into_iter().flatten().flatten();
                 let faults = faults.collect::<Vec<_>>().join("; ");
@@ -58,7 +81,10 @@ impl Org {
 
     /// Somebody changed the org, or has to: what was known may be wrong.
     pub async fn forget(&self) {
-        self.fields.lock().await.take();
+        let mut known = self.known.lock().await;
+        if let Known::Fields(_) = &*known {
+            *known = Known::Nothing;
+        }
     }
 
     /// What a payload has for the further fields, in the order of the map.

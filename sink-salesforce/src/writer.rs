@@ -89,8 +89,10 @@ impl Writer for SalesforceWriter {
         results.finish()
     }
 
+    /// A token, and the fields, which are asked for once: a probe must not use up the org's calls.
     async fn probe(&self) -> Result<(), String> {
-        self.client.log_in().await.map_err(|error| error.to_string())
+        self.client.log_in().await.map_err(|error| error.to_string())?;
+        self.org.fields(&self.client).await.map(drop).map_err(|error| error.to_string())
     }
 }
 

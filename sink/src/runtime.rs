@@ -56,7 +56,7 @@ impl<W: Writer> Runtime<W> {
             faults: Mutex::default(),
         };
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
-        let outage = Arc::new(Outage::none(Arc::clone(readiness), metrics.paused.clone()));
+        let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
         let bytes_in_hand = args.max_mib_in_hand * 1024 * 1024;
         let readiness = Arc::clone(readiness);
@@ -167,19 +167,27 @@ impl<W: Writer> Runtime<W> {
         }
     }
 
-    /// Keeps the readiness true while nothing is written, and before the first message.
+    /// Keeps the readiness true while nothing is written, and lets the first message be pulled.
     pub(crate) async fn probe_store(self: Arc<Self>) {
+        let mut failures = 0;
         loop {
             let answer = tokio::time::timeout(PROBE_TIMEOUT, self.writer.probe()).await;
             let state = answer.unwrap_or_else(|_| Err("no answer to the probe".to_owned()));
             let reason = state.clone().err();
+            if reason.is_none() {
+                failures = 0;
+                self.outage.reached();
+            } else {
+                failures += 1;
+            }
             if self.readiness.set(Part::Probe, state) {
                 match reason {
                     Some(reason) => warn!(reason, "store not as it must be"),
                     None => info!("store reached"),
                 }
             }
-            tokio::time::sleep(PROBE_INTERVAL).await;
+            let pause = if failures > 0 { pause_after(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
+            tokio::time::sleep(pause).await;
         }
     }
 }
