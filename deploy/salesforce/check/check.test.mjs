@@ -9,7 +9,7 @@ import { check } from './check.mjs';
 import { namesIn } from './formula.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
-const READ = ['deploy/salesforce/sfdx-project.json', 'deploy/salesforce/force-app', 'sink-salesforce/src', 'agent/personas'];
+const READ = ['deploy/salesforce/sfdx-project.json', 'deploy/salesforce/force-app', 'sink-salesforce', 'agent/personas'];
 
 const METADATA = 'deploy/salesforce/force-app/main/default';
 const LEAD = `${METADATA}/objects/Lead`;
@@ -253,7 +253,7 @@ finds(
 );
 finds(
   'a field that can be edited and not read',
-  replacing(INTEGRATION, '<readable>true', '<readable>false'),
+  replacing(INTEGRATION, /(?<=<editable>true<.*\n.*\n\s*)<readable>true/, '<readable>false'),
   INTEGRATION,
   /can be edited and not read/,
 );
@@ -286,24 +286,19 @@ finds(
   INTEGRATION,
   /needs viewAllRecords of Contact/,
 );
-finds(
-  'a text field that is too short',
-  replacing(SESSION, '>255<', '>80<'),
-  SESSION,
-  /cuts texts to 255 characters, this holds 80/,
-);
+finds('a text field that is too short', replacing(SESSION, '>255<', '>80<'), SESSION, /holds fewer than 255 characters/);
 finds('a tier that is no value', replacing(TIER, '<fullName>warm', '<fullName>lukewarm'), TIER, /no value warm/);
 finds('a restricted picklist', replacing(TIER, '<restricted>false', '<restricted>true'), TIER, /is restricted/);
 finds(
   'a message without the marker',
   replacing(RULE, 'VOICE_STALE_WRITE', 'STALE_VOICE_WRITE'),
-  'row_error.rs',
+  'sink-salesforce/src',
   /0 active rules of Contact/,
 );
 finds(
   'a rule that is not active',
   replacing(RULE, '<active>true', '<active>false'),
-  'row_error.rs',
+  'sink-salesforce/src',
   /0 active rules of Contact/,
 );
 finds('a rule that refuses newer calls', replacing(RULE, '&lt;', '&gt;'), RULE, /refuses a newer call/);
@@ -335,7 +330,7 @@ finds(
 finds(
   'a standard field that the sink has begun to select',
   replacing(RECORDS, 'Id, Email,', 'Id, Rating, Email,'),
-  RECORDS,
+  'sink-salesforce/src',
   /selects Lead\.Rating/,
 );
 finds(
@@ -347,7 +342,7 @@ finds(
 finds(
   'a custom field that the sink has begun to write',
   replacing('sink-salesforce/src/client.rs', '"Last_Voice_Session__c"', '"Voice_Room__c"'),
-  'client.rs',
+  'sink-salesforce:',
   /writes Lead\.Voice_Room__c/,
 );
 finds(
@@ -356,7 +351,30 @@ finds(
   TIER,
   /no value icy/,
 );
-finds('a source that is written otherwise', replacing(RECORDS, 'CONTACTS_BY_ID', 'CONTACTS'), RECORDS, /does not find/);
+finds(
+  'an object that the sink has begun to select',
+  replacing(RECORDS, 'FROM Contact', 'FROM Account'),
+  'sink-salesforce',
+  /Account\.Id, which this check does not know/,
+);
+finds(
+  'a persona whose tiers are written otherwise',
+  replacing('agent/personas/pandadoc-trial.toml', '[qualification]', '[grading]'),
+  'sink-salesforce/src',
+  /does not find the tiers/,
+);
+finds(
+  'a source that is written otherwise',
+  replacing('sink-salesforce/src/row_error.rs', 'const STALE_MARKER', 'const STALE'),
+  'sink-salesforce/src',
+  /does not find/,
+);
+finds(
+  'a field that the settings of the sink name',
+  adding('sink-salesforce/fields.toml', 'name = "Voice_Mood__c"\n'),
+  INTEGRATION,
+  /the sink writes Contact\.Voice_Mood__c/,
+);
 
 test('formulas', () => {
   assert.deepEqual(namesIn('AND(A__c > NOW() - 1.5, NOT(ISBLANK(B__c)) /* so */, C__c = "x, (y", !$Permission.D || TRUE)'), [

@@ -7,15 +7,17 @@ import { forPrograms } from './rights.mjs';
 import { STANDARD } from './standard.mjs';
 import { children, descendants, value } from './xml.mjs';
 
-const SOURCES = 'sink-salesforce/src';
+const SINK = 'sink-salesforce';
 const PERSONAS = 'agent/personas';
+/** The most that a Text field holds. Names of sessions can be long. */
+const TEXT_LENGTH = '255';
 
 export function problemsWithSink(repository, components) {
   let sink;
   try {
     sink = readSink(repository);
   } catch (error) {
-    return [error.message];
+    return [`${SINK}/src:1: ${error.message}`];
   }
   const sets = forPrograms(components);
   if (sets.length !== 1) return [`${sets.length} permission sets enable the API; there is one, for the integration user`];
@@ -29,30 +31,44 @@ export function problemsWithSink(repository, components) {
   ];
 }
 
-/** {selects: object → fields, writes, longestText, staleMarker, apiVersion, tiers} */
+/** {selects: object → fields, writes, staleMarker, apiVersion, tiers} */
 function readSink(repository) {
-  const read = (folder, file) => readFileSync(join(repository, folder, file), 'utf8');
-  const find = (file, pattern) => {
-    const match = read(SOURCES, file).match(pattern);
-    if (!match) throw new Error(`${SOURCES}/${file}:1: the check does not find ${pattern} here any more`);
-    return match[1];
+  const text = readFolder(join(repository, SINK, 'src'), '.rs')
+    .map(codeOf)
+    .join('\n');
+  const settings = readFolder(join(repository, SINK), '.toml').join('\n');
+  const find = (pattern) => {
+    const matches = [...text.matchAll(pattern)];
+    if (matches.length === 0) throw new Error(`the check does not find ${pattern} here any more`);
+    return matches;
   };
-  const statement = (name) => find('records.rs', new RegExp(`const ${name}: &str = "([^"]*)"`)).replace(/\\\n\s*/g, '');
-  const selects = ['LEADS_BY_EMAIL', 'CONTACTS_BY_ID'].map((name) => {
-    const [, fields, object] = statement(name).match(/^SELECT (.*) FROM (\w+) WHERE/);
-    return [object, fields.split(/,\s*/)];
-  });
-  const row = find('client.rs', /struct Row<'a> \{([^}]*)\}/);
+  const selects = {};
+  for (const [, fields, object] of find(/SELECT ([^"]*?) FROM (\w+)/g)) {
+    const names = fields.replace(/\{\w+\}/g, '').split(/,\s*/);
+    selects[object] = [...new Set([...(selects[object] ?? []), ...names.filter((name) => name !== '')])];
+  }
+  const writes = [...`${text}\n${settings}`.matchAll(/"(\w+__c)"/g)].map((match) => match[1]);
+  if (writes.length === 0) throw new Error('the check does not find the custom fields here any more');
+  const tiers = readFolder(join(repository, PERSONAS), '.toml').flatMap(tiersIn);
+  if (tiers.length === 0) throw new Error(`the check does not find the tiers of ${PERSONAS} any more`);
   return {
-    selects: Object.fromEntries(selects),
-    writes: [...row.matchAll(/rename = "(\w+)"/g)].map((match) => match[1]),
-    longestText: find('voice.rs', /const LONGEST_TEXT: usize = (\d+);/),
-    staleMarker: find('row_error.rs', /const STALE_MARKER: &str = "(\w+)";/),
-    apiVersion: find('config.rs', /SALESFORCE_API_VERSION", default_value = "v([\d.]+)"/),
-    tiers: readdirSync(join(repository, PERSONAS))
-      .filter((file) => file.endsWith('.toml'))
-      .flatMap((file) => tiersIn(read(PERSONAS, file))),
+    selects,
+    writes: [...new Set(writes)],
+    staleMarker: find(/STALE_MARKER: &str = "(\w+)"/g)[0][1],
+    apiVersion: find(/"SALESFORCE_API_VERSION", default_value = "v([\d.]+)"/g)[0][1],
+    tiers,
   };
+}
+
+function readFolder(folder, suffix) {
+  const files = readdirSync(folder).filter((file) => file.endsWith(suffix));
+  return files.map((file) => readFileSync(join(folder, file), 'utf8'));
+}
+
+/** Without comments and tests, and with the strings that go over several lines in one. */
+function codeOf(source) {
+  const [code] = source.split('#[cfg(test)]');
+  return code.replace(/^\s*\/\/.*$/gm, '').replace(/\\\n\s*/g, '');
 }
 
 function tiersIn(persona) {
@@ -71,12 +87,12 @@ function problemsOfAccess(set, object, selected, writes) {
   const right = (list, key, name, right) =>
     children(set.root, list).some((element) => value(element, key) === name && value(element, right) === 'true');
   const says = (text) => problem(set, set.root, `the sink ${text}, and this set does not let it`);
-  const standard = STANDARD[object];
+  const standard = STANDARD[object] ?? { fields: [], guarded: [] };
   const guarded = selected.filter((field) => field.endsWith('__c') || standard.guarded.includes(field));
   return [
     ...selected
       .filter((field) => !field.endsWith('__c') && !standard.fields.includes(field))
-      .map((field) => `${SOURCES}/records.rs:1: selects ${object}.${field}, which this check does not know`),
+      .map((field) => `${SINK}/src:1: selects ${object}.${field}, which this check does not know`),
     ...['allowRead', 'allowEdit', 'viewAllRecords']
       .filter((name) => !right('objectPermissions', 'object', object, name))
       .map((name) => says(`needs ${name} of ${object}`)),
@@ -89,17 +105,15 @@ function problemsOfAccess(set, object, selected, writes) {
   ];
 }
 
-function problemsOfField(components, object, name, { longestText, tiers }) {
+function problemsOfField(components, object, name, { tiers }) {
   const field = components.find(
     (component) => component.type === 'CustomField' && component.name === name && component.object === object,
   );
-  if (!field) return [`${SOURCES}/client.rs:1: writes ${object}.${name}, which the metadata does not have`];
+  if (!field) return [`${SINK}:1: writes ${object}.${name}, which the metadata does not have`];
   const says = (text) => [problem(field, field.root, text)];
   switch (value(field.root, 'type')) {
     case 'Text':
-      return value(field.root, 'length') === longestText
-        ? []
-        : says(`the sink cuts texts to ${longestText} characters, this holds ${value(field.root, 'length')}`);
+      return value(field.root, 'length') === TEXT_LENGTH ? [] : says(`holds fewer than ${TEXT_LENGTH} characters`);
     case 'Picklist': {
       const values = descendants(field.root, 'value').map((element) => value(element, 'fullName'));
       const missing = tiers.filter((tier) => !values.includes(tier));
@@ -122,9 +136,7 @@ function problemsOfRule(components, object, { staleMarker, writes }) {
     ({ root }) => value(root, 'active') === 'true' && value(root, 'errorMessage')?.startsWith(staleMarker),
   );
   if (marked.length !== 1)
-    return [
-      `${SOURCES}/row_error.rs:1: ${marked.length} active rules of ${object} have a message that begins with ${staleMarker}`,
-    ];
+    return [`${SINK}/src:1: ${marked.length} active rules of ${object} have a message that begins with ${staleMarker}`];
   const isTime = ({ type, name, root }) =>
     type === 'CustomField' && writes.includes(name) && value(root, 'type') === 'DateTime';
   const callDate = components.find((component) => component.object === object && isTime(component));
