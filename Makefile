@@ -62,7 +62,7 @@ page: tools
 	@$(MAKE) --no-print-directory -C libwebrtc/tests/it/conformance/peers/chromium
 
 .PHONY: lint
-lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types.
+lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types, Salesforce metadata.
 	@$(INSTALL) lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -70,6 +70,8 @@ lint: page ## Formatting, clippy, licences, unused dependencies, documentation, 
 	cargo machete
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cd web/page && npm run --silent check
+	@$(MAKE) --no-print-directory -C deploy/salesforce/check
+	cd deploy/salesforce/check && npm run --silent check && npm run --silent test
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.

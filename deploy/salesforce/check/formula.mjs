@@ -1,0 +1,112 @@
+// Reads formulas: which names they use, and what they give for a record.
+import { FUNCTIONS } from './standard.mjs';
+
+const TOKEN =
+  /\s+|\/\*[^]*?\*\/|("(?:[^"\\]|\\.)*"|\d+(?:\.\d+)?)|(\$?[A-Za-z][\w.]*)|(<>|<=|>=|==|!=|&&|\|\||[-+*/^&=<>!(),])/y;
+/** Operators, those that bind least first. */
+const OPERATORS = [['||'], ['&&'], ['=', '==', '<>', '!=', '<', '<=', '>', '>='], ['+', '-', '&'], ['*', '/'], ['^']];
+const CONSTANTS = { TRUE: true, FALSE: false, NULL: null };
+
+/** The fields and global variables that a formula names. Throws where it is no formula. */
+export function namesIn(formula) {
+  const names = new Set();
+  const visit = (node) => {
+    if (node.name) names.add(node.name);
+    node.operands?.forEach(visit);
+  };
+  visit(parse(formula));
+  return [...names];
+}
+
+/** What a formula gives when a record changes from `before` to `after`, names to values. Only what rules over times need. */
+export function evaluate(formula, before, after) {
+  const run = (node) => {
+    if ('value' in node) return node.value;
+    if (node.name) return after[node.name] ?? null;
+    const action = ACTIONS[node.call];
+    if (!action) throw new Error(`the formula uses ${node.call}, which the check cannot work out`);
+    return action(node.operands, run, before);
+  };
+  return run(parse(formula));
+}
+
+const compared = (holds) => (operands, run) => {
+  const [left, right] = operands.map(run);
+  return left !== null && right !== null && holds(left, right);
+};
+const prior = ([{ name }], before) => before[name] ?? null;
+const ACTIONS = {
+  AND: (operands, run) => operands.every(run),
+  '&&': (operands, run) => operands.every(run),
+  OR: (operands, run) => operands.some(run),
+  '||': (operands, run) => operands.some(run),
+  NOT: ([operand], run) => !run(operand),
+  '!': ([operand], run) => !run(operand),
+  ISBLANK: ([operand], run) => run(operand) === null,
+  ISCHANGED: (operands, run, before) => run(operands[0]) !== prior(operands, before),
+  PRIORVALUE: (operands, run, before) => prior(operands, before),
+  '<': compared((left, right) => left < right),
+  '<=': compared((left, right) => left <= right),
+  '>': compared((left, right) => left > right),
+  '>=': compared((left, right) => left >= right),
+};
+
+/** A tree of {value}, {name} and {call, operands}. */
+function parse(formula) {
+  const tokens = tokenize(formula);
+  const take = (...symbols) => (symbols.includes(tokens[0]?.symbol) ? tokens.shift().symbol : undefined);
+  const next = () => `«${tokens[0]?.text ?? 'its end'}»`;
+  const expect = (symbol) => {
+    if (!take(symbol)) throw new Error(`the formula needs «${symbol}» before ${next()}`);
+  };
+  const expression = (level = 0) => {
+    if (level === OPERATORS.length) return operand();
+    let left = expression(level + 1);
+    for (let call; (call = take(...OPERATORS[level]));) left = { call, operands: [left, expression(level + 1)] };
+    return left;
+  };
+  const operand = () => {
+    const sign = take('!', '-');
+    if (sign) return { call: sign, operands: [operand()] };
+    if (take('(')) {
+      const inner = expression();
+      expect(')');
+      return inner;
+    }
+    const { literal, name } = tokens[0] ?? {};
+    if (!literal && !name) throw new Error(`the formula needs a value before ${next()}`);
+    tokens.shift();
+    if (literal) return { value: literal };
+    if (take('(')) return call(name.toUpperCase());
+    return name.toUpperCase() in CONSTANTS ? { value: CONSTANTS[name.toUpperCase()] } : { name };
+  };
+  const call = (name) => {
+    const [least, most] = FUNCTIONS[name] ?? [];
+    if (least === undefined) throw new Error(`the formula calls ${name}, which is no known function`);
+    const operands = [];
+    if (!take(')')) {
+      do operands.push(expression());
+      while (take(','));
+      expect(')');
+    }
+    if (operands.length < least || operands.length > most)
+      throw new Error(`the formula gives ${name} ${operands.length} arguments`);
+    return { call: name, operands };
+  };
+  const tree = expression();
+  if (tokens.length > 0) throw new Error(`the formula goes on after its end, with ${next()}`);
+  return tree;
+}
+
+function tokenize(formula) {
+  const tokens = [];
+  TOKEN.lastIndex = 0;
+  while (TOKEN.lastIndex < formula.length) {
+    const at = TOKEN.lastIndex;
+    const match = TOKEN.exec(formula);
+    if (!match) throw new Error(`the formula cannot be read from «${formula.slice(at, at + 20)}» on`);
+    const [text, literal, name, symbol] = match;
+    if (literal ?? name ?? symbol) tokens.push({ text, literal, name, symbol });
+  }
+  return tokens;
+}
