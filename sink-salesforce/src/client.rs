@@ -2,7 +2,6 @@
 //! and counts the calls.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -41,8 +40,6 @@ pub struct Client {
     allow_duplicates: bool,
     /// Of the org's calls.
     pub usage: Usage,
-    /// Calls that were sent; each counts against the org's limit.
-    sent: AtomicU64,
 }
 
 /// What an org says of an object.
@@ -80,8 +77,7 @@ impl Client {
             http,
             data_path: format!("/services/data/{}", args.salesforce_api_version),
             allow_duplicates: args.salesforce_allow_duplicates,
-            usage: Usage::new(args.salesforce_api_percent),
-            sent: AtomicU64::new(0),
+            usage: Usage::new(args.salesforce_api_percent).context("make metrics")?,
         })
     }
 
@@ -91,11 +87,6 @@ impl Client {
     /// No token is given.
     pub async fn log_in(&self) -> Result<(), CallError> {
         self.tokens.get(None).await.map(drop)
-    }
-
-    /// Calls so far.
-    pub fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
     }
 
     /// Most bytes that a statement may have in a URL.
@@ -186,7 +177,7 @@ impl Client {
         let mut url = token.instance.clone();
         url.set_path(path);
         let request = request(url).bearer_auth(token.value.expose_secret());
-        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.usage.count();
         let answer = request.send().await.map_err(network)?;
         self.usage.follow(answer.headers(), Instant::now());
         let (status, after) = (answer.status(), retry_after(answer.headers()));

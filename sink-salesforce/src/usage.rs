@@ -3,6 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus::core::Collector;
+use prometheus::{IntCounter, IntGauge};
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
@@ -26,17 +28,52 @@ pub struct ApiUsage {
 pub struct Usage {
     percent: u64,
     last: Mutex<Option<(Instant, ApiUsage)>>,
+    sent: IntCounter,
+    used: IntGauge,
+    most: IntGauge,
 }
 
 impl Usage {
     /// Holds calls back from so many percent on.
-    pub fn new(percent: u8) -> Self {
-        Self { percent: percent.into(), last: Mutex::default() }
+    ///
+    /// # Errors
+    /// The metrics have names that Prometheus does not take.
+    pub fn new(percent: u8) -> prometheus::Result<Self> {
+        Ok(Self {
+            percent: percent.into(),
+            last: Mutex::default(),
+            sent: IntCounter::new(
+                "postcall_salesforce_api_calls_total",
+                "Calls of the API that this sink made",
+            )?,
+            used: IntGauge::new("postcall_salesforce_api_used", "The org's API calls of the last 24 hours")?,
+            most: IntGauge::new(
+                "postcall_salesforce_api_limit",
+                "As many API calls as the org has in 24 hours",
+            )?,
+        })
+    }
+
+    /// What Prometheus reads.
+    pub fn metrics(&self) -> Vec<Box<dyn Collector>> {
+        vec![Box::new(self.sent.clone()), Box::new(self.used.clone()), Box::new(self.most.clone())]
+    }
+
+    /// A call is made.
+    pub fn count(&self) {
+        self.sent.inc();
+    }
+
+    /// Calls so far.
+    pub fn sent(&self) -> u64 {
+        self.sent.get()
     }
 
     /// Takes what an answer says.
     pub fn follow(&self, headers: &HeaderMap, now: Instant) {
         if let Some(usage) = headers.get(LIMIT_INFO).and_then(|value| read(value.to_str().ok()?)) {
+            self.used.set(usage.used.try_into().unwrap_or(i64::MAX));
+            self.most.set(usage.most.try_into().unwrap_or(i64::MAX));
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, usage));
         }
     }
@@ -82,7 +119,7 @@ mod tests {
     use super::*;
 
     fn after(value: &str) -> Usage {
-        let usage = Usage::new(90);
+        let usage = Usage::new(90).unwrap();
         usage.follow(
             &HeaderMap::from_iter([(LIMIT_INFO.parse().unwrap(), value.parse().unwrap())]),
             Instant::now(),
@@ -103,7 +140,7 @@ mod tests {
     #[test]
     fn calls_are_held_back_from_the_share_on_and_one_looks_again_later() {
         let now = Instant::now();
-        assert_eq!(Usage::new(90).allow(now), Ok(()));
+        assert_eq!(Usage::new(90).unwrap().allow(now), Ok(()));
         assert_eq!(after("api-usage=4499/5000").allow(now), Ok(()));
         let usage = after("api-usage=4500/5000");
         let Err(CallError::Unavailable { reason, after }) = usage.allow(now) else { panic!() };

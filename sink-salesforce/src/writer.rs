@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use prometheus::core::Collector;
 use schemas::names;
 use serde::de::DeserializeOwned;
 use sink::{Message, SinkOptions, WriteError, Writer, Written};
@@ -87,6 +88,10 @@ impl Writer for SalesforceWriter {
         let mut results = Results::none(batch.len());
         self.write_calls(&calls, &mut results).await;
         results.finish()
+    }
+
+    fn metrics(&self) -> Vec<Box<dyn Collector>> {
+        self.client.usage.metrics()
     }
 
     /// A token, and the fields, which are asked for once: a probe must not use up the org's calls.

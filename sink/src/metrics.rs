@@ -1,4 +1,5 @@
 use chrono::{DateTime, Utc};
+use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -7,6 +8,9 @@ use prometheus::{
 const WRITE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Seconds between a session's end and its write; a recovered session may be late by days.
 const LAG_SECONDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0, 86_400.0];
+
+/// Messages in one call of the writer.
+const BATCH_MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 150.0, 200.0];
 
 /// What a sink counts, each with the label `sink`.
 pub(crate) struct Metrics {
@@ -23,6 +27,8 @@ pub(crate) struct Metrics {
     pub(crate) paused: IntGauge,
     /// Seconds of one call of the writer.
     pub(crate) write_seconds: Histogram,
+    /// Messages in one call of the writer.
+    pub(crate) batch_messages: Histogram,
     lag_seconds: Histogram,
 }
 
@@ -54,6 +60,11 @@ impl Metrics {
                 "1 while the store is unavailable and pulling is paused",
             ))?,
             write_seconds: histogram("write_seconds", "Seconds of one call of the writer", WRITE_SECONDS)?,
+            batch_messages: histogram(
+                "batch_messages",
+                "Messages in one call of the writer",
+                BATCH_MESSAGES,
+            )?,
             lag_seconds: histogram("lag_seconds", "Seconds from a session's end to its write", LAG_SECONDS)?,
             registry,
         };
@@ -67,8 +78,14 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.store_retries.clone()))?;
         metrics.registry.register(Box::new(metrics.paused.clone()))?;
         metrics.registry.register(Box::new(metrics.write_seconds.clone()))?;
+        metrics.registry.register(Box::new(metrics.batch_messages.clone()))?;
         metrics.registry.register(Box::new(metrics.lag_seconds.clone()))?;
         Ok(metrics)
+    }
+
+    /// Shows what the writer counts as well.
+    pub(crate) fn add(&self, collectors: Vec<Box<dyn Collector>>) -> prometheus::Result<()> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     pub(crate) fn settled(&self, outcome: &str) {

@@ -90,6 +90,7 @@ pub async fn run_until<W: Writer>(
 ) -> anyhow::Result<()> {
     let connection = args.nats.keep_connected(sink.name).await?;
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
+    metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());
     let server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
 

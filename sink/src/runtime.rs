@@ -134,6 +134,7 @@ impl<W: Writer> Runtime<W> {
     ) {
         for failures in 1.. {
             let started = Instant::now();
+            self.metrics.batch_messages.observe(batch.messages.len() as f64);
             let results = write(&self.writer, &batch.messages, self.sink.write_timeout)
                 .instrument(span_of(&batch))
                 .await;

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus::core::Collector;
 use schemas::SessionEvent;
 
 /// One message on its way into a store.
@@ -22,6 +23,11 @@ pub trait Writer: Send + Sync + 'static {
     ///
     /// It is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
     fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
+
+    /// What it counts itself, to be shown with the sink's own metrics.
+    fn metrics(&self) -> Vec<Box<dyn Collector>> {
+        Vec::new()
+    }
 
     /// Is the store there and configured as it must be? `Err` is the reason why not; readiness shows it.
     fn probe(&self) -> impl Future<Output = Result<(), String>> + Send {
