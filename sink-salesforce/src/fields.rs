@@ -26,7 +26,7 @@ struct Field {
 }
 
 /// What a record knows of its last call, or shall know.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastCall {
     /// When it ended, in whole seconds.
     pub ended: Option<DateTime<Utc>>,

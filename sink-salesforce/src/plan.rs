@@ -11,7 +11,7 @@ use crate::records::{Kind, OrgFields, Record};
 use crate::row_error::Verdict;
 
 /// One session on its way to its records.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call<'a> {
     /// Its place in the batch.
     pub index: usize,
@@ -28,7 +28,7 @@ pub struct Call<'a> {
 }
 
 /// One record to be updated.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update<'c> {
     /// The record.
     pub record: Record,

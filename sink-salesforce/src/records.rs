@@ -23,7 +23,7 @@ pub struct OrgFields {
 }
 
 /// One Lead.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LeadRow {
     /// Id of 18 characters.
@@ -46,7 +46,7 @@ pub struct LeadRow {
 }
 
 /// One Contact.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ContactRow {
     /// Id of 18 characters.
@@ -82,7 +82,7 @@ pub enum Kind {
 }
 
 /// A record that belongs to an e-mail address.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// What it is.
     pub kind: Kind,

@@ -164,10 +164,12 @@ impl SalesforceWriter {
     async fn look_up<'c>(&self, calls: &[&'c Call<'c>], fields: &OrgFields) -> Result<Lookup<'c>, CallError> {
         let emails: BTreeSet<&str> = calls.iter().map(|call| call.email).collect();
         let (leads, mut failed) =
-            self.select::<LeadRow>(&fields.leads_by_email(), emails.iter().copied()).await?;
+            self.select::<LeadRow>(&fields.leads_by_email(), emails.iter().copied().collect()).await?;
         let leads = by_email(&leads, |lead| lead.email.as_deref());
-        let without =
-            emails.iter().copied().filter(|email| self.match_contacts && !leads.contains_key(*email));
+        let mut without = Vec::new();
+        if self.match_contacts {
+            without.extend(emails.iter().copied().filter(|email| !leads.contains_key(*email)));
+        }
         let (contacts, failed_contacts) =
             self.select::<ContactRow>(&fields.contacts_by_email(), without).await?;
         failed.extend(failed_contacts);
@@ -183,7 +185,8 @@ impl SalesforceWriter {
             .flat_map(|(_, choice)| if let Choice::Converted(ids) = choice { ids.as_slice() } else { &[] })
             .copied()
             .collect();
-        let (converted, failed_ids) = self.select::<ContactRow>(&fields.contacts_by_id(), ids).await?;
+        let (converted, failed_ids) =
+            self.select::<ContactRow>(&fields.contacts_by_id(), ids.into_iter().collect()).await?;
         let records = |choice| match choice {
             Choice::Nobody => Ok(Vec::new()),
             Choice::Leads(leads) => Ok(leads.into_iter().map(|lead| fields.lead(lead)).collect()),
@@ -209,11 +212,10 @@ impl SalesforceWriter {
     async fn select<'t, T: DeserializeOwned>(
         &self,
         select: &str,
-        texts: impl IntoIterator<Item = &'t str>,
+        texts: Vec<&'t str>,
     ) -> Result<(Vec<T>, HashMap<&'t str, WriteError>), CallError> {
         let (mut rows, mut failed) = (Vec::new(), HashMap::new());
-        let mut texts = texts.into_iter().peekable();
-        if texts.peek().is_none() {
+        if texts.is_empty() {
             return Ok((rows, failed));
         }
         let mut pending = soql::split(select, texts, self.client.longest_statement().await?);
