@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 use sink::Writer as _;
+use sink_salesforce::choose::Several;
+use sink_salesforce::field_map;
+use sink_salesforce::writer::SalesforceWriter;
 
 use crate::org::{LEAD, Org, session, with_tier, write};
 
@@ -63,6 +66,44 @@ async fn of_several_leads_the_open_one_changed_last_is_written() {
     assert_eq!(write(&org.writer(), &[session("room", "dora@double.example", 7)]).await, ["updated"]);
     assert_eq!(org.voice("00Q5f00000A0005"), voice("room", 7, Some("hot")));
     assert_eq!(org.counters().updated, 1);
+}
+
+#[tokio::test]
+async fn several_leads_are_all_written_or_none_where_that_is_wanted() {
+    let org = Org::start().await;
+    let mut args = org.args();
+    args.salesforce_several = Several::Reject;
+    let writer = SalesforceWriter::new(&args).unwrap();
+    let outcome = write(&writer, &[session("room", "dora@double.example", 7)]).await.remove(0);
+    assert!(outcome.starts_with("reject: ") && outcome.contains("records have the address"), "{outcome}");
+    assert_eq!(org.counters().updated, 0);
+
+    args.salesforce_several = Several::All;
+    let writer = SalesforceWriter::new(&args).unwrap();
+    assert_eq!(write(&writer, &[session("room", "dora@double.example", 7)]).await, ["updated"]);
+    assert!(org.counters().updated > 1, "{:?}", org.counters().updated);
+    assert_eq!(write(&writer, &[session("room", "dora@double.example", 7)]).await, ["unchanged"]);
+}
+
+#[tokio::test]
+async fn a_map_of_ones_own_writes_its_fields() {
+    let org = Org::start().await;
+    let map = tempfile::NamedTempFile::new().unwrap();
+    let text =
+        field_map::DEFAULT.replace("/discovered_signals/qualification_tier", "/discovered_signals/mood");
+    std::fs::write(map.path(), text.replace("absent = \"omit\"", "absent = \"null\"")).unwrap();
+    let mut args = org.args();
+    args.salesforce_fields = Some(map.path().to_owned());
+    let writer = SalesforceWriter::new(&args).unwrap();
+    assert_eq!(write(&writer, &[session("room", "test@company.com", 7)]).await, ["updated"]);
+    assert_eq!(org.voice(LEAD), voice("room", 7, None));
+
+    std::fs::write(map.path(), field_map::DEFAULT.replace("Voice_Qualification_Tier__c", "Nowhere__c"))
+        .unwrap();
+    let writer = SalesforceWriter::new(&args).unwrap();
+    let outcome = write(&writer, &[session("room", "test@company.com", 8)]).await.remove(0);
+    assert!(outcome.starts_with("unavailable: Lead has no field Nowhere__c"), "{outcome}");
+    assert_eq!(writer.probe().await.unwrap_err(), outcome.trim_start_matches("unavailable: "));
 }
 
 #[tokio::test]
