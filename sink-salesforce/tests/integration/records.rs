@@ -181,7 +181,7 @@ async fn a_full_batch_of_long_addresses_takes_several_queries_and_one_update() {
     let lead = |index| json!({ "Id": format!("00Q5f0000{index:06}"), "Email": email(index) });
     let seed = json!({ "Lead": (0..200).map(lead).collect::<Vec<_>>() });
     // Small pages, so that results are followed over several.
-    let org = Org::with(seed.to_string().as_bytes(), |config| config.page_size = 7).await;
+    let org = Org::with(seed.to_string().as_bytes(), |config| config.settings.page_size = 7).await;
     let batch: Vec<_> = (0..200).map(|index| session(&format!("s{index}"), &email(index), 1)).collect();
     assert_eq!(write(&org.writer(), &batch).await, ["updated"; 200]);
     let counters = org.counters();
