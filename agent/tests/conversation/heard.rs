@@ -67,7 +67,7 @@ fn caller_is_transcribed(shown: &Shown) {
         );
         assert!(packets.iter().any(|packet| packet.segment == segment && !packet.is_final));
     }
-    assert!(streams.iter().all(|stream| stream.track().starts_with("TR_")), "{streams:?}");
+    assert!(streams.iter().all(|stream| stream.whole && stream.track().starts_with("TR_")), "{streams:?}");
     assert!(packets.iter().all(|packet| packet.track == streams[0].track()), "{packets:?}");
 }
 
@@ -83,7 +83,7 @@ fn agent_is_transcribed(shown: &Shown) {
         let (last, interim) = packets.split_last().expect("packets");
         assert!(last.is_final && last.text == stream.text, "{packets:?}");
         assert!(!interim.is_empty() && interim.iter().all(|packet| !packet.is_final), "{packets:?}");
-        assert!(stream.track().starts_with("TR_"), "{stream:?}");
+        assert!(stream.whole && stream.track().starts_with("TR_"), "{stream:?}");
     }
     assert!(streams.iter().all(|stream| stream.is_final()), "{streams:?}");
 }
