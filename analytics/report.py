@@ -213,7 +213,7 @@ def latencies(database):
     axes.plot(days, [long for _, _, long in rows], color=COLOURS["hot"], marker="o", label="long (median of p95)")
     axes.set_ylabel("seconds until an answer is heard")
     axes.set_ylim(bottom=0)
-    by_days(axes, days)
+    by_days(axes, days, ticks=7)
     axes.legend(frameon=False, fontsize=9)
     names = ["taking the turn", "language model", "speech", "all of it"]
     drawn = bars.barh(names, [part or 0 for part in parts], color=[QUIET, QUIET, QUIET, ACCENT], height=0.6)
@@ -225,9 +225,9 @@ def latencies(database):
     return image(figure, "Waits by day, and what they consist of")
 
 
-def by_days(axes, days):
-    """A tick for a day, at most a dozen of them, and room around a single one."""
-    step = max(1, -(-((days[-1] - days[0]).days + 1) // 12))
+def by_days(axes, days, ticks=12):
+    """A tick for a day, at most so many of them, and room around a single one."""
+    step = max(1, -(-((days[-1] - days[0]).days + 1) // ticks))
     axes.xaxis.set_major_locator(matplotlib.dates.DayLocator(interval=step))
     axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%d %b"))
     if days[0] == days[-1]:

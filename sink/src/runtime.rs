@@ -58,7 +58,8 @@ impl<W: Writer> Runtime<W> {
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
         let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
-        let bytes_in_hand = args.max_mib_in_hand * 1024 * 1024;
+        // The most that is allowed, 4 GiB, is one byte more than fits.
+        let bytes_in_hand = args.max_mib_in_hand.saturating_mul(1024 * 1024);
         let readiness = Arc::clone(readiness);
         Self { sink, writer, settler, in_hand, outage, concurrency, bytes_in_hand, metrics, readiness }
     }

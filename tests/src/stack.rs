@@ -98,7 +98,7 @@ pub(crate) async fn answers(url: &str, process: &Process) -> Result<()> {
 }
 
 /// Addresses of its own for nats-server and the S3 server, and the key to the latter.
-pub(crate) fn queue_and_archive() -> Environment {
+pub fn queue_and_archive() -> Environment {
     let mut environment = Environment::default();
     for (name, value) in [
         ("NATS_URL", format!("nats://127.0.0.1:{}", free_port())),

@@ -73,6 +73,16 @@ impl<'a> Call<'a> {
         serde_json::from_value(self.run("shown", json!({}))).expect("what was shown")
     }
 
+    /// The same, once all that the agent said is there: it takes another way than the state which says that the agent listens.
+    pub(crate) fn shown_whole(&mut self) -> Shown {
+        wait_for("the end of what the agent said", || {
+            let shown = self.shown();
+            let last = shown.packets.iter().rfind(|packet| packet.of.starts_with("agent-"));
+            let whole = shown.streams.iter().all(|stream| stream.whole);
+            (whole && last.is_some_and(|packet| packet.is_final)).then_some(shown)
+        })
+    }
+
     /// What the agent has begun to say, in order.
     pub(crate) fn agent_said(&mut self) -> Vec<String> {
         let streams = self.shown().streams.into_iter();

@@ -24,7 +24,7 @@ fn both_sides_are_transcribed_and_states_are_shown() {
         call.hears(question);
     }
     call.waits();
-    let shown = call.shown();
+    let shown = call.shown_whole();
     caller_is_transcribed(&shown);
     agent_is_transcribed(&shown);
     let turns: Vec<_> = ["thinking", "speaking", "listening"].iter().cycle().take(3 * TURNS.len()).collect();
@@ -83,7 +83,7 @@ fn agent_is_transcribed(shown: &Shown) {
         let (last, interim) = packets.split_last().expect("packets");
         assert!(last.is_final && last.text == stream.text, "{packets:?}");
         assert!(!interim.is_empty() && interim.iter().all(|packet| !packet.is_final), "{packets:?}");
-        assert!(stream.whole && stream.track().starts_with("TR_"));
+        assert!(stream.whole && stream.track().starts_with("TR_"), "{stream:?}");
     }
     assert!(streams.iter().all(|stream| stream.is_final()), "{streams:?}");
 }

@@ -96,11 +96,7 @@ async fn write(
             upload.part(part).await?;
         }
     }
-    let mut rest = block_in_place(|| file.finish())?;
-    while rest.len() > PART {
-        let after = rest.split_off(PART);
-        upload.part(std::mem::replace(&mut rest, after)).await?;
-    }
+    let rest = block_in_place(|| file.finish())?;
     counts.bytes_out = upload.finish(rest).await?;
     Ok(counts)
 }

@@ -47,8 +47,12 @@ impl Upload {
         self.send(&id, part).await
     }
 
-    /// Sends what is left and makes the file appear; its bytes.
-    pub(crate) async fn finish(&mut self, rest: Vec<u8>) -> anyhow::Result<u64> {
+    /// Sends what is left, however much it is, and makes the file appear; its bytes.
+    pub(crate) async fn finish(&mut self, mut rest: Vec<u8>) -> anyhow::Result<u64> {
+        while rest.len() > PART {
+            let after = rest.split_off(PART);
+            self.part(std::mem::replace(&mut rest, after)).await?;
+        }
         match self.id.clone() {
             Some(id) => {
                 self.send(&id, rest).await?;

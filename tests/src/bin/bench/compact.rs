@@ -4,7 +4,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use tests::environment::{Environment, program};
+use tests::environment::program;
+use tests::stack::queue_and_archive;
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -28,11 +29,13 @@ pub(crate) async fn measure() -> Result<Report> {
     let mut store = NullStore::start(folder.path(), Some(DaySize { sessions })).await?;
     store.begin(Behaviour { keeps_bodies: true, ..Behaviour::default() }).await?;
 
+    let mut environment = queue_and_archive();
+    environment.set("S3_ENDPOINT", store.endpoint());
     let log = folder.path().join("compact.log");
     let output = std::fs::File::create(&log).context("make log")?;
     let mut compact = Command::new(program("sink-s3")?)
         .args(["compact", "--day", DATE])
-        .envs(environment(&store).iter())
+        .envs(environment.iter())
         .stdin(Stdio::null())
         .stdout(output.try_clone().context("share log")?)
         .stderr(output)
@@ -68,18 +71,4 @@ pub(crate) async fn measure() -> Result<Report> {
     report.figure("memory", "MB peak", peak_mb, None, Some(300.0));
     report.detail("store", serde_json::to_value(counts)?);
     Ok(report)
-}
-
-fn environment(store: &NullStore) -> Environment {
-    let mut environment = Environment::default();
-    for (name, value) in [
-        ("S3_BUCKET", "sessions"),
-        ("S3_ENDPOINT", &store.endpoint()),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "access"),
-        ("AWS_SECRET_ACCESS_KEY", "secret"),
-    ] {
-        environment.set(name, value);
-    }
-    environment
 }
