@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sink::WriteError;
+use sink::{PERMANENT, WriteError};
 
 /// Why a call had no result. The reasons hold neither tokens nor e-mail addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +45,7 @@ impl From<CallError> for WriteError {
     fn from(error: CallError) -> Self {
         let reason = error.to_string();
         match error {
-            CallError::Content { .. } => Self::Reject { reason },
+            CallError::Content { .. } => Self::Reject { outcome: PERMANENT, reason },
             CallError::Unauthorized | CallError::Configuration { .. } => {
                 Self::Unavailable { reason, after: None }
             }

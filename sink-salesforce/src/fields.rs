@@ -1,6 +1,7 @@
 //! The field map held against what the org describes: what is selected, what is written, and what is the same already.
 
 use chrono::{DateTime, SubsecRound, Utc};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::field_map::{Absent, FieldMap};
@@ -34,6 +35,17 @@ pub struct LastCall {
     pub session: Option<String>,
     /// The further fields in the order of the map. Of what shall be, `None` is left as it is.
     pub others: Vec<Option<Value>>,
+}
+
+/// One field that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// API name.
+    pub field: String,
+    /// What stands there.
+    pub now: Value,
+    /// What shall stand there.
+    pub then: Value,
 }
 
 impl ObjectFields {
@@ -123,23 +135,31 @@ impl ObjectFields {
         }
     }
 
-    /// Whether a record that knows `known` needs no writing to know `wanted` as well.
-    pub fn has(&self, known: &LastCall, wanted: &LastCall) -> bool {
-        let mut others = self.others.iter().zip(&wanted.others).zip(&known.others);
-        known.order() == wanted.order()
-            && others.all(|((field, wanted), known)| match (wanted, known) {
-                (Some(wanted), Some(known)) => field.kind.is_same(wanted, known),
-                (wanted, _) => wanted.is_none(),
-            })
+    /// What has to be written so that a record that knows `known` knows `wanted` as well.
+    pub fn changes(&self, known: &LastCall, wanted: &LastCall) -> Vec<Change> {
+        let [now, then] = [known, wanted].map(|call| self.order_fields(call));
+        let order = now.into_iter().zip(then).filter(|(now, then)| now != then);
+        let order = order.map(|((field, now), (_, then))| Change { field, now, then });
+        let others = self.others.iter().zip(&known.others).zip(&wanted.others);
+        let others = others.filter_map(|((field, now), then)| {
+            let (now, then) = (now.clone().unwrap_or_default(), then.clone()?);
+            (!field.kind.is_same(&then, &now)).then(|| Change { field: field.name.clone(), now, then })
+        });
+        order.chain(others).collect()
     }
 
     /// The fields that are written.
     pub fn row(&self, wanted: &LastCall) -> Row {
-        let ended = wanted.ended.map_or(Value::Null, |time| Value::String(written_time(time)));
-        let session = wanted.session.clone().map_or(Value::Null, Value::String);
         let others = self.others.iter().zip(&wanted.others);
         let others = others.filter_map(|(field, value)| Some((field.name.clone(), value.clone()?)));
-        [(self.ended.clone(), ended), (self.session.clone(), session)].into_iter().chain(others).collect()
+        self.order_fields(wanted).into_iter().chain(others).collect()
+    }
+
+    /// The fields that order the calls.
+    fn order_fields(&self, call: &LastCall) -> [(String, Value); 2] {
+        let ended = call.ended.map(|time| Value::String(written_time(time)));
+        let session = call.session.clone().map(Value::String);
+        [(self.ended.clone(), ended.unwrap_or_default()), (self.session.clone(), session.unwrap_or_default())]
     }
 }
 
@@ -148,6 +168,15 @@ impl LastCall {
     /// the same within a batch and against what is there, and the outcome does not depend on the order of arrival.
     pub fn order(&self) -> (Option<DateTime<Utc>>, Option<&str>) {
         (self.ended, self.session.as_deref())
+    }
+
+    /// What is known after `wanted` was written.
+    pub fn overwritten_by(&self, wanted: &Self) -> Self {
+        let others = self.others.iter().zip(&wanted.others);
+        Self {
+            others: others.map(|(known, wanted)| wanted.clone().or_else(|| known.clone())).collect(),
+            ..wanted.clone()
+        }
     }
 }
 
@@ -211,8 +240,15 @@ mod tests {
             "Voice_Qualification_Tier__c": "hot",
         }));
         let known = fields.known(&given);
-        assert!(fields.has(&known, &wanted));
-        assert!(!fields.has(&fields.known(&Row::new()), &wanted));
+        assert_eq!(fields.changes(&known, &wanted), []);
+        let nothing = fields.known(&Row::new());
+        let changes = fields.changes(&nothing, &wanted);
+        assert_eq!(changes.len(), 3);
+        let tier = "Voice_Qualification_Tier__c".to_owned();
+        assert_eq!(changes[2], Change { field: tier, now: Value::Null, then: json!("hot") });
+        assert_eq!(fields.changes(&nothing.overwritten_by(&wanted), &wanted), []);
+        let without_tier = fields.wanted("later", end_time, &[None]);
+        assert_eq!(wanted.overwritten_by(&without_tier).others, wanted.others);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod check;
 pub mod choose;
 pub mod client;
 pub mod config;
+pub mod dry_run;
 pub mod field_map;
 pub mod field_type;
 pub mod fields;

@@ -4,12 +4,17 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
+use schemas::names;
 use service::LogFormat;
-use sink::{DeadLettersArgs, ReplayEventsArgs, RunArgs, SetupArgs};
+use sink::{DeadLettersArgs, Events, ReplayEventsArgs, RunArgs, SetupArgs};
 use sink_salesforce::check::check_org;
 use sink_salesforce::client::Client;
 use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
+use sink_salesforce::dry_run::preview;
 use sink_salesforce::writer::{SalesforceWriter, field_map, options};
+
+/// As a dry run calls itself at the NATS server.
+const DRY_RUN: &str = "sink-salesforce dry run";
 
 /// Updates the Salesforce Lead or Contact that has the e-mail address of an ended voice session.
 #[derive(Debug, Parser)]
@@ -22,7 +27,7 @@ enum Command {
     /// Looks whether all is there that updating needs, and says what to do where it is not. Writes nothing.
     Check(Box<CheckArgs>),
     /// Writes events of the stream again. Needs the right to create a consumer.
-    Replay(Box<ReplayEventsArgs<SalesforceArgs>>),
+    Replay(Box<Replay>),
     /// Lists, shows, replays and drops what could not be written.
     DeadLetters(Box<DeadLettersArgs<SalesforceArgs>>),
 }
@@ -40,6 +45,13 @@ struct CheckArgs {
 
 #[derive(Debug, clap::Args)]
 struct Run {
+    /// Prints what the waiting events would change, and ends. Writes nothing and acks nothing. Needs the right to create a
+    /// consumer.
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON object a line.
+    #[arg(long, requires = "dry_run")]
+    json: bool,
     /// Address for /healthz, /readyz and /metrics, such as 127.0.0.1:9102.
     #[arg(long, env = "SINK_SALESFORCE_HTTP", default_value = "127.0.0.1:9102")]
     http: SocketAddr,
@@ -47,6 +59,15 @@ struct Run {
     salesforce: SalesforceArgs,
     #[command(flatten)]
     sink: RunArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct Replay {
+    /// Prints what the events would change, and writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    replay: ReplayEventsArgs<SalesforceArgs>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,8 +86,12 @@ async fn main() -> ExitCode {
 async fn execute(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(run) => {
-            let Run { http, salesforce, sink } = *run;
+            let Run { dry_run, json, http, salesforce, sink } = *run;
             let writer = SalesforceWriter::new(&salesforce)?;
+            if dry_run {
+                let events = Events::connect(&sink.nats, DRY_RUN).await?;
+                return preview(events.waiting_for(names::SINK_SALESFORCE).await?, &writer, json).await;
+            }
             sink::run(options(salesforce.request_timeout), sink, http, writer).await
         }
         Command::Setup(Setup { timeout, sink }) => sink::setup(&options(timeout), &sink).await,
@@ -78,7 +103,13 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             sink::print_checks(&checks, json)
         }
         Command::Replay(replay) => {
-            sink::replay_events(options(RequestTimeout::default()), *replay, connect).await
+            let Replay { dry_run, replay } = *replay;
+            if dry_run {
+                let writer = SalesforceWriter::new(&replay.writer)?;
+                let events = Events::connect(&replay.nats, DRY_RUN).await?;
+                return preview(replay.events.select(&events).await?, &writer, replay.json).await;
+            }
+            sink::replay_events(options(RequestTimeout::default()), replay, connect).await
         }
         Command::DeadLetters(dead_letters) => {
             sink::dead_letters(options(RequestTimeout::default()), *dead_letters, connect).await

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sink::{WriteError, Written};
+use sink::{PERMANENT, WriteError, Written};
 
 use crate::fields::LastCall;
 use crate::records::{Kind, OrgFields, Record};
@@ -72,7 +72,7 @@ pub fn plan<'c>(
         let Some((newest, wanted, older)) = coalesce(record, calls, fields) else { continue };
         if wanted.order() < record.known.order() {
             settled.extend(done("stale", "stale", newest, &older));
-        } else if fields.of(record.kind).has(&record.known, &wanted) {
+        } else if fields.changes(record, &wanted).is_empty() {
             settled.extend(done("unchanged", "superseded", newest, &older));
         } else {
             updates.push(Update { record: record.clone(), wanted, newest, older });
@@ -100,7 +100,7 @@ pub fn settle<'c>(
             (everybody(&WriteError::Unavailable { reason, after }), Vec::new())
         }
         // The fault may lie in what this session would write; the next older one has its own try.
-        Verdict::Reject(reason) => (vec![(newest.index, Err(WriteError::Reject { reason }))], older),
+        Verdict::Reject(reason) => (vec![(newest.index, Err(WriteError::Reject { outcome: PERMANENT, reason }))], older),
         Verdict::ResolveAgain(_) if first_round => {
             (Vec::new(), std::iter::once(newest).chain(older).collect())
         }
@@ -223,7 +223,7 @@ mod tests {
         let calls = [call(0, "a", 1), call(1, "b", 2)];
         let (updates, _) = plan_on(LastCall::default(), &calls);
         let (settled, again) = settle(updates[0].clone(), Verdict::Reject("long".to_owned()), true);
-        assert_eq!(settled, [(1, Err(WriteError::Reject { reason: "long".to_owned() }))]);
+        assert_eq!(settled, [(1, Err(WriteError::Reject { outcome: PERMANENT, reason: "long".to_owned() }))]);
         assert_eq!(again, [&calls[0]]);
     }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::field_type::moment;
-use crate::fields::{LastCall, ObjectFields, Row};
+use crate::fields::{Change, LastCall, ObjectFields, Row};
 
 /// Suffix of a custom field, and that of a Contact's custom field on its person account.
 const CUSTOM: &str = "__c";
@@ -143,6 +143,12 @@ impl OrgFields {
             }
             _ => Record { kind: Kind::Contact, id: row.id.clone(), known },
         }
+    }
+
+    /// What an update of a record changes.
+    pub fn changes(&self, record: &Record, wanted: &LastCall) -> Vec<Change> {
+        let changes = self.of(record.kind).changes(&record.known, wanted).into_iter();
+        changes.map(|change| Change { field: record.kind.field(change.field), ..change }).collect()
     }
 
     /// What an update of a record sends.

@@ -45,6 +45,8 @@ fn weight(result: &Result<Written, WriteError>) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use sink::PERMANENT;
+
     use super::*;
 
     fn written(outcome: &'static str) -> Result<Written, WriteError> {
@@ -54,7 +56,7 @@ mod tests {
     #[test]
     fn the_graver_result_of_a_message_counts() {
         let retry = || Err(WriteError::Retry { reason: "locked".to_owned() });
-        let reject = || Err(WriteError::Reject { reason: "too long".to_owned() });
+        let reject = || Err(WriteError::Reject { outcome: PERMANENT, reason: "too long".to_owned() });
         let mut results = Results::none(4);
         for (index, result) in [
             (0, written("stale")),

@@ -83,8 +83,7 @@ pub fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
 
 impl Writer for SalesforceWriter {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
-        let calls: Vec<_> =
-            batch.iter().enumerate().filter_map(|(index, message)| self.call(index, message)).collect();
+        let calls = self.calls(batch);
         let mut results = Results::none(batch.len());
         self.write_calls(&calls, &mut results).await;
         results.finish()
@@ -102,7 +101,11 @@ impl Writer for SalesforceWriter {
 }
 
 impl SalesforceWriter {
-    /// A session that has an address.
+    /// The sessions that have an address.
+    pub(crate) fn calls<'a>(&self, batch: &'a [Message]) -> Vec<Call<'a>> {
+        batch.iter().enumerate().filter_map(|(index, message)| self.call(index, message)).collect()
+    }
+
     fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Call<'a>> {
         let event = &message.event;
         Some(Call {
@@ -153,7 +156,7 @@ impl SalesforceWriter {
     }
 
     /// What the org has of the fields, and the records of each address.
-    async fn ask<'c>(&self, calls: &[&'c Call<'c>]) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
+    pub(crate) async fn ask<'c>(&self, calls: &[&'c Call<'c>]) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
         self.client.usage.allow(Instant::now())?;
         let fields = self.org.fields(&self.client).await?;
         let lookup = self.look_up(calls, &fields).await?;
@@ -198,6 +201,7 @@ impl SalesforceWriter {
                 None => Ok(of_ids(&converted, &ids, fields)),
             },
             Choice::Ambiguous(count) => Err(WriteError::Reject {
+                outcome: "ambiguous",
                 reason: format!("{count} records have the address (SALESFORCE_SEVERAL=reject)"),
             }),
         };

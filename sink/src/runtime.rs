@@ -13,7 +13,7 @@ use crate::backoff::{pause_after, short_pause_after};
 use crate::concurrency::{Concurrency, Place};
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, UNDECODABLE};
 use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::queue::Queue;
@@ -118,7 +118,8 @@ impl<W: Writer> Runtime<W> {
                 }
                 Err(error) => {
                     let span = delivery.span.clone();
-                    self.settler.dead_letter(delivery, &error.to_string()).instrument(span).await;
+                    let reason = error.to_string();
+                    self.settler.dead_letter(delivery, UNDECODABLE, &reason).instrument(span).await;
                 }
             }
         }

@@ -35,6 +35,9 @@ pub trait Writer: Send + Sync + 'static {
     }
 }
 
+/// Outcome of a message that its store refuses for good.
+pub const PERMANENT: &str = "permanent";
+
 /// Durable, or durably needless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
@@ -49,9 +52,9 @@ pub enum WriteError {
     /// times, then a dead letter.
     #[error("{reason}")]
     Retry { reason: String },
-    /// The message can never be written: a dead letter at once.
+    /// The message can never be written: a dead letter at once. `outcome` is its metrics label, such as [`PERMANENT`].
     #[error("{reason}")]
-    Reject { reason: String },
+    Reject { outcome: &'static str, reason: String },
     /// The store is there and did not take this write for the moment: it throttles, answered an internal error, or the
     /// connection broke. The message is held and written again after a jittered pause, `after` (the store's `Retry-After`)
     /// at the earliest. While there are many of these, fewer writes are made at a time; where nothing else comes for some

@@ -55,7 +55,7 @@ async fn the_page_and_the_records_are_there_for_a_person() {
     assert_eq!(status(&format!("{}/healthz", org.url)).await, Some(200));
 }
 
-fn sink(org: &Org, nats: &NatsServer) -> Command {
+pub(crate) fn sink(org: &Org, nats: &NatsServer) -> Command {
     let args = org.args();
     let mut command = Command::new(env!("CARGO_BIN_EXE_sink-salesforce"));
     command

@@ -28,7 +28,7 @@ async fn a_refused_row_is_rejected_and_its_reason_holds_no_address() {
     let org = Org::with_lead(EMAIL, json!({ "refused_with": "STRING_TOO_LONG" })).await;
     assert_eq!(
         write(&org.writer(), &[session("room", EMAIL, 7)]).await,
-        ["reject: Salesforce refuses Lead 00Q5f00000A0001EAB: STRING_TOO_LONG of Last_Voice_Session__c"]
+        ["permanent: Salesforce refuses Lead 00Q5f00000A0001EAB: STRING_TOO_LONG of Last_Voice_Session__c"]
     );
 }
 
@@ -37,7 +37,7 @@ async fn when_every_session_of_a_record_is_refused_each_has_its_turn() {
     let org = Org::with_lead(EMAIL, json!({ "refused_with": "DUPLICATES_DETECTED" })).await;
     let batch: Vec<_> = (1..=4).map(|second| session("room", EMAIL, second)).collect();
     let outcomes = write(&org.writer(), &batch).await;
-    let rejected = outcomes.iter().filter(|outcome| outcome.starts_with("reject: ")).count();
+    let rejected = outcomes.iter().filter(|outcome| outcome.starts_with("permanent: ")).count();
     assert_eq!((rejected, outcomes[0].starts_with("retry: ")), (3, true), "{outcomes:?}");
 }
 

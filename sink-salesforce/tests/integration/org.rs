@@ -141,7 +141,7 @@ fn describe(result: Result<Written, WriteError>) -> String {
     let text = match result {
         Ok(Written { outcome }) => outcome.to_owned(),
         Err(WriteError::Retry { reason }) => format!("retry: {reason}"),
-        Err(WriteError::Reject { reason }) => format!("reject: {reason}"),
+        Err(WriteError::Reject { outcome, reason }) => format!("{outcome}: {reason}"),
         Err(WriteError::Busy { reason, .. } | WriteError::Unavailable { reason, .. }) => {
             format!("unavailable: {reason}")
         }

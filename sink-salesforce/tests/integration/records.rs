@@ -75,7 +75,7 @@ async fn several_leads_are_all_written_or_none_where_that_is_wanted() {
     args.salesforce_several = Several::Reject;
     let writer = SalesforceWriter::new(&args).unwrap();
     let outcome = write(&writer, &[session("room", "dora@double.example", 7)]).await.remove(0);
-    assert!(outcome.starts_with("reject: ") && outcome.contains("records have the address"), "{outcome}");
+    assert!(outcome.starts_with("ambiguous: ") && outcome.contains("records have the address"), "{outcome}");
     assert_eq!(org.counters().updated, 0);
 
     args.salesforce_several = Several::All;
