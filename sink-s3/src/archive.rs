@@ -52,7 +52,10 @@ impl Archive {
         if is_gzip_of(&stored, payload) {
             return Ok(Written { outcome: "already_archived" });
         }
-        Err(WriteError::Reject { outcome: PERMANENT, reason: "an object with this key holds another payload".to_owned() })
+        Err(WriteError::Reject {
+            outcome: PERMANENT,
+            reason: "an object with this key holds another payload".to_owned(),
+        })
     }
 }
 

@@ -156,7 +156,10 @@ impl SalesforceWriter {
     }
 
     /// What the org has of the fields, and the records of each address.
-    pub(crate) async fn ask<'c>(&self, calls: &[&'c Call<'c>]) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
+    pub(crate) async fn ask<'c>(
+        &self,
+        calls: &[&'c Call<'c>],
+    ) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
         self.client.usage.allow(Instant::now())?;
         let fields = self.org.fields(&self.client).await?;
         let lookup = self.look_up(calls, &fields).await?;

@@ -128,7 +128,8 @@ impl Events {
         sink: &str,
     ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
         let info = self.stream.consumer_info(sink).await;
-        let info = info.with_context(|| format!("look up consumer {sink}; where there is none, run setup"))?;
+        let info =
+            info.with_context(|| format!("look up consumer {sink}; where there is none, run setup"))?;
         let start_sequence = info.ack_floor.stream_sequence + 1;
         self.read(DeliverPolicy::ByStartSequence { start_sequence }).await
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 use sink::Writer as _;
 use sink_salesforce::client::Client;
+use sink_salesforce::config::Grant;
 use sink_salesforce::writer::SalesforceWriter;
 
 use crate::keys;
-use crate::org::{LEAD, Org, session, write};
+use crate::org::{LEAD, Org, SEED, session, write};
 
 const EMAIL: &str = "test@company.com";
 
@@ -56,6 +57,24 @@ async fn an_ended_session_is_opened_again_once() {
     org.inject(json!({ "expire_tokens": true })).await;
     assert_eq!(write(&writer, &[session("room", EMAIL, 7)]).await, ["updated"]);
     assert_eq!(org.counters().tokens, 2);
+}
+
+#[tokio::test]
+async fn the_app_s_secret_opens_a_session_as_well() {
+    let org = Org::with(SEED, |config| config.client_secret = Some("secret".into())).await;
+    for (secret, outcome) in
+        [("secret\n", "updated"), ("other", "unavailable: Salesforce gives no access token: ")]
+    {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), secret).unwrap();
+        let mut args = org.args();
+        (args.salesforce_username, args.salesforce_private_key_file) = (None, None);
+        args.salesforce_grant = Grant::ClientCredentials;
+        args.salesforce_client_secret_file = Some(file.path().to_owned());
+        let writer = SalesforceWriter::new(&args).unwrap();
+        let found = write(&writer, &[session("room", EMAIL, 7)]).await.remove(0);
+        assert!(found.starts_with(outcome), "{found}");
+    }
 }
 
 #[tokio::test]

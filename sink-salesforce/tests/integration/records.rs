@@ -1,6 +1,7 @@
 //! Which record is written, and what then stands in it.
 
 use serde_json::{Value, json};
+use simulators::salesforce::Config;
 use sink::Writer as _;
 use sink_salesforce::choose::Several;
 use sink_salesforce::field_map;
@@ -58,6 +59,41 @@ async fn a_converted_lead_s_contact_is_written() {
     assert_eq!(write(&org.writer(), &[session("room", "carla@converted.example", 7)]).await, ["updated"]);
     assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
     assert_eq!(org.voice(CONVERTED), [Value::Null, Value::Null, Value::Null]);
+}
+
+#[tokio::test]
+async fn a_contact_without_a_lead_is_written_where_that_is_wanted() {
+    let contacts = json!([
+        { "Id": CONTACT, "Email": "a@x.org" },
+        { "Id": "0035f00000A0002", "Email": "b@x.org", "simulator": { "deleted": true } },
+    ]);
+    let org = Org::with_seed(json!({ "Contact": contacts })).await;
+    let batch = ["a@x.org", "b@x.org", "c@x.org"].map(|email| session("room", email, 7));
+    assert_eq!(write(&org.writer(), &batch).await, ["no_match"; 3]);
+    let mut args = org.args();
+    args.salesforce_match_contacts = true;
+    let writer = SalesforceWriter::new(&args).unwrap();
+    assert_eq!(write(&writer, &batch).await, ["updated", "no_match", "no_match"]);
+    assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
+    assert_eq!(org.counters().created, 0);
+}
+
+#[tokio::test]
+async fn of_a_person_account_its_account_is_written() {
+    const ACCOUNT: &str = "0015f00000A0001";
+    let seed = json!({
+        "Lead": [{ "Id": CONVERTED, "Email": "a@x.org", "IsConverted": true, "ConvertedContactId": CONTACT }],
+        "Contact": [{ "Id": CONTACT, "Email": "a@x.org", "IsPersonAccount": true, "AccountId": ACCOUNT }],
+        "Account": [{ "Id": ACCOUNT, "IsPersonAccount": true, "PersonContactId": CONTACT }],
+    });
+    let with_person_accounts = |config: &mut Config| config.settings.person_accounts = true;
+    let org = Org::with(seed.to_string().as_bytes(), with_person_accounts).await;
+    let writer = org.writer();
+    assert_eq!(write(&writer, &[session("room", "a@x.org", 7)]).await, ["updated"]);
+    assert_eq!(org.field(ACCOUNT, "Last_Voice_Session__pc"), "room");
+    assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
+    let batch = [session("older", "a@x.org", 6), session("room", "a@x.org", 7)];
+    assert_eq!(write(&writer, &batch).await, ["superseded", "unchanged"]);
 }
 
 #[tokio::test]
@@ -145,7 +181,13 @@ async fn a_record_that_moved_in_between_is_looked_up_again() {
 
 #[tokio::test]
 async fn hostile_addresses_match_their_own_record_or_none() {
+    // As long as an Email field takes; and as long as an address can be, with that one at its beginning.
+    let long = format!("{}@x.org", "l".repeat(74));
+    let longest = format!("{long}.{}", "l".repeat(173));
     let hostile = [
+        "o'brien+x@y.inc",
+        r#""a b"@x.org"#,
+        &long,
         r"a'@x.org",
         r"a\@x.org",
         r"a\'@x.org",
@@ -155,6 +197,7 @@ async fn hostile_addresses_match_their_own_record_or_none() {
         r"_@x.org",
         r"a%27@x.org",
         r"a&q=SELECT@x.org",
+        r#""x' OR Email != '"@x.org"#,
         "zoë@müller.example",
         "🦀@x.org",
     ];
@@ -162,13 +205,16 @@ async fn hostile_addresses_match_their_own_record_or_none() {
     let leads: Vec<_> = hostile.iter().enumerate().map(lead).collect();
     let org = Org::with_seed(json!({ "Lead": leads })).await;
     let writer = org.writer();
-    let others = ["a@x.org", r"b'@x.org", r"b\@x.org", "A%@x.org", "zoe@muller.example"];
+    let others = ["a@x.org", r"b'@x.org", r"b\@x.org", "A%@x.org", "zoe@muller.example", &longest];
     let batch: Vec<_> = others.iter().map(|email| session("room", email, 1)).collect();
-    assert_eq!(write(&writer, &batch).await, ["no_match"; 5]);
+    assert_eq!(write(&writer, &batch).await, ["no_match"; 6]);
+    let too_long = format!("l{longest}");
+    let batch = ["x' OR Name != '", "a b@x.org", "a@b@x.org", &too_long].map(|text| session("room", text, 1));
+    assert_eq!(write(&writer, &batch).await, ["no_email"; 4]);
 
     let sessions = hostile.iter().enumerate();
     let batch: Vec<_> = sessions.map(|(index, email)| session(&format!("s{index}"), email, 1)).collect();
-    assert_eq!(write(&writer, &batch).await, ["updated"; 11]);
+    assert_eq!(write(&writer, &batch).await, vec!["updated"; hostile.len()]);
     for (index, email) in hostile.iter().enumerate() {
         let id = format!("00Q5f0000{index:06}");
         assert_eq!(org.field(&id, "Last_Voice_Session__c"), json!(format!("s{index}")), "{email}");

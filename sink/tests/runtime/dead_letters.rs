@@ -57,7 +57,9 @@ async fn a_replay_writes_with_the_same_identity_and_removes_what_it_wrote() {
         let refuses = Arc::clone(&refuses);
         move |message: &sink::Message| match message.event.identity.session_id.as_str() {
             "never" => Err(WriteError::Reject { outcome: PERMANENT, reason: "never".to_owned() }),
-            _ if refuses.load(Ordering::SeqCst) => Err(WriteError::Reject { outcome: PERMANENT, reason: "not yet".to_owned() }),
+            _ if refuses.load(Ordering::SeqCst) => {
+                Err(WriteError::Reject { outcome: PERMANENT, reason: "not yet".to_owned() })
+            }
             _ => Ok(()),
         }
     };

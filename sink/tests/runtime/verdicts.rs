@@ -49,7 +49,9 @@ async fn own_faults_are_tried_again_and_end_as_dead_letters() {
             match session.as_str() {
                 "locked-once" if *tries == 1 => Err(WriteError::Retry { reason: "row locked".to_owned() }),
                 "always-locked" => Err(WriteError::Retry { reason: "row locked".to_owned() }),
-                "impossible" => Err(WriteError::Reject { outcome: PERMANENT, reason: "too large".to_owned() }),
+                "impossible" => {
+                    Err(WriteError::Reject { outcome: PERMANENT, reason: "too large".to_owned() })
+                }
                 _ => Ok(()),
             }
         }
