@@ -31,6 +31,13 @@ pub enum Choice<'a> {
     Nobody,
 }
 
+impl<'a> Choice<'a> {
+    /// Ids of the Contacts that are to be looked up.
+    pub(crate) fn converted(&self) -> &[&'a str] {
+        if let Self::Converted(ids) = self { ids } else { &[] }
+    }
+}
+
 /// Chooses among the records with one address: open Leads before the Contacts of converted ones, and these before Contacts
 /// that have the address themselves. Among those changed at the same time the one made last counts as the newest, then the
 /// highest id, so that the order of the rows does not matter.

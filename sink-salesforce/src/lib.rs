@@ -2,10 +2,10 @@
 //!
 //! A batch goes through these steps:
 //! 1. [`org`] knows which fields there are: a [`field_map`] held against what the org describes ([`fields`], [`field_type`]).
-//! 2. [`soql`] builds the look-ups of its addresses, [`client`] asks them.
-//! 3. [`choose`] picks the records of each address.
-//! 4. [`plan`] brings the sessions of one record together and decides what is to be written.
-//! 5. [`client`] updates the records by id; [`row_error`] says what a refused row means, [`results`] what that makes of a
+//! 2. `matching` looks its addresses up: [`soql`] builds the statements, [`client`] asks them, [`choose`] picks the records of
+//!    each address.
+//! 3. [`plan`] brings the sessions of one record together and decides what is to be written.
+//! 4. [`client`] updates the records by id; [`row_error`] says what a refused row means, [`results`] what that makes of a
 //!    message.
 //!
 //! [`writer`] is that sequence. What decides does no IO. No record is ever created, and an older call never overwrites
@@ -22,6 +22,7 @@ pub mod dry_run;
 pub mod field_map;
 pub mod field_type;
 pub mod fields;
+mod matching;
 pub mod org;
 pub mod plan;
 pub mod records;

@@ -1,27 +1,25 @@
 //! The sequence: look up, plan, update, settle.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use prometheus::core::Collector;
 use schemas::names;
-use serde::de::DeserializeOwned;
 use sink::{Message, SinkOptions, WriteError, Writer, Written};
 use tokio::time::Instant;
 
 use crate::call_error::CallError;
-use crate::choose::{Choice, Several, choose};
 use crate::client::{Client, MOST_ROWS};
 use crate::config::{RequestTimeout, SalesforceArgs};
 use crate::field_map::{self, FieldMap};
+use crate::matching::Matching;
 use crate::org::Org;
 use crate::plan::{Call, Lookup, Update, plan, settle};
-use crate::records::{ContactRow, LeadRow, OrgFields, Record};
+use crate::records::OrgFields;
 use crate::results::Results;
 use crate::row_error::{Verdict, verdict};
-use crate::soql;
 
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
@@ -31,8 +29,7 @@ const ROUNDS: usize = 3;
 pub struct SalesforceWriter {
     client: Client,
     org: Org,
-    several: Several,
-    match_contacts: bool,
+    matching: Matching,
 }
 
 /// How the runtime drives this writer: one batch at a time, because calls of the API are what is scarce, and because two
@@ -57,8 +54,7 @@ impl SalesforceWriter {
         Ok(Self {
             client: Client::new(args)?,
             org: Org::new(field_map(args)?),
-            several: args.salesforce_several,
-            match_contacts: args.salesforce_match_contacts,
+            matching: Matching { several: args.salesforce_several, contacts: args.salesforce_match_contacts },
         })
     }
 }
@@ -162,85 +158,9 @@ impl SalesforceWriter {
     ) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
         self.client.usage.allow(Instant::now())?;
         let fields = self.org.fields(&self.client).await?;
-        let lookup = self.look_up(calls, &fields).await?;
+        let emails = calls.iter().map(|call| call.email).collect();
+        let lookup = self.matching.look_up(&self.client, &fields, emails).await?;
         Ok((fields, lookup))
-    }
-
-    /// The records of each address.
-    async fn look_up<'c>(&self, calls: &[&'c Call<'c>], fields: &OrgFields) -> Result<Lookup<'c>, CallError> {
-        let emails: BTreeSet<&str> = calls.iter().map(|call| call.email).collect();
-        let (leads, mut failed) =
-            self.select::<LeadRow>(&fields.leads_by_email(), emails.iter().copied().collect()).await?;
-        let leads = by_email(&leads, |lead| lead.email.as_deref());
-        let mut without = Vec::new();
-        if self.match_contacts {
-            without.extend(emails.iter().copied().filter(|email| !leads.contains_key(*email)));
-        }
-        let (contacts, failed_contacts) =
-            self.select::<ContactRow>(&fields.contacts_by_email(), without).await?;
-        failed.extend(failed_contacts);
-        let contacts = by_email(&contacts, |contact| contact.email.as_deref());
-        let of = |email: &str| {
-            let leads = leads.get(email).map_or(&[][..], Vec::as_slice);
-            choose(leads, contacts.get(email).map_or(&[][..], Vec::as_slice), self.several)
-        };
-        let choices: Vec<(&str, Choice)> = emails.into_iter().map(|email| (email, of(email))).collect();
-
-        let ids: BTreeSet<&str> = choices
-            .iter()
-            .flat_map(|(_, choice)| if let Choice::Converted(ids) = choice { ids.as_slice() } else { &[] })
-            .copied()
-            .collect();
-        let (converted, failed_ids) =
-            self.select::<ContactRow>(&fields.contacts_by_id(), ids.into_iter().collect()).await?;
-        let records = |choice| match choice {
-            Choice::Nobody => Ok(Vec::new()),
-            Choice::Leads(leads) => Ok(leads.into_iter().map(|lead| fields.lead(lead)).collect()),
-            Choice::Contacts(contacts) => {
-                Ok(contacts.into_iter().map(|contact| fields.contact(contact)).collect())
-            }
-            Choice::Converted(ids) => match ids.iter().find_map(|id| failed_ids.get(id)) {
-                Some(error) => Err(error.clone()),
-                None => Ok(of_ids(&converted, &ids, fields)),
-            },
-            Choice::Ambiguous(count) => Err(WriteError::Reject {
-                outcome: "ambiguous",
-                reason: format!("{count} records have the address (SALESFORCE_SEVERAL=reject)"),
-            }),
-        };
-        Ok(choices
-            .into_iter()
-            .map(|(email, choice)| (email, failed.remove(email).map_or_else(|| records(choice), Err)))
-            .collect())
-    }
-
-    /// The rows whose field is one of some texts, and the texts that Salesforce cannot read. A list that it cannot read is
-    /// halved until the text at fault is alone.
-    async fn select<'t, T: DeserializeOwned>(
-        &self,
-        select: &str,
-        texts: Vec<&'t str>,
-    ) -> Result<(Vec<T>, HashMap<&'t str, WriteError>), CallError> {
-        let (mut rows, mut failed) = (Vec::new(), HashMap::new());
-        if texts.is_empty() {
-            return Ok((rows, failed));
-        }
-        let mut pending = soql::split(select, texts, self.client.longest_statement().await?);
-        while let Some(mut texts) = pending.pop() {
-            match self.client.query(&soql::statement(select, &texts)).await {
-                Ok(mut found) => rows.append(&mut found),
-                Err(CallError::Content { .. }) if texts.len() > 1 => {
-                    pending.push(texts.split_off(texts.len() / 2));
-                    pending.push(texts);
-                }
-                Err(error @ CallError::Content { .. }) => {
-                    let error = WriteError::from(error);
-                    failed.extend(texts.into_iter().map(|text| (text, error.clone())));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((rows, failed))
     }
 
     /// One verdict for each update, in their order. A call that Salesforce cannot read is halved until the row at fault
@@ -274,18 +194,4 @@ impl SalesforceWriter {
         }
         verdicts
     }
-}
-
-/// Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
-fn by_email<T>(rows: &[T], email: impl Fn(&T) -> Option<&str>) -> HashMap<String, Vec<&T>> {
-    let mut by_email: HashMap<String, Vec<&T>> = HashMap::new();
-    for row in rows {
-        by_email.entry(email(row).unwrap_or_default().to_lowercase()).or_default().push(row);
-    }
-    by_email
-}
-
-fn of_ids(contacts: &[ContactRow], ids: &[&str], fields: &OrgFields) -> Vec<Record> {
-    let of_these = contacts.iter().filter(|contact| ids.contains(&contact.id.as_str()));
-    of_these.map(|contact| fields.contact(contact)).collect()
 }
