@@ -80,7 +80,7 @@ impl Tokens {
         let (status, after) = (answer.status().as_u16(), retry_after(answer.headers()));
         let body = answer.bytes().await.map_err(network)?;
         if status != 200 {
-            return Err(token_refused(status, after, &body));
+            return Err(token_refused(status, after, &body, self.proof.settings()));
         }
         let unreadable = || CallError::unavailable("the token answer is not readable; check SALESFORCE_URL");
         let TokenAnswer { access_token, instance_url } =
@@ -112,6 +112,18 @@ impl Tokens {
 }
 
 impl Proof {
+    /// What it is made of.
+    fn settings(&self) -> &'static str {
+        match self {
+            Self::Assertion { .. } => {
+                "SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE"
+            }
+            Self::Secret(_) => {
+                "SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET_FILE, and that SALESFORCE_URL is the org's My Domain"
+            }
+        }
+    }
+
     fn read(args: &SalesforceArgs) -> anyhow::Result<Self> {
         match args.salesforce_grant {
             Grant::JwtBearer => {

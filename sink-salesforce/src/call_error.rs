@@ -59,6 +59,17 @@ impl From<CallError> for WriteError {
 const CONTENT_CODES: [&str; 4] =
     ["MALFORMED_QUERY", "JSON_PARSER_ERROR", "MALFORMED_ID", "INVALID_QUERY_FILTER_OPERATOR"];
 
+/// Codes of what passes by itself, whatever the status.
+const PASSING_CODES: [&str; 7] = [
+    "REQUEST_LIMIT_EXCEEDED",
+    "SERVER_UNAVAILABLE",
+    "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
+    "REQUEST_RUNNING_TOO_LONG",
+    "QUERY_TIMEOUT",
+    "UNABLE_TO_LOCK_ROW",
+    "UNKNOWN_EXCEPTION",
+];
+
 /// What an answer with a status other than 200 means.
 pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
     let error = first_error(body).unwrap_or_default();
@@ -69,15 +80,16 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         (400, code) if CONTENT_CODES.contains(&code) => {
             CallError::Content { reason: format!("{code} ({status})") }
         }
-        (429 | 500.., _) | (_, "REQUEST_LIMIT_EXCEEDED" | "SERVER_UNAVAILABLE") => {
+        (status, code) if status == 429 || status >= 500 || PASSING_CODES.contains(&code) => {
             CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
         }
         _ => CallError::Configuration { reason: explain(status, code, &error.message) },
     }
 }
 
-/// What a refused token request means: always a fault of the configuration, or of Salesforce.
-pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
+/// What a refused token request means: always a fault of the configuration, or of Salesforce. `settings` are those that it
+/// was made of.
+pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8], settings: &str) -> CallError {
     #[derive(Default, Deserialize)]
     struct TokenError {
         error: String,
@@ -86,8 +98,7 @@ pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8]) ->
     }
     let reason = match serde_json::from_slice::<TokenError>(body) {
         Ok(TokenError { error, error_description }) => format!(
-            "Salesforce gives no access token: {} ({}); check SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, \
-             SALESFORCE_USERNAME and SALESFORCE_AUDIENCE",
+            "Salesforce gives no access token: {} ({}); check {settings}",
             code(&error),
             safe(&error_description)
         ),
@@ -169,6 +180,8 @@ mod tests {
         let reason = "MALFORMED_QUERY (400)".to_owned();
         assert_eq!(refused(400, None, malformed.as_bytes()), CallError::Content { reason });
         assert!(matches!(refused(414, None, b""), CallError::Content { .. }));
+        let timeout = br#"[{"message":"","errorCode":"QUERY_TIMEOUT"}]"#;
+        assert!(matches!(refused(400, None, timeout), CallError::Unavailable { .. }));
         for code in ["INVALID_FIELD", "INVALID_TYPE", "SOMETHING_NEW"] {
             let body = format!(r#"[{{"message":"","errorCode":"{code}"}}]"#);
             assert!(matches!(refused(400, None, body.as_bytes()), CallError::Configuration { .. }));
@@ -204,10 +217,10 @@ mod tests {
 
     #[test]
     fn a_refused_token_names_what_to_check() {
-        let refused = |body: &str| token_refused(400, None, body.as_bytes()).to_string();
+        let refused = |body: &str| token_refused(400, None, body.as_bytes(), "THE_KEY").to_string();
         insta::assert_snapshot!(
             refused(r#"{"error":"invalid_grant","error_description":"invalid assertion"}"#),
-            @"Salesforce gives no access token: invalid_grant (invalid assertion); check SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE"
+            @"Salesforce gives no access token: invalid_grant (invalid assertion); check THE_KEY"
         );
         insta::assert_snapshot!(refused("<html>"), @"Salesforce gives no access token: status 400; check SALESFORCE_URL");
     }

@@ -8,20 +8,20 @@ use crate::fields::ObjectFields;
 
 const DEPLOY: &str = "deploy deploy/salesforce, and give the integration user its permission set";
 
-/// The token, the objects with the mapped fields, and the calls that are left.
+/// The token, the API's version, the objects with the mapped fields, and the calls that are left.
 pub async fn check_org(client: &Client, map: &FieldMap) -> Vec<Check> {
     if let Err(error) = client.log_in().await {
         let todo = "see docs/SALESFORCE.md: the External Client App, its certificate, and its approved users";
         return vec![Check::bad("access token", error.to_string(), todo)];
     }
-    let mut checks = vec![Check::good("access token", "it is given")];
+    let mut checks = vec![Check::good("access token", "it is given"), check_version(client).await];
     for object in ["Lead", "Contact"] {
         match client.describe(object).await {
             Ok(description) => checks.extend(check_object(object, &description, map)),
             Err(error) => checks.push(Check::bad(
                 object,
                 error.to_string(),
-                "allow the integration user to read and edit it, and correct SALESFORCE_API_VERSION",
+                "allow the integration user to read and edit it",
             )),
         }
     }
@@ -35,6 +35,21 @@ pub async fn check_org(client: &Client, map: &FieldMap) -> Vec<Check> {
         });
     }
     checks
+}
+
+async fn check_version(client: &Client) -> Check {
+    let (what, todo) = (format!("API version {}", client.version), "correct SALESFORCE_API_VERSION");
+    match client.versions().await {
+        Ok(versions) if versions.contains(&client.version) => Check::good(what, "the org has it"),
+        Ok(versions) => {
+            let found = match versions.as_slice() {
+                [oldest, .., newest] => format!("the org has {oldest} to {newest}"),
+                versions => format!("the org has only {}", versions.concat()),
+            };
+            Check::bad(what, found, todo)
+        }
+        Err(error) => Check::bad(what, error.to_string(), todo),
+    }
 }
 
 fn check_object(object: &str, description: &Description, map: &FieldMap) -> Vec<Check> {

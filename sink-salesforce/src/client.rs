@@ -21,6 +21,8 @@ use crate::fields::Row;
 use crate::row_error::RowError;
 use crate::usage::Usage;
 
+/// Where the versions of the API are.
+const VERSIONS: &str = "/services/data";
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of URL and headers together that Salesforce takes.
@@ -36,7 +38,8 @@ pub const MOST_ROWS: usize = 200;
 pub struct Client {
     http: reqwest::Client,
     tokens: Tokens,
-    data_path: String,
+    /// Of the API, such as `v68.0`.
+    pub version: String,
     allow_duplicates: bool,
     /// Of the org's calls.
     pub usage: Usage,
@@ -75,7 +78,7 @@ impl Client {
         Ok(Self {
             tokens: Tokens::new(http.clone(), args)?,
             http,
-            data_path: format!("/services/data/{}", args.salesforce_api_version),
+            version: args.salesforce_api_version.clone(),
             allow_duplicates: args.salesforce_allow_duplicates,
             usage: Usage::new(args.salesforce_api_percent).context("make metrics")?,
         })
@@ -99,12 +102,25 @@ impl Client {
         Ok(LONGEST_REQUEST.saturating_sub(taken).max(SHORTEST_STATEMENT))
     }
 
+    /// The versions of the API that the org has, the oldest first.
+    ///
+    /// # Errors
+    /// They are not given.
+    pub async fn versions(&self) -> Result<Vec<String>, CallError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let versions: Vec<Version> = self.call(VERSIONS, |url| self.http.request(Method::GET, url)).await?;
+        Ok(versions.into_iter().map(|Version { version }| format!("v{version}")).collect())
+    }
+
     /// What the org says of an object.
     ///
     /// # Errors
     /// It is not given.
     pub async fn describe(&self, object: &str) -> Result<Description, CallError> {
-        let path = format!("{}/sobjects/{object}/describe", self.data_path);
+        let path = format!("{VERSIONS}/{}/sobjects/{object}/describe", self.version);
         self.call(&path, |url| self.http.request(Method::GET, url)).await
     }
 
@@ -119,7 +135,7 @@ impl Client {
             records: Vec<T>,
             next_records_url: Option<String>,
         }
-        let path = format!("{}/query", self.data_path);
+        let path = format!("{VERSIONS}/{}/query", self.version);
         let request = |url| self.http.request(Method::GET, url).query(&[("q", statement)]);
         let mut page: Page<T> = self.call(&path, request).await?;
         let mut rows = page.records;
@@ -136,7 +152,7 @@ impl Client {
     /// The call as a whole is refused or has no answer: rows may be written nevertheless.
     pub async fn update(&self, rows: &[Row]) -> Result<Vec<SaveResult>, CallError> {
         let body = json!({ "allOrNone": false, "records": rows });
-        let path = format!("{}/composite/sobjects", self.data_path);
+        let path = format!("{VERSIONS}/{}/composite/sobjects", self.version);
         let request = |url| {
             // Without it an assignment rule could give every updated Lead to a new owner.
             let request = self.http.request(Method::PATCH, url).header("Sforce-Auto-Assign", "FALSE");

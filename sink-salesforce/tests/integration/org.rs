@@ -99,10 +99,18 @@ impl Org {
         self.salesforce.org().counters.clone()
     }
 
-    /// As a person would, over HTTP.
+    /// Makes calls go wrong, as a person would over HTTP.
     pub(crate) async fn inject(&self, fault: Value) {
-        let answer =
-            reqwest::Client::new().post(format!("{}/simulator/faults", self.url)).json(&fault).send();
+        self.post("faults", fault).await;
+    }
+
+    /// Changes settings, as an admin would.
+    pub(crate) async fn set(&self, settings: Value) {
+        self.post("settings", settings).await;
+    }
+
+    async fn post(&self, path: &str, body: Value) {
+        let answer = reqwest::Client::new().post(format!("{}/simulator/{path}", self.url)).json(&body).send();
         assert!(answer.await.unwrap().status().is_success());
     }
 }
