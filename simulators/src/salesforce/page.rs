@@ -61,15 +61,8 @@ fn section(org: &Org, object: Object, filter: &str) -> Markup {
     }
     let heading = format!("{}s ({})", object.name(), rows.len());
     let hidden = rows.len().saturating_sub(MOST_ROWS);
-    let head = [
-        "Name",
-        "Email",
-        "Status",
-        "Last voice session",
-        "Last voice call",
-        "Voice qualification tier",
-        "Last modified",
-    ];
+    let head =
+        ["Name", "Email", "Last voice call", "Voice tier", "Last voice session", "Status", "Last modified"];
     let mut table = element("tr", cells("th", head.map(text)));
     for record in rows.into_iter().take(MOST_ROWS) {
         table = table + row(record);
@@ -90,11 +83,11 @@ fn row(record: &Record) -> Markup {
     let shown = [
         link(&format!("/records/{id}"), text(&name(record))),
         text(either(record, "Email", "PersonEmail")),
-        text(status),
-        text(either(record, "Last_Voice_Session__c", "Last_Voice_Session__pc")),
-        text(either(record, "Last_Voice_Call_Date__c", "Last_Voice_Call_Date__pc")),
+        text(&time(either(record, "Last_Voice_Call_Date__c", "Last_Voice_Call_Date__pc"))),
         text(either(record, "Voice_Qualification_Tier__c", "Voice_Qualification_Tier__pc")),
-        text(record.text("LastModifiedDate")),
+        text(either(record, "Last_Voice_Session__c", "Last_Voice_Session__pc")),
+        text(status),
+        text(&time(record.text("LastModifiedDate"))),
     ];
     markup::watched_row(id, record.text("LastModifiedDate"), cells("td", shown))
 }
@@ -115,7 +108,7 @@ fn history(record: &Record) -> Markup {
     let mut table = element("tr", cells("th", head.map(text)));
     for change in record.history.iter().rev() {
         let label = record.object.field(change.field).map_or(change.field, |field| field.label);
-        let shown = [change.at.as_str(), label, &plain(&change.old), &plain(&change.new), &change.by];
+        let shown = [&time(&change.at), label, &plain(&change.old), &plain(&change.new), &change.by];
         table = table + element("tr", cells("td", shown.map(text)));
     }
     markup::table(table)
@@ -146,10 +139,18 @@ fn either<'a>(record: &'a Record, name: &str, of_persons: &str) -> &'a str {
     if text.is_empty() { record.text(of_persons) } else { text }
 }
 
+/// A time of Salesforce's as people read it; any other text as it is.
+fn time(text: &str) -> String {
+    match text.strip_suffix(".000+0000") {
+        Some(time) => format!("{} UTC", time.replace('T', " ")),
+        None => text.to_owned(),
+    }
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => time(text),
         other => other.to_string(),
     }
 }
