@@ -335,13 +335,13 @@ finds(
 );
 finds(
   'a custom field that the sink has begun to select',
-  replacing(RECORDS, 'SELECT Id, Last', 'SELECT Id, Voice_Mood__c, Last'),
+  replacing(RECORDS, 'SELECT Id, Email, {person}', 'SELECT Id, Email, Voice_Mood__c, {person}'),
   INTEGRATION,
   /the sink reads Contact\.Voice_Mood__c/,
 );
 finds(
   'a custom field that the sink has begun to write',
-  replacing('sink-salesforce/src/client.rs', '"Last_Voice_Session__c"', '"Voice_Room__c"'),
+  replacing('sink-salesforce/fields.toml', '"Last_Voice_Session__c"', '"Voice_Room__c"'),
   'sink-salesforce:',
   /writes Lead\.Voice_Room__c/,
 );
