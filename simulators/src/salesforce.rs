@@ -51,7 +51,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use api_error::ApiError;
 use faults::{Fault, Faults};
@@ -181,6 +181,19 @@ impl Salesforce {
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
         let router = self.router(Scheme("http"));
         axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+    }
+
+    /// Answers over HTTP, on this machine only, until the guard is dropped. The other part is the URL.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn serve_on_a_free_port(&self) -> std::io::Result<(String, DropGuard)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let stop = CancellationToken::new();
+        let (salesforce, stopped) = (self.clone(), stop.clone());
+        tokio::spawn(async move { salesforce.serve(listener, stopped).await });
+        Ok((url, stop.drop_guard()))
     }
 
     /// Answers over HTTPS until `stop`.

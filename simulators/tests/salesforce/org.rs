@@ -4,8 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use simulators::salesforce::{Config, Salesforce};
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use crate::keys;
 
@@ -48,15 +47,9 @@ impl Org {
         let mut config = Config::new(keys::trusted().public.clone());
         change(&mut config);
         let salesforce = Salesforce::new(config, seed).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        tokio::spawn({
-            let (salesforce, stop) = (salesforce.clone(), stop.clone());
-            async move { salesforce.serve(listener, stop).await.unwrap() }
-        });
+        let (url, stop) = salesforce.serve_on_a_free_port().await.unwrap();
         let http = reqwest::Client::new();
-        let mut org = Self { salesforce, url, http, token: String::new(), _stop: stop.drop_guard() };
+        let mut org = Self { salesforce, url, http, token: String::new(), _stop: stop };
         org.log_in().await;
         org
     }

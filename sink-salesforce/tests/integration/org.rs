@@ -9,8 +9,7 @@ use sink_salesforce::choose::Several;
 use sink_salesforce::config::{Grant, RequestTimeout, SalesforceArgs};
 use sink_salesforce::writer::SalesforceWriter;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use crate::keys::{self, KeyPair};
 
@@ -45,14 +44,8 @@ impl Org {
         let mut config = Config::new(keys::trusted().public.clone().into_bytes());
         change(&mut config);
         let salesforce = Salesforce::new(config, seed).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        tokio::spawn({
-            let (salesforce, stop) = (salesforce.clone(), stop.clone());
-            async move { salesforce.serve(listener, stop).await.unwrap() }
-        });
-        Self { salesforce, url, files: tempfile::tempdir().unwrap(), _stop: stop.drop_guard() }
+        let (url, stop) = salesforce.serve_on_a_free_port().await.unwrap();
+        Self { salesforce, url, files: tempfile::tempdir().unwrap(), _stop: stop }
     }
 
     pub(crate) fn key_file(&self, pair: &KeyPair) -> PathBuf {
