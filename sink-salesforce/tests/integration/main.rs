@@ -9,3 +9,4 @@ mod faults;
 mod keys;
 mod org;
 mod records;
+mod storm;
