@@ -6,11 +6,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
+/// Of a delivery, not of a message: another one follows.
+pub(crate) const RETRIED: &str = "retried";
+
 /// Outcomes of each message by its sequence, in the order of the log.
 #[derive(Default)]
 pub(crate) struct Log {
     pub(crate) outcomes: BTreeMap<u64, Vec<String>>,
-    /// How often there was each outcome, and `retry`: what the process's metrics count.
+    /// How often there was each outcome, and of [`RETRIED`]: what the process's metrics count.
     pub(crate) counts: BTreeMap<String, u64>,
 }
 
@@ -23,13 +26,12 @@ impl Log {
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             let line: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
             let outcome = match line["message"].as_str() {
-                Some("written") => line["outcome"].as_str().unwrap(),
-                Some("moved to the dead letters") => "dead_letter",
-                Some("not written: it will be delivered again") => "retry",
+                Some("written" | "moved to the dead letters") => line["outcome"].as_str().unwrap(),
+                Some("not written: it will be delivered again") => RETRIED,
                 _ => continue,
             };
             *log.counts.entry(outcome.to_owned()).or_default() += 1;
-            if outcome != "retry" {
+            if outcome != RETRIED {
                 let sequence = line["span"]["stream.sequence"].as_u64().unwrap();
                 log.outcomes.entry(sequence).or_default().push(outcome.to_owned());
             }

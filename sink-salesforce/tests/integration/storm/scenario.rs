@@ -19,6 +19,9 @@ const UNREADABLE: usize = 60;
 const SILENT: usize = 300;
 const TIERS: [&str; 5] = ["sales_ready", "hot", "warm", "cold", "unqualified"];
 
+/// By the org, for good.
+const REFUSED: &str = "permanent";
+
 /// What is published, and who is in the org.
 pub(crate) struct Scenario {
     pub(crate) people: People,
@@ -42,7 +45,8 @@ pub(crate) enum Fate {
     Stale(String),
     NoMatch,
     NoEmail,
-    DeadLetter,
+    /// With this outcome.
+    DeadLetter(&'static str),
 }
 
 /// A call as a record shows it, ordered as records want it: by the second, then by the session's name.
@@ -138,7 +142,7 @@ fn event(person: &Person, session: &str, job: &str, ended: DateTime<Utc>, chance
         Outlook::Written(record) => Fate::Call(record.clone(), call),
         Outlook::KnowsNewer(record) => Fate::Stale(record.clone()),
         Outlook::Nobody => Fate::NoMatch,
-        Outlook::Refused => Fate::DeadLetter,
+        Outlook::Refused => Fate::DeadLetter(REFUSED),
     };
     let payload = payload(session, job, &typed(&person.email, chance), &written_time(ended, chance), tier);
     let message_id = Some(format!("{session}-{job}"));
@@ -149,7 +153,7 @@ fn event(person: &Person, session: &str, job: &str, ended: DateTime<Utc>, chance
 fn impossible(person: &Person, chance: &mut StdRng) -> Message {
     let session = format!("impossible-{:016x}", chance.random::<u64>());
     let payload = payload(&session, "AJ_1", &person.email, "9999-01-01T00:00:00Z", "hot");
-    Message { payload: payload.to_string().into_bytes(), message_id: None, fate: Fate::DeadLetter }
+    Message { payload: payload.to_string().into_bytes(), message_id: None, fate: Fate::DeadLetter(REFUSED) }
 }
 
 fn without_email(chance: &mut StdRng) -> Message {
@@ -176,7 +180,7 @@ fn unreadable(number: usize, chance: &mut StdRng) -> Message {
         5 => with("end_time", Value::Null),
         _ => with("session_id", json!("")),
     };
-    Message { payload, message_id: None, fate: Fate::DeadLetter }
+    Message { payload, message_id: None, fate: Fate::DeadLetter("undecodable") }
 }
 
 fn payload(session: &str, job: &str, email: &str, end_time: &str, tier: &str) -> Value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use simulators::salesforce::faults::Fault;
 
-use super::log::Log;
+use super::log::{Log, RETRIED};
 use super::scenario::Scenario;
 use super::stage::Stage;
 
@@ -23,7 +23,7 @@ pub(crate) async fn of(
     let counters = stage.org.counters();
     let faults = |fault| counters.faults.get(&fault).copied().unwrap_or_default();
     let settlings: usize = logs.iter().flat_map(|log| log.outcomes.values()).map(Vec::len).sum();
-    let retries: u64 = logs.iter().filter_map(|log| log.counts.get("retry")).sum();
+    let retries: u64 = logs.iter().filter_map(|log| log.counts.get(RETRIED)).sum();
 
     let mut rows = vec![("messages", messages), ("people", scenario.people.count() as u64)];
     rows.extend(by_outcome.iter().map(|(outcome, count)| (*outcome, *count as u64)));
