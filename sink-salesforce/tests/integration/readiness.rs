@@ -108,8 +108,7 @@ async fn run(case: Case) {
 
     let _process = match case.wrong {
         Wrong::Setting(name, _) => {
-            let usual = serde_json::to_value(Settings::default()).unwrap();
-            stage.org.set(json!({ name: usual[name] })).await;
+            stage.org.set(json!({ name: usual(name) })).await;
             process
         }
         Wrong::Variable(..) | Wrong::Key => {
@@ -118,7 +117,38 @@ async fn run(case: Case) {
         }
     };
     stage.readyz(200, &["ready"]).await;
-    stage.the_message_is_written().await;
+    stage.is_written("room").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_is_taken_away_meanwhile_makes_no_dead_letters() {
+    let mut running = JoinSet::new();
+    for (setting, value, says) in [
+        ("read_only", json!(["Lead"]), "may not edit Lead."),
+        ("read_only", json!(["Lead.Last_Voice_Call_Date__c"]), "may not edit Lead.Last_Voice_Call_Date__c"),
+        ("hidden", json!(["Lead"]), "permission set of deploy/salesforce"),
+        ("hidden", json!(["Lead.Email"]), "Lead has no field Email"),
+        ("api_enabled", json!(false), "The REST API is not enabled for this Organization"),
+    ] {
+        running.spawn(lose(setting, value, says));
+    }
+    running.join_all().await;
+}
+
+async fn lose(setting: &'static str, value: Value, says: &'static str) {
+    let stage = Stage::set_up().await;
+    let _process = Process(stage.command().spawn().unwrap());
+    stage.is_written("room").await;
+    stage.org.set(json!({ setting: value })).await;
+    stage.publish("next", 8).await;
+    stage.readyz(503, &[says]).await;
+    stage.org.set(json!({ setting: usual(setting) })).await;
+    stage.is_written("next").await;
+    stage.readyz(200, &["ready"]).await;
+}
+
+fn usual(setting: &str) -> Value {
+    serde_json::to_value(Settings::default()).unwrap()[setting].clone()
 }
 
 /// Servers, and one message in the stream.
@@ -134,9 +164,14 @@ impl Stage {
         let (org, nats) = (Org::start().await, NatsServer::start().await);
         set_up(&org, &nats);
         let jetstream = nats.jetstream().await;
-        let payload = session("room", "test@company.com", 7).payload;
-        jetstream.publish(names::SESSION_ENDED_V1, payload).await.unwrap().await.unwrap();
-        Self { org, nats, jetstream, http: format!("127.0.0.1:{}", free_port()) }
+        let stage = Self { org, nats, jetstream, http: format!("127.0.0.1:{}", free_port()) };
+        stage.publish("room", 7).await;
+        stage
+    }
+
+    async fn publish(&self, session_id: &str, second: u8) {
+        let payload = session(session_id, "test@company.com", second).payload;
+        self.jetstream.publish(names::SESSION_ENDED_V1, payload).await.unwrap().await.unwrap();
     }
 
     fn start(&self, wrong: &Wrong) -> Process {
@@ -183,10 +218,11 @@ impl Stage {
         assert_eq!(self.org.counters().updated, 0);
     }
 
-    async fn the_message_is_written(&self) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while self.org.field(LEAD, "Last_Voice_Session__c") != "room" {
-            assert!(Instant::now() < until, "the message is not written");
+    async fn is_written(&self, session_id: &str) {
+        let until = Instant::now() + LONGEST;
+        while self.org.field(LEAD, "Last_Voice_Session__c") != session_id {
+            assert_eq!(self.dead_letters().await, 0);
+            assert!(Instant::now() < until, "{session_id} is not written");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         assert_eq!(self.dead_letters().await, 0);
