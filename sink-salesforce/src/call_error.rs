@@ -97,11 +97,17 @@ pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8], se
         error_description: String,
     }
     let reason = match serde_json::from_slice::<TokenError>(body) {
-        Ok(TokenError { error, error_description }) => format!(
-            "Salesforce gives no access token: {} ({}); check {settings}",
-            code(&error),
-            safe(&error_description)
-        ),
+        Ok(TokenError { error, error_description }) => {
+            let approval = match error_description.contains("approved") {
+                true => ", and that the app's policies let the user in (docs/SALESFORCE.md)",
+                false => "",
+            };
+            format!(
+                "Salesforce gives no access token: {} ({}); check {settings}{approval}",
+                code(&error),
+                safe(&error_description)
+            )
+        }
         Err(_) => format!("Salesforce gives no access token: status {status}; check SALESFORCE_URL"),
     };
     CallError::Unavailable { reason, after: retry_after }
@@ -113,9 +119,11 @@ fn explain(status: u16, code: &str, message: &str) -> String {
         (_, "REQUEST_LIMIT_EXCEEDED") => {
             "the org's API calls of the day are used up (REQUEST_LIMIT_EXCEEDED)".to_owned()
         }
-        (404 | 410, _) => {
-            format!("Salesforce has no such resource ({status}, {code}); check SALESFORCE_API_VERSION")
-        }
+        (404, _) => format!(
+            "Salesforce has no such resource (404, {code}); check SALESFORCE_API_VERSION, and that the integration user \
+             has the permission set of deploy/salesforce"
+        ),
+        (410, _) => format!("Salesforce has no such resource (410, {code}); check SALESFORCE_API_VERSION"),
         (400..500, _) => format!("Salesforce refuses the call ({status}, {code}): {}", safe(message)),
         _ => format!("Salesforce is not available ({status}, {code})"),
     }
@@ -221,6 +229,10 @@ mod tests {
         insta::assert_snapshot!(
             refused(r#"{"error":"invalid_grant","error_description":"invalid assertion"}"#),
             @"Salesforce gives no access token: invalid_grant (invalid assertion); check THE_KEY"
+        );
+        insta::assert_snapshot!(
+            refused(r#"{"error":"invalid_app_access","error_description":"user is not admin approved to access this app"}"#),
+            @"Salesforce gives no access token: invalid_app_access (user is not admin approved to access this app); check THE_KEY, and that the app's policies let the user in (docs/SALESFORCE.md)"
         );
         insta::assert_snapshot!(refused("<html>"), @"Salesforce gives no access token: status 400; check SALESFORCE_URL");
     }

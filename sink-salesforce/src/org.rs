@@ -10,11 +10,14 @@ use tokio::time::Instant;
 use crate::call_error::CallError;
 use crate::client::Client;
 use crate::field_map::FieldMap;
+use crate::field_type::FieldDescription;
 use crate::fields::ObjectFields;
 use crate::records::OrgFields;
 
-/// How often an org is asked whose fields are not as the map needs them: each time costs two of its calls.
-const ASK_AGAIN: Duration = Duration::from_secs(300);
+/// When an org is asked again whose fields are not as the map needs them: soon, for whoever is just mending it, and then
+/// after ever longer pauses, because each time costs two of its calls.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The field map, and how it fits the org.
 pub struct Org {
@@ -27,8 +30,12 @@ enum Known {
     #[default]
     Nothing,
     Fields(Arc<OrgFields>),
-    /// They do not fit, as of then.
-    Fault(Instant, CallError),
+    /// They do not fit, and are asked for again after a pause.
+    Fault {
+        asked: Instant,
+        pause: Duration,
+        fault: CallError,
+    },
 }
 
 impl Org {
@@ -43,15 +50,18 @@ impl Org {
     /// No answer, or a field that is not as the map needs it.
     pub async fn fields(&self, client: &Client) -> Result<Arc<OrgFields>, CallError> {
         let mut known = self.known.lock().await;
-        match &*known {
+        let pause = match &*known {
             Known::Fields(fields) => return Ok(Arc::clone(fields)),
-            Known::Fault(asked, fault) if asked.elapsed() < ASK_AGAIN => return Err(fault.clone()),
-            Known::Nothing | Known::Fault(..) => {}
-        }
+            Known::Fault { asked, pause, fault } if asked.elapsed() < *pause => return Err(fault.clone()),
+            Known::Fault { pause, .. } => (*pause * 2).min(LONGEST_PAUSE),
+            Known::Nothing => FIRST_PAUSE,
+        };
         let answer = self.ask(client).await;
         *known = match &answer {
             Ok(fields) => Known::Fields(Arc::clone(fields)),
-            Err(fault @ CallError::Configuration { .. }) => Known::Fault(Instant::now(), fault.clone()),
+            Err(fault @ CallError::Configuration { .. }) => {
+                Known::Fault { asked: Instant::now(), pause, fault: fault.clone() }
+            }
             // Whoever is not reached may be in a moment.
             Err(_) => Known::Nothing,
         };
@@ -62,13 +72,16 @@ impl Org {
         let lead = client.describe("Lead").await?.fields;
         let contact = client.describe("Contact").await?.fields;
         let person_accounts = contact.iter().any(|field| field.name == "IsPersonAccount");
+        let without_email = [("Lead", &lead), ("Contact", &contact)].map(without_email);
         let lead = ObjectFields::resolve(&self.map, "Lead", &lead);
         let contact = ObjectFields::resolve(&self.map, "Contact", &contact);
-        match (lead, contact) {
-            (Ok(lead), Ok(contact)) => Ok(Arc::new(OrgFields { lead, contact, person_accounts })),
-            (lead, contact) => {
+        match (lead, contact, without_email) {
+            (Ok(lead), Ok(contact), [None, None]) => {
+                Ok(Arc::new(OrgFields { lead, contact, person_accounts }))
+            }
+            (lead, contact, without_email) => {
                 let faults = [lead.err(), contact.err()].into_iter().flatten().flatten();
-                let faults = faults.collect::<Vec<_>>().join("; ");
+                let faults = faults.chain(without_email.into_iter().flatten()).collect::<Vec<_>>().join("; ");
                 Err(CallError::Configuration {
                     reason: format!(
                         "{faults}: deploy the metadata and the permission set of deploy/salesforce, or correct \
@@ -95,4 +108,10 @@ impl Org {
             if mapped.is_empty() { Value::Null } else { serde_json::from_slice(payload).unwrap_or_default() };
         mapped.iter().map(|mapped| mapped.value(&payload).cloned()).collect()
     }
+}
+
+/// Look-ups need it; what else they need everybody sees who sees the object.
+fn without_email((object, described): (&str, &Vec<FieldDescription>)) -> Option<String> {
+    let seen = described.iter().any(|field| field.name == "Email");
+    (!seen).then(|| format!("{object} has no field Email that the integration user may see"))
 }

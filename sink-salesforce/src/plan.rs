@@ -100,7 +100,7 @@ pub fn settle<'c>(
             (everybody(&WriteError::Unavailable { reason, after }), Vec::new())
         }
         // The fault may lie in what this session would write; the next older one has its own try.
-        Verdict::Reject(reason) => {
+        Verdict::Reject(reason) | Verdict::Forbidden(reason) => {
             (vec![(newest.index, Err(WriteError::Reject { outcome: PERMANENT, reason }))], older)
         }
         Verdict::ResolveAgain(_) if first_round => {

@@ -36,6 +36,8 @@ pub enum Verdict {
     ResolveAgain(String),
     /// Something passes, such as a lock.
     Retry(String),
+    /// The user may not write this row: not this one, or none of its kind any more.
+    Forbidden(String),
     /// This row can never be written.
     Reject(String),
     /// No row can be written until somebody changes the org or its configuration.
@@ -68,15 +70,14 @@ const ORG: [&str; 10] = [
     "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
     "STORAGE_LIMIT_EXCEEDED",
 ];
-const PERMANENT: [&str; 12] = [
+const FORBIDDEN: [&str; 2] = ["INSUFFICIENT_ACCESS_OR_READONLY", "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"];
+const PERMANENT: [&str; 10] = [
     "FIELD_CUSTOM_VALIDATION_EXCEPTION",
     "STRING_TOO_LONG",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
     "DUPLICATES_DETECTED",
     "REQUIRED_FIELD_MISSING",
-    "INSUFFICIENT_ACCESS_OR_READONLY",
     "CANNOT_EXECUTE_FLOW_TRIGGER",
-    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
     "INVALID_TYPE_ON_FIELD_IN_RECORD",
     "NUMBER_OUTSIDE_VALID_RANGE",
     "DUPLICATE_VALUE",
@@ -99,6 +100,8 @@ pub fn verdict(errors: &[RowError], record: &Record) -> Verdict {
     } else if any(&PASSING) || mentions("UNABLE_TO_LOCK_ROW") {
         // Triggers and flows wrap a lock into an error of their own.
         Verdict::Retry(reason)
+    } else if any(&FORBIDDEN) {
+        Verdict::Forbidden(reason)
     } else if any(&PERMANENT) {
         Verdict::Reject(reason)
     } else {
@@ -141,6 +144,9 @@ mod tests {
         }
         for code in ORG {
             assert!(matches!(judge(code, ""), Verdict::Unavailable { .. }), "{code}");
+        }
+        for code in FORBIDDEN {
+            assert!(matches!(judge(code, ""), Verdict::Forbidden(_)), "{code}");
         }
         for code in PERMANENT {
             assert!(matches!(judge(code, ""), Verdict::Reject(_)), "{code}");

@@ -1,6 +1,6 @@
 //! The sequence: look up, plan, update, settle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::field_map::{self, FieldMap};
 use crate::matching::Matching;
 use crate::org::Org;
 use crate::plan::{Call, Lookup, Update, plan, settle};
-use crate::records::OrgFields;
+use crate::records::{Kind, OrgFields};
 use crate::results::Results;
 use crate::row_error::{Verdict, verdict};
 
@@ -132,7 +132,8 @@ impl SalesforceWriter {
             };
             let (updates, settled) = plan(&open, &lookup, &fields);
             settled.into_iter().for_each(|(index, result)| results.add(index, result));
-            let verdicts = self.update(&updates, &fields).await;
+            let mut verdicts = self.update(&updates, &fields).await;
+            self.look_for_lost_rights(&updates, &mut verdicts).await;
             let mut again = HashMap::new();
             for (update, verdict) in updates.into_iter().zip(verdicts) {
                 if matches!(verdict, Verdict::Unavailable { .. }) {
@@ -148,6 +149,28 @@ impl SalesforceWriter {
         for call in open {
             let reason = "newer sessions of the same record were refused one after the other".to_owned();
             results.add(call.index, Err(WriteError::Retry { reason }));
+        }
+    }
+
+    /// A record that the user may not write makes a dead letter. Where no record of a kind is written, the user may have
+    /// lost the right to write any, and every session would become one: so the org is asked again what it allows.
+    async fn look_for_lost_rights(&self, updates: &[Update<'_>], verdicts: &mut [Verdict]) {
+        let kinds = |like: fn(&Verdict) -> bool| -> HashSet<Kind> {
+            let those = updates.iter().zip(&*verdicts).filter(|(_, verdict)| like(verdict));
+            those.map(|(update, _)| update.record.kind).collect()
+        };
+        let mut doubtful = kinds(|verdict| matches!(verdict, Verdict::Forbidden(_)));
+        let written = kinds(|verdict| matches!(verdict, Verdict::Updated));
+        doubtful.retain(|kind| !written.contains(kind));
+        if doubtful.is_empty() {
+            return;
+        }
+        self.org.forget().await;
+        let Err(error) = self.org.fields(&self.client).await else { return };
+        for (update, verdict) in updates.iter().zip(verdicts) {
+            if doubtful.contains(&update.record.kind) && matches!(verdict, Verdict::Forbidden(_)) {
+                *verdict = Verdict::Unavailable { reason: error.to_string(), after: None };
+            }
         }
     }
 

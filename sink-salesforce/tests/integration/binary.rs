@@ -15,8 +15,7 @@ async fn a_published_session_changes_the_lead() {
     let org = Org::start().await;
     let nats = NatsServer::start().await;
     let http = format!("127.0.0.1:{}", free_port());
-    let setup = sink(&org, &nats).arg("setup").output().unwrap();
-    assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    set_up(&org, &nats);
     let _sink = Process(sink(&org, &nats).args(["run", "--http", &http]).spawn().unwrap());
     eventually("readiness", async || status(&format!("http://{http}/readyz")).await == Some(200)).await;
 
@@ -69,8 +68,14 @@ pub(crate) fn sink(org: &Org, nats: &NatsServer) -> Command {
     command
 }
 
-/// A process that ends with its owner.
-struct Process(Child);
+/// Creates the streams and the consumer.
+pub(crate) fn set_up(org: &Org, nats: &NatsServer) {
+    let setup = sink(org, nats).arg("setup").output().unwrap();
+    assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+}
+
+/// A process that ends with its owner, as by `kill -9`.
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -84,7 +89,13 @@ async fn status(url: &str) -> Option<u16> {
     Some(reqwest::get(url).await.ok()?.status().as_u16())
 }
 
-async fn eventually(what: &str, happens: impl AsyncFn() -> bool) {
+/// Status and body; `None` while nothing answers.
+pub(crate) async fn get(url: &str) -> Option<(u16, String)> {
+    let answer = reqwest::get(url).await.ok()?;
+    Some((answer.status().as_u16(), answer.text().await.ok()?))
+}
+
+pub(crate) async fn eventually(what: &str, happens: impl AsyncFn() -> bool) {
     let until = Instant::now() + Duration::from_secs(20);
     while !happens().await {
         assert!(Instant::now() < until, "waited in vain for {what}");

@@ -34,6 +34,13 @@ async fn a_refused_row_is_rejected_and_its_reason_holds_no_address() {
 }
 
 #[tokio::test]
+async fn a_record_that_the_user_may_not_write_is_rejected_alone() {
+    let org = Org::with_lead(EMAIL, json!({ "refused_with": "INSUFFICIENT_ACCESS_OR_READONLY" })).await;
+    let outcome = write(&org.writer(), &[session("room", EMAIL, 7)]).await.remove(0);
+    assert!(outcome.starts_with("permanent: ") && outcome.contains("INSUFFICIENT_ACCESS"), "{outcome}");
+}
+
+#[tokio::test]
 async fn when_every_session_of_a_record_is_refused_each_has_its_turn() {
     let org = Org::with_lead(EMAIL, json!({ "refused_with": "DUPLICATES_DETECTED" })).await;
     let batch: Vec<_> = (1..=4).map(|second| session("room", EMAIL, second)).collect();

@@ -8,4 +8,6 @@ mod dry_run;
 mod faults;
 mod keys;
 mod org;
+mod readiness;
 mod records;
+mod storm;
