@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sink::{PERMANENT, WriteError};
+use sink::WriteError;
+
+use crate::row_error::{PASSING, PAUSING};
 
 /// Why a call had no result. The reasons hold neither tokens nor e-mail addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +47,8 @@ impl From<CallError> for WriteError {
     fn from(error: CallError) -> Self {
         let reason = error.to_string();
         match error {
-            CallError::Content { .. } => Self::Reject { outcome: PERMANENT, reason },
+            // Whoever stands between could be at fault as well: tried for some time before it is a dead letter.
+            CallError::Content { .. } => Self::Retry { reason },
             CallError::Unauthorized | CallError::Configuration { .. } => {
                 Self::Unavailable { reason, after: None }
             }
@@ -59,17 +62,6 @@ impl From<CallError> for WriteError {
 const CONTENT_CODES: [&str; 4] =
     ["MALFORMED_QUERY", "JSON_PARSER_ERROR", "MALFORMED_ID", "INVALID_QUERY_FILTER_OPERATOR"];
 
-/// Codes of what passes by itself, whatever the status.
-const PASSING_CODES: [&str; 7] = [
-    "REQUEST_LIMIT_EXCEEDED",
-    "SERVER_UNAVAILABLE",
-    "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
-    "REQUEST_RUNNING_TOO_LONG",
-    "QUERY_TIMEOUT",
-    "UNABLE_TO_LOCK_ROW",
-    "UNKNOWN_EXCEPTION",
-];
-
 /// What an answer with a status other than 200 means.
 pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
     let error = first_error(body).unwrap_or_default();
@@ -80,7 +72,9 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         (400, code) if CONTENT_CODES.contains(&code) => {
             CallError::Content { reason: format!("{code} ({status})") }
         }
-        (status, code) if status == 429 || status >= 500 || PASSING_CODES.contains(&code) => {
+        (status, code)
+            if status == 429 || status >= 500 || PASSING.contains(&code) || PAUSING.contains(&code) =>
+        {
             CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
         }
         _ => CallError::Configuration { reason: explain(status, code, &error.message) },

@@ -1,10 +1,12 @@
 //! `check`: all that updating needs, tried without writing.
 
+use std::collections::VecDeque;
+
 use sink::Check;
 
 use crate::client::{Client, Description};
 use crate::field_map::FieldMap;
-use crate::fields::ObjectFields;
+use crate::org::resolve;
 
 const DEPLOY: &str = "deploy deploy/salesforce, and give the integration user its permission set";
 
@@ -15,9 +17,15 @@ pub async fn check_org(client: &Client, map: &FieldMap) -> Vec<Check> {
         return vec![Check::bad("access token", error.to_string(), todo)];
     }
     let mut checks = vec![Check::good("access token", "it is given"), check_version(client).await];
-    for object in ["Lead", "Contact"] {
+    let mut objects = VecDeque::from(["Lead", "Contact"]);
+    while let Some(object) = objects.pop_front() {
         match client.describe(object).await {
-            Ok(description) => checks.extend(check_object(object, &description, map)),
+            Ok(description) => {
+                if object == "Contact" && description.has_person_accounts() {
+                    objects.push_back("Account");
+                }
+                checks.extend(check_object(object, &description, map));
+            }
             Err(error) => checks.push(Check::bad(
                 object,
                 error.to_string(),
@@ -53,23 +61,19 @@ async fn check_version(client: &Client) -> Check {
 }
 
 fn check_object(object: &str, description: &Description, map: &FieldMap) -> Vec<Check> {
-    let fields = &description.fields;
     let name = format!("fields of {object}");
-    let mapped = match ObjectFields::resolve(map, object, fields) {
+    let mut checks = match resolve(map, object, description) {
         Ok(fields) => vec![Check::good(&name, fields.select())],
         Err(faults) => faults.into_iter().map(|fault| Check::bad(&name, fault, DEPLOY)).collect(),
     };
-    let email = fields.iter().find(|field| field.name == "Email");
-    let look_up = match email {
-        Some(email) if email.id_lookup => Check::good(format!("{object}.Email"), "records are found by it"),
-        Some(_) => {
-            Check::good(format!("{object}.Email"), "it is there, without an index: look-ups may be slow")
-        }
-        None => Check::bad(
+    if let Some(email) = description.fields.iter().find(|field| field.name == "Email") {
+        checks.push(Check::good(
             format!("{object}.Email"),
-            "the integration user may not see it",
-            "allow the integration user to read it",
-        ),
-    };
-    mapped.into_iter().chain([look_up]).collect()
+            match email.id_lookup {
+                true => "records are found by it",
+                false => "it is there, without an index: look-ups may be slow",
+            },
+        ));
+    }
+    checks
 }

@@ -16,14 +16,15 @@ pub enum Several {
     Reject,
 }
 
+/// Most records of one address that are written: as many as fit into a call.
+const MOST_RECORDS: usize = 200;
+
 /// The records that a session with some address is written to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice<'a> {
     /// These Leads.
     Leads(Vec<&'a LeadRow>),
-    /// The Contacts with these ids, which Leads with the address were converted to.
-    Converted(Vec<&'a str>),
-    /// These Contacts, which have the address themselves.
+    /// These Contacts.
     Contacts(Vec<&'a ContactRow>),
     /// So many records have the address, and nobody may choose.
     Ambiguous(usize),
@@ -31,34 +32,39 @@ pub enum Choice<'a> {
     Nobody,
 }
 
-impl<'a> Choice<'a> {
-    /// Ids of the Contacts that are to be looked up.
-    pub(crate) fn converted(&self) -> &[&'a str] {
-        if let Self::Converted(ids) = self { ids } else { &[] }
-    }
+/// Whether one of some Leads can be written itself.
+pub fn has_open(leads: &[&LeadRow]) -> bool {
+    leads.iter().any(|lead| !lead.is_converted)
 }
 
-/// Chooses among the records with one address: open Leads before the Contacts of converted ones, and these before Contacts
-/// that have the address themselves. Among those changed at the same time the one made last counts as the newest, then the
-/// highest id, so that the order of the rows does not matter.
-pub fn choose<'a>(leads: &[&'a LeadRow], contacts: &[&'a ContactRow], several: Several) -> Choice<'a> {
-    let mut open: Vec<_> = leads.iter().copied().filter(|lead| !lead.is_converted).collect();
-    open.sort_by_key(|lead| (lead.last_modified_date, lead.created_date, &lead.id));
+/// Ids of the Contacts that some Leads became, each once; last that of the Lead changed last.
+pub fn became<'a>(leads: &[&'a LeadRow]) -> Vec<&'a str> {
     let mut converted: Vec<_> = leads.iter().copied().filter(|lead| lead.is_converted).collect();
     converted.sort_by_key(|lead| (lead.last_modified_date, lead.created_date, &lead.id));
-    let mut converted: Vec<_> =
-        converted.into_iter().filter_map(|lead| lead.converted_contact_id.as_deref()).collect();
-    // Leads can be converted to the same Contact; the one converted last decides where it stands.
     let mut seen = HashSet::new();
-    converted.reverse();
-    converted.retain(|id| seen.insert(*id));
-    converted.reverse();
+    let ids = converted.into_iter().rev().filter_map(|lead| lead.converted_contact_id.as_deref());
+    let mut ids: Vec<_> = ids.filter(|id| seen.insert(*id)).collect();
+    ids.reverse();
+    ids
+}
+
+/// Chooses among the records with one address: open Leads, before the Contacts that converted ones became (in the order of
+/// [`became`]), before Contacts that have the address themselves. Among those changed at the same time the one made last
+/// counts as the newest, then the highest id, so that the order of the rows does not matter.
+pub fn choose<'a>(
+    leads: &[&'a LeadRow],
+    became: Vec<&'a ContactRow>,
+    contacts: &[&'a ContactRow],
+    several: Several,
+) -> Choice<'a> {
+    let mut open: Vec<_> = leads.iter().copied().filter(|lead| !lead.is_converted).collect();
+    open.sort_by_key(|lead| (lead.last_modified_date, lead.created_date, &lead.id));
     let mut contacts = contacts.to_vec();
     contacts.sort_by_key(|contact| (contact.last_modified_date, contact.created_date, &contact.id));
 
     let kinds = [
         pick(open, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Leads)),
-        pick(converted, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Converted)),
+        pick(became, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Contacts)),
         pick(contacts, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Contacts)),
     ];
     kinds.into_iter().flatten().next().unwrap_or(Choice::Nobody)
@@ -68,9 +74,10 @@ pub fn choose<'a>(leads: &[&'a LeadRow], contacts: &[&'a ContactRow], several: S
 fn pick<T>(mut records: Vec<T>, several: Several) -> Option<Result<Vec<T>, usize>> {
     match (records.len(), several) {
         (0, _) => None,
-        (1, _) | (_, Several::All) => Some(Ok(records)),
+        (1, _) => Some(Ok(records)),
+        (2..=MOST_RECORDS, Several::All) => Some(Ok(records)),
         (_, Several::NewestOpen) => Some(Ok(records.split_off(records.len() - 1))),
-        (count, Several::Reject) => Some(Err(count)),
+        (count, Several::All | Several::Reject) => Some(Err(count)),
     }
 }
 
@@ -111,32 +118,35 @@ mod tests {
     }
 
     #[test]
-    fn an_open_lead_comes_before_a_newer_converted_one_and_before_contacts() {
+    fn an_open_lead_comes_before_what_a_newer_one_became_and_that_before_other_contacts() {
         let (old, new, converted) = (lead("1", None, 1), lead("2", None, 2), lead("3", Some("c"), 9));
-        let person = contact("d", 99);
-        assert_eq!(
-            choose(&[&old, &converted, &new], &[&person], Several::NewestOpen),
-            Choice::Leads(vec![&new])
-        );
-        assert_eq!(choose(&[&converted], &[&person], Several::NewestOpen), Choice::Converted(vec!["c"]));
-        assert_eq!(choose(&[], &[&person], Several::NewestOpen), Choice::Contacts(vec![&person]));
-        assert_eq!(choose(&[], &[], Several::NewestOpen), Choice::Nobody);
+        let (customer, person) = (contact("c", 3), contact("d", 99));
+        let newest = Several::NewestOpen;
+        let leads = [&old, &converted, &new];
+        assert_eq!(choose(&leads, vec![&customer], &[&person], newest), Choice::Leads(vec![&new]));
+        let only = choose(&[&converted], vec![&customer], &[&person], newest);
+        assert_eq!(only, Choice::Contacts(vec![&customer]));
+        assert_eq!(choose(&[&converted], vec![], &[&person], newest), Choice::Contacts(vec![&person]));
+        assert_eq!(choose(&[&converted], vec![], &[], newest), Choice::Nobody);
     }
 
     #[test]
     fn several_are_all_written_or_none_where_that_is_wanted() {
         let (one, two, converted) = (lead("1", None, 2), lead("2", None, 1), lead("3", Some("c"), 9));
         let leads = [&one, &converted, &two];
-        assert_eq!(choose(&leads, &[], Several::All), Choice::Leads(vec![&two, &one]));
-        assert_eq!(choose(&leads, &[], Several::Reject), Choice::Ambiguous(2));
-        assert_eq!(choose(&[&one, &converted], &[], Several::Reject), Choice::Leads(vec![&one]));
+        assert_eq!(choose(&leads, vec![], &[], Several::All), Choice::Leads(vec![&two, &one]));
+        assert_eq!(choose(&leads, vec![], &[], Several::Reject), Choice::Ambiguous(2));
+        assert_eq!(choose(&[&one, &converted], vec![], &[], Several::Reject), Choice::Leads(vec![&one]));
+        let many = vec![&one; MOST_RECORDS + 1];
+        assert_eq!(choose(&many, vec![], &[], Several::All), Choice::Ambiguous(MOST_RECORDS + 1));
     }
 
     #[test]
-    fn a_converted_lead_without_a_contact_is_nobody_and_one_contact_counts_once() {
-        let (lost, older, same) = (lead("1", Some(""), 9), lead("2", Some("c"), 1), lead("3", Some("c"), 2));
-        assert_eq!(choose(&[&lost], &[], Several::All), Choice::Nobody);
-        assert_eq!(choose(&[&lost, &older, &same], &[], Several::Reject), Choice::Converted(vec!["c"]));
+    fn what_leads_became_is_named_once_and_the_newest_last() {
+        let rows = [lead("1", Some("c"), 1), lead("2", Some("d"), 2), lead("3", Some("c"), 3)];
+        let (lost, open) = (lead("4", Some(""), 9), lead("5", None, 9));
+        assert_eq!(became(&[&rows[2], &open, &rows[0], &lost, &rows[1]]), ["d", "c"]);
+        assert!(has_open(&[&lost, &open]) && !has_open(&[&lost]));
     }
 
     proptest! {
@@ -150,14 +160,14 @@ mod tests {
                 .map(|(index, (contact, modified))| lead(&index.to_string(), contact.as_deref(), *modified))
                 .collect();
             let mut turned: Vec<_> = rows.iter().collect();
-            let chosen = choose(&turned, &[], several);
+            let chosen = (became(&turned), choose(&turned, vec![], &[], several));
             if !turned.is_empty() {
                 let middle = rotation % turned.len();
                 turned.rotate_left(middle);
             }
-            prop_assert_eq!(choose(&turned, &[], several), chosen.clone());
+            prop_assert_eq!((became(&turned), choose(&turned, vec![], &[], several)), chosen.clone());
             turned.reverse();
-            prop_assert_eq!(choose(&turned, &[], several), chosen);
+            prop_assert_eq!((became(&turned), choose(&turned, vec![], &[], several)), chosen);
         }
     }
 }

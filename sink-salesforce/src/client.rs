@@ -18,7 +18,8 @@ use crate::call_error::{CallError, refused};
 use crate::config::SalesforceArgs;
 use crate::field_type::FieldDescription;
 use crate::fields::Row;
-use crate::row_error::RowError;
+use crate::records::Record;
+use crate::row_error::{RowError, Verdict, verdict};
 use crate::usage::Usage;
 
 /// Where the versions of the API are.
@@ -52,6 +53,18 @@ pub struct Description {
     pub fields: Vec<FieldDescription>,
 }
 
+impl Description {
+    /// Whether the user sees a field of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Of Contacts: whether they can be the persons of accounts.
+    pub fn has_person_accounts(&self) -> bool {
+        self.has("IsPersonAccount")
+    }
+}
+
 /// What became of one row of an update.
 #[derive(Debug, Deserialize)]
 pub struct SaveResult {
@@ -60,6 +73,13 @@ pub struct SaveResult {
     /// Why not.
     #[serde(default)]
     pub errors: Vec<RowError>,
+}
+
+impl SaveResult {
+    /// What it means for the record.
+    pub fn verdict(&self, record: &Record) -> Verdict {
+        if self.success { Verdict::Updated } else { verdict(&self.errors, record) }
+    }
 }
 
 impl Client {

@@ -69,9 +69,9 @@ struct NotWritten<'a> {
 
 impl Preview {
     async fn show(&mut self, batch: &[Message], writer: &SalesforceWriter) -> anyhow::Result<()> {
-        let calls = writer.calls(batch);
-        let calls: Vec<_> = calls.iter().collect();
         let mut results = Results::none(batch.len());
+        let calls = writer.calls(batch, &mut results);
+        let calls: Vec<_> = calls.iter().collect();
         if !calls.is_empty() {
             let (fields, mut lookup) = writer.ask(&calls).await?;
             lookup.values_mut().flatten().flatten().for_each(|record| self.catch_up(record));

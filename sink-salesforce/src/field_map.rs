@@ -12,6 +12,8 @@ pub const DEFAULT: &str = include_str!("../fields.toml");
 
 /// Longest name of a field: 40 characters and the suffix `__c`, a namespace of 15 and its `__` before them.
 const LONGEST_NAME: usize = 60;
+/// Suffix of a field that the org has added.
+const CUSTOM: &str = "__c";
 /// What a look-up needs for itself, or nobody may write.
 const RESERVED: [&str; 6] =
     ["Id", "Email", "IsConverted", "ConvertedContactId", "CreatedDate", "LastModifiedDate"];
@@ -96,6 +98,19 @@ impl FieldMap {
         };
         reader.faults.sort_by_key(|fault| fault.line);
         if reader.faults.is_empty() { Ok(map) } else { Err(reader.faults) }
+    }
+
+    /// The same for the accounts that are persons: they have a Contact's fields under names of their own.
+    pub fn of_persons(&self) -> Self {
+        let of_persons = |name: &FieldName| {
+            FieldName(match name.as_str().strip_suffix(CUSTOM) {
+                Some(stem) => format!("{stem}__pc"),
+                None => format!("Person{name}"),
+            })
+        };
+        let others =
+            self.others.iter().map(|mapped| Mapped { name: of_persons(&mapped.name), ..mapped.clone() });
+        Self { ended: of_persons(&self.ended), session: of_persons(&self.session), others: others.collect() }
     }
 
     /// All fields, those that order the calls first.
@@ -198,6 +213,14 @@ mod tests {
             None
         );
         assert_eq!(map.others[0].absent, Absent::Omit);
+    }
+
+    #[test]
+    fn persons_have_names_of_their_own() {
+        let map =
+            FieldMap::parse(&DEFAULT.replace("Voice_Qualification_Tier__c", "Title")).unwrap().of_persons();
+        let names: Vec<_> = map.names().map(FieldName::as_str).collect();
+        assert_eq!(names, ["Last_Voice_Call_Date__pc", "Last_Voice_Session__pc", "PersonTitle"]);
     }
 
     #[test]

@@ -25,9 +25,16 @@ pub struct FieldDescription {
     /// Whether the user that asks may write it.
     #[serde(default)]
     pub updateable: bool,
+    /// Whether it may be empty.
+    #[serde(default = "yes")]
+    pub nillable: bool,
     /// Whether records are found by it quickly.
     #[serde(default)]
     pub id_lookup: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a field takes.
@@ -35,6 +42,10 @@ pub struct FieldDescription {
 pub enum FieldType {
     /// A text of so many UTF-16 units.
     Text(usize),
+    /// The same, of several lines.
+    Lines(usize),
+    /// Some of several values.
+    Values(usize),
     /// A number.
     Number,
     /// A number without a fraction.
@@ -51,8 +62,11 @@ impl FieldDescription {
     /// What it takes; `None` for what no payload has a value for, such as a reference to another record.
     pub fn field_type(&self) -> Option<FieldType> {
         Some(match self.kind.as_str() {
-            "string" | "textarea" | "picklist" | "multipicklist" | "combobox" | "phone" | "url" | "email"
-            | "encryptedstring" => FieldType::Text(self.length),
+            "string" | "picklist" | "combobox" | "phone" | "url" | "email" | "encryptedstring" => {
+                FieldType::Text(self.length)
+            }
+            "textarea" => FieldType::Lines(self.length),
+            "multipicklist" => FieldType::Values(self.length),
             "double" | "currency" | "percent" => FieldType::Number,
             "int" | "long" => FieldType::Integer,
             "boolean" => FieldType::Boolean,
@@ -68,6 +82,12 @@ impl FieldType {
     pub fn fit(self, value: &Value) -> Option<Value> {
         match self {
             Self::Text(length) => text(&as_text(value)?, length).map(Value::String),
+            Self::Lines(length) => lines(&as_text(value)?, length).map(Value::String),
+            Self::Values(length) => {
+                let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                let values: Option<Vec<_>> = values.iter().map(as_text).collect();
+                text(&values?.join(";"), length).map(Value::String)
+            }
             Self::Number => number(value).and_then(Number::from_f64).map(Value::Number),
             Self::Integer => {
                 let whole = number(value).filter(|number| number.fract() == 0.0)?;
@@ -93,7 +113,12 @@ impl FieldType {
         match self {
             Self::DateTime => moment(written) == moment(current) && written.is_null() == current.is_null(),
             Self::Number | Self::Integer => written.as_f64() == current.as_f64(),
-            Self::Text(_) | Self::Boolean | Self::Date => written == current,
+            Self::Text(_) | Self::Values(_) | Self::Boolean | Self::Date => written == current,
+            // Salesforce ends lines in its own way.
+            Self::Lines(_) => {
+                let lines = |value: &Value| value.as_str().map(|text| text.replace("\r\n", "\n"));
+                lines(written) == lines(current)
+            }
         }
     }
 }
@@ -114,13 +139,21 @@ pub fn moment(value: &Value) -> Option<DateTime<Utc>> {
 /// A text as Salesforce keeps it: without white space around it and control characters within, cut to the field's length;
 /// nothing where nothing is left.
 pub fn text(text: &str, longest: usize) -> Option<String> {
+    cut(text, longest, char::is_control)
+}
+
+/// As [`text`], with its ends of lines and tabs.
+fn lines(text: &str, longest: usize) -> Option<String> {
+    cut(text, longest, |character| character.is_control() && !"\n\r\t".contains(character))
+}
+
+fn cut(text: &str, longest: usize, is_refused: impl Fn(char) -> bool) -> Option<String> {
     let mut units = 0;
     let fits = |character: &char| {
         units += character.len_utf16();
         units <= longest
     };
-    let plain =
-        |character: char| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character };
+    let plain = |character| if is_refused(character) { char::REPLACEMENT_CHARACTER } else { character };
     let text: String = text.trim().chars().map(plain).take_while(fits).collect();
     let text = text.trim_end();
     (!text.is_empty()).then(|| text.to_owned())
@@ -159,6 +192,10 @@ mod tests {
             (FieldType::Text(3), json!("a🦀b"), json!("a🦀")),
             (FieldType::Text(80), json!(7), json!("7")),
             (FieldType::Text(80), json!(["hubspot", "pipedrive"]), json!(r#"["hubspot","pipedrive"]"#)),
+            (FieldType::Text(80), json!("two\nlines"), json!("two\u{fffd}lines")),
+            (FieldType::Lines(80), json!("two\nlines\u{0}"), json!("two\nlines\u{fffd}")),
+            (FieldType::Values(80), json!(["hubspot", "pipedrive"]), json!("hubspot;pipedrive")),
+            (FieldType::Values(80), json!("hubspot"), json!("hubspot")),
             (FieldType::Number, json!(" 12.5 "), json!(12.5)),
             (FieldType::Integer, json!(12.0), json!(12)),
             (FieldType::Integer, json!("40"), json!(40)),

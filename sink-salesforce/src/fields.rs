@@ -59,7 +59,7 @@ impl ObjectFields {
         described: &[FieldDescription],
     ) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
-        let mut find = |name: &str| {
+        let mut find = |name: &str, absent: Absent| {
             let found = described.iter().find(|field| field.name.eq_ignore_ascii_case(name));
             match found {
                 None => {
@@ -68,6 +68,10 @@ impl ObjectFields {
                 Some(field) if !field.updateable => {
                     faults.push(format!("the integration user may not edit {object}.{}", field.name));
                 }
+                Some(field) if absent == Absent::Null && !field.nillable => faults.push(format!(
+                    "{object}.{} may not be empty, so the field map has to say absent = \"omit\"",
+                    field.name
+                )),
                 Some(field) => match field.field_type() {
                     Some(kind) => return Some((field.name.clone(), kind)),
                     None => faults
@@ -76,13 +80,13 @@ impl ObjectFields {
             }
             None
         };
-        let ended = find(map.ended.as_str());
-        let session = find(map.session.as_str());
+        let ended = find(map.ended.as_str(), Absent::Omit);
+        let session = find(map.session.as_str(), Absent::Omit);
         let others: Vec<_> = map
             .others
             .iter()
             .filter_map(|mapped| {
-                let (name, kind) = find(mapped.name.as_str())?;
+                let (name, kind) = find(mapped.name.as_str(), mapped.absent)?;
                 Some(Field { name, kind, absent: mapped.absent })
             })
             .collect();
@@ -184,7 +188,7 @@ impl LastCall {
 #[cfg(test)]
 pub(crate) fn example_org() -> crate::records::OrgFields {
     let fields = tests::resolve(&tests::org()).unwrap();
-    crate::records::OrgFields { lead: fields.clone(), contact: fields, person_accounts: false }
+    crate::records::OrgFields { lead: fields.clone(), contact: fields, account: None }
 }
 
 #[cfg(test)]
@@ -200,6 +204,7 @@ mod tests {
             kind: kind.to_owned(),
             length,
             updateable: true,
+            nillable: true,
             id_lookup: false,
         }
     }
@@ -273,6 +278,16 @@ mod tests {
         described[0].kind = "string".to_owned();
         described[1].updateable = false;
         described.pop();
+        let map =
+            FieldMap::parse(&DEFAULT.replace("\"omit\"", "\"null\"").replace("null\" leaves", "")).unwrap();
+        let required = FieldDescription { nillable: false, ..org().remove(2) };
+        let described_so: Vec<_> = org().into_iter().take(2).chain([required]).collect();
+        assert_eq!(
+            ObjectFields::resolve(&map, "Lead", &described_so).unwrap_err(),
+            [
+                "Lead.Voice_Qualification_Tier__c may not be empty, so the field map has to say absent = \"omit\""
+            ]
+        );
         let faults = resolve(&described).unwrap_err();
         insta::assert_snapshot!(faults.join("\n"), @r"
         the integration user may not edit Lead.Last_Voice_Session__c

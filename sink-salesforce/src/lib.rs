@@ -22,6 +22,7 @@ pub mod dry_run;
 pub mod field_map;
 pub mod field_type;
 pub mod fields;
+mod halving;
 mod matching;
 pub mod org;
 pub mod plan;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use schemas::names;
 use service::LogFormat;
-use sink::{DeadLettersArgs, Events, ReplayEventsArgs, RunArgs, SetupArgs};
+use sink::{DeadLettersArgs, Events, ReplayEventsArgs, RunArgs, SetupArgs, SinkOptions};
 use sink_salesforce::check::check_org;
 use sink_salesforce::client::Client;
 use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
@@ -92,7 +92,9 @@ async fn execute(command: Command) -> anyhow::Result<()> {
                 let events = Events::connect(&sink.nats, DRY_RUN).await?;
                 return preview(events.waiting_for(names::SINK_SALESFORCE).await?, &writer, json).await;
             }
-            sink::run(options(salesforce.request_timeout), sink, http, writer).await
+            let linger = salesforce.salesforce_linger;
+            let options = SinkOptions { linger, ..options(salesforce.request_timeout) };
+            sink::run(options, sink, http, writer).await
         }
         Command::Setup(Setup { timeout, sink }) => sink::setup(&options(timeout), &sink).await,
         Command::Check(check) => {
@@ -109,7 +111,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
                 let events = Events::connect(&replay.nats, DRY_RUN).await?;
                 return preview(replay.events.select(&events).await?, &writer, replay.json).await;
             }
-            sink::replay_events(options(RequestTimeout::default()), replay, connect).await
+            sink::replay_events(options(replay.writer.request_timeout), replay, connect).await
         }
         Command::DeadLetters(dead_letters) => {
             sink::dead_letters(options(RequestTimeout::default()), *dead_letters, connect).await

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use sink::WriteError;
 
 use crate::call_error::CallError;
-use crate::choose::{Choice, Several, choose};
+use crate::choose::{Choice, Several, became, choose, has_open};
 use crate::client::Client;
+use crate::halving::Halving;
 use crate::plan::Lookup;
 use crate::records::{ContactRow, LeadRow, OrgFields, Record};
 use crate::soql;
@@ -36,29 +37,38 @@ impl Matching {
     ) -> Result<Lookup<'c>, CallError> {
         let leads = select::<LeadRow>(client, &fields.leads_by_email(), &emails).await?;
         let leads_of = by_email(&leads.rows, |lead| lead.email.as_deref());
-        let mut without_lead = emails.clone();
-        without_lead.retain(|email| self.contacts && !leads_of.contains_key(*email));
-        let contacts = select::<ContactRow>(client, &fields.contacts_by_email(), &without_lead).await?;
+        let leads_of = |email: &str| rows_of(&leads_of, email);
+
+        let ids = emails.iter().filter(|email| !has_open(leads_of(email)));
+        let ids: BTreeSet<_> = ids.flat_map(|email| became(leads_of(email))).collect();
+        let customers = select::<ContactRow>(client, &fields.contacts_by_id(), &ids).await?;
+        let customer = |id: &str| customers.rows.iter().find(|contact| contact.id == id);
+        let customers_of =
+            |email: &str| became(leads_of(email)).into_iter().filter_map(customer).collect::<Vec<_>>();
+
+        let mut others = emails.clone();
+        others.retain(|email| self.contacts && !has_open(leads_of(email)) && customers_of(email).is_empty());
+        let contacts = select::<ContactRow>(client, &fields.contacts_by_email(), &others).await?;
         let contacts_of = by_email(&contacts.rows, |contact| contact.email.as_deref());
 
-        let choose = |email| choose(rows_of(&leads_of, email), rows_of(&contacts_of, email), self.several);
-        let choices: Vec<_> = emails.into_iter().map(|email| (email, choose(email))).collect();
-        let ids: BTreeSet<_> = choices.iter().flat_map(|(_, choice)| choice.converted()).copied().collect();
-        let converted = select::<ContactRow>(client, &fields.contacts_by_id(), &ids).await?;
-
-        let records = |(email, choice)| {
+        let mut lookup = Lookup::new();
+        for email in emails {
+            let mut ids = became(leads_of(email)).into_iter();
             let unreadable = leads.unreadable.get(email).or_else(|| contacts.unreadable.get(email));
-            let records = match unreadable {
+            let records = match unreadable.or_else(|| ids.find_map(|id| customers.unreadable.get(id))) {
                 Some(error) => Err(error.clone()),
-                None => records(choice, &converted, fields),
+                None => {
+                    let contacts = rows_of(&contacts_of, email);
+                    records(choose(leads_of(email), customers_of(email), contacts, self.several), fields)
+                }
             };
-            (email, records)
-        };
-        Ok(choices.into_iter().map(records).collect())
+            lookup.insert(email, records);
+        }
+        Ok(lookup)
     }
 }
 
-/// The rows whose field is one of some texts. A list that Salesforce cannot read is halved until the text at fault is alone.
+/// The rows whose field is one of some texts.
 async fn select<'t, T: DeserializeOwned>(
     client: &Client,
     select: &str,
@@ -68,17 +78,17 @@ async fn select<'t, T: DeserializeOwned>(
     if texts.is_empty() {
         return Ok(selected);
     }
-    let mut pending = soql::split(select, texts.iter().copied(), client.longest_statement().await?);
-    while let Some(mut texts) = pending.pop() {
-        match client.query(&soql::statement(select, &texts)).await {
+    let lists = soql::split(select, texts.iter().copied(), client.longest_statement().await?);
+    let mut lists = Halving::new(lists.iter().map(Vec::as_slice));
+    while let Some(texts) = lists.next_call() {
+        lists.answered(texts, client.query(&soql::statement(select, texts)).await);
+    }
+    for (texts, answer) in lists.answers() {
+        match answer {
             Ok(mut rows) => selected.rows.append(&mut rows),
-            Err(CallError::Content { .. }) if texts.len() > 1 => {
-                pending.push(texts.split_off(texts.len() / 2));
-                pending.push(texts);
-            }
             Err(error @ CallError::Content { .. }) => {
                 let error = WriteError::from(error);
-                selected.unreadable.extend(texts.into_iter().map(|text| (text, error.clone())));
+                selected.unreadable.extend(texts.iter().map(|text| (*text, error.clone())));
             }
             Err(error) => return Err(error),
         }
@@ -99,27 +109,16 @@ fn rows_of<'m, 'r, T>(by_email: &'m HashMap<String, Vec<&'r T>>, email: &str) ->
     by_email.get(email).map_or(&[], Vec::as_slice)
 }
 
-fn records(
-    choice: Choice<'_>,
-    converted: &Selected<'_, ContactRow>,
-    fields: &OrgFields,
-) -> Result<Vec<Record>, WriteError> {
+fn records(choice: Choice<'_>, fields: &OrgFields) -> Result<Vec<Record>, WriteError> {
     match choice {
         Choice::Nobody => Ok(Vec::new()),
         Choice::Leads(leads) => Ok(leads.into_iter().map(|lead| fields.lead(lead)).collect()),
         Choice::Contacts(contacts) => {
             Ok(contacts.into_iter().map(|contact| fields.contact(contact)).collect())
         }
-        Choice::Converted(ids) => match ids.iter().find_map(|id| converted.unreadable.get(id)) {
-            Some(error) => Err(error.clone()),
-            None => {
-                let became = converted.rows.iter().filter(|contact| ids.contains(&contact.id.as_str()));
-                Ok(became.map(|contact| fields.contact(contact)).collect())
-            }
-        },
         Choice::Ambiguous(count) => Err(WriteError::Reject {
             outcome: "ambiguous",
-            reason: format!("{count} records have the address (SALESFORCE_SEVERAL=reject)"),
+            reason: format!("{count} records have the address (SALESFORCE_SEVERAL)"),
         }),
     }
 }

@@ -8,96 +8,73 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::call_error::CallError;
-use crate::client::Client;
+use crate::client::{Client, Description};
 use crate::field_map::FieldMap;
-use crate::field_type::FieldDescription;
 use crate::fields::ObjectFields;
 use crate::records::OrgFields;
 
-/// When an org is asked again whose fields are not as the map needs them: soon, for whoever is just mending it, and then
-/// after ever longer pauses, because each time costs two of its calls.
+/// When an org is asked again that is not as the map needs it: soon, for whoever is just mending it, and then after ever
+/// longer pauses, because each time costs some of its calls.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// The field map, and how it fits the org.
 pub struct Org {
     map: FieldMap,
-    known: Mutex<Known>,
+    state: Mutex<State>,
 }
 
-#[derive(Default)]
-enum Known {
-    #[default]
-    Nothing,
-    Fields(Arc<OrgFields>),
-    /// They do not fit, and are asked for again after a pause.
-    Fault {
-        asked: Instant,
-        pause: Duration,
-        fault: CallError,
-    },
+struct State {
+    fields: Option<Arc<OrgFields>>,
+    /// What is wrong with the org, and until when it is not asked again.
+    fault: Option<(Instant, CallError)>,
+    /// The next one.
+    pause: Duration,
 }
 
 impl Org {
     /// Nothing is asked yet.
     pub fn new(map: FieldMap) -> Self {
-        Self { map, known: Mutex::default() }
+        Self { map, state: Mutex::new(State { fields: None, fault: None, pause: FIRST_PAUSE }) }
     }
 
-    /// The fields, described where they are not known. Two calls.
+    /// The fields, described where they are not known: two calls, three with person accounts.
     ///
     /// # Errors
-    /// No answer, or a field that is not as the map needs it.
+    /// No answer, or the org is not as the map needs it.
     pub async fn fields(&self, client: &Client) -> Result<Arc<OrgFields>, CallError> {
-        let mut known = self.known.lock().await;
-        let pause = match &*known {
-            Known::Fields(fields) => return Ok(Arc::clone(fields)),
-            Known::Fault { asked, pause, fault } if asked.elapsed() < *pause => return Err(fault.clone()),
-            Known::Fault { pause, .. } => (*pause * 2).min(LONGEST_PAUSE),
-            Known::Nothing => FIRST_PAUSE,
-        };
-        let answer = self.ask(client).await;
-        *known = match &answer {
-            Ok(fields) => Known::Fields(Arc::clone(fields)),
-            Err(fault @ CallError::Configuration { .. }) => {
-                Known::Fault { asked: Instant::now(), pause, fault: fault.clone() }
-            }
+        let mut state = self.state.lock().await;
+        if let Some((until, fault)) = &state.fault
+            && Instant::now() < *until
+        {
+            return Err(fault.clone());
+        }
+        if let Some(fields) = &state.fields {
+            return Ok(Arc::clone(fields));
+        }
+        let answer = describe(client, &self.map).await;
+        match &answer {
+            Ok(fields) => (state.fields, state.fault) = (Some(Arc::clone(fields)), None),
+            Err(fault @ CallError::Configuration { .. }) => state.hold(fault),
             // Whoever is not reached may be in a moment.
-            Err(_) => Known::Nothing,
-        };
+            Err(_) => {}
+        }
         answer
     }
 
-    async fn ask(&self, client: &Client) -> Result<Arc<OrgFields>, CallError> {
-        let lead = client.describe("Lead").await?.fields;
-        let contact = client.describe("Contact").await?.fields;
-        let person_accounts = contact.iter().any(|field| field.name == "IsPersonAccount");
-        let without_email = [("Lead", &lead), ("Contact", &contact)].map(without_email);
-        let lead = ObjectFields::resolve(&self.map, "Lead", &lead);
-        let contact = ObjectFields::resolve(&self.map, "Contact", &contact);
-        match (lead, contact, without_email) {
-            (Ok(lead), Ok(contact), [None, None]) => {
-                Ok(Arc::new(OrgFields { lead, contact, person_accounts }))
-            }
-            (lead, contact, without_email) => {
-                let faults = [lead.err(), contact.err()].into_iter().flatten().flatten();
-                let faults = faults.chain(without_email.into_iter().flatten()).collect::<Vec<_>>().join("; ");
-                Err(CallError::Configuration {
-                    reason: format!(
-                        "{faults}: deploy the metadata and the permission set of deploy/salesforce, or correct \
-                         SALESFORCE_FIELDS"
-                    ),
-                })
-            }
-        }
+    /// A call showed that the org is not as it must be: nothing is asked for a while, and then the fields before all else.
+    pub async fn mistrust(&self, fault: &CallError) {
+        self.state.lock().await.hold(fault);
     }
 
-    /// Somebody changed the org, or has to: what was known may be wrong.
+    /// The org may allow less than it did.
     pub async fn forget(&self) {
-        let mut known = self.known.lock().await;
-        if let Known::Fields(_) = &*known {
-            *known = Known::Nothing;
-        }
+        self.state.lock().await.fields = None;
+    }
+
+    /// A record was written.
+    pub async fn trust(&self) {
+        self.state.lock().await.pause = FIRST_PAUSE;
     }
 
     /// What a payload has for the further fields, in the order of the map.
@@ -110,8 +87,67 @@ impl Org {
     }
 }
 
-/// Look-ups need it; what else they need everybody sees who sees the object.
-fn without_email((object, described): (&str, &Vec<FieldDescription>)) -> Option<String> {
-    let seen = described.iter().any(|field| field.name == "Email");
-    (!seen).then(|| format!("{object} has no field Email that the integration user may see"))
+impl State {
+    fn hold(&mut self, fault: &CallError) {
+        self.fields = None;
+        self.fault = Some((Instant::now() + self.pause, fault.clone()));
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn describe(client: &Client, map: &FieldMap) -> Result<Arc<OrgFields>, CallError> {
+    let lead = client.describe("Lead").await?;
+    let contact = client.describe("Contact").await?;
+    let account = match contact.has_person_accounts() {
+        true => Some(client.describe("Account").await?),
+        false => None,
+    };
+    let mut faults = Vec::new();
+    let mut resolve = |object: &str, description: &Description| {
+        let resolved = resolve(map, object, description);
+        resolved.map_err(|more| faults.extend(more)).ok()
+    };
+    let (lead, contact) = (resolve("Lead", &lead), resolve("Contact", &contact));
+    let account = account.map(|account| resolve("Account", &account));
+    match (lead, contact, account) {
+        (Some(lead), Some(contact), account) if account != Some(None) => {
+            Ok(Arc::new(OrgFields { lead, contact, account: account.flatten() }))
+        }
+        _ => Err(CallError::Configuration {
+            reason: format!(
+                "{}: deploy the metadata and the permission set of deploy/salesforce, or correct SALESFORCE_FIELDS",
+                faults.join("; ")
+            ),
+        }),
+    }
+}
+
+/// The mapped fields of an object.
+///
+/// # Errors
+/// All that is not as it must be.
+pub(crate) fn resolve(
+    map: &FieldMap,
+    object: &str,
+    description: &Description,
+) -> Result<ObjectFields, Vec<String>> {
+    // Field permissions can hide these.
+    let needed: &[&str] = match object {
+        "Lead" => &["Email"],
+        "Contact" if description.has_person_accounts() => &["Email", "AccountId"],
+        "Contact" => &["Email"],
+        _ => &[],
+    };
+    let hidden = needed.iter().filter(|name| !description.has(name));
+    let hidden: Vec<_> = hidden
+        .map(|name| format!("{object} has no field {name} that the integration user may see"))
+        .collect();
+    let resolved = match object {
+        "Account" => ObjectFields::resolve(&map.of_persons(), object, &description.fields),
+        _ => ObjectFields::resolve(map, object, &description.fields),
+    };
+    match resolved {
+        Ok(fields) if hidden.is_empty() => Ok(fields),
+        resolved => Err(resolved.err().into_iter().flatten().chain(hidden).collect()),
+    }
 }

@@ -99,12 +99,15 @@ pub fn settle<'c>(
         Verdict::Unavailable { reason, after } => {
             (everybody(&WriteError::Unavailable { reason, after }), Vec::new())
         }
-        // The fault may lie in what this session would write; the next older one has its own try.
-        Verdict::Reject(reason) | Verdict::Forbidden(reason) => {
-            (vec![(newest.index, Err(WriteError::Reject { outcome: PERMANENT, reason }))], older)
+        Verdict::Configuration(reason) => {
+            (everybody(&WriteError::Unavailable { reason, after: None }), Vec::new())
         }
-        Verdict::ResolveAgain(_) if first_round => {
+        Verdict::ResolveAgain(_) | Verdict::Doubtful(_) if first_round => {
             (Vec::new(), std::iter::once(newest).chain(older).collect())
+        }
+        // The fault may lie in what this session would write; the next older one has its own try.
+        Verdict::Reject(reason) | Verdict::Doubtful(reason) => {
+            (vec![(newest.index, Err(WriteError::Reject { outcome: PERMANENT, reason }))], older)
         }
         Verdict::ResolveAgain(reason) => (everybody(&WriteError::Retry { reason }), Vec::new()),
     }

@@ -7,19 +7,15 @@ use serde_json::Value;
 use crate::field_type::moment;
 use crate::fields::{Change, LastCall, ObjectFields, Row};
 
-/// Suffix of a custom field, and that of a Contact's custom field on its person account.
-const CUSTOM: &str = "__c";
-const PERSON: &str = "__pc";
-
 /// The fields of the org's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgFields {
     /// Of Leads.
     pub lead: ObjectFields,
-    /// Of Contacts, and of the persons that accounts can be.
+    /// Of Contacts.
     pub contact: ObjectFields,
-    /// Whether accounts can be persons.
-    pub person_accounts: bool,
+    /// Of Accounts, where they can be persons.
+    pub account: Option<ObjectFields>,
 }
 
 /// One Lead.
@@ -115,7 +111,7 @@ impl OrgFields {
     fn contacts_by(&self, field: &str) -> String {
         let fields = self.contact.select();
         // An org without person accounts does not know this field.
-        let person = if self.person_accounts { "IsPersonAccount, AccountId, " } else { "" };
+        let person = if self.account.is_some() { "IsPersonAccount, AccountId, " } else { "" };
         format!(
             "SELECT Id, Email, {person}CreatedDate, LastModifiedDate, {fields} FROM Contact WHERE {field} IN "
         )
@@ -125,7 +121,8 @@ impl OrgFields {
     pub fn of(&self, kind: Kind) -> &ObjectFields {
         match kind {
             Kind::Lead => &self.lead,
-            Kind::Contact | Kind::PersonAccount => &self.contact,
+            Kind::Contact => &self.contact,
+            Kind::PersonAccount => self.account.as_ref().unwrap_or(&self.contact),
         }
     }
 
@@ -147,8 +144,7 @@ impl OrgFields {
 
     /// What an update of a record changes.
     pub fn changes(&self, record: &Record, wanted: &LastCall) -> Vec<Change> {
-        let changes = self.of(record.kind).changes(&record.known, wanted).into_iter();
-        changes.map(|change| Change { field: record.kind.field(change.field), ..change }).collect()
+        self.of(record.kind).changes(&record.known, wanted)
     }
 
     /// What an update of a record sends.
@@ -158,8 +154,7 @@ impl OrgFields {
             ("attributes".to_owned(), attributes),
             ("id".to_owned(), Value::String(record.id.clone())),
         ]);
-        let fields = self.of(record.kind).row(wanted).into_iter();
-        row.extend(fields.map(|(name, value)| (record.kind.field(name), value)));
+        row.extend(self.of(record.kind).row(wanted));
         row
     }
 }
@@ -171,14 +166,6 @@ impl Kind {
             Self::Lead => "Lead",
             Self::Contact => "Contact",
             Self::PersonAccount => "Account",
-        }
-    }
-
-    /// Name of a Lead's or Contact's field on this object.
-    fn field(self, name: String) -> String {
-        match (self, name.strip_suffix(CUSTOM)) {
-            (Self::PersonAccount, Some(stem)) => format!("{stem}{PERSON}"),
-            _ => name,
         }
     }
 }

@@ -1,29 +1,34 @@
 //! The sequence: look up, plan, update, settle.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use chrono::{TimeDelta, Utc};
 use prometheus::core::Collector;
 use schemas::names;
-use sink::{Message, SinkOptions, WriteError, Writer, Written};
+use sink::{Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
 use tokio::time::Instant;
 
 use crate::call_error::CallError;
-use crate::client::{Client, MOST_ROWS};
+use crate::client::{Client, MOST_ROWS, SaveResult};
 use crate::config::{RequestTimeout, SalesforceArgs};
 use crate::field_map::{self, FieldMap};
+use crate::halving::Halving;
 use crate::matching::Matching;
 use crate::org::Org;
 use crate::plan::{Call, Lookup, Update, plan, settle};
-use crate::records::{Kind, OrgFields};
+use crate::records::OrgFields;
 use crate::results::Results;
-use crate::row_error::{Verdict, verdict};
+use crate::row_error::Verdict;
 
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
 const ROUNDS: usize = 3;
+
+/// How far the clocks of agents may be ahead.
+const CLOCKS_APART: TimeDelta = TimeDelta::hours(24);
 
 /// Writes sessions into Leads and Contacts.
 pub struct SalesforceWriter {
@@ -79,8 +84,8 @@ pub fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
 
 impl Writer for SalesforceWriter {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
-        let calls = self.calls(batch);
         let mut results = Results::none(batch.len());
+        let calls = self.calls(batch, &mut results);
         self.write_calls(&calls, &mut results).await;
         results.finish()
     }
@@ -97,9 +102,19 @@ impl Writer for SalesforceWriter {
 }
 
 impl SalesforceWriter {
-    /// The sessions that have an address.
-    pub(crate) fn calls<'a>(&self, batch: &'a [Message]) -> Vec<Call<'a>> {
-        batch.iter().enumerate().filter_map(|(index, message)| self.call(index, message)).collect()
+    /// The sessions that have an address. What has no place in time is settled: it would make every later call a stale one.
+    pub(crate) fn calls<'a>(&self, batch: &'a [Message], results: &mut Results) -> Vec<Call<'a>> {
+        let latest = Utc::now() + CLOCKS_APART;
+        let (calls, future): (Vec<_>, Vec<_>) = batch
+            .iter()
+            .enumerate()
+            .filter_map(|(index, message)| self.call(index, message))
+            .partition(|call| call.end_time <= latest);
+        for call in future {
+            let reason = "the session's end_time is in the future; correct the clock of its agent".to_owned();
+            results.add(call.index, Err(WriteError::Reject { outcome: PERMANENT, reason }));
+        }
+        calls
     }
 
     fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Call<'a>> {
@@ -123,22 +138,16 @@ impl SalesforceWriter {
             let (fields, lookup) = match self.ask(&open).await {
                 Ok(answers) => answers,
                 Err(error) => {
-                    if matches!(error, CallError::Configuration { .. }) {
-                        self.org.forget().await;
-                    }
                     open.iter().for_each(|call| results.add(call.index, Err(error.clone().into())));
                     return;
                 }
             };
             let (updates, settled) = plan(&open, &lookup, &fields);
             settled.into_iter().for_each(|(index, result)| results.add(index, result));
-            let mut verdicts = self.update(&updates, &fields).await;
-            self.look_for_lost_rights(&updates, &mut verdicts).await;
+            let verdicts = self.update(&updates, &fields).await;
+            self.heed(&verdicts).await;
             let mut again = HashMap::new();
             for (update, verdict) in updates.into_iter().zip(verdicts) {
-                if matches!(verdict, Verdict::Unavailable { .. }) {
-                    self.org.forget().await;
-                }
                 let (settled, calls) = settle(update, verdict, round == 0);
                 settled.into_iter().for_each(|(index, result)| results.add(index, result));
                 // Two records of one session may both want another round.
@@ -152,25 +161,18 @@ impl SalesforceWriter {
         }
     }
 
-    /// A record that the user may not write makes a dead letter. Where no record of a kind is written, the user may have
-    /// lost the right to write any, and every session would become one: so the org is asked again what it allows.
-    async fn look_for_lost_rights(&self, updates: &[Update<'_>], verdicts: &mut [Verdict]) {
-        let kinds = |like: fn(&Verdict) -> bool| -> HashSet<Kind> {
-            let those = updates.iter().zip(&*verdicts).filter(|(_, verdict)| like(verdict));
-            those.map(|(update, _)| update.record.kind).collect()
-        };
-        let mut doubtful = kinds(|verdict| matches!(verdict, Verdict::Forbidden(_)));
-        let written = kinds(|verdict| matches!(verdict, Verdict::Updated));
-        doubtful.retain(|kind| !written.contains(kind));
-        if doubtful.is_empty() {
-            return;
-        }
-        self.org.forget().await;
-        let Err(error) = self.org.fields(&self.client).await else { return };
-        for (update, verdict) in updates.iter().zip(verdicts) {
-            if doubtful.contains(&update.record.kind) && matches!(verdict, Verdict::Forbidden(_)) {
-                *verdict = Verdict::Unavailable { reason: error.to_string(), after: None };
-            }
+    /// What the answers say of the org itself.
+    async fn heed(&self, verdicts: &[Verdict]) {
+        let fault = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Configuration(reason) => Some(CallError::Configuration { reason: reason.clone() }),
+            _ => None,
+        });
+        if let Some(fault) = fault {
+            self.org.mistrust(&fault).await;
+        } else if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Doubtful(_))) {
+            self.org.forget().await;
+        } else if verdicts.contains(&Verdict::Updated) {
+            self.org.trust().await;
         }
     }
 
@@ -182,39 +184,43 @@ impl SalesforceWriter {
         self.client.usage.allow(Instant::now())?;
         let fields = self.org.fields(&self.client).await?;
         let emails = calls.iter().map(|call| call.email).collect();
-        let lookup = self.matching.look_up(&self.client, &fields, emails).await?;
-        Ok((fields, lookup))
-    }
-
-    /// One verdict for each update, in their order. A call that Salesforce cannot read is halved until the row at fault
-    /// is alone.
-    async fn update(&self, updates: &[Update<'_>], fields: &OrgFields) -> Vec<Verdict> {
-        let mut verdicts = Vec::with_capacity(updates.len());
-        let mut pending: Vec<_> = updates.chunks(MOST_ROWS).rev().collect();
-        while let Some(updates) = pending.pop() {
-            let rows: Vec<_> =
-                updates.iter().map(|update| fields.row(&update.record, &update.wanted)).collect();
-            match self.client.update(&rows).await {
-                Ok(results) => verdicts.extend(updates.iter().zip(results).map(|(update, result)| {
-                    if result.success { Verdict::Updated } else { verdict(&result.errors, &update.record) }
-                })),
-                Err(CallError::Content { .. }) if updates.len() > 1 => {
-                    let (first, second) = updates.split_at(updates.len() / 2);
-                    pending.extend([second, first]);
+        match self.matching.look_up(&self.client, &fields, emails).await {
+            Ok(lookup) => Ok((fields, lookup)),
+            Err(error) => {
+                if matches!(error, CallError::Configuration { .. }) {
+                    self.org.mistrust(&error).await;
                 }
-                Err(error) => {
-                    let reason = error.to_string();
-                    let verdict = match error {
-                        CallError::Content { .. } => Verdict::Reject(reason),
-                        CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
-                        CallError::Unauthorized | CallError::Configuration { .. } => {
-                            Verdict::Unavailable { reason, after: None }
-                        }
-                    };
-                    verdicts.extend(updates.iter().map(|_| verdict.clone()));
-                }
+                Err(error)
             }
         }
-        verdicts
     }
+
+    /// One verdict for each update, in their order.
+    async fn update(&self, updates: &[Update<'_>], fields: &OrgFields) -> Vec<Verdict> {
+        let mut lists = Halving::new(updates.chunks(MOST_ROWS));
+        while let Some(updates) = lists.next_call() {
+            let rows: Vec<_> =
+                updates.iter().map(|update| fields.row(&update.record, &update.wanted)).collect();
+            lists.answered(updates, self.client.update(&rows).await);
+        }
+        lists.answers().into_iter().flat_map(|(updates, answer)| verdicts(updates, answer)).collect()
+    }
+}
+
+fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) -> Vec<Verdict> {
+    let error = match answer {
+        Ok(results) => {
+            let rows = updates.iter().zip(results);
+            return rows.map(|(update, result)| result.verdict(&update.record)).collect();
+        }
+        Err(error) => error,
+    };
+    let reason = error.to_string();
+    let verdict = match error {
+        CallError::Content { .. } => Verdict::Retry(reason),
+        CallError::Configuration { .. } => Verdict::Configuration(reason),
+        CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
+        CallError::Unauthorized => Verdict::Unavailable { reason, after: None },
+    };
+    vec![verdict; updates.len()]
 }

@@ -21,9 +21,8 @@ use crate::settle::{Batch, Settler};
 use crate::write::write;
 use crate::{Message, RunArgs, SinkOptions, Writer};
 
-/// How often the store is probed, and how long a probe may take.
+/// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A sink at work.
 pub(crate) struct Runtime<W> {
@@ -174,7 +173,7 @@ impl<W: Writer> Runtime<W> {
     pub(crate) async fn probe_store(self: Arc<Self>) {
         let mut failures = 0;
         loop {
-            let answer = tokio::time::timeout(PROBE_TIMEOUT, self.writer.probe()).await;
+            let answer = tokio::time::timeout(self.sink.write_timeout, self.writer.probe()).await;
             let state = answer.unwrap_or_else(|_| Err("no answer to the probe".to_owned()));
             let reason = state.clone().err();
             if reason.is_none() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use tracing::{Instrument as _, error, info, warn};
 
-use crate::backoff::pause_after;
+use crate::backoff::{own_pause_after, pause_after};
 use crate::dead_letter::DeadLetter;
 use crate::health::{Part, Readiness};
 use crate::in_hand::Delivery;
@@ -139,7 +139,7 @@ impl Settler {
             let reason = format!("{reason} (tried {faults} times)");
             return self.dead_letter(delivery, metrics::ATTEMPTS_USED_UP, &reason).await;
         }
-        let pause = pause_after(faults);
+        let pause = own_pause_after(faults);
         info!(reason, pause_seconds = pause.as_secs_f64(), "not written: it will be delivered again");
         self.metrics.settled(metrics::RETRIED);
         delivery.again(Some(pause)).await;

@@ -39,7 +39,10 @@ async fn check_says_what_is_there_what_is_missing_and_what_to_do() {
 
     for (settings, found) in [
         (json!({ "hidden": ["Lead.Last_Voice_Session__c"] }), "Lead has no field Last_Voice_Session__c"),
-        (json!({ "hidden": ["Contact.Email"] }), "Contact.Email: the integration user may not see it"),
+        (
+            json!({ "hidden": ["Contact.Email"] }),
+            "Contact has no field Email that the integration user may see",
+        ),
         (json!({ "hidden": ["Contact"] }), "Contact: Salesforce has no such resource"),
         (json!({ "read_only": ["Lead"] }), "the integration user may not edit Lead.Last_Voice_Call_Date__c"),
         (json!({ "approval": "missing_from_user" }), "user hasn't approved this consumer"),

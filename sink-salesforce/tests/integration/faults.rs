@@ -1,5 +1,7 @@
 //! What goes wrong, and what it means for the messages.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,7 +11,7 @@ use sink_salesforce::config::Grant;
 use sink_salesforce::writer::SalesforceWriter;
 
 use crate::keys;
-use crate::org::{LEAD, Org, SEED, session, write};
+use crate::org::{LEAD, Org, SEED, message, session, write};
 
 const EMAIL: &str = "test@company.com";
 
@@ -131,6 +133,74 @@ async fn used_up_calls_pause_the_sink() {
 }
 
 #[tokio::test]
+async fn near_the_limit_of_the_day_no_call_is_made() {
+    let org = Org::with(SEED, |config| config.settings.daily_api_calls = 10).await;
+    let writer = org.writer();
+    // Two describes, and then a look-up and an update each.
+    for second in 1..=4 {
+        assert_eq!(write(&writer, &[session("room", EMAIL, second)]).await, ["updated"]);
+    }
+    let held = "unavailable: 10 of the org's 10 API calls of the day are used; from 90 % on (SALESFORCE_API_PERCENT)";
+    let outcome = write(&writer, &[session("room", EMAIL, 5)]).await.remove(0);
+    assert!(outcome.starts_with(held), "{outcome}");
+    assert_eq!(org.counters().api_calls, 10);
+}
+
+#[tokio::test]
+async fn what_somebody_has_to_mend_is_not_asked_for_at_every_try() {
+    let org = Org::with_lead(EMAIL, json!({ "refused_with": "INVALID_FIELD" })).await;
+    let writer = org.writer();
+    for _ in 0..5 {
+        let outcome = write(&writer, &[session("room", EMAIL, 7)]).await.remove(0);
+        assert!(outcome.starts_with("unavailable: ") && outcome.contains("INVALID_FIELD"), "{outcome}");
+    }
+    assert_eq!(org.counters().api_calls, 4);
+}
+
+#[tokio::test]
+async fn what_passes_by_itself_costs_no_further_description() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    writer.probe().await.unwrap();
+    for fault in ["unavailable", "lost_answers", "exhausted_limits"] {
+        org.inject(json!({ fault: 1 })).await;
+        let outcome = write(&writer, &[session(fault, EMAIL, 7)]).await.remove(0);
+        assert!(outcome.starts_with("unavailable: "), "{outcome}");
+    }
+    let before = org.counters().api_calls;
+    assert_eq!(write(&writer, &[session("room", EMAIL, 8)]).await, ["updated"]);
+    assert_eq!(org.counters().api_calls, before + 2);
+}
+
+#[tokio::test]
+async fn a_call_that_ends_in_the_future_is_put_aside() {
+    let org = Org::start().await;
+    let payload = json!({ "session_id": "room", "user_email": EMAIL, "end_time": "2099-01-01T00:00:00Z" });
+    let outcome = write(&org.writer(), &[message(&payload)]).await.remove(0);
+    assert!(outcome.starts_with("permanent: the session's end_time is in the future"), "{outcome}");
+}
+
+#[tokio::test]
+async fn nobody_sends_the_program_elsewhere() {
+    let org = Org::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut args = org.args();
+    args.salesforce_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let location = format!("Location: {}/services/oauth2/token", org.url);
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let answer = format!("HTTP/1.1 307 Temporary Redirect\r\n{location}\r\nContent-Length: 0\r\n\r\n");
+        // The request is read, so that closing does not cut the answer off.
+        let mut request = [0; 16_384];
+        assert!(client.read(&mut request).unwrap() > 0);
+        client.write_all(answer.as_bytes()).unwrap();
+    });
+    let error = SalesforceWriter::new(&args).unwrap().probe().await.unwrap_err();
+    assert_eq!(error, "Salesforce gives no access token: status 307; check SALESFORCE_URL");
+    assert_eq!(org.counters().tokens, 0);
+}
+
+#[tokio::test]
 async fn a_wrong_key_says_what_to_check() {
     let org = Org::start().await;
     let mut args = org.args();
@@ -178,7 +248,7 @@ async fn a_host_that_is_not_there_or_does_not_answer() {
     let outcome = write(&writer, &[session("room", EMAIL, 7)]).await.remove(0);
     assert!(outcome.starts_with("unavailable: Salesforce does not answer in time"), "{outcome}");
 
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     args.salesforce_url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
     let writer = SalesforceWriter::new(&args).unwrap();

@@ -70,6 +70,7 @@ impl Org {
             salesforce_several: Several::NewestOpen,
             salesforce_match_contacts: false,
             salesforce_api_percent: 90,
+            salesforce_linger: Duration::from_millis(250),
             request_timeout: RequestTimeout { salesforce_request_timeout: Duration::from_secs(5) },
         }
     }
@@ -126,6 +127,11 @@ pub(crate) fn with_tier(session_id: &str, email: &str, second: u8, tier: Option<
     if let Some(tier) = tier {
         payload["discovered_signals"] = json!({ "qualification_tier": tier });
     }
+    message(&payload)
+}
+
+/// A message with that payload.
+pub(crate) fn message(payload: &Value) -> Message {
     let payload = payload.to_string().into_bytes();
     let event = SessionEvent::decode(&payload, None).unwrap();
     Message { event, payload: payload.into(), attempt: 1, stream_sequence: 1 }

@@ -79,6 +79,27 @@ async fn a_contact_without_a_lead_is_written_where_that_is_wanted() {
 }
 
 #[tokio::test]
+async fn a_lead_whose_contact_is_gone_gives_way_to_the_next() {
+    let lead = |id, contact, modified| {
+        json!({ "Id": id, "Email": "a@x.org", "IsConverted": true, "ConvertedContactId": contact,
+            "LastModifiedDate": modified })
+    };
+    let seed = json!({
+        "Lead": [
+            lead("00Q5f00000A0001", CONTACT, "2025-01-01T00:00:00Z"),
+            lead("00Q5f00000A0002", "0035f00000A0002", "2025-02-01T00:00:00Z"),
+        ],
+        "Contact": [
+            { "Id": CONTACT, "Email": "a@x.org" },
+            { "Id": "0035f00000A0002", "Email": "a@x.org", "simulator": { "deleted": true } },
+        ],
+    });
+    let org = Org::with_seed(seed).await;
+    assert_eq!(write(&org.writer(), &[session("room", "a@x.org", 7)]).await, ["updated"]);
+    assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
+}
+
+#[tokio::test]
 async fn of_a_person_account_its_account_is_written() {
     const ACCOUNT: &str = "0015f00000A0001";
     let seed = json!({
