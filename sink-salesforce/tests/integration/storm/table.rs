@@ -29,6 +29,7 @@ pub(crate) async fn of(
     rows.extend(by_outcome.iter().map(|(outcome, count)| (*outcome, *count as u64)));
     rows.extend([
         ("sum of the outcomes", outcomes.len() as u64),
+        ("dead letters", stage.dead_letters().await),
         ("records with a call", scenario.newest().len() as u64),
         ("records created", counters.created),
         ("rows updated", counters.updated),
