@@ -151,9 +151,12 @@ impl Proof {
 
 /// The error of a request that had no answer, without its URL: that can hold a query.
 pub(crate) fn network(error: reqwest::Error) -> CallError {
-    let what = if error.is_timeout() { "does not answer in time" } else { "is not reached" };
+    let is_timeout = error.is_timeout();
+    let what = if is_timeout { "does not answer in time" } else { "is not reached" };
     let error = error.without_url();
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     let last = causes.last().map(ToString::to_string).unwrap_or_default();
-    CallError::unavailable(format!("Salesforce {what}: {last}"))
+    let reason = format!("Salesforce {what}: {last}");
+    // Whoever let us wait once is not made to answer the same again.
+    if is_timeout { CallError::unavailable(reason) } else { CallError::Broken { reason } }
 }

@@ -26,6 +26,12 @@ pub enum CallError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// An internal error of Salesforce's, or a broken connection: the same call may pass at once.
+    #[error("{reason}")]
+    Broken {
+        /// What happened.
+        reason: String,
+    },
     /// Salesforce is down, or throttles.
     #[error("{reason}")]
     Unavailable {
@@ -52,6 +58,7 @@ impl From<CallError> for WriteError {
             CallError::Unauthorized | CallError::Configuration { .. } => {
                 Self::Unavailable { reason, after: None }
             }
+            CallError::Broken { .. } => Self::Unavailable { reason, after: None },
             CallError::Unavailable { after, .. } => Self::Unavailable { reason, after },
         }
     }
@@ -72,9 +79,13 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         (400, code) if CONTENT_CODES.contains(&code) => {
             CallError::Content { reason: format!("{code} ({status})") }
         }
-        (status, code)
-            if status == 429 || status >= 500 || PASSING.contains(&code) || PAUSING.contains(&code) =>
-        {
+        (500.., _) if retry_after.is_none() => {
+            CallError::Broken { reason: explain(status, code, &error.message) }
+        }
+        (429 | 500.., _) => {
+            CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
+        }
+        (_, code) if PASSING.contains(&code) || PAUSING.contains(&code) => {
             CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
         }
         _ => CallError::Configuration { reason: explain(status, code, &error.message) },
@@ -162,7 +173,9 @@ mod tests {
 
     fn reason(status: u16, body: &str) -> String {
         match refused(status, None, body.as_bytes()) {
-            CallError::Unavailable { reason, .. } | CallError::Configuration { reason } => reason,
+            CallError::Broken { reason }
+            | CallError::Unavailable { reason, .. }
+            | CallError::Configuration { reason } => reason,
             other => panic!("{other:?}"),
         }
     }

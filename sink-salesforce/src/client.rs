@@ -26,6 +26,9 @@ use crate::usage::Usage;
 const VERSIONS: &str = "/services/data";
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Further tries of a call that broke, and the longest pause before the first of them.
+const MORE_TRIES: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of URL and headers together that Salesforce takes.
 const LONGEST_REQUEST: usize = 16_384;
 /// Of the headers beside the token, and of the path.
@@ -188,19 +191,28 @@ impl Client {
         Ok(results)
     }
 
-    /// Calls, and once more with a new token where the token is refused.
+    /// Calls: once more with a new token where the token is refused, and a few times more where the call broke. Every call
+    /// that there is can be made again: what is written twice is written once.
     async fn call<T: DeserializeOwned>(
         &self,
         path: &str,
         request: impl Fn(Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
-        let token = self.tokens.get(None).await?;
-        match self.call_with(&token, path, &request).await {
-            Err(CallError::Unauthorized) => {
-                let token = self.tokens.get(Some(&token)).await?;
-                self.call_with(&token, path, &request).await
+        let mut token = self.tokens.get(None).await?;
+        let (mut refused, mut broken) = (0, 0);
+        loop {
+            match self.call_with(&token, path, &request).await {
+                Err(CallError::Unauthorized) if refused == 0 => {
+                    refused += 1;
+                    token = self.tokens.get(Some(&token)).await?;
+                }
+                Err(CallError::Broken { .. }) if broken < MORE_TRIES => {
+                    broken += 1;
+                    tokio::time::sleep(PAUSE.mul_f64(f64::from(broken) * rand::random_range(0.5..=1.0)))
+                        .await;
+                }
+                result => return result,
             }
-            result => result,
         }
     }
 

@@ -220,7 +220,7 @@ fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) 
         CallError::Content { .. } => Verdict::Retry(reason),
         CallError::Configuration { .. } => Verdict::Configuration(reason),
         CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
-        CallError::Unauthorized => Verdict::Unavailable { reason, after: None },
+        CallError::Unauthorized | CallError::Broken { .. } => Verdict::Unavailable { reason, after: None },
     };
     vec![verdict; updates.len()]
 }

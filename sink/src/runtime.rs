@@ -68,6 +68,7 @@ impl<W: Writer> Runtime<W> {
         let queue = Queue {
             sink: self.sink.name,
             places: self.sink.places(),
+            batch: self.sink.max_batch,
             bytes: self.bytes_in_hand,
             connection,
             in_hand: Arc::clone(&self.in_hand),
@@ -87,8 +88,15 @@ impl<W: Writer> Runtime<W> {
                 pulling_ended.cancel();
             }
         });
-        while let Some(deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await {
+        while let Some(mut deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await
+        {
             let place = self.concurrency.place().await;
+            // What came while it waited for its place goes with it.
+            while deliveries.len() < self.sink.max_batch
+                && let Ok(delivery) = pulled.try_recv()
+            {
+                deliveries.push(delivery);
+            }
             let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
             tasks.spawn(async move {
                 let batch = runtime.decode(deliveries).await;

@@ -99,7 +99,10 @@ async fn many_at_once_ask_for_one_token() {
 async fn while_salesforce_is_down_nothing_is_lost_and_then_it_is_written() {
     let org = Org::start().await;
     let writer = org.writer();
-    org.inject(json!({ "unavailable": 1 })).await;
+    // A call that broke is made three times.
+    org.inject(json!({ "unavailable": 2 })).await;
+    assert_eq!(write(&writer, &[session("first", EMAIL, 6)]).await, ["updated"]);
+    org.inject(json!({ "unavailable": 3 })).await;
     let batch = [session("room", EMAIL, 7), session("nobody", "nobody@nowhere.example", 7)];
     let down = "unavailable: Salesforce is not available (503, SERVER_UNAVAILABLE)";
     assert_eq!(write(&writer, &batch).await, [down, down]);
@@ -111,12 +114,12 @@ async fn a_lost_answer_is_harmless() {
     let org = Org::start().await;
     let writer = org.writer();
     let batch = [session("room", EMAIL, 7)];
-    org.inject(json!({ "lost_answers": 1 })).await;
+    org.inject(json!({ "lost_answers": 3 })).await;
     let outcome = write(&writer, &batch).await.remove(0);
     assert!(outcome.starts_with("unavailable: "), "{outcome}");
     assert_eq!(org.field(LEAD, "Last_Voice_Session__c"), "room");
     assert_eq!(write(&writer, &batch).await, ["unchanged"]);
-    assert_eq!(org.counters().updated, 1);
+    assert_eq!(org.counters().updated, 3);
 }
 
 #[tokio::test]
@@ -162,8 +165,8 @@ async fn what_passes_by_itself_costs_no_further_description() {
     let org = Org::start().await;
     let writer = org.writer();
     writer.probe().await.unwrap();
-    for fault in ["unavailable", "lost_answers", "exhausted_limits"] {
-        org.inject(json!({ fault: 1 })).await;
+    for (fault, calls) in [("unavailable", 3), ("lost_answers", 3), ("exhausted_limits", 1)] {
+        org.inject(json!({ fault: calls })).await;
         let outcome = write(&writer, &[session(fault, EMAIL, 7)]).await.remove(0);
         assert!(outcome.starts_with("unavailable: "), "{outcome}");
     }
