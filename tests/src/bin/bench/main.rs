@@ -15,8 +15,10 @@ mod null_store;
 mod payloads;
 mod peer;
 mod process_cost;
+mod queue;
 mod recording;
 mod report;
+mod spent;
 mod voice;
 
 use std::process::ExitCode;
