@@ -12,8 +12,10 @@ use tests::process::Process;
 use crate::payloads::Payloads;
 
 pub(super) const PAYLOADS: Payloads = Payloads { bytes: 4 * 1_024 };
-/// Of a call, as from another continent, or to a busy org.
+/// Of a call, as from another continent.
 pub(super) const FAR: Duration = Duration::from_millis(100);
+/// Of a call, as to an org with triggers.
+const SLOW: Duration = Duration::from_millis(500);
 
 pub(super) struct Scenario {
     pub(super) name: &'static str,
@@ -38,10 +40,11 @@ pub(super) enum Runner {
 pub(super) const NEAR_1000: &str = "1,000, 0 ms";
 pub(super) const NEAR_10000: &str = "10,000, 0 ms";
 pub(super) const FAR_1000: &str = "1,000, 100 ms";
+pub(super) const SLOW_1000: &str = "1,000, 500 ms";
 pub(super) const FAR_200: &str = "200, 100 ms";
 
 /// Those with the same payloads stand together: the stream is filled once for them.
-pub(super) const SCENARIOS: [Scenario; 4] = [
+pub(super) const SCENARIOS: [Scenario; 5] = [
     Scenario {
         name: NEAR_1000,
         latency: Duration::ZERO,
@@ -50,6 +53,8 @@ pub(super) const SCENARIOS: [Scenario; 4] = [
         rounds: 3,
     },
     Scenario { name: FAR_1000, latency: FAR, payloads: 0..1_000, runners: &[Runner::Ours], rounds: 3 },
+    // Longer than a batch waits for its messages: each has to be whole all the same.
+    Scenario { name: SLOW_1000, latency: SLOW, payloads: 0..1_000, runners: &[Runner::Ours], rounds: 1 },
     // More, because 1,000 are over before they can be timed well, and processor time is counted in steps of 10 ms.
     Scenario {
         name: NEAR_10000,
