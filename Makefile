@@ -81,7 +81,7 @@ fmt: ## Format the Rust sources.
 schemas: ## Write schemas/generated anew from the types.
 	cargo run --quiet --package schemas --example generate
 
-.PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-compact
+.PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-salesforce bench-compact
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
@@ -92,6 +92,8 @@ bench-voice: build-release ## What the agent adds to a caller's wait, and the co
 	target/release/bench voice
 bench-archive: build-release ## The archive sink beside two Python ones: speed, CPU, memory, and kills (10 minutes).
 	target/release/bench archive
+bench-salesforce: build-release ## The Salesforce sink beside simple_salesforce: API calls, speed, CPU, memory (3 minutes).
+	target/release/bench salesforce
 bench-compact: build-release ## A day of 1,000,000 sessions compacted.
 	target/release/bench compact
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::drain::Spent;
 use super::scenario::{Runner, Scenario};
 use crate::machine::Surroundings;
 use crate::null_store::{Compared, Counts};
 use crate::report::median;
+use crate::spent::Spent;
 
 /// One run.
 pub(super) struct Row {
