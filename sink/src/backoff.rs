@@ -13,7 +13,7 @@ pub(crate) fn pause_after(failures: u32) -> Duration {
 }
 
 /// Pause before another delivery of a message after `failures` faults of its own, such as a locked row: as
-/// [`pause_after`], up to 5 minutes. 20 tries take some 40 minutes, so that a job that holds a record can end.
+/// [`pause_after`], up to 5 minutes. 20 tries take half an hour or so, in which a job that holds a record can end.
 pub(crate) fn own_pause_after(failures: u32) -> Duration {
     jittered(failures, LONGEST_OWN)
 }

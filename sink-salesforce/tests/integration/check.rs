@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use test_servers::NatsServer;
 
-use crate::binary::sink;
+use crate::binary::{set_up, sink};
 use crate::org::Org;
 
 // The simulator answers while the test waits for the program.
@@ -16,7 +16,7 @@ async fn check_says_what_is_there_what_is_missing_and_what_to_do() {
         "{checks:?}"
     );
 
-    assert!(sink(&org, &nats).arg("setup").output().unwrap().status.success());
+    set_up(&org, &nats);
     let (good, checks) = check(&org, &nats);
     let what: Vec<_> = checks.iter().map(|check| check["what"].as_str().unwrap()).collect();
     assert_eq!(

@@ -1,19 +1,20 @@
 //! `--dry-run` of the program.
 
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream::Context;
 use schemas::names;
 use serde_json::{Value, json};
 use sink::Message;
 use test_servers::NatsServer;
 
-use crate::binary::sink;
+use crate::binary::{set_up, sink};
 use crate::org::{LEAD, Org, session};
 
 // The simulator answers while the test waits for the program.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_shows_what_waits_and_touches_nothing() {
     let (org, nats) = (Org::start().await, NatsServer::start().await);
-    let jetstream = set_up(&org, &nats).await;
+    set_up(&org, &nats);
+    let jetstream = nats.jetstream().await;
     let email = "test@company.com";
     let waiting = [session("older", email, 7), session("newer", email, 8), session("nobody", "n@x.org", 9)];
     publish(&jetstream, waiting.map(|message| message.payload.to_vec())).await;
@@ -53,7 +54,8 @@ async fn a_dry_run_shows_what_waits_and_touches_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dry_run_remembers_what_it_has_shown() {
     let (org, nats) = (Org::start().await, NatsServer::start().await);
-    let jetstream = set_up(&org, &nats).await;
+    set_up(&org, &nats);
+    let jetstream = nats.jetstream().await;
     assert_eq!(succeed(&org, &nats, &["run", "--dry-run"]), ["no event: nothing would be written"]);
     // The second of a Lead's calls is in another batch than the first.
     let nobody = (0..200).map(|index| session(&format!("room-{index}"), "n@x.org", 1));
@@ -62,11 +64,6 @@ async fn a_dry_run_remembers_what_it_has_shown() {
     publish(&jetstream, messages.map(|message: Message| message.payload.to_vec())).await;
     let lines = succeed(&org, &nats, &["run", "--dry-run"]);
     assert_eq!(lines[3], "nothing is written; it would be: no_match 200, stale 1, updated 1");
-}
-
-async fn set_up(org: &Org, nats: &NatsServer) -> Context {
-    succeed(org, nats, &["setup"]);
-    jetstream::new(async_nats::connect(nats.url()).await.unwrap())
 }
 
 async fn publish(jetstream: &Context, payloads: impl IntoIterator<Item = Vec<u8>>) {
