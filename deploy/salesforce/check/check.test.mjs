@@ -235,6 +235,12 @@ finds(
   DASHBOARD,
   /names Lead\$Status/,
 );
+finds(
+  'a formula with a function that the check cannot work out',
+  replacing(RULE, 'NOT(ISBLANK(', 'NOT(ISNULL('),
+  RULE,
+  /formula calls ISNULL, which is no known function/,
+);
 finds('a field that is gone', deleting(SESSION), REPORT_TYPE, /names Last_Voice_Session__c/);
 
 for (const right of ['allowCreate', 'allowDelete', 'modifyAllRecords']) {
@@ -377,13 +383,13 @@ finds(
 );
 
 test('formulas', () => {
-  assert.deepEqual(namesIn('AND(A__c > NOW() - 1.5, NOT(ISBLANK(B__c)) /* so */, C__c = "x, (y", !$Permission.D || TRUE)'), [
+  assert.deepEqual(namesIn('AND(A__c > PRIORVALUE(A__c), NOT(ISBLANK(B__c)) /* so */, (C__c), !$Permission.D || TRUE)'), [
     'A__c',
     'B__c',
     'C__c',
     '$Permission.D',
   ]);
-  for (const formula of ['', 'AND(', 'A B', 'A = ', 'NOT(A, B)', 'NOSUCH(A)', 'A # B', '(A', 'A)', '"open']) {
+  for (const formula of ['', 'AND(', 'A B', 'A < ', 'NOT(A, B)', 'NOSUCH(A)', 'A = B', 'A # B', '(A', 'A)', '"open']) {
     assert.throws(() => namesIn(formula), formula);
   }
 });

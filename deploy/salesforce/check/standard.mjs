@@ -62,22 +62,3 @@ export const STANDARD = {
     reportColumns: [],
   },
 };
-
-/** Functions of formulas: least and most arguments. */
-export const FUNCTIONS = {
-  AND: [1, Infinity],
-  BLANKVALUE: [2, 2],
-  DATEVALUE: [1, 1],
-  IF: [3, 3],
-  ISBLANK: [1, 1],
-  ISCHANGED: [1, 1],
-  ISNEW: [0, 0],
-  ISPICKVAL: [2, 2],
-  LEN: [1, 1],
-  NOT: [1, 1],
-  NOW: [0, 0],
-  OR: [1, Infinity],
-  PRIORVALUE: [1, 1],
-  TEXT: [1, 1],
-  TODAY: [0, 0],
-};
