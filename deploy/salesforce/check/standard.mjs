@@ -47,6 +47,7 @@ export const STANDARD = {
   Contact: {
     fields: [
       'Id',
+      'IsPersonAccount',
       'Name',
       'Title',
       'Email',
@@ -61,4 +62,13 @@ export const STANDARD = {
     listColumns: [],
     reportColumns: [],
   },
+  Account: { fields: [], guarded: [], listColumns: [], reportColumns: [] },
 };
+
+/**
+ * The name that a person account has for a custom field of its Contact, `X__pc` for `X__c`. Field permissions are those of the
+ * Contact's field.
+ */
+export function personField(name) {
+  return name.replace(/__c$/, '__pc');
+}
