@@ -1,36 +1,32 @@
-// Breaks a copy of the project in each way that the check is to find.
+// Breaks the project in each way that the check is to find.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import test, { after, before } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import test from 'node:test';
+import {
+  CALL_DATE,
+  COMPACT,
+  DASHBOARD,
+  INTEGRATION,
+  LEAD,
+  LIST,
+  METADATA,
+  PERMISSION,
+  PERSON_ACCOUNTS,
+  PERSON_RULE,
+  REPORT,
+  REPORT_TYPE,
+  REPOSITORY,
+  RULE,
+  SALES_OPS,
+  SESSION,
+  adding,
+  deleting,
+  document,
+  finds,
+  moving,
+  replacing,
+} from './breaking.mjs';
 import { check } from './check.mjs';
 import { namesIn } from './formula.mjs';
-
-const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
-const READ = ['deploy/salesforce/sfdx-project.json', 'deploy/salesforce/force-app', 'sink-salesforce', 'agent/personas'];
-
-const METADATA = 'deploy/salesforce/force-app/main/default';
-const LEAD = `${METADATA}/objects/Lead`;
-const CONTACT = `${METADATA}/objects/Contact`;
-const CALL_DATE = `${LEAD}/fields/Last_Voice_Call_Date__c.field-meta.xml`;
-const TIER = `${CONTACT}/fields/Voice_Qualification_Tier__c.field-meta.xml`;
-const SESSION = `${LEAD}/fields/Last_Voice_Session__c.field-meta.xml`;
-const RULE = `${CONTACT}/validationRules/Voice_Stale_Write.validationRule-meta.xml`;
-const LIST = `${LEAD}/listViews/Recent_Voice_Calls.listView-meta.xml`;
-const COMPACT = `${CONTACT}/compactLayouts/Voice_Calls.compactLayout-meta.xml`;
-const INTEGRATION = `${METADATA}/permissionsets/Voice_Calls_Integration.permissionset-meta.xml`;
-const SALES_OPS = `${METADATA}/permissionsets/Voice_Calls_Sales_Ops.permissionset-meta.xml`;
-const PERMISSION = `${METADATA}/customPermissions/Correct_Voice_Calls.customPermission-meta.xml`;
-const REPORT_TYPE = `${METADATA}/reportTypes/Leads_with_Voice_Calls.reportType-meta.xml`;
-const REPORT = `${METADATA}/reports/Voice_Call_Reports/Leads_by_Week.report-meta.xml`;
-const DASHBOARD = `${METADATA}/dashboards/Voice_Call_Dashboards/Voice_Calls.dashboard-meta.xml`;
-const RECORDS = 'sink-salesforce/src/records.rs';
-
-let folder;
-before(() => (folder = mkdtempSync(join(tmpdir(), 'salesforce-check-'))));
-after(() => rmSync(folder, { recursive: true }));
 
 test('the project itself has no problem', () => {
   assert.deepEqual(check(REPOSITORY), []);
@@ -235,6 +231,30 @@ finds(
   DASHBOARD,
   /names Lead\$Status/,
 );
+finds(
+  'a name of person accounts in the package for every org',
+  moving(PERSON_RULE, PERSON_RULE.replace('person-accounts', 'force-app')),
+  'force-app/main/default/objects/Account',
+  /formula names Last_Voice_Call_Date__pc/,
+);
+finds(
+  'a field of a person account that its Contact does not have',
+  replacing(PERSON_RULE, /Last_Voice_Call_Date__pc/g, 'Last_Call__pc'),
+  PERSON_RULE,
+  /formula names Last_Call__pc/,
+);
+finds(
+  'a permission for the field of a person account, which is that of its Contact',
+  replacing(INTEGRATION, '>Contact.Email<', '>Account.Last_Voice_Call_Date__pc<'),
+  INTEGRATION,
+  /names Account\.Last_Voice_Call_Date__pc/,
+);
+finds(
+  'a formula with a function that the check cannot work out',
+  replacing(RULE, 'NOT(ISBLANK(', 'NOT(ISNULL('),
+  RULE,
+  /formula calls ISNULL, which is no known function/,
+);
 finds('a field that is gone', deleting(SESSION), REPORT_TYPE, /names Last_Voice_Session__c/);
 
 for (const right of ['allowCreate', 'allowDelete', 'modifyAllRecords']) {
@@ -242,7 +262,7 @@ for (const right of ['allowCreate', 'allowDelete', 'modifyAllRecords']) {
     `a permission set with ${right}`,
     replacing(INTEGRATION, `<${right}>false`, `<${right}>true`),
     INTEGRATION,
-    new RegExp(`grants ${right} of Contact`),
+    new RegExp(`grants ${right} of Account`),
   );
 }
 finds(
@@ -267,169 +287,31 @@ finds(
   INTEGRATION,
   /exempt from the validation rules/,
 );
-
 finds(
-  'a field that the sink writes and nobody may edit',
-  replacing(INTEGRATION, '<editable>true', '<editable>false'),
+  'Contacts without their Accounts',
+  replacing(INTEGRATION, /(<allowEdit>false.*\n\s*)<allowRead>true/, '<allowEdit>false</allowEdit><allowRead>false'),
   INTEGRATION,
-  /the sink writes Contact\.Last_Voice_Call_Date__c/,
+  /grants reading of Contact without reading of Account/,
 );
 finds(
-  'a field that the sink reads and nobody may read',
-  replacing(INTEGRATION, /<field>Lead\.Email<\/field>\s*<readable>true/, '<field>Lead.Email</field><readable>false'),
-  INTEGRATION,
-  /the sink reads Lead\.Email/,
-);
-finds(
-  'records that the sink cannot find',
-  replacing(INTEGRATION, '<viewAllRecords>true', '<viewAllRecords>false'),
-  INTEGRATION,
-  /needs viewAllRecords of Contact/,
-);
-finds('a text field that is too short', replacing(SESSION, '>255<', '>80<'), SESSION, /holds fewer than 255 characters/);
-finds('a tier that is no value', replacing(TIER, '<fullName>warm', '<fullName>lukewarm'), TIER, /no value warm/);
-finds('a restricted picklist', replacing(TIER, '<restricted>false', '<restricted>true'), TIER, /is restricted/);
-finds(
-  'a message without the marker',
-  replacing(RULE, 'VOICE_STALE_WRITE', 'STALE_VOICE_WRITE'),
-  'sink-salesforce/src',
-  /0 active rules of Contact/,
-);
-finds(
-  'a rule that is not active',
-  replacing(RULE, '<active>true', '<active>false'),
-  'sink-salesforce/src',
-  /0 active rules of Contact/,
-);
-finds('a rule that refuses newer calls', replacing(RULE, '&lt;', '&gt;'), RULE, /refuses a newer call/);
-finds(
-  'a rule that lets older calls pass',
-  replacing(RULE, 'ISCHANGED(', '$Permission.Correct_Voice_Calls, ISCHANGED('),
-  RULE,
-  /lets pass an older call/,
-);
-finds(
-  'a rule that refuses a repetition',
-  replacing(RULE, /ISCHANGED[^]*&lt;/, 'Last_Voice_Call_Date__c &lt;='),
-  RULE,
-  /refuses the same call again/,
-);
-finds('a rule that refuses a first call', replacing(RULE, /NOT\(ISBLANK[^]*,\s*NOT/, 'NOT'), RULE, /refuses a first call/);
-finds(
-  'a rule that nobody may break',
-  replacing(RULE, /,\s*NOT\(\$Permission.*\)/, ''),
-  RULE,
-  /refuses an older call from somebody who may correct/,
-);
-finds(
-  'another API version',
-  replacing('deploy/salesforce/sfdx-project.json', '68.0', '67.0'),
-  'sfdx-project.json',
-  /is 67\.0, the sink calls 68\.0/,
-);
-finds(
-  'a standard field that the sink has begun to select',
-  replacing(RECORDS, 'Id, Email,', 'Id, Rating, Email,'),
-  'sink-salesforce/src',
-  /selects Lead\.Rating/,
-);
-finds(
-  'a custom field that the sink has begun to select',
-  replacing(RECORDS, 'SELECT Id, Email, {person}', 'SELECT Id, Email, Voice_Mood__c, {person}'),
-  INTEGRATION,
-  /the sink reads Contact\.Voice_Mood__c/,
-);
-finds(
-  'a custom field that the sink has begun to write',
-  replacing('sink-salesforce/fields.toml', '"Last_Voice_Session__c"', '"Voice_Room__c"'),
-  'sink-salesforce:',
-  /writes Lead\.Voice_Room__c/,
-);
-finds(
-  'a tier that a persona has begun to give',
-  replacing('agent/personas/pandadoc-trial.toml', 'tier = "cold"', 'tier = "icy"'),
-  TIER,
-  /no value icy/,
-);
-finds(
-  'an object that the sink has begun to select',
-  replacing(RECORDS, 'FROM Contact', 'FROM Account'),
-  'sink-salesforce',
-  /Account\.Id, which this check does not know/,
-);
-finds(
-  'a persona whose tiers are written otherwise',
-  replacing('agent/personas/pandadoc-trial.toml', '[qualification]', '[grading]'),
-  'sink-salesforce/src',
-  /does not find the tiers/,
-);
-finds(
-  'a source that is written otherwise',
-  replacing('sink-salesforce/src/row_error.rs', 'const STALE_MARKER', 'const STALE'),
-  'sink-salesforce/src',
-  /does not find/,
-);
-finds(
-  'a field that the settings of the sink name',
-  adding('sink-salesforce/fields.toml', 'name = "Voice_Mood__c"\n'),
-  INTEGRATION,
-  /the sink writes Contact\.Voice_Mood__c/,
+  'a program that is exempt from the rule by its other set',
+  replacing(
+    PERSON_ACCOUNTS,
+    '<description>',
+    '<customPermissions><enabled>true</enabled><name>Correct_Voice_Calls</name></customPermissions>\n    <description>',
+  ),
+  PERSON_ACCOUNTS,
+  /exempt from the validation rules/,
 );
 
 test('formulas', () => {
-  assert.deepEqual(namesIn('AND(A__c > NOW() - 1.5, NOT(ISBLANK(B__c)) /* so */, C__c = "x, (y", !$Permission.D || TRUE)'), [
+  assert.deepEqual(namesIn('AND(A__c > PRIORVALUE(A__c), NOT(ISBLANK(B__c)) /* so */, (C__c), !$Permission.D || TRUE)'), [
     'A__c',
     'B__c',
     'C__c',
     '$Permission.D',
   ]);
-  for (const formula of ['', 'AND(', 'A B', 'A = ', 'NOT(A, B)', 'NOSUCH(A)', 'A # B', '(A', 'A)', '"open']) {
+  for (const formula of ['', 'AND(', 'A B', 'A < ', 'NOT(A, B)', 'NOSUCH(A)', 'A = B', 'A # B', '(A', 'A)', '"open']) {
     assert.throws(() => namesIn(formula), formula);
   }
 });
-
-/** A test that the check, after a change to a copy, has a line with both texts. */
-function finds(what, change, file, problem) {
-  test(`finds ${what}`, () => {
-    const repository = mkdtempSync(join(folder, 'copy-'));
-    READ.forEach((path) => cpSync(join(REPOSITORY, path), join(repository, path), { recursive: true }));
-    change(repository);
-    const problems = check(repository);
-    assert.ok(
-      problems.some((line) => line.includes(file) && problem.test(line)),
-      `found only: ${problems.join('\n') || 'nothing'}`,
-    );
-  });
-}
-
-function replacing(file, from, to) {
-  return (repository) => {
-    const path = join(repository, file);
-    const text = readFileSync(path, 'utf8');
-    const changed = text.replace(from, () => to);
-    assert.notEqual(changed, text, `${file} has no ${from}`);
-    writeFileSync(path, changed);
-  };
-}
-
-function moving(from, to) {
-  return (repository) => {
-    mkdirSync(dirname(join(repository, to)), { recursive: true });
-    renameSync(join(repository, from), join(repository, to));
-  };
-}
-
-function adding(file, text) {
-  return (repository) => {
-    mkdirSync(dirname(join(repository, file)), { recursive: true });
-    writeFileSync(join(repository, file), text);
-  };
-}
-
-function deleting(file) {
-  return (repository) => rmSync(join(repository, file));
-}
-
-function document(type) {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<${type} xmlns="http://soap.sforce.com/2006/04/metadata"/>\n`;
-}

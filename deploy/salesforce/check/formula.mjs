@@ -1,10 +1,8 @@
-// Reads formulas: which names they use, and what they give for a record.
-import { FUNCTIONS } from './standard.mjs';
+// Reads formulas, as far as rules over times need them: which names they use, and what they give for a record.
 
-const TOKEN =
-  /\s+|\/\*[^]*?\*\/|("(?:[^"\\]|\\.)*"|\d+(?:\.\d+)?)|(\$?[A-Za-z][\w.]*)|(<>|<=|>=|==|!=|&&|\|\||[-+*/^&=<>!(),])/y;
+const TOKEN = /\s+|\/\*[^]*?\*\/|(\$?[A-Za-z][\w.]*)|(<=|>=|&&|\|\||[<>!(),])/y;
 /** Operators, those that bind least first. */
-const OPERATORS = [['||'], ['&&'], ['=', '==', '<>', '!=', '<', '<=', '>', '>='], ['+', '-', '&'], ['*', '/'], ['^']];
+const OPERATORS = [['||'], ['&&'], ['<', '<=', '>', '>=']];
 const CONSTANTS = { TRUE: true, FALSE: false, NULL: null };
 
 /** The fields and global variables that a formula names. Throws where it is no formula. */
@@ -18,33 +16,38 @@ export function namesIn(formula) {
   return [...names];
 }
 
-/** What a formula gives when a record changes from `before` to `after`, names to values. Only what rules over times need. */
+/** What a formula gives when a record changes from `before` to `after`, names to values. */
 export function evaluate(formula, before, after) {
   const run = (node) => {
     if ('value' in node) return node.value;
     if (node.name) return after[node.name] ?? null;
-    const action = ACTIONS[node.call];
-    if (!action) throw new Error(`the formula uses ${node.call}, which the check cannot work out`);
-    return action(node.operands, run, before);
+    return (FUNCTIONS[node.call]?.gives ?? RESULTS[node.call])(node.operands, run, before);
   };
   return run(parse(formula));
 }
 
+const all = (operands, run) => operands.every(run);
+const some = (operands, run) => operands.some(run);
+const not = ([operand], run) => !run(operand);
+const prior = ([{ name }], run, before) => before[name] ?? null;
 const compared = (holds) => (operands, run) => {
   const [left, right] = operands.map(run);
   return left !== null && right !== null && holds(left, right);
 };
-const prior = ([{ name }], before) => before[name] ?? null;
-const ACTIONS = {
-  AND: (operands, run) => operands.every(run),
-  '&&': (operands, run) => operands.every(run),
-  OR: (operands, run) => operands.some(run),
-  '||': (operands, run) => operands.some(run),
-  NOT: ([operand], run) => !run(operand),
-  '!': ([operand], run) => !run(operand),
-  ISBLANK: ([operand], run) => run(operand) === null,
-  ISCHANGED: (operands, run, before) => run(operands[0]) !== prior(operands, before),
-  PRIORVALUE: (operands, run, before) => prior(operands, before),
+
+/** Least and most operands, and what it gives. */
+const FUNCTIONS = {
+  AND: { least: 1, most: Infinity, gives: all },
+  OR: { least: 1, most: Infinity, gives: some },
+  NOT: { least: 1, most: 1, gives: not },
+  ISBLANK: { least: 1, most: 1, gives: ([operand], run) => run(operand) === null },
+  ISCHANGED: { least: 1, most: 1, gives: (operands, run, before) => run(operands[0]) !== prior(operands, run, before) },
+  PRIORVALUE: { least: 1, most: 1, gives: prior },
+};
+const RESULTS = {
+  '&&': all,
+  '||': some,
+  '!': not,
   '<': compared((left, right) => left < right),
   '<=': compared((left, right) => left <= right),
   '>': compared((left, right) => left > right),
@@ -66,30 +69,28 @@ function parse(formula) {
     return left;
   };
   const operand = () => {
-    const sign = take('!', '-');
-    if (sign) return { call: sign, operands: [operand()] };
+    if (take('!')) return { call: '!', operands: [operand()] };
     if (take('(')) {
       const inner = expression();
       expect(')');
       return inner;
     }
-    const { literal, name } = tokens[0] ?? {};
-    if (!literal && !name) throw new Error(`the formula needs a value before ${next()}`);
+    const name = tokens[0]?.name;
+    if (!name) throw new Error(`the formula needs a value before ${next()}`);
     tokens.shift();
-    if (literal) return { value: literal };
     if (take('(')) return call(name.toUpperCase());
     return name.toUpperCase() in CONSTANTS ? { value: CONSTANTS[name.toUpperCase()] } : { name };
   };
   const call = (name) => {
-    const [least, most] = FUNCTIONS[name] ?? [];
-    if (least === undefined) throw new Error(`the formula calls ${name}, which is no known function`);
+    const known = FUNCTIONS[name];
+    if (!known) throw new Error(`the formula calls ${name}, which is no known function`);
     const operands = [];
     if (!take(')')) {
       do operands.push(expression());
       while (take(','));
       expect(')');
     }
-    if (operands.length < least || operands.length > most)
+    if (operands.length < known.least || operands.length > known.most)
       throw new Error(`the formula gives ${name} ${operands.length} arguments`);
     return { call: name, operands };
   };
@@ -105,8 +106,8 @@ function tokenize(formula) {
     const at = TOKEN.lastIndex;
     const match = TOKEN.exec(formula);
     if (!match) throw new Error(`the formula cannot be read from «${formula.slice(at, at + 20)}» on`);
-    const [text, literal, name, symbol] = match;
-    if (literal ?? name ?? symbol) tokens.push({ text, literal, name, symbol });
+    const [text, name, symbol] = match;
+    if (name ?? symbol) tokens.push({ text, name, symbol });
   }
   return tokens;
 }

@@ -24,16 +24,19 @@ const ADDING = [
   'ValidationRule',
 ];
 
-/** {components: [{type, name, object, file, root}], problems}; `name` is without the object, files are relative. */
+/**
+ * {components: [{type, name, object, file, root, isDefault}], problems}; `name` is without the object, files are relative. What
+ * is default is for every org.
+ */
 export function readProject(repository) {
   const components = [];
   const problems = [];
-  for (const { path: folder } of readSettings(repository).packageDirectories) {
+  for (const { path: folder, default: isDefault = false } of readSettings(repository).packageDirectories) {
     const base = join(repository, PROJECT, folder, PACKAGE);
     for (const path of filesBelow(join(repository, PROJECT, folder))) {
       const file = relative(repository, path);
       try {
-        components.push(readComponent(base, path, file));
+        components.push({ ...readComponent(base, path, file), isDefault });
       } catch (error) {
         problems.push(problem({ file }, error, error.message));
       }

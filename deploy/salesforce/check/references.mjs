@@ -1,13 +1,15 @@
 // Names by which one component means another, or a field of the org.
 import { namesIn } from './formula.mjs';
 import { problem } from './project.mjs';
-import { STANDARD } from './standard.mjs';
+import { STANDARD, personField } from './standard.mjs';
 import { children, descendants, value } from './xml.mjs';
 
 export function problemsOfReferences(components) {
   const tree = {
     has: (type, name, object) =>
       components.some((other) => other.type === type && other.name === name && other.object === object),
+    fieldsOf: (object) =>
+      components.filter((other) => other.type === 'CustomField' && other.object === object).map(({ name }) => name),
     find: (type, name) => components.find((other) => other.type === type && other.name === name),
   };
   return components.flatMap((component) => (CHECKS[component.type] ?? (() => []))(component, tree));
@@ -16,7 +18,7 @@ export function problemsOfReferences(components) {
 const CHECKS = {
   CompactLayout: (component, tree) => {
     const fields = children(component.root, 'fields');
-    return unknown(component, fields, (name) => hasField(tree, component.object, name));
+    return unknown(component, fields, (name) => hasField(tree, component, name));
   },
 
   ListView: (component, tree) => {
@@ -28,9 +30,9 @@ const CHECKS = {
   ValidationRule: (component, tree) => {
     const [formula] = children(component.root, 'errorConditionFormula');
     const displayed = children(component.root, 'errorDisplayField');
-    const problems = unknown(component, displayed, (name) => hasField(tree, component.object, name));
+    const problems = unknown(component, displayed, (name) => hasField(tree, component, name));
     try {
-      const names = namesIn(formula?.text ?? '').filter((name) => !isInFormula(tree, component.object, name));
+      const names = namesIn(formula?.text ?? '').filter((name) => !isInFormula(tree, component, name));
       return problems.concat(
         names.map((name) => problem(component, formula, `the formula names ${name}, which is not there`)),
       );
@@ -99,13 +101,15 @@ function unknown(component, elements, isKnown) {
   return wrong.map((element) => problem(component, element, `names ${element.text}, which is not there`));
 }
 
-function hasField(tree, object, name) {
-  return STANDARD[object]?.fields.includes(name) || tree.has('CustomField', name, object);
+function hasField(tree, { object, isDefault }, name) {
+  if (STANDARD[object]?.fields.includes(name) || tree.has('CustomField', name, object)) return true;
+  // Not every org has person accounts; one without refuses the whole package for such a name.
+  return object === 'Account' && !isDefault && tree.fieldsOf('Contact').map(personField).includes(name);
 }
 
-function isInFormula(tree, object, name) {
+function isInFormula(tree, component, name) {
   const permission = name.match(/^\$Permission\.(.*)$/);
-  return permission ? tree.has('CustomPermission', permission[1]) : hasField(tree, object, name);
+  return permission ? tree.has('CustomPermission', permission[1]) : hasField(tree, component, name);
 }
 
 function groupings(report) {

@@ -4,6 +4,8 @@ import { children, value } from './xml.mjs';
 
 const NEVER = ['allowCreate', 'allowDelete', 'modifyAllRecords', 'viewAllFields'];
 const USER_PERMISSIONS = ['ApiEnabled'];
+/** To read the one, a set must let read the other. */
+const DEPENDING = { Contact: 'Account' };
 
 export function problemsOfRights(components) {
   return components
@@ -12,6 +14,7 @@ export function problemsOfRights(components) {
       ...children(component.root, 'objectPermissions').flatMap((element) => problemsOfObject(component, element)),
       ...children(component.root, 'fieldPermissions').flatMap((element) => problemsOfField(component, element)),
       ...children(component.root, 'userPermissions').flatMap((element) => problemsOfUser(component, element)),
+      ...problemsOfDependencies(component),
       ...problemsOfBypass(component),
     ]);
 }
@@ -35,6 +38,17 @@ function problemsOfObject(component, element) {
     : granted;
 }
 
+function problemsOfDependencies(component) {
+  const read = children(component.root, 'objectPermissions').filter((element) => value(element, 'allowRead') === 'true');
+  const objects = read.map((element) => value(element, 'object'));
+  return read
+    .map((element) => [element, value(element, 'object')])
+    .filter(([, object]) => object in DEPENDING && !objects.includes(DEPENDING[object]))
+    .map(([element, object]) =>
+      problem(component, element, `grants reading of ${object} without reading of ${DEPENDING[object]}`),
+    );
+}
+
 function problemsOfField(component, element) {
   const unreadable = value(element, 'editable') === 'true' && value(element, 'readable') !== 'true';
   return unreadable ? [problem(component, element, `${value(element, 'field')} can be edited and not read`)] : [];
@@ -45,8 +59,10 @@ function problemsOfUser(component, element) {
   return USER_PERMISSIONS.includes(name) ? [] : [problem(component, element, `grants ${name}, which nothing here needs`)];
 }
 
+/** People have their objects by other sets than those of this project. */
 function problemsOfBypass(component) {
   const bypasses = children(component.root, 'customPermissions');
-  if (forPrograms([component]).length === 0 || bypasses.length === 0) return [];
+  const isForProgram = forPrograms([component]).length > 0 || children(component.root, 'objectPermissions').length > 0;
+  if (!isForProgram || bypasses.length === 0) return [];
   return [problem(component, bypasses[0], 'a program would be exempt from the validation rules')];
 }

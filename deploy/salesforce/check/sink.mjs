@@ -1,14 +1,11 @@
-// What the sources of the sink and the personas say, and whether the metadata says the same.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+// Whether the metadata says the same as the sources of the sink and the personas.
 import { evaluate } from './formula.mjs';
 import { problem, readSettings } from './project.mjs';
 import { forPrograms } from './rights.mjs';
-import { STANDARD } from './standard.mjs';
+import { SINK, readSink } from './sources.mjs';
+import { STANDARD, personField } from './standard.mjs';
 import { children, descendants, value } from './xml.mjs';
 
-const SINK = 'sink-salesforce';
-const PERSONAS = 'agent/personas';
 /** The most that a Text field holds. Names of sessions can be long. */
 const TEXT_LENGTH = '255';
 
@@ -26,54 +23,10 @@ export function problemsWithSink(repository, components) {
     ...Object.entries(sink.selects).flatMap(([object, selected]) => [
       ...problemsOfAccess(sets[0], object, selected, sink.writes),
       ...sink.writes.flatMap((field) => problemsOfField(components, object, field, sink)),
-      ...problemsOfRule(components, object, sink),
+      ...problemsOfRule(components, object, callDateOf(components, object, sink), sink),
     ]),
+    ...problemsOfPersonAccounts(components, sink),
   ];
-}
-
-/** {selects: object → fields, writes, staleMarker, apiVersion, tiers} */
-function readSink(repository) {
-  const text = readFolder(join(repository, SINK, 'src'), '.rs')
-    .map(codeOf)
-    .join('\n');
-  const settings = readFolder(join(repository, SINK), '.toml').join('\n');
-  const find = (pattern) => {
-    const matches = [...text.matchAll(pattern)];
-    if (matches.length === 0) throw new Error(`the check does not find ${pattern} here any more`);
-    return matches;
-  };
-  const selects = {};
-  for (const [, fields, object] of find(/SELECT ([^"]*?) FROM (\w+)/g)) {
-    const names = fields.replace(/\{\w+\}/g, '').split(/,\s*/);
-    selects[object] = [...new Set([...(selects[object] ?? []), ...names.filter((name) => name !== '')])];
-  }
-  const writes = [...`${text}\n${settings}`.matchAll(/"(\w+__c)"/g)].map((match) => match[1]);
-  if (writes.length === 0) throw new Error('the check does not find the custom fields here any more');
-  const tiers = readFolder(join(repository, PERSONAS), '.toml').flatMap(tiersIn);
-  if (tiers.length === 0) throw new Error(`the check does not find the tiers of ${PERSONAS} any more`);
-  return {
-    selects,
-    writes: [...new Set(writes)],
-    staleMarker: find(/STALE_MARKER: &str = "(\w+)"/g)[0][1],
-    apiVersion: find(/"SALESFORCE_API_VERSION", default_value = "v([\d.]+)"/g)[0][1],
-    tiers,
-  };
-}
-
-function readFolder(folder, suffix) {
-  const files = readdirSync(folder).filter((file) => file.endsWith(suffix));
-  return files.map((file) => readFileSync(join(folder, file), 'utf8'));
-}
-
-/** Without comments and tests, and with the strings that go over several lines in one. */
-function codeOf(source) {
-  const [code] = source.split('#[cfg(test)]');
-  return code.replace(/^\s*\/\/.*$/gm, '').replace(/\\\n\s*/g, '');
-}
-
-function tiersIn(persona) {
-  const qualification = persona.match(/^\[qualification\]\n[^]*/m)?.[0] ?? '';
-  return [...qualification.matchAll(/^(?:tier|default) = "([^"]*)"/gm)].map((match) => match[1]);
 }
 
 function problemsOfVersion(repository, { apiVersion }) {
@@ -84,24 +37,51 @@ function problemsOfVersion(repository, { apiVersion }) {
 
 /** The integration user reads what the sink selects, and edits what it writes. */
 function problemsOfAccess(set, object, selected, writes) {
-  const right = (list, key, name, right) =>
-    children(set.root, list).some((element) => value(element, key) === name && value(element, right) === 'true');
-  const says = (text) => problem(set, set.root, `the sink ${text}, and this set does not let it`);
+  const lets = (field, right) => grants(set, 'fieldPermissions', 'field', `${object}.${field}`, right);
   const standard = STANDARD[object] ?? { fields: [], guarded: [] };
   const guarded = selected.filter((field) => field.endsWith('__c') || standard.guarded.includes(field));
   return [
     ...selected
       .filter((field) => !field.endsWith('__c') && !standard.fields.includes(field))
       .map((field) => `${SINK}/src:1: selects ${object}.${field}, which this check does not know`),
-    ...['allowRead', 'allowEdit', 'viewAllRecords']
-      .filter((name) => !right('objectPermissions', 'object', object, name))
-      .map((name) => says(`needs ${name} of ${object}`)),
-    ...guarded
-      .filter((field) => !right('fieldPermissions', 'field', `${object}.${field}`, 'readable'))
-      .map((field) => says(`reads ${object}.${field}`)),
-    ...writes
-      .filter((field) => !right('fieldPermissions', 'field', `${object}.${field}`, 'editable'))
-      .map((field) => says(`writes ${object}.${field}`)),
+    ...problemsOfObject(set, object),
+    ...guarded.filter((field) => !lets(field, 'readable')).map((field) => withheld(set, `reads ${object}.${field}`)),
+    ...writes.filter((field) => !lets(field, 'editable')).map((field) => withheld(set, `writes ${object}.${field}`)),
+  ];
+}
+
+function problemsOfObject(set, object) {
+  return ['allowRead', 'allowEdit', 'viewAllRecords']
+    .filter((right) => !grants(set, 'objectPermissions', 'object', object, right))
+    .map((right) => withheld(set, `needs ${right} of ${object}`));
+}
+
+function grants(set, list, key, name, right) {
+  return children(set.root, list).some((element) => value(element, key) === name && value(element, right) === 'true');
+}
+
+function withheld(set, what) {
+  return problem(set, set.root, `the sink ${what}, and this set does not let it`);
+}
+
+/**
+ * Of a person account the sink writes the Account: its user needs a set besides, for the orgs that have such accounts, and the
+ * rule of Contact does not see them.
+ */
+function problemsOfPersonAccounts(components, sink) {
+  const object = sink.personObject;
+  const sets = components.filter(
+    (component) =>
+      component.type === 'PermissionSet' && grants(component, 'objectPermissions', 'object', object, 'allowEdit'),
+  );
+  const callDate = personField(callDateOf(components, 'Contact', sink) ?? '');
+  return [
+    ...(sets.length === 1 ? [] : [`${sets.length} permission sets let edit ${object}; there is one, for person accounts`]),
+    ...sets.flatMap((set) => problemsOfObject(set, object)),
+    ...sets
+      .filter(({ isDefault }) => isDefault)
+      .map((set) => problem(set, set.root, `lets edit ${object} in orgs without person accounts`)),
+    ...problemsOfRule(components, object, callDate, sink),
   ];
 }
 
@@ -111,6 +91,11 @@ function problemsOfField(components, object, name, { tiers }) {
   );
   if (!field) return [`${SINK}:1: writes ${object}.${name}, which the metadata does not have`];
   const says = (text) => [problem(field, field.root, text)];
+  const untracked = value(field.root, 'trackHistory') === 'true' ? [] : says('keeps no history of what the sink writes');
+  return untracked.concat(problemsOfValues(field, tiers, says));
+}
+
+function problemsOfValues(field, tiers, says) {
   switch (value(field.root, 'type')) {
     case 'Text':
       return value(field.root, 'length') === TEXT_LENGTH ? [] : says(`holds fewer than ${TEXT_LENGTH} characters`);
@@ -129,19 +114,22 @@ function problemsOfField(components, object, name, { tiers }) {
   }
 }
 
+function callDateOf(components, object, { writes }) {
+  const isTime = ({ type, name, root }) =>
+    type === 'CustomField' && writes.includes(name) && value(root, 'type') === 'DateTime';
+  return components.find((component) => component.object === object && isTime(component))?.name;
+}
+
 /** A refusal is known as stale by the marker in the message of an active rule, and that rule refuses what is stale. */
-function problemsOfRule(components, object, { staleMarker, writes }) {
+function problemsOfRule(components, object, callDate, { staleMarker }) {
   const rules = components.filter((component) => component.type === 'ValidationRule' && component.object === object);
   const marked = rules.filter(
     ({ root }) => value(root, 'active') === 'true' && value(root, 'errorMessage')?.startsWith(staleMarker),
   );
   if (marked.length !== 1)
     return [`${SINK}/src:1: ${marked.length} active rules of ${object} have a message that begins with ${staleMarker}`];
-  const isTime = ({ type, name, root }) =>
-    type === 'CustomField' && writes.includes(name) && value(root, 'type') === 'DateTime';
-  const callDate = components.find((component) => component.object === object && isTime(component));
   const bypasses = components.filter(({ type }) => type === 'CustomPermission').map(({ name }) => `$Permission.${name}`);
-  return callDate ? problemsOfDecisions(marked[0], callDate.name, bypasses) : [];
+  return callDate ? problemsOfDecisions(marked[0], callDate, bypasses) : [];
 }
 
 function problemsOfDecisions(rule, callDate, bypasses) {

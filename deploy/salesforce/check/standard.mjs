@@ -47,6 +47,7 @@ export const STANDARD = {
   Contact: {
     fields: [
       'Id',
+      'IsPersonAccount',
       'Name',
       'Title',
       'Email',
@@ -61,23 +62,13 @@ export const STANDARD = {
     listColumns: [],
     reportColumns: [],
   },
+  Account: { fields: [], guarded: [], listColumns: [], reportColumns: [] },
 };
 
-/** Functions of formulas: least and most arguments. */
-export const FUNCTIONS = {
-  AND: [1, Infinity],
-  BLANKVALUE: [2, 2],
-  DATEVALUE: [1, 1],
-  IF: [3, 3],
-  ISBLANK: [1, 1],
-  ISCHANGED: [1, 1],
-  ISNEW: [0, 0],
-  ISPICKVAL: [2, 2],
-  LEN: [1, 1],
-  NOT: [1, 1],
-  NOW: [0, 0],
-  OR: [1, Infinity],
-  PRIORVALUE: [1, 1],
-  TEXT: [1, 1],
-  TODAY: [0, 0],
-};
+/**
+ * The name that a person account has for a custom field of its Contact, `X__pc` for `X__c`. Field permissions are those of the
+ * Contact's field.
+ */
+export function personField(name) {
+  return name.replace(/__c$/, '__pc');
+}

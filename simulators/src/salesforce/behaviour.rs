@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::objects::long_id;
+use super::objects::{Object, long_id};
 use super::record::Record;
 use super::row_error::RowError;
 
@@ -54,7 +54,11 @@ pub(crate) fn interfere(record: &mut Record) {
             record.fields.insert("ConvertedContactId", json!(long_id(&contact)));
         }
         Some(Interference::NewerCall(time)) => {
-            record.fields.insert("Last_Voice_Call_Date__c", json!(time));
+            let field = match record.object {
+                Object::Account => "Last_Voice_Call_Date__pc",
+                Object::Lead | Object::Contact => "Last_Voice_Call_Date__c",
+            };
+            record.fields.insert(field, json!(time));
         }
         None => {}
     }

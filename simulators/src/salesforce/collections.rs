@@ -51,7 +51,7 @@ pub(crate) async fn update(
     org.counters.update_calls += 1;
     let (all_or_none, rows) = read(&org.settings, &body)?;
     let before: Vec<_> = match all_or_none {
-        true => rows.iter().map(|row| org.records.get(row.id.as_deref()?).cloned()).collect(),
+        true => rows.iter().map(|row| org.records.with_twin(row.id.as_deref().unwrap_or_default())).collect(),
         false => Vec::new(),
     };
     let mut results: Vec<_> =
@@ -81,9 +81,9 @@ fn update_row(
     Ok(long.unwrap_or_default())
 }
 
-fn take_back_updates(org: &mut Org, before: Vec<Option<Record>>, results: &mut [SaveResult]) {
+fn take_back_updates(org: &mut Org, before: Vec<Vec<Record>>, results: &mut [SaveResult]) {
     for (result, before) in results.iter_mut().zip(before) {
-        if let (true, Some(before)) = (result.success, before) {
+        if result.success {
             org.records.take_back(before);
             org.counters.updated -= 1;
         }

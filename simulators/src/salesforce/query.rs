@@ -122,7 +122,16 @@ pub(crate) struct Wanted {
 impl Wanted {
     fn new(object: Object, field: &'static Field, values: &[String]) -> Result<Self, ApiError> {
         if !matches!(field.kind, Kind::DateTime | Kind::Boolean) {
-            let values = values.iter().filter_map(|value| comparable(field, value)).collect();
+            let value = |value: &String| {
+                let invalid = || {
+                    ApiError::bad_request(
+                        "INVALID_QUERY_FILTER_OPERATOR",
+                        format!("invalid ID field: {value}"),
+                    )
+                };
+                comparable(field, value).ok_or_else(invalid)
+            };
+            let values = values.iter().map(value).collect::<Result<_, _>>()?;
             return Ok(Self { field, values });
         }
         let kind = if field.kind == Kind::Boolean { "boolean" } else { "dateTime" };
@@ -140,12 +149,12 @@ impl Wanted {
     }
 
     pub(crate) fn is(&self, record: &Record) -> bool {
-        let text = record.get(self.field.name).as_str();
-        text.and_then(|text| comparable(self.field, text)).is_some_and(|text| self.values.contains(&text))
+        // A text that is missing equals an empty one; an id that is missing is none.
+        comparable(self.field, record.text(self.field.name)).is_some_and(|text| self.values.contains(&text))
     }
 }
 
-/// Texts are compared whatever their case, ids by all their characters.
+/// Texts are compared whatever their case, ids by all their characters. `None` for what is no id.
 fn comparable(field: &Field, text: &str) -> Option<String> {
     match field.kind {
         Kind::Id | Kind::Reference => long_id(text),

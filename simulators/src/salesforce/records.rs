@@ -75,13 +75,17 @@ impl Records {
         let before = record.clone();
         interfere(record);
         record.remember(&before, conditions.now, |_| SOMEBODY_ELSE.to_owned());
-        refuse(record, id, conditions.allows_duplicates)?;
-        let changed = changed(record, changes, conditions)?;
-        *record = changed.clone();
-        if let Some(twin) = twin_id(&changed).and_then(|id| self.get_mut(id)) {
-            mirror(&changed, twin);
+        let result = refuse(record, id, conditions.allows_duplicates)
+            .and_then(|()| changed(record, changes, conditions))
+            .map(|changed| *record = changed);
+        // Also where the update was refused: somebody else may have changed the row before it.
+        let after = record.clone();
+        if after.fields != before.fields
+            && let Some(twin) = twin_id(&after).and_then(|id| self.get_mut(id))
+        {
+            mirror(&after, twin);
         }
-        Ok(())
+        result
     }
 
     /// Adds a row and gives its id.
@@ -112,11 +116,20 @@ impl Records {
         Ok(id)
     }
 
-    /// Gives a row the fields and the history that it had; how it behaves stays as it is now.
-    pub(crate) fn take_back(&mut self, before: Record) {
-        if let Some(record) = self.get_mut(before.text("Id")) {
-            let behaviour = std::mem::take(&mut record.behaviour);
-            *record = Record { behaviour, ..before };
+    /// A row as it is now, and its twin, which an update of the row changes with it.
+    pub(crate) fn with_twin(&self, id: &str) -> Vec<Record> {
+        let record = self.get(id);
+        let twin = record.and_then(twin_id).and_then(|id| self.get(id));
+        record.into_iter().chain(twin).cloned().collect()
+    }
+
+    /// Gives rows the fields and the history that they had; how they behave stays as it is now.
+    pub(crate) fn take_back(&mut self, before: Vec<Record>) {
+        for before in before {
+            if let Some(record) = self.get_mut(before.text("Id")) {
+                let behaviour = std::mem::take(&mut record.behaviour);
+                *record = Record { behaviour, ..before };
+            }
         }
     }
 
@@ -236,24 +249,69 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_halves_of_a_person_account_hold_the_same() {
+    const ACCOUNT: &str = "0015f00000A0001";
+    const CONTACT: &str = "0035f00000A0001";
+
+    fn person_account(simulator: Value) -> Records {
         let seed = json!({
-            "Account": [{ "Id": "0015f00000A0001", "Name": "P", "IsPersonAccount": true, "PersonContactId": "0035f00000A0001" }],
-            "Contact": [{ "Id": "0035f00000A0001", "AccountId": "0015f00000A0001", "IsPersonAccount": true }],
+            "Account": [{ "Id": ACCOUNT, "IsPersonAccount": true, "PersonContactId": CONTACT, "simulator": simulator }],
+            "Contact": [{ "Id": CONTACT, "AccountId": ACCOUNT, "IsPersonAccount": true }],
         });
-        let mut records = Records::from_json(&serde_json::to_vec(&seed).unwrap()).unwrap();
+        Records::from_json(&serde_json::to_vec(&seed).unwrap()).unwrap()
+    }
+
+    fn update_one(records: &mut Records, id: &str, name: &str, value: &str) -> Result<(), String> {
+        let object = records.get(id).unwrap().object;
+        let changes = vec![(object.field(name).unwrap(), json!(value))];
         let conditions =
             Conditions { by: "me".to_owned(), now: Utc::now(), assigns: true, allows_duplicates: false };
-        let field = Object::Account.field("Last_Voice_Session__pc").unwrap();
-        records
-            .update(Object::Account, "0015f00000A0001", &vec![(field, json!("room"))], &conditions)
-            .unwrap();
-        assert_eq!(records.get("0035f00000A0001").unwrap().get("Last_Voice_Session__c"), "room");
-        let field = Object::Contact.field("Last_Voice_Session__c").unwrap();
-        records
-            .update(Object::Contact, "0035f00000A0001", &vec![(field, json!("hall"))], &conditions)
-            .unwrap();
-        assert_eq!(records.get("0015f00000A0001").unwrap().get("Last_Voice_Session__pc"), "hall");
+        records.update(object, id, &changes, &conditions).map_err(|error| error.status_code)
+    }
+
+    fn both<'a>(records: &'a Records, account_field: &str, contact_field: &str) -> [&'a Value; 2] {
+        [(ACCOUNT, account_field), (CONTACT, contact_field)]
+            .map(|(id, field)| records.get(id).unwrap().get(field))
+    }
+
+    #[test]
+    fn the_halves_of_a_person_account_hold_the_same() {
+        let mut records = person_account(json!({}));
+        for (id, name, value) in
+            [(ACCOUNT, "Last_Voice_Session__pc", "room"), (CONTACT, "Last_Voice_Session__c", "hall")]
+        {
+            let [before, _] = both(&records, "LastModifiedDate", "LastModifiedDate").map(Value::clone);
+            update_one(&mut records, id, name, value).unwrap();
+            assert_eq!(both(&records, "Last_Voice_Session__pc", "Last_Voice_Session__c"), [value; 2]);
+            let [account, contact] = both(&records, "LastModifiedDate", "LastModifiedDate");
+            assert!(account == contact && (id == CONTACT || *account != before), "{account}, {contact}");
+            assert_eq!(records.get(id).unwrap().history.len(), 1, "only what is written has a history");
+        }
+    }
+
+    #[test]
+    fn somebody_else_s_call_is_in_both_halves_and_both_are_taken_back() {
+        let newer = "2030-01-01T00:00:00.000+0000";
+        let mut records = person_account(json!({ "before_update": { "newer_call": newer } }));
+        let before = records.with_twin(ACCOUNT);
+        assert_eq!(
+            before.iter().map(|record| record.object).collect::<Vec<_>>(),
+            [Object::Account, Object::Contact]
+        );
+        let stale = update_one(&mut records, ACCOUNT, "Last_Voice_Call_Date__pc", "2029-01-01T00:00:00Z");
+        assert_eq!(stale.unwrap_err(), "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+        assert_eq!(both(&records, "Last_Voice_Call_Date__pc", "Last_Voice_Call_Date__c"), [newer; 2]);
+        update_one(&mut records, ACCOUNT, "Last_Voice_Session__pc", "room").unwrap();
+        records.take_back(before);
+        for (pc, c) in [
+            ("Last_Voice_Session__pc", "Last_Voice_Session__c"),
+            ("Last_Voice_Call_Date__pc", "Last_Voice_Call_Date__c"),
+        ] {
+            assert_eq!(both(&records, pc, c), [&Value::Null; 2]);
+        }
+        assert_eq!(
+            both(&records, "LastModifiedDate", "LastModifiedDate"),
+            ["2025-01-01T00:00:00.000+0000"; 2]
+        );
+        assert_eq!(records.get(ACCOUNT).unwrap().history, []);
     }
 }

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use simulators::salesforce::Config;
 
 use crate::org::{LEAD, Org, answer, outcomes, row};
 
@@ -113,6 +114,34 @@ async fn all_or_none_takes_back_what_was_fine() {
     let results = outcomes(answer(org.data(Method::POST, "composite/sobjects").json(&created)).await);
     assert_eq!(results, ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING"]);
     assert_eq!(org.salesforce.org().counters.created, 0);
+}
+
+#[tokio::test]
+async fn all_or_none_takes_back_both_halves_of_a_person_account() {
+    const ACCOUNT: &str = "0015f00000A0001";
+    const CONTACT: &str = "0035f00000A0001";
+    let seed = json!({
+        "Account": [{ "Id": ACCOUNT, "IsPersonAccount": true, "PersonContactId": CONTACT }],
+        "Contact": [{ "Id": CONTACT, "IsPersonAccount": true, "AccountId": ACCOUNT }],
+        "Lead": [{ "Id": LEAD, "simulator": { "locked_attempts": 1 } }],
+    });
+    let person_accounts = |config: &mut Config| config.settings.person_accounts = true;
+    let org = Org::with(seed.to_string().as_bytes(), person_accounts).await;
+    let person = row(ACCOUNT, json!({ "Last_Voice_Session__pc": "room" }));
+    let lead = row(LEAD, json!({ "Last_Voice_Session__c": "room" }));
+    let body = json!({ "allOrNone": true, "records": [person, lead] });
+    let half = |id, field: &str| [org.field(id, field), org.field(id, "LastModifiedDate")];
+    let halves = || [half(ACCOUNT, "Last_Voice_Session__pc"), half(CONTACT, "Last_Voice_Session__c")];
+    let before = halves();
+    let results = outcomes(org.patch("composite/sobjects", body.clone()).await);
+    assert_eq!(results, ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "UNABLE_TO_LOCK_ROW"]);
+    assert_eq!(halves(), before);
+    assert_eq!(outcomes(org.patch("composite/sobjects", body).await), ["ok", "ok"]);
+    let [account, contact] = halves();
+    assert!(
+        account == contact && account[0] == "room" && account[1] != before[0][1],
+        "{account:?}, {contact:?}"
+    );
 }
 
 #[tokio::test]

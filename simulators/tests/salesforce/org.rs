@@ -138,7 +138,11 @@ pub(crate) fn sign(claims: &Value, private_key: &[u8]) -> String {
 
 /// A row of an update.
 pub(crate) fn row(id: &str, fields: Value) -> Value {
-    let kind = if id.starts_with("003") { "Contact" } else { "Lead" };
+    let kind = match id.get(..3) {
+        Some("001") => "Account",
+        Some("003") => "Contact",
+        _ => "Lead",
+    };
     let mut row = json!({ "attributes": { "type": kind }, "id": id });
     row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     row

@@ -19,6 +19,22 @@ async fn texts_are_found_whatever_their_case() {
 }
 
 #[tokio::test]
+async fn a_text_that_is_missing_equals_an_empty_one() {
+    let seed = json!({ "Lead": [{ "Id": LEAD }, { "Id": "00Q5f00000A0002", "Email": "a@x.org" }] });
+    let org = Org::with(seed.to_string().as_bytes(), |_| {}).await;
+    let found = async |condition: &str| {
+        let answer = org.query(&format!("SELECT Id FROM Lead WHERE {condition}")).await.body;
+        let rows = answer["records"].as_array().unwrap();
+        rows.iter().map(|row| row["Id"].as_str().unwrap()[..15].to_owned()).collect::<Vec<_>>()
+    };
+    for field in ["Email", "Company", "Voice_Qualification_Tier__c"] {
+        assert_eq!(found(&format!("{field} = ''")).await[0], LEAD[..15], "{field}");
+    }
+    assert_eq!(found("Email = ''").await.len(), 1);
+    assert_eq!(found("Email IN ('', 'A@x.org')").await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_long_result_comes_in_pages_and_every_row_once() {
     let lead = |index| json!({ "Id": format!("00Q5f0000{index:06}"), "Email": "a@x.org" });
     let seed = json!({ "Lead": (0..4_500).map(lead).collect::<Vec<_>>() }).to_string();
@@ -60,6 +76,16 @@ async fn what_is_no_query_is_refused_and_says_why() {
             "illegal character sequence after a backslash",
         ),
         ("SELECT Id FROM Lead WHERE IsConverted = 'true'", "INVALID_FIELD", "must be of type boolean"),
+        (
+            "SELECT Id FROM Lead WHERE Id IN ('00Q5f00000A0001', '00Q')",
+            "INVALID_QUERY_FILTER_OPERATOR",
+            "invalid ID field: 00Q",
+        ),
+        (
+            "SELECT Id FROM Contact WHERE AccountId = 'nobody'",
+            "INVALID_QUERY_FILTER_OPERATOR",
+            "invalid ID field: nobody",
+        ),
         ("", "MALFORMED_QUERY", "unexpected token: '<EOF>'"),
     ] {
         let answer = org.query(statement).await;

@@ -112,7 +112,17 @@ async fn of_a_person_account_its_account_is_written() {
     let writer = org.writer();
     assert_eq!(write(&writer, &[session("room", "a@x.org", 7)]).await, ["updated"]);
     assert_eq!(org.field(ACCOUNT, "Last_Voice_Session__pc"), "room");
+    // The Contact holds the same, whichever is written; the history tells.
     assert_eq!(org.voice(CONTACT), voice("room", 7, Some("hot")));
+    let history = |id| {
+        let org = org.salesforce.org();
+        let changes = org.records.get(id).unwrap().history.iter();
+        changes.map(|change| (change.field, change.by.clone())).collect::<Vec<_>>()
+    };
+    let user = Config::new(Vec::new()).username;
+    let fields = ["Last_Voice_Session__pc", "Last_Voice_Call_Date__pc", "Voice_Qualification_Tier__pc"];
+    assert_eq!(history(ACCOUNT), fields.map(|field| (field, user.clone())));
+    assert_eq!(history(CONTACT), []);
     let batch = [session("older", "a@x.org", 6), session("room", "a@x.org", 7)];
     assert_eq!(write(&writer, &batch).await, ["superseded", "unchanged"]);
 }
