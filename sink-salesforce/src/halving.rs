@@ -71,11 +71,10 @@ mod tests {
         Err(CallError::Content { reason: "MALFORMED_QUERY (400)".to_owned() })
     }
 
+    type Each = (i32, Result<(), CallError>);
+
     /// How many calls were made, and what became of each item.
-    fn call_with(
-        items: &[i32],
-        answer: impl Fn(&[i32]) -> Result<(), CallError>,
-    ) -> (usize, Vec<(i32, Result<(), CallError>)>) {
+    fn call_with(items: &[i32], answer: impl Fn(&[i32]) -> Result<(), CallError>) -> (usize, Vec<Each>) {
         let mut calls = 0;
         let mut lists = Halving::new(items.chunks(200));
         while let Some(items) = lists.next_call() {

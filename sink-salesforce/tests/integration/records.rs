@@ -128,6 +128,16 @@ async fn of_a_person_account_its_account_is_written() {
 }
 
 #[tokio::test]
+async fn an_org_whose_accounts_may_not_be_edited_is_not_as_it_must_be() {
+    let settings = json!({ "person_accounts": true, "read_only": ["Account"] });
+    let org = Org::start().await;
+    org.set(settings).await;
+    let outcome = write(&org.writer(), &[session("room", "test@company.com", 7)]).await.remove(0);
+    let fault = "unavailable: the integration user may not edit Account.Last_Voice_Call_Date__pc";
+    assert!(outcome.starts_with(fault), "{outcome}");
+}
+
+#[tokio::test]
 async fn of_several_leads_the_open_one_changed_last_is_written() {
     let org = Org::start().await;
     assert_eq!(write(&org.writer(), &[session("room", "dora@double.example", 7)]).await, ["updated"]);
