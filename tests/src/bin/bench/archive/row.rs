@@ -26,9 +26,10 @@ pub(super) struct Row {
 }
 
 /// In the widths of [`Row::print`].
-const HEADER: &str = "\
-                              sessions  each second   CPU us   memory  redelivered  CPU of nats  of store  others
-                                                        each  MB peak                   us each   us each       %";
+const HEADER: &str = concat!(
+    "                              sessions  each second   CPU us   memory  redelivered  CPU of nats  of store  others\n",
+    "                                                        each  MB peak                   us each   us each       %",
+);
 
 pub(super) fn print_header() {
     println!("{HEADER}");
