@@ -62,7 +62,7 @@ page: tools
 	@$(MAKE) --no-print-directory -C libwebrtc/tests/it/conformance/peers/chromium
 
 .PHONY: lint
-lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types.
+lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types, Salesforce metadata.
 	@$(INSTALL) lint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
@@ -70,6 +70,8 @@ lint: page ## Formatting, clippy, licences, unused dependencies, documentation, 
 	cargo machete
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 	cd web/page && npm run --silent check
+	@$(MAKE) --no-print-directory -C deploy/salesforce/check
+	cd deploy/salesforce/check && npm run --silent check && npm run --silent test
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.
@@ -79,7 +81,7 @@ fmt: ## Format the Rust sources.
 schemas: ## Write schemas/generated anew from the types.
 	cargo run --quiet --package schemas --example generate
 
-.PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-compact
+.PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-salesforce bench-compact
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
@@ -90,6 +92,8 @@ bench-voice: build-release ## What the agent adds to a caller's wait, and the co
 	target/release/bench voice
 bench-archive: build-release ## The archive sink beside two Python ones: speed, CPU, memory, and kills (10 minutes).
 	target/release/bench archive
+bench-salesforce: build-release ## The Salesforce sink beside simple_salesforce: API calls, speed, CPU, memory (3 minutes).
+	target/release/bench salesforce
 bench-compact: build-release ## A day of 1,000,000 sessions compacted.
 	target/release/bench compact
 

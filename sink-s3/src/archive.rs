@@ -2,7 +2,7 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
-use sink::{Message, WriteError, Writer, Written};
+use sink::{Message, PERMANENT, WriteError, Writer, Written};
 
 use crate::bucket::Bucket;
 use crate::gzip::gzip;
@@ -52,7 +52,10 @@ impl Archive {
         if is_gzip_of(&stored, payload) {
             return Ok(Written { outcome: "already_archived" });
         }
-        Err(WriteError::Reject { reason: "an object with this key holds another payload".to_owned() })
+        Err(WriteError::Reject {
+            outcome: PERMANENT,
+            reason: "an object with this key holds another payload".to_owned(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use sink::WriteError;
+use sink::{PERMANENT, WriteError};
 
 use crate::put::{PutError, chain};
 
@@ -23,7 +23,7 @@ pub(crate) fn of_put(bucket: &str, error: &PutError) -> WriteError {
     };
     let (reason, after) = (refusal(bucket, Some(*status), Some(code), ""), *after);
     if ABOUT_THE_OBJECT.contains(&code.as_str()) {
-        WriteError::Reject { reason }
+        WriteError::Reject { outcome: PERMANENT, reason }
     } else if matches!(status, 429 | 500..=599) || BUSY.contains(&code.as_str()) {
         WriteError::Busy { reason, after }
     } else {

@@ -1,18 +1,18 @@
-//! Access tokens for signed assertions (OAuth 2.0 JWT bearer).
+//! Access tokens (OAuth 2.0), for a signed assertion or for the app's secret.
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use reqwest::Url;
-use secrecy::SecretString;
+use reqwest::{RequestBuilder, Url};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::call_error::{CallError, token_refused};
 use crate::client::retry_after;
-use crate::config::SalesforceArgs;
+use crate::config::{Grant, SalesforceArgs};
 
 /// How long an assertion is valid, seconds; Salesforce takes 180 at most.
 const ASSERTION_VALIDITY: i64 = 170;
@@ -22,10 +22,14 @@ pub(crate) struct Tokens {
     http: reqwest::Client,
     url: Url,
     client_id: String,
-    username: String,
-    audience: String,
-    key: EncodingKey,
+    proof: Proof,
     last: Mutex<Option<Arc<Token>>>,
+}
+
+/// What the app shows to get a token.
+enum Proof {
+    Assertion { username: String, audience: String, key: EncodingKey },
+    Secret(SecretString),
 }
 
 /// Access to the data of an org.
@@ -50,22 +54,11 @@ struct TokenAnswer {
 }
 
 impl Tokens {
-    /// Reads the private key.
+    /// Reads the private key, or the secret.
     pub(crate) fn new(http: reqwest::Client, args: &SalesforceArgs) -> anyhow::Result<Self> {
-        let file = args.salesforce_private_key_file.display();
-        let pem = std::fs::read(&args.salesforce_private_key_file)
-            .with_context(|| format!("read private key {file}"))?;
-        let key = EncodingKey::from_rsa_pem(&pem).with_context(|| format!("read RSA private key {file}"))?;
         let url = args.salesforce_url.join("/services/oauth2/token").context("build the token URL")?;
-        Ok(Self {
-            http,
-            url,
-            client_id: args.salesforce_client_id.clone(),
-            username: args.salesforce_username.clone(),
-            audience: args.salesforce_audience.clone(),
-            key,
-            last: Mutex::new(None),
-        })
+        let client_id = args.salesforce_client_id.clone();
+        Ok(Self { http, url, client_id, proof: Proof::read(args)?, last: Mutex::new(None) })
     }
 
     /// The token, minted where there is none or where it is the refused one. Those who come meanwhile wait for it.
@@ -83,15 +76,11 @@ impl Tokens {
     }
 
     async fn mint(&self) -> Result<Token, CallError> {
-        let form = [
-            ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned()),
-            ("assertion", self.assertion()?),
-        ];
-        let answer = self.http.post(self.url.clone()).form(&form).send().await.map_err(network)?;
+        let answer = self.request()?.send().await.map_err(network)?;
         let (status, after) = (answer.status().as_u16(), retry_after(answer.headers()));
         let body = answer.bytes().await.map_err(network)?;
         if status != 200 {
-            return Err(token_refused(status, after, &body));
+            return Err(token_refused(status, after, &body, self.proof.settings()));
         }
         let unreadable = || CallError::unavailable("the token answer is not readable; check SALESFORCE_URL");
         let TokenAnswer { access_token, instance_url } =
@@ -103,23 +92,71 @@ impl Tokens {
         Ok(Token { value: access_token, instance })
     }
 
-    fn assertion(&self) -> Result<String, CallError> {
-        let claims = Claims {
-            iss: &self.client_id,
-            sub: &self.username,
-            aud: &self.audience,
-            exp: Utc::now().timestamp() + ASSERTION_VALIDITY,
-        };
-        encode(&Header::new(Algorithm::RS256), &claims, &self.key)
-            .map_err(|error| CallError::unavailable(format!("the assertion cannot be signed: {error}")))
+    fn request(&self) -> Result<RequestBuilder, CallError> {
+        let request = self.http.post(self.url.clone());
+        Ok(match &self.proof {
+            Proof::Assertion { username, audience, key } => {
+                let exp = Utc::now().timestamp() + ASSERTION_VALIDITY;
+                let claims = Claims { iss: &self.client_id, sub: username, aud: audience, exp };
+                let assertion = encode(&Header::new(Algorithm::RS256), &claims, key).map_err(|error| {
+                    CallError::unavailable(format!("the assertion cannot be signed: {error}"))
+                })?;
+                let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+                request.form(&[("grant_type", grant), ("assertion", &assertion)])
+            }
+            Proof::Secret(secret) => request
+                .basic_auth(&self.client_id, Some(secret.expose_secret()))
+                .form(&[("grant_type", "client_credentials")]),
+        })
+    }
+}
+
+impl Proof {
+    /// What it is made of.
+    fn settings(&self) -> &'static str {
+        match self {
+            Self::Assertion { .. } => {
+                "SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE"
+            }
+            Self::Secret(_) => {
+                "SALESFORCE_CLIENT_ID, SALESFORCE_CLIENT_SECRET_FILE, and that SALESFORCE_URL is the org's My Domain"
+            }
+        }
+    }
+
+    fn read(args: &SalesforceArgs) -> anyhow::Result<Self> {
+        match args.salesforce_grant {
+            Grant::JwtBearer => {
+                let username = args.salesforce_username.clone().context("SALESFORCE_USERNAME is missing")?;
+                let file = args.salesforce_private_key_file.as_ref();
+                let file = file.context("SALESFORCE_PRIVATE_KEY_FILE is missing")?;
+                let pem =
+                    std::fs::read(file).with_context(|| format!("read private key {}", file.display()))?;
+                let key = EncodingKey::from_rsa_pem(&pem);
+                let key = key.with_context(|| format!("read RSA private key {}", file.display()))?;
+                Ok(Self::Assertion { username, audience: args.salesforce_audience.clone(), key })
+            }
+            Grant::ClientCredentials => {
+                let file = args.salesforce_client_secret_file.as_ref();
+                let file = file.context("SALESFORCE_CLIENT_SECRET_FILE is missing")?;
+                let secret = std::fs::read_to_string(file);
+                let secret =
+                    secret.with_context(|| format!("read the consumer secret {}", file.display()))?;
+                ensure!(!secret.trim().is_empty(), "the consumer secret {} is empty", file.display());
+                Ok(Self::Secret(SecretString::from(secret.trim())))
+            }
+        }
     }
 }
 
 /// The error of a request that had no answer, without its URL: that can hold a query.
 pub(crate) fn network(error: reqwest::Error) -> CallError {
-    let what = if error.is_timeout() { "does not answer in time" } else { "is not reached" };
+    let is_timeout = error.is_timeout();
+    let what = if is_timeout { "does not answer in time" } else { "is not reached" };
     let error = error.without_url();
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     let last = causes.last().map(ToString::to_string).unwrap_or_default();
-    CallError::unavailable(format!("Salesforce {what}: {last}"))
+    let reason = format!("Salesforce {what}: {last}");
+    // Whoever let us wait once is not made to answer the same again.
+    if is_timeout { CallError::unavailable(reason) } else { CallError::Broken { reason } }
 }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use sink::WriteError;
 
+use crate::row_error::{PASSING, PAUSING};
+
 /// Why a call had no result. The reasons hold neither tokens nor e-mail addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -18,7 +20,19 @@ pub enum CallError {
         /// Status and code.
         reason: String,
     },
-    /// Salesforce is down, throttles, or is not configured as it must be.
+    /// The org, or this program, is not configured as it must be.
+    #[error("{reason}")]
+    Configuration {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// An internal error of Salesforce's, or a broken connection: the same call may pass at once.
+    #[error("{reason}")]
+    Broken {
+        /// What happened.
+        reason: String,
+    },
+    /// Salesforce is down, or throttles.
     #[error("{reason}")]
     Unavailable {
         /// What is wrong and, where it is known, what to do.
@@ -39,8 +53,12 @@ impl From<CallError> for WriteError {
     fn from(error: CallError) -> Self {
         let reason = error.to_string();
         match error {
-            CallError::Content { .. } => Self::Reject { reason },
-            CallError::Unauthorized => Self::Unavailable { reason, after: None },
+            // Whoever stands between could be at fault as well: tried for some time before it is a dead letter.
+            CallError::Content { .. } => Self::Retry { reason },
+            CallError::Unauthorized | CallError::Configuration { .. } => {
+                Self::Unavailable { reason, after: None }
+            }
+            CallError::Broken { .. } => Self::Unavailable { reason, after: None },
             CallError::Unavailable { after, .. } => Self::Unavailable { reason, after },
         }
     }
@@ -61,12 +79,22 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         (400, code) if CONTENT_CODES.contains(&code) => {
             CallError::Content { reason: format!("{code} ({status})") }
         }
-        _ => CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after },
+        (500.., _) if retry_after.is_none() => {
+            CallError::Broken { reason: explain(status, code, &error.message) }
+        }
+        (429 | 500.., _) => {
+            CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
+        }
+        (_, code) if PASSING.contains(&code) || PAUSING.contains(&code) => {
+            CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
+        }
+        _ => CallError::Configuration { reason: explain(status, code, &error.message) },
     }
 }
 
-/// What a refused token request means: always a fault of the configuration, or of Salesforce.
-pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallError {
+/// What a refused token request means: always a fault of the configuration, or of Salesforce. `settings` are those that it
+/// was made of.
+pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8], settings: &str) -> CallError {
     #[derive(Default, Deserialize)]
     struct TokenError {
         error: String,
@@ -74,12 +102,17 @@ pub fn token_refused(status: u16, retry_after: Option<Duration>, body: &[u8]) ->
         error_description: String,
     }
     let reason = match serde_json::from_slice::<TokenError>(body) {
-        Ok(TokenError { error, error_description }) => format!(
-            "Salesforce gives no access token: {} ({}); check SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, \
-             SALESFORCE_USERNAME and SALESFORCE_AUDIENCE",
-            code(&error),
-            safe(&error_description)
-        ),
+        Ok(TokenError { error, error_description }) => {
+            let approval = match error_description.contains("approved") {
+                true => ", and that the app's policies let the user in (docs/SALESFORCE.md)",
+                false => "",
+            };
+            format!(
+                "Salesforce gives no access token: {} ({}); check {settings}{approval}",
+                code(&error),
+                safe(&error_description)
+            )
+        }
         Err(_) => format!("Salesforce gives no access token: status {status}; check SALESFORCE_URL"),
     };
     CallError::Unavailable { reason, after: retry_after }
@@ -91,9 +124,11 @@ fn explain(status: u16, code: &str, message: &str) -> String {
         (_, "REQUEST_LIMIT_EXCEEDED") => {
             "the org's API calls of the day are used up (REQUEST_LIMIT_EXCEEDED)".to_owned()
         }
-        (404 | 410, _) => {
-            format!("Salesforce has no such resource ({status}, {code}); check SALESFORCE_API_VERSION")
-        }
+        (404, _) => format!(
+            "Salesforce has no such resource (404, {code}); check SALESFORCE_API_VERSION, and that the integration user \
+             has the permission set of deploy/salesforce"
+        ),
+        (410, _) => format!("Salesforce has no such resource (410, {code}); check SALESFORCE_API_VERSION"),
         (400..500, _) => format!("Salesforce refuses the call ({status}, {code}): {}", safe(message)),
         _ => format!("Salesforce is not available ({status}, {code})"),
     }
@@ -138,7 +173,9 @@ mod tests {
 
     fn reason(status: u16, body: &str) -> String {
         match refused(status, None, body.as_bytes()) {
-            CallError::Unavailable { reason, .. } => reason,
+            CallError::Broken { reason }
+            | CallError::Unavailable { reason, .. }
+            | CallError::Configuration { reason } => reason,
             other => panic!("{other:?}"),
         }
     }
@@ -158,9 +195,11 @@ mod tests {
         let reason = "MALFORMED_QUERY (400)".to_owned();
         assert_eq!(refused(400, None, malformed.as_bytes()), CallError::Content { reason });
         assert!(matches!(refused(414, None, b""), CallError::Content { .. }));
+        let timeout = br#"[{"message":"","errorCode":"QUERY_TIMEOUT"}]"#;
+        assert!(matches!(refused(400, None, timeout), CallError::Unavailable { .. }));
         for code in ["INVALID_FIELD", "INVALID_TYPE", "SOMETHING_NEW"] {
             let body = format!(r#"[{{"message":"","errorCode":"{code}"}}]"#);
-            assert!(matches!(refused(400, None, body.as_bytes()), CallError::Unavailable { .. }));
+            assert!(matches!(refused(400, None, body.as_bytes()), CallError::Configuration { .. }));
         }
     }
 
@@ -193,10 +232,14 @@ mod tests {
 
     #[test]
     fn a_refused_token_names_what_to_check() {
-        let refused = |body: &str| token_refused(400, None, body.as_bytes()).to_string();
+        let refused = |body: &str| token_refused(400, None, body.as_bytes(), "THE_KEY").to_string();
         insta::assert_snapshot!(
             refused(r#"{"error":"invalid_grant","error_description":"invalid assertion"}"#),
-            @"Salesforce gives no access token: invalid_grant (invalid assertion); check SALESFORCE_PRIVATE_KEY_FILE, SALESFORCE_CLIENT_ID, SALESFORCE_USERNAME and SALESFORCE_AUDIENCE"
+            @"Salesforce gives no access token: invalid_grant (invalid assertion); check THE_KEY"
+        );
+        insta::assert_snapshot!(
+            refused(r#"{"error":"invalid_app_access","error_description":"user is not admin approved to access this app"}"#),
+            @"Salesforce gives no access token: invalid_app_access (user is not admin approved to access this app); check THE_KEY, and that the app's policies let the user in (docs/SALESFORCE.md)"
         );
         insta::assert_snapshot!(refused("<html>"), @"Salesforce gives no access token: status 400; check SALESFORCE_URL");
     }

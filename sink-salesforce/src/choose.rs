@@ -1,30 +1,84 @@
-//! Which record belongs to an e-mail address.
+//! Which records belong to an e-mail address.
 
-use crate::records::LeadRow;
+use std::collections::HashSet;
 
-/// The record that a session with some address is written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use crate::records::{ContactRow, LeadRow};
+
+/// What is done where several records have the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Several {
+    /// The open Lead that was changed last is written.
+    #[default]
+    NewestOpen,
+    /// All of them are written.
+    All,
+    /// None is written, and the session becomes a dead letter.
+    Reject,
+}
+
+/// Most records of one address that are written: as many as fit into a call.
+const MOST_RECORDS: usize = 200;
+
+/// The records that a session with some address is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice<'a> {
-    /// This Lead.
-    Lead(&'a LeadRow),
-    /// The Contact with this id, which a Lead with the address was converted to.
-    Contact(&'a str),
+    /// These Leads.
+    Leads(Vec<&'a LeadRow>),
+    /// These Contacts.
+    Contacts(Vec<&'a ContactRow>),
+    /// So many records have the address, and nobody may choose.
+    Ambiguous(usize),
     /// No record has the address.
     Nobody,
 }
 
-/// Chooses among the Leads with one address: the open one changed last; without an open one, the Contact of the
-/// converted one changed last. Among those changed at the same time the one made last is taken, then the highest id,
-/// so that the order of the rows does not matter.
-pub fn choose<'a>(leads: &[&'a LeadRow]) -> Choice<'a> {
-    let changed_last = |lead: &&LeadRow| (lead.last_modified_date, lead.created_date, lead.id.clone());
-    let open = leads.iter().copied().filter(|lead| !lead.is_converted).max_by_key(changed_last);
-    if let Some(lead) = open {
-        return Choice::Lead(lead);
+/// Whether one of some Leads can be written itself.
+pub fn has_open(leads: &[&LeadRow]) -> bool {
+    leads.iter().any(|lead| !lead.is_converted)
+}
+
+/// Ids of the Contacts that some Leads became, each once; last that of the Lead changed last.
+pub fn became<'a>(leads: &[&'a LeadRow]) -> Vec<&'a str> {
+    let mut converted: Vec<_> = leads.iter().copied().filter(|lead| lead.is_converted).collect();
+    converted.sort_by_key(|lead| (lead.last_modified_date, lead.created_date, &lead.id));
+    let mut seen = HashSet::new();
+    let ids = converted.into_iter().rev().filter_map(|lead| lead.converted_contact_id.as_deref());
+    let mut ids: Vec<_> = ids.filter(|id| seen.insert(*id)).collect();
+    ids.reverse();
+    ids
+}
+
+/// Chooses among the records with one address: open Leads, before the Contacts that converted ones became (in the order of
+/// [`became`]), before Contacts that have the address themselves. Among those changed at the same time the one made last
+/// counts as the newest, then the highest id, so that the order of the rows does not matter.
+pub fn choose<'a>(
+    leads: &[&'a LeadRow],
+    became: Vec<&'a ContactRow>,
+    contacts: &[&'a ContactRow],
+    several: Several,
+) -> Choice<'a> {
+    let mut open: Vec<_> = leads.iter().copied().filter(|lead| !lead.is_converted).collect();
+    open.sort_by_key(|lead| (lead.last_modified_date, lead.created_date, &lead.id));
+    let mut contacts = contacts.to_vec();
+    contacts.sort_by_key(|contact| (contact.last_modified_date, contact.created_date, &contact.id));
+
+    let kinds = [
+        pick(open, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Leads)),
+        pick(became, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Contacts)),
+        pick(contacts, several).map(|picked| picked.map_or_else(Choice::Ambiguous, Choice::Contacts)),
+    ];
+    kinds.into_iter().flatten().next().unwrap_or(Choice::Nobody)
+}
+
+/// Of records of one kind, the newest last: those to be written, or how many there are where nobody may choose; `None` of none.
+fn pick<T>(mut records: Vec<T>, several: Several) -> Option<Result<Vec<T>, usize>> {
+    match (records.len(), several) {
+        (0, _) => None,
+        (1, _) => Some(Ok(records)),
+        (2..=MOST_RECORDS, Several::All) => Some(Ok(records)),
+        (_, Several::NewestOpen) => Some(Ok(records.split_off(records.len() - 1))),
+        (count, Several::All | Several::Reject) => Some(Err(count)),
     }
-    let has_contact = |lead: &&LeadRow| lead.converted_contact_id.is_some();
-    let converted = leads.iter().copied().filter(has_contact).max_by_key(changed_last);
-    converted.and_then(|lead| lead.converted_contact_id.as_deref()).map_or(Choice::Nobody, Choice::Contact)
 }
 
 #[cfg(test)]
@@ -33,10 +87,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::voice::Voice;
+    use crate::fields::Row;
+
+    fn time(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
 
     fn lead(id: &str, contact: Option<&str>, modified: i64) -> LeadRow {
-        let time = |seconds| DateTime::<Utc>::from_timestamp(seconds, 0).unwrap();
         LeadRow {
             id: id.to_owned(),
             email: None,
@@ -44,23 +101,52 @@ mod tests {
             converted_contact_id: contact.filter(|id| !id.is_empty()).map(str::to_owned),
             created_date: time(0),
             last_modified_date: time(modified),
-            voice: Voice::default(),
+            fields: Row::new(),
+        }
+    }
+
+    fn contact(id: &str, modified: i64) -> ContactRow {
+        ContactRow {
+            id: id.to_owned(),
+            email: None,
+            is_person_account: false,
+            account_id: None,
+            created_date: time(0),
+            last_modified_date: time(modified),
+            fields: Row::new(),
         }
     }
 
     #[test]
-    fn an_open_lead_comes_before_a_newer_converted_one() {
+    fn an_open_lead_comes_before_what_a_newer_one_became_and_that_before_other_contacts() {
         let (old, new, converted) = (lead("1", None, 1), lead("2", None, 2), lead("3", Some("c"), 9));
-        assert_eq!(choose(&[&old, &converted, &new]), Choice::Lead(&new));
-        assert_eq!(choose(&[&converted]), Choice::Contact("c"));
-        assert_eq!(choose(&[]), Choice::Nobody);
+        let (customer, person) = (contact("c", 3), contact("d", 99));
+        let newest = Several::NewestOpen;
+        let leads = [&old, &converted, &new];
+        assert_eq!(choose(&leads, vec![&customer], &[&person], newest), Choice::Leads(vec![&new]));
+        let only = choose(&[&converted], vec![&customer], &[&person], newest);
+        assert_eq!(only, Choice::Contacts(vec![&customer]));
+        assert_eq!(choose(&[&converted], vec![], &[&person], newest), Choice::Contacts(vec![&person]));
+        assert_eq!(choose(&[&converted], vec![], &[], newest), Choice::Nobody);
     }
 
     #[test]
-    fn a_converted_lead_without_a_contact_is_nobody() {
-        let (lost, older) = (lead("1", Some(""), 9), lead("2", Some("c"), 1));
-        assert_eq!(choose(&[&lost]), Choice::Nobody);
-        assert_eq!(choose(&[&lost, &older]), Choice::Contact("c"));
+    fn several_are_all_written_or_none_where_that_is_wanted() {
+        let (one, two, converted) = (lead("1", None, 2), lead("2", None, 1), lead("3", Some("c"), 9));
+        let leads = [&one, &converted, &two];
+        assert_eq!(choose(&leads, vec![], &[], Several::All), Choice::Leads(vec![&two, &one]));
+        assert_eq!(choose(&leads, vec![], &[], Several::Reject), Choice::Ambiguous(2));
+        assert_eq!(choose(&[&one, &converted], vec![], &[], Several::Reject), Choice::Leads(vec![&one]));
+        let many = vec![&one; MOST_RECORDS + 1];
+        assert_eq!(choose(&many, vec![], &[], Several::All), Choice::Ambiguous(MOST_RECORDS + 1));
+    }
+
+    #[test]
+    fn what_leads_became_is_named_once_and_the_newest_last() {
+        let rows = [lead("1", Some("c"), 1), lead("2", Some("d"), 2), lead("3", Some("c"), 3)];
+        let (lost, open) = (lead("4", Some(""), 9), lead("5", None, 9));
+        assert_eq!(became(&[&rows[2], &open, &rows[0], &lost, &rows[1]]), ["d", "c"]);
+        assert!(has_open(&[&lost, &open]) && !has_open(&[&lost]));
     }
 
     proptest! {
@@ -68,19 +154,20 @@ mod tests {
         fn the_order_of_rows_does_not_matter(
             rows in prop::collection::vec((prop::option::of("[c-d]?"), 0_i64..3), 0..6),
             rotation in 0_usize..6,
+            several in prop::sample::select(vec![Several::NewestOpen, Several::All, Several::Reject]),
         ) {
             let rows: Vec<_> = rows.iter().enumerate()
                 .map(|(index, (contact, modified))| lead(&index.to_string(), contact.as_deref(), *modified))
                 .collect();
             let mut turned: Vec<_> = rows.iter().collect();
-            let chosen = choose(&turned);
+            let chosen = (became(&turned), choose(&turned, vec![], &[], several));
             if !turned.is_empty() {
                 let middle = rotation % turned.len();
                 turned.rotate_left(middle);
             }
-            prop_assert_eq!(choose(&turned), chosen);
+            prop_assert_eq!((became(&turned), choose(&turned, vec![], &[], several)), chosen.clone());
             turned.reverse();
-            prop_assert_eq!(choose(&turned), chosen);
+            prop_assert_eq!((became(&turned), choose(&turned, vec![], &[], several)), chosen);
         }
     }
 }

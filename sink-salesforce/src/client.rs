@@ -1,4 +1,5 @@
-//! The calls: query, and sObject Collections. A thin layer over HTTP that decides nothing but when to log in again.
+//! The calls: describe, query, and sObject Collections. A thin layer over HTTP that decides nothing but when to log in again,
+//! and counts the calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,18 +8,33 @@ use anyhow::Context;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::Instant;
 
 use crate::auth::{Token, Tokens, network};
 use crate::call_error::{CallError, refused};
 use crate::config::SalesforceArgs;
-use crate::plan::Update;
-use crate::records::Kind;
-use crate::row_error::RowError;
+use crate::field_type::FieldDescription;
+use crate::fields::Row;
+use crate::records::Record;
+use crate::row_error::{RowError, Verdict, verdict};
+use crate::usage::Usage;
 
+/// Where the versions of the API are.
+const VERSIONS: &str = "/services/data";
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Further tries of a call that broke, and the longest pause before the first of them.
+const MORE_TRIES: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(100);
+/// Bytes of URL and headers together that Salesforce takes.
+const LONGEST_REQUEST: usize = 16_384;
+/// Of the headers beside the token, and of the path.
+const OTHER_HEADERS: usize = 1_024;
+/// Room for at least one address, whatever the token.
+pub(crate) const SHORTEST_STATEMENT: usize = 4_000;
 /// Most rows in an update call.
 pub const MOST_ROWS: usize = 200;
 
@@ -26,8 +42,30 @@ pub const MOST_ROWS: usize = 200;
 pub struct Client {
     http: reqwest::Client,
     tokens: Tokens,
-    data_path: String,
+    /// Of the API, such as `v68.0`.
+    pub version: String,
     allow_duplicates: bool,
+    /// Of the org's calls.
+    pub usage: Usage,
+}
+
+/// What an org says of an object.
+#[derive(Debug, Deserialize)]
+pub struct Description {
+    /// Its fields, as far as the user may see them.
+    pub fields: Vec<FieldDescription>,
+}
+
+impl Description {
+    /// Whether the user sees a field of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.fields.iter().any(|field| field.name == name)
+    }
+
+    /// Of Contacts: whether they can be the persons of accounts.
+    pub fn has_person_accounts(&self) -> bool {
+        self.has("IsPersonAccount")
+    }
 }
 
 /// What became of one row of an update.
@@ -38,6 +76,13 @@ pub struct SaveResult {
     /// Why not.
     #[serde(default)]
     pub errors: Vec<RowError>,
+}
+
+impl SaveResult {
+    /// What it means for the record.
+    pub fn verdict(&self, record: &Record) -> Verdict {
+        if self.success { Verdict::Updated } else { verdict(&self.errors, record) }
+    }
 }
 
 impl Client {
@@ -56,8 +101,9 @@ impl Client {
         Ok(Self {
             tokens: Tokens::new(http.clone(), args)?,
             http,
-            data_path: format!("/services/data/{}", args.salesforce_api_version),
+            version: args.salesforce_api_version.clone(),
             allow_duplicates: args.salesforce_allow_duplicates,
+            usage: Usage::new(args.salesforce_api_percent).context("make metrics")?,
         })
     }
 
@@ -67,6 +113,38 @@ impl Client {
     /// No token is given.
     pub async fn log_in(&self) -> Result<(), CallError> {
         self.tokens.get(None).await.map(drop)
+    }
+
+    /// Most bytes that a statement may have in a URL.
+    ///
+    /// # Errors
+    /// No token is given.
+    pub async fn longest_statement(&self) -> Result<usize, CallError> {
+        let token = self.tokens.get(None).await?;
+        let taken = token.value.expose_secret().len() + token.instance.as_str().len() + OTHER_HEADERS;
+        Ok(LONGEST_REQUEST.saturating_sub(taken).max(SHORTEST_STATEMENT))
+    }
+
+    /// The versions of the API that the org has, the oldest first.
+    ///
+    /// # Errors
+    /// They are not given.
+    pub async fn versions(&self) -> Result<Vec<String>, CallError> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: String,
+        }
+        let versions: Vec<Version> = self.call(VERSIONS, |url| self.http.request(Method::GET, url)).await?;
+        Ok(versions.into_iter().map(|Version { version }| format!("v{version}")).collect())
+    }
+
+    /// What the org says of an object.
+    ///
+    /// # Errors
+    /// It is not given.
+    pub async fn describe(&self, object: &str) -> Result<Description, CallError> {
+        let path = format!("{VERSIONS}/{}/sobjects/{object}/describe", self.version);
+        self.call(&path, |url| self.http.request(Method::GET, url)).await
     }
 
     /// All rows of a statement.
@@ -80,7 +158,7 @@ impl Client {
             records: Vec<T>,
             next_records_url: Option<String>,
         }
-        let path = format!("{}/query", self.data_path);
+        let path = format!("{VERSIONS}/{}/query", self.version);
         let request = |url| self.http.request(Method::GET, url).query(&[("q", statement)]);
         let mut page: Page<T> = self.call(&path, request).await?;
         let mut rows = page.records;
@@ -95,9 +173,9 @@ impl Client {
     ///
     /// # Errors
     /// The call as a whole is refused or has no answer: rows may be written nevertheless.
-    pub async fn update(&self, updates: &[Update<'_>]) -> Result<Vec<SaveResult>, CallError> {
-        let body = Collection { all_or_none: false, records: updates.iter().map(Row::of).collect() };
-        let path = format!("{}/composite/sobjects", self.data_path);
+    pub async fn update(&self, rows: &[Row]) -> Result<Vec<SaveResult>, CallError> {
+        let body = json!({ "allOrNone": false, "records": rows });
+        let path = format!("{VERSIONS}/{}/composite/sobjects", self.version);
         let request = |url| {
             // Without it an assignment rule could give every updated Lead to a new owner.
             let request = self.http.request(Method::PATCH, url).header("Sforce-Auto-Assign", "FALSE");
@@ -105,7 +183,7 @@ impl Client {
             request.header("Sforce-Duplicate-Rule-Header", allow).json(&body)
         };
         let results: Vec<SaveResult> = self.call(&path, request).await?;
-        if results.len() != updates.len() {
+        if results.len() != rows.len() {
             return Err(CallError::unavailable(
                 "Salesforce answers with another number of rows than it was given",
             ));
@@ -113,19 +191,28 @@ impl Client {
         Ok(results)
     }
 
-    /// Calls, and once more with a new token where the token is refused.
+    /// Calls: once more with a new token where the token is refused, and a few times more where the call broke. Every call
+    /// that there is can be made again: what is written twice is written once.
     async fn call<T: DeserializeOwned>(
         &self,
         path: &str,
         request: impl Fn(Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
-        let token = self.tokens.get(None).await?;
-        match self.call_with(&token, path, &request).await {
-            Err(CallError::Unauthorized) => {
-                let token = self.tokens.get(Some(&token)).await?;
-                self.call_with(&token, path, &request).await
+        let mut token = self.tokens.get(None).await?;
+        let (mut refused, mut broken) = (0, 0);
+        loop {
+            match self.call_with(&token, path, &request).await {
+                Err(CallError::Unauthorized) if refused == 0 => {
+                    refused += 1;
+                    token = self.tokens.get(Some(&token)).await?;
+                }
+                Err(CallError::Broken { .. }) if broken < MORE_TRIES => {
+                    broken += 1;
+                    tokio::time::sleep(PAUSE.mul_f64(f64::from(broken) * rand::random_range(0.5..=1.0)))
+                        .await;
+                }
+                result => return result,
             }
-            result => result,
         }
     }
 
@@ -138,7 +225,9 @@ impl Client {
         let mut url = token.instance.clone();
         url.set_path(path);
         let request = request(url).bearer_auth(token.value.expose_secret());
+        self.usage.count();
         let answer = request.send().await.map_err(network)?;
+        self.usage.follow(answer.headers(), Instant::now());
         let (status, after) = (answer.status(), retry_after(answer.headers()));
         let body = answer.bytes().await.map_err(network)?;
         if status != StatusCode::OK {
@@ -160,78 +249,9 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds.min(3_600)))
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Collection<'a> {
-    all_or_none: bool,
-    records: Vec<Row<'a>>,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    attributes: Attributes,
-    id: &'a str,
-    #[serde(rename = "Last_Voice_Session__c")]
-    session: Option<&'a str>,
-    #[serde(rename = "Last_Voice_Call_Date__c")]
-    call_date: Option<String>,
-    #[serde(rename = "Voice_Qualification_Tier__c", skip_serializing_if = "Option::is_none")]
-    tier: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Attributes {
-    #[serde(rename = "type")]
-    kind: &'static str,
-}
-
-impl<'a> Row<'a> {
-    fn of(update: &'a Update<'_>) -> Self {
-        let voice = &update.newest.voice;
-        let kind: Kind = update.record.kind;
-        Self {
-            attributes: Attributes { kind: kind.name() },
-            id: &update.record.id,
-            session: voice.session.as_deref(),
-            call_date: voice.call_date.map(|time| time.format("%Y-%m-%dT%H:%M:%S.000Z").to_string()),
-            tier: voice.tier.as_deref(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use chrono::DateTime;
-
     use super::*;
-    use crate::plan::Call;
-    use crate::records::Record;
-    use crate::voice::Voice;
-
-    fn update(tier: Option<&str>) -> Update<'static> {
-        let end_time = DateTime::from_timestamp(1_761_739_384, 0).unwrap();
-        let voice = Voice {
-            session: Some("room".to_owned()),
-            call_date: Some(end_time),
-            tier: tier.map(str::to_owned),
-        };
-        let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), voice: Voice::default() };
-        let newest = Call { index: 0, email: "a@x.org", voice, end_time, job_id: "j" };
-        Update { record, newest, older: Vec::new() }
-    }
-
-    #[test]
-    fn a_row_names_the_three_fields_and_leaves_an_unknown_tier_out() {
-        let json = |update: &Update| serde_json::to_string(&Row::of(update)).unwrap();
-        insta::assert_snapshot!(
-            json(&update(Some("hot"))),
-            @r#"{"attributes":{"type":"Lead"},"id":"00Q1","Last_Voice_Session__c":"room","Last_Voice_Call_Date__c":"2025-10-29T12:03:04.000Z","Voice_Qualification_Tier__c":"hot"}"#
-        );
-        insta::assert_snapshot!(
-            json(&update(None)),
-            @r#"{"attributes":{"type":"Lead"},"id":"00Q1","Last_Voice_Session__c":"room","Last_Voice_Call_Date__c":"2025-10-29T12:03:04.000Z"}"#
-        );
-    }
 
     #[test]
     fn a_retry_after_is_read_in_seconds() {

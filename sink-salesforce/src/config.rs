@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use reqwest::Url;
 
+use crate::choose::Several;
+
 /// How to reach Salesforce, and as whom.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SalesforceArgs {
@@ -14,12 +16,22 @@ pub struct SalesforceArgs {
     /// Consumer key of the External Client App.
     #[arg(long, env = "SALESFORCE_CLIENT_ID")]
     pub salesforce_client_id: String,
-    /// User name of the integration user.
-    #[arg(long, env = "SALESFORCE_USERNAME")]
-    pub salesforce_username: String,
-    /// PEM file with the RSA private key whose certificate the app holds.
-    #[arg(long, env = "SALESFORCE_PRIVATE_KEY_FILE")]
-    pub salesforce_private_key_file: PathBuf,
+    /// How the app shows who it is.
+    #[arg(long, env = "SALESFORCE_GRANT", default_value = "jwt-bearer")]
+    pub salesforce_grant: Grant,
+    /// User name of the integration user; of `jwt-bearer`.
+    #[arg(long, env = "SALESFORCE_USERNAME", required_if_eq("salesforce_grant", "jwt-bearer"))]
+    pub salesforce_username: Option<String>,
+    /// PEM file with the RSA private key whose certificate the app holds; of `jwt-bearer`.
+    #[arg(long, env = "SALESFORCE_PRIVATE_KEY_FILE", required_if_eq("salesforce_grant", "jwt-bearer"))]
+    pub salesforce_private_key_file: Option<PathBuf>,
+    /// File with the app's consumer secret; of `client-credentials`, which needs the org's My Domain as URL.
+    #[arg(
+        long,
+        env = "SALESFORCE_CLIENT_SECRET_FILE",
+        required_if_eq("salesforce_grant", "client-credentials")
+    )]
+    pub salesforce_client_secret_file: Option<PathBuf>,
     /// Audience of the signed assertion: `https://login.salesforce.com`, `https://test.salesforce.com`, or the org's My Domain.
     #[arg(long, env = "SALESFORCE_AUDIENCE", default_value = "https://login.salesforce.com")]
     pub salesforce_audience: String,
@@ -29,8 +41,34 @@ pub struct SalesforceArgs {
     /// Whether an update is saved although a duplicate rule would warn of it.
     #[arg(long, env = "SALESFORCE_ALLOW_DUPLICATES", default_value_t = true, action = clap::ArgAction::Set)]
     pub salesforce_allow_duplicates: bool,
+    /// TOML file that says which parts of a payload go into which fields; the built-in one has the three fields of
+    /// `deploy/salesforce`.
+    #[arg(long, env = "SALESFORCE_FIELDS")]
+    pub salesforce_fields: Option<PathBuf>,
+    /// What is done where several open Leads, or several Contacts, have the address.
+    #[arg(long, env = "SALESFORCE_SEVERAL", default_value = "newest-open")]
+    pub salesforce_several: Several,
+    /// Whether Contacts that have the address are written where no Lead has it.
+    #[arg(long, env = "SALESFORCE_MATCH_CONTACTS", default_value_t = false, action = clap::ArgAction::Set)]
+    pub salesforce_match_contacts: bool,
+    /// Percent of the org's API calls of the day; once so many are used, by whomever, this sink makes none.
+    #[arg(long, env = "SALESFORCE_API_PERCENT", default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub salesforce_api_percent: u8,
+    /// How long a session may wait for others, to share API calls with them: a look-up and an update for up to 200, so at most
+    /// 172,800 calls a day at 1s, and 2,880 at 1m.
+    #[arg(long, env = "SALESFORCE_LINGER", default_value = "250ms", value_parser = humantime::parse_duration)]
+    pub salesforce_linger: Duration,
     #[command(flatten)]
     pub request_timeout: RequestTimeout,
+}
+
+/// A way to get an access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Grant {
+    /// A signed assertion: the org needs the certificate, and no secret leaves this machine.
+    JwtBearer,
+    /// Consumer key and secret; the app names the user it runs as.
+    ClientCredentials,
 }
 
 /// How long Salesforce may take. `setup` needs it as well: the consumer's deadline follows from it.

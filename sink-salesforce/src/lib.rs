@@ -1,22 +1,34 @@
 //! Writes what a voice session brought to light into the Lead, or the Contact, that has the visitor's e-mail address.
 //!
 //! A batch goes through these steps:
-//! 1. [`soql`] builds the look-ups of its addresses, [`client`] asks them.
-//! 2. [`choose`] picks one record for each address.
+//! 1. [`org`] knows which fields there are: a [`field_map`] held against what the org describes ([`fields`], [`field_type`]).
+//! 2. `matching` looks its addresses up: [`soql`] builds the statements, [`client`] asks them, [`choose`] picks the records of
+//!    each address.
 //! 3. [`plan`] brings the sessions of one record together and decides what is to be written.
-//! 4. [`client`] updates the records by id; [`row_error`] says what a refused row means.
+//! 4. [`client`] updates the records by id; [`row_error`] says what a refused row means, [`results`] what that makes of a
+//!    message.
 //!
 //! [`writer`] is that sequence. What decides does no IO. No record is ever created, and an older call never overwrites
-//! a newer one: the plan compares, and a validation rule of the org holds against whoever writes in between.
+//! a newer one: the plan compares, and a validation rule of the org holds against whoever writes in between. Calls of the API
+//! are what is scarce: [`usage`] holds them back before the org has none left.
 
 mod auth;
 pub mod call_error;
+pub mod check;
 pub mod choose;
 pub mod client;
 pub mod config;
+pub mod dry_run;
+pub mod field_map;
+pub mod field_type;
+pub mod fields;
+mod halving;
+mod matching;
+pub mod org;
 pub mod plan;
 pub mod records;
+pub mod results;
 pub mod row_error;
 pub mod soql;
-pub mod voice;
+pub mod usage;
 pub mod writer;

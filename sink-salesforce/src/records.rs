@@ -1,16 +1,22 @@
 //! Rows as look-ups give them, and records as updates name them.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
-use crate::voice::Voice;
+use crate::field_type::moment;
+use crate::fields::{Change, LastCall, ObjectFields, Row};
 
-/// What [`LeadRow`] is read from; the e-mail addresses follow in an `IN` list.
-pub const LEADS_BY_EMAIL: &str = "SELECT Id, Email, IsConverted, ConvertedContactId, CreatedDate, LastModifiedDate, \
-    Last_Voice_Session__c, Last_Voice_Call_Date__c, Voice_Qualification_Tier__c FROM Lead WHERE Email IN ";
-/// What [`ContactRow`] is read from; the ids follow in an `IN` list.
-pub const CONTACTS_BY_ID: &str = "SELECT Id, Last_Voice_Session__c, Last_Voice_Call_Date__c, \
-    Voice_Qualification_Tier__c FROM Contact WHERE Id IN ";
+/// The fields of the org's objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrgFields {
+    /// Of Leads.
+    pub lead: ObjectFields,
+    /// Of Contacts.
+    pub contact: ObjectFields,
+    /// Of Accounts, where they can be persons.
+    pub account: Option<ObjectFields>,
+}
 
 /// One Lead.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -25,53 +31,147 @@ pub struct LeadRow {
     /// The Contact that it became.
     pub converted_contact_id: Option<String>,
     /// When it was made.
-    #[serde(deserialize_with = "crate::voice::time")]
+    #[serde(deserialize_with = "time")]
     pub created_date: DateTime<Utc>,
     /// When anybody last changed it.
-    #[serde(deserialize_with = "crate::voice::time")]
+    #[serde(deserialize_with = "time")]
     pub last_modified_date: DateTime<Utc>,
-    /// What it knows of the last voice call.
+    /// All of the row; the mapped fields are read from it.
     #[serde(flatten)]
-    pub voice: Voice,
+    pub fields: Row,
 }
 
 /// One Contact.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct ContactRow {
     /// Id of 18 characters.
-    #[serde(rename = "Id")]
     pub id: String,
-    /// What it knows of the last voice call.
+    /// As it stands in the record, in whatever case.
+    pub email: Option<String>,
+    /// Whether it is the person of an account, which then has its custom fields.
+    #[serde(default)]
+    pub is_person_account: bool,
+    /// Its account.
+    #[serde(default)]
+    pub account_id: Option<String>,
+    /// When it was made.
+    #[serde(deserialize_with = "time")]
+    pub created_date: DateTime<Utc>,
+    /// When anybody last changed it.
+    #[serde(deserialize_with = "time")]
+    pub last_modified_date: DateTime<Utc>,
+    /// All of the row; the mapped fields are read from it.
     #[serde(flatten)]
-    pub voice: Voice,
+    pub fields: Row,
 }
 
-/// What a record is. Leads are updated before Contacts: each change of kind within a call costs one of ten chunks.
+/// What a record is. They are updated in this order: each change of kind within a call costs one of ten chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A prospect.
     Lead,
     /// What a Lead was converted to.
     Contact,
+    /// An account that is a person.
+    PersonAccount,
 }
 
-impl Kind {
-    /// API name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Lead => "Lead",
-            Self::Contact => "Contact",
-        }
-    }
-}
-
-/// The record that belongs to an e-mail address.
+/// A record that belongs to an e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// What it is.
     pub kind: Kind,
     /// Id of 18 characters.
     pub id: String,
-    /// What it knew of the last voice call when it was looked up.
-    pub voice: Voice,
+    /// What it knew of its last call when it was looked up.
+    pub known: LastCall,
+}
+
+impl OrgFields {
+    /// Statement up to the list of addresses.
+    pub fn leads_by_email(&self) -> String {
+        let fields = self.lead.select();
+        format!(
+            "SELECT Id, Email, IsConverted, ConvertedContactId, CreatedDate, LastModifiedDate, {fields} FROM Lead \
+             WHERE Email IN "
+        )
+    }
+
+    /// Statement up to the list of addresses.
+    pub fn contacts_by_email(&self) -> String {
+        self.contacts_by("Email")
+    }
+
+    /// Statement up to the list of ids.
+    pub fn contacts_by_id(&self) -> String {
+        self.contacts_by("Id")
+    }
+
+    fn contacts_by(&self, field: &str) -> String {
+        let fields = self.contact.select();
+        // An org without person accounts does not know this field.
+        let person = if self.account.is_some() { "IsPersonAccount, AccountId, " } else { "" };
+        format!(
+            "SELECT Id, Email, {person}CreatedDate, LastModifiedDate, {fields} FROM Contact WHERE {field} IN "
+        )
+    }
+
+    /// The fields of a kind of record, as look-ups name them.
+    pub fn of(&self, kind: Kind) -> &ObjectFields {
+        match kind {
+            Kind::Lead => &self.lead,
+            Kind::Contact => &self.contact,
+            Kind::PersonAccount => self.account.as_ref().unwrap_or(&self.contact),
+        }
+    }
+
+    /// The record that a Lead is.
+    pub fn lead(&self, row: &LeadRow) -> Record {
+        Record { kind: Kind::Lead, id: row.id.clone(), known: self.lead.known(&row.fields) }
+    }
+
+    /// The record that is changed for a Contact.
+    pub fn contact(&self, row: &ContactRow) -> Record {
+        let known = self.contact.known(&row.fields);
+        match &row.account_id {
+            Some(account) if row.is_person_account => {
+                Record { kind: Kind::PersonAccount, id: account.clone(), known }
+            }
+            _ => Record { kind: Kind::Contact, id: row.id.clone(), known },
+        }
+    }
+
+    /// What an update of a record changes.
+    pub fn changes(&self, record: &Record, wanted: &LastCall) -> Vec<Change> {
+        self.of(record.kind).changes(&record.known, wanted)
+    }
+
+    /// What an update of a record sends.
+    pub fn row(&self, record: &Record, wanted: &LastCall) -> Row {
+        let attributes = serde_json::json!({ "type": record.kind.object() });
+        let mut row = Row::from_iter([
+            ("attributes".to_owned(), attributes),
+            ("id".to_owned(), Value::String(record.id.clone())),
+        ]);
+        row.extend(self.of(record.kind).row(wanted));
+        row
+    }
+}
+
+impl Kind {
+    /// API name of the object.
+    pub fn object(self) -> &'static str {
+        match self {
+            Self::Lead => "Lead",
+            Self::Contact => "Contact",
+            Self::PersonAccount => "Account",
+        }
+    }
+}
+
+/// Reads `2025-10-29T12:03:04.000+0000`, as Salesforce gives times.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    moment(&value).ok_or_else(|| serde::de::Error::custom("a time is not readable"))
 }

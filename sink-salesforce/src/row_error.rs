@@ -36,9 +36,13 @@ pub enum Verdict {
     ResolveAgain(String),
     /// Something passes, such as a lock.
     Retry(String),
+    /// The row is at fault, or the org allows less than it did: what it allows must be asked again.
+    Doubtful(String),
     /// This row can never be written.
     Reject(String),
     /// No row can be written until somebody changes the org or its configuration.
+    Configuration(String),
+    /// No row can be written for the moment.
     Unavailable {
         /// What is wrong.
         reason: String,
@@ -47,7 +51,8 @@ pub enum Verdict {
     },
 }
 
-const PASSING: [&str; 6] = [
+/// Codes of what passes by itself, for a row or for a whole call.
+pub(crate) const PASSING: [&str; 6] = [
     "UNABLE_TO_LOCK_ROW",
     "ENTITY_IS_LOCKED",
     "REQUEST_RUNNING_TOO_LONG",
@@ -55,29 +60,34 @@ const PASSING: [&str; 6] = [
     "TOO_MANY_APEX_REQUESTS",
     "UNKNOWN_EXCEPTION",
 ];
-const MOVED: [&str; 3] = ["CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"];
-const ORG: [&str; 10] = [
-    "INVALID_FIELD",
-    "INVALID_FIELD_FOR_INSERT_UPDATE",
-    "API_DISABLED_FOR_ORG",
-    "API_CURRENTLY_DISABLED",
-    "INVALID_TYPE",
+/// Codes that say of the whole org that it takes nothing for the moment.
+pub(crate) const PAUSING: [&str; 5] = [
     "REQUEST_LIMIT_EXCEEDED",
     "SERVER_UNAVAILABLE",
     "INVALID_SESSION_ID",
     "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE",
     "STORAGE_LIMIT_EXCEEDED",
 ];
-const PERMANENT: [&str; 12] = [
-    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+const MOVED: [&str; 3] = ["CANNOT_UPDATE_CONVERTED_LEAD", "ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"];
+const CONFIGURATION: [&str; 5] = [
+    "INVALID_FIELD",
+    "INVALID_FIELD_FOR_INSERT_UPDATE",
+    "API_DISABLED_FOR_ORG",
+    "API_CURRENTLY_DISABLED",
+    "INVALID_TYPE",
+];
+const DOUBTFUL: [&str; 4] = [
+    "INSUFFICIENT_ACCESS_OR_READONLY",
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
     "STRING_TOO_LONG",
+    "INVALID_TYPE_ON_FIELD_IN_RECORD",
+];
+const PERMANENT: [&str; 8] = [
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
     "DUPLICATES_DETECTED",
     "REQUIRED_FIELD_MISSING",
-    "INSUFFICIENT_ACCESS_OR_READONLY",
     "CANNOT_EXECUTE_FLOW_TRIGGER",
-    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
-    "INVALID_TYPE_ON_FIELD_IN_RECORD",
     "NUMBER_OUTSIDE_VALID_RANGE",
     "DUPLICATE_VALUE",
     "MALFORMED_ID",
@@ -89,16 +99,23 @@ pub fn verdict(errors: &[RowError], record: &Record) -> Verdict {
     let any = |codes: &[&str]| errors.iter().any(|error| codes.contains(&error.status_code.as_str()));
     let mentions = |text: &str| errors.iter().any(|error| error.message.contains(text));
     let reason = reason(errors, record);
+    let with_messages = || {
+        let messages: Vec<_> = errors.iter().map(|error| safe(&error.message)).collect();
+        format!("{reason}: {}", messages.join("; "))
+    };
     if any(&["FIELD_CUSTOM_VALIDATION_EXCEPTION"]) && mentions(STALE_MARKER) {
         Verdict::Stale
-    } else if any(&ORG) {
-        let details: Vec<_> = errors.iter().map(|error| safe(&error.message)).collect();
-        Verdict::Unavailable { reason: format!("{reason}: {}", details.join("; ")), after: None }
+    } else if any(&CONFIGURATION) {
+        Verdict::Configuration(with_messages())
+    } else if any(&PAUSING) {
+        Verdict::Unavailable { reason: with_messages(), after: None }
     } else if any(&MOVED) {
         Verdict::ResolveAgain(reason)
     } else if any(&PASSING) || mentions("UNABLE_TO_LOCK_ROW") {
         // Triggers and flows wrap a lock into an error of their own.
         Verdict::Retry(reason)
+    } else if any(&DOUBTFUL) {
+        Verdict::Doubtful(reason)
     } else if any(&PERMANENT) {
         Verdict::Reject(reason)
     } else {
@@ -116,36 +133,62 @@ fn reason(errors: &[RowError], record: &Record) -> String {
         }
     };
     let errors: Vec<_> = errors.iter().map(describe).collect();
-    format!("Salesforce refuses {} {}: {}", record.kind.name(), record.id, errors.join("; "))
+    format!("Salesforce refuses {} {}: {}", record.kind.object(), record.id, errors.join("; "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::LastCall;
     use crate::records::Kind;
-    use crate::voice::Voice;
 
     fn judge(status_code: &str, message: &str) -> Verdict {
-        let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), voice: Voice::default() };
+        let record = Record { kind: Kind::Lead, id: "00Q1".to_owned(), known: LastCall::default() };
         let (status_code, message) = (status_code.to_owned(), message.to_owned());
         verdict(&[RowError { status_code, message, fields: vec!["Status".to_owned()] }], &record)
     }
 
     #[test]
-    fn every_known_code_has_its_class() {
-        for code in PASSING {
-            assert!(matches!(judge(code, ""), Verdict::Retry(_)), "{code}");
+    fn a_code_says_whether_row_call_or_org_is_at_fault() {
+        let class = |code| match judge(code, "") {
+            Verdict::Updated | Verdict::Stale => panic!("{code}"),
+            Verdict::ResolveAgain(_) => "resolve again",
+            Verdict::Retry(_) => "retry",
+            Verdict::Doubtful(_) => "doubtful",
+            Verdict::Reject(_) => "reject",
+            Verdict::Configuration(_) => "configuration",
+            Verdict::Unavailable { .. } => "pause",
+        };
+        for (code, wanted) in [
+            ("UNABLE_TO_LOCK_ROW", "retry"),
+            ("ENTITY_IS_LOCKED", "retry"),
+            ("REQUEST_RUNNING_TOO_LONG", "retry"),
+            ("QUERY_TIMEOUT", "retry"),
+            ("TOO_MANY_APEX_REQUESTS", "retry"),
+            ("UNKNOWN_EXCEPTION", "retry"),
+            ("SOMETHING_NEW", "retry"),
+            ("CANNOT_UPDATE_CONVERTED_LEAD", "resolve again"),
+            ("ENTITY_IS_DELETED", "resolve again"),
+            ("INVALID_CROSS_REFERENCE_KEY", "resolve again"),
+            ("REQUEST_LIMIT_EXCEEDED", "pause"),
+            ("SERVER_UNAVAILABLE", "pause"),
+            ("INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "pause"),
+            ("INVALID_FIELD", "configuration"),
+            ("INVALID_FIELD_FOR_INSERT_UPDATE", "configuration"),
+            ("API_DISABLED_FOR_ORG", "configuration"),
+            ("API_CURRENTLY_DISABLED", "configuration"),
+            ("INVALID_TYPE", "configuration"),
+            ("INSUFFICIENT_ACCESS_OR_READONLY", "doubtful"),
+            ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "doubtful"),
+            ("STRING_TOO_LONG", "doubtful"),
+            ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "reject"),
+            ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "reject"),
+            ("DUPLICATES_DETECTED", "reject"),
+            ("REQUIRED_FIELD_MISSING", "reject"),
+            ("CANNOT_EXECUTE_FLOW_TRIGGER", "reject"),
+        ] {
+            assert_eq!(class(code), wanted, "{code}");
         }
-        for code in MOVED {
-            assert!(matches!(judge(code, ""), Verdict::ResolveAgain(_)), "{code}");
-        }
-        for code in ORG {
-            assert!(matches!(judge(code, ""), Verdict::Unavailable { .. }), "{code}");
-        }
-        for code in PERMANENT {
-            assert!(matches!(judge(code, ""), Verdict::Reject(_)), "{code}");
-        }
-        assert!(matches!(judge("SOMETHING_NEW", ""), Verdict::Retry(_)));
     }
 
     #[test]
@@ -153,7 +196,7 @@ mod tests {
         let rule = "FIELD_CUSTOM_VALIDATION_EXCEPTION";
         assert_eq!(judge(rule, "VOICE_STALE_WRITE: newer call"), Verdict::Stale);
         assert!(matches!(judge(rule, "a company is needed"), Verdict::Reject(_)));
-        assert!(matches!(judge("STRING_TOO_LONG", "VOICE_STALE_WRITE"), Verdict::Reject(_)));
+        assert!(matches!(judge("STRING_TOO_LONG", "VOICE_STALE_WRITE"), Verdict::Doubtful(_)));
     }
 
     #[test]
@@ -164,11 +207,11 @@ mod tests {
 
     #[test]
     fn reasons_name_code_field_and_record_but_no_value() {
-        let Verdict::Reject(reason) = judge("STRING_TOO_LONG", "data value too large: a@x.org") else {
+        let Verdict::Doubtful(reason) = judge("STRING_TOO_LONG", "data value too large: a@x.org") else {
             panic!()
         };
         insta::assert_snapshot!(reason, @"Salesforce refuses Lead 00Q1: STRING_TOO_LONG of Status");
-        let Verdict::Unavailable { reason, .. } =
+        let Verdict::Configuration(reason) =
             judge("INVALID_FIELD", "No such column 'X' on sobject of type Lead")
         else {
             panic!()

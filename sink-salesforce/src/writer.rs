@@ -1,29 +1,40 @@
 //! The sequence: look up, plan, update, settle.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context as _, anyhow};
+use chrono::{TimeDelta, Utc};
+use prometheus::core::Collector;
 use schemas::names;
-use serde::de::DeserializeOwned;
-use sink::{Message, SinkOptions, WriteError, Writer, Written};
+use sink::{Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
+use tokio::time::Instant;
 
 use crate::call_error::CallError;
-use crate::choose::{Choice, choose};
-use crate::client::{Client, MOST_ROWS};
+use crate::client::{Client, MOST_ROWS, SaveResult};
 use crate::config::{RequestTimeout, SalesforceArgs};
+use crate::field_map::{self, FieldMap};
+use crate::halving::Halving;
+use crate::matching::Matching;
+use crate::org::Org;
 use crate::plan::{Call, Lookup, Update, plan, settle};
-use crate::records::{CONTACTS_BY_ID, ContactRow, Kind, LEADS_BY_EMAIL, LeadRow, Record};
-use crate::row_error::{Verdict, verdict};
-use crate::soql;
-use crate::voice::Voice;
+use crate::records::OrgFields;
+use crate::results::Results;
+use crate::row_error::Verdict;
 
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
 const ROUNDS: usize = 3;
 
+/// How far the clocks of agents may be ahead.
+const CLOCKS_APART: TimeDelta = TimeDelta::hours(24);
+
 /// Writes sessions into Leads and Contacts.
 pub struct SalesforceWriter {
     client: Client,
+    org: Org,
+    matching: Matching,
 }
 
 /// How the runtime drives this writer: one batch at a time, because calls of the API are what is scarce, and because two
@@ -43,151 +54,173 @@ impl SalesforceWriter {
     /// A writer that has not called yet.
     ///
     /// # Errors
-    /// A private key or a trust store that cannot be read.
+    /// A key, a secret or a field map that cannot be read.
     pub fn new(args: &SalesforceArgs) -> anyhow::Result<Self> {
-        Ok(Self { client: Client::new(args)? })
+        Ok(Self {
+            client: Client::new(args)?,
+            org: Org::new(field_map(args)?),
+            matching: Matching { several: args.salesforce_several, contacts: args.salesforce_match_contacts },
+        })
     }
+}
+
+/// The map that is configured.
+///
+/// # Errors
+/// A file that cannot be read, or its faults.
+pub fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
+    let (text, name) = match &args.salesforce_fields {
+        None => (field_map::DEFAULT.to_owned(), "the built-in field map".to_owned()),
+        Some(file) => {
+            let name = file.display().to_string();
+            (std::fs::read_to_string(file).with_context(|| format!("read the field map {name}"))?, name)
+        }
+    };
+    FieldMap::parse(&text).map_err(|faults| {
+        let faults: Vec<_> = faults.iter().map(|fault| format!("{name}, {fault}")).collect();
+        anyhow!(faults.join("\n"))
+    })
 }
 
 impl Writer for SalesforceWriter {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
-        let mut results: Vec<_> = batch.iter().map(|_| Ok(Written { outcome: "no_email" })).collect();
-        let mut calls: Vec<_> = batch.iter().enumerate().filter_map(call).collect();
-        for round in 0..ROUNDS {
-            if calls.is_empty() {
-                break;
-            }
-            let lookup = self.look_up(&calls).await;
-            let (updates, settled) = plan(calls, &lookup);
-            for (index, result) in settled {
-                results[index] = result;
-            }
-            calls = Vec::new();
-            let verdicts = self.update(&updates).await;
-            for (update, verdict) in updates.into_iter().zip(verdicts) {
-                let (settled, again) = settle(update, verdict, round == 0);
-                for (index, result) in settled {
-                    results[index] = result;
-                }
-                calls.extend(again);
-            }
-        }
-        for call in calls {
-            let reason = "newer sessions of the same record were refused one after the other".to_owned();
-            results[call.index] = Err(WriteError::Retry { reason });
-        }
-        results
+        let mut results = Results::none(batch.len());
+        let calls = self.calls(batch, &mut results);
+        self.write_calls(&calls, &mut results).await;
+        results.finish()
     }
 
+    fn metrics(&self) -> Vec<Box<dyn Collector>> {
+        self.client.usage.metrics()
+    }
+
+    /// A token, and the fields, which are asked for once: a probe must not use up the org's calls.
     async fn probe(&self) -> Result<(), String> {
-        self.client.log_in().await.map_err(|error| error.to_string())
+        self.client.log_in().await.map_err(|error| error.to_string())?;
+        self.org.fields(&self.client).await.map(drop).map_err(|error| error.to_string())
     }
-}
-
-fn call((index, message): (usize, &Message)) -> Option<Call<'_>> {
-    let event = &message.event;
-    Some(Call {
-        index,
-        email: event.email.as_ref()?.normalized(),
-        voice: Voice::of(event),
-        end_time: event.end_time,
-        job_id: &event.identity.job_id,
-    })
 }
 
 impl SalesforceWriter {
-    /// The record of each address.
-    async fn look_up<'a>(&self, calls: &[Call<'a>]) -> Lookup<'a> {
-        let emails: BTreeSet<&str> = calls.iter().map(|call| call.email).collect();
-        let (leads, mut failed) = self.select::<LeadRow>(LEADS_BY_EMAIL, emails.iter().copied()).await;
-        let mut by_email: HashMap<String, Vec<&LeadRow>> = HashMap::new();
-        for lead in &leads {
-            // Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
-            let email = lead.email.as_deref().unwrap_or_default().to_lowercase();
-            by_email.entry(email).or_default().push(lead);
+    /// The sessions that have an address. What has no place in time is settled: it would make every later call a stale one.
+    pub(crate) fn calls<'a>(&self, batch: &'a [Message], results: &mut Results) -> Vec<Call<'a>> {
+        let latest = Utc::now() + CLOCKS_APART;
+        let (calls, future): (Vec<_>, Vec<_>) = batch
+            .iter()
+            .enumerate()
+            .filter_map(|(index, message)| self.call(index, message))
+            .partition(|call| call.end_time <= latest);
+        for call in future {
+            let reason = "the session's end_time is in the future; correct the clock of its agent".to_owned();
+            results.add(call.index, Err(WriteError::Reject { outcome: PERMANENT, reason }));
         }
-        let choices: BTreeMap<&str, Choice> = emails
-            .into_iter()
-            .map(|email| (email, choose(by_email.get(email).map_or(&[], Vec::as_slice))))
-            .collect();
-        let ids: BTreeSet<&str> = choices
-            .values()
-            .filter_map(|choice| if let Choice::Contact(id) = choice { Some(*id) } else { None })
-            .collect();
-        let (contacts, failed_contacts) = self.select::<ContactRow>(CONTACTS_BY_ID, ids).await;
-
-        let record = |choice| match choice {
-            Choice::Nobody => Ok(None),
-            Choice::Lead(lead) => {
-                Ok(Some(Record { kind: Kind::Lead, id: lead.id.clone(), voice: lead.voice.clone() }))
-            }
-            Choice::Contact(id) => match failed_contacts.get(id) {
-                Some(error) => Err(error.clone()),
-                None => Ok(contacts.iter().find(|contact| contact.id == id).map(|contact| Record {
-                    kind: Kind::Contact,
-                    id: contact.id.clone(),
-                    voice: contact.voice.clone(),
-                })),
-            },
-        };
-        choices
-            .into_iter()
-            .map(|(email, choice)| (email, failed.remove(email).map_or_else(|| record(choice), Err)))
-            .collect()
+        calls
     }
 
-    /// The rows whose field is one of some texts, and the texts that could not be asked for. A list that Salesforce
-    /// cannot read is halved until the text at fault is alone.
-    async fn select<'t, T: DeserializeOwned>(
+    fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Call<'a>> {
+        let event = &message.event;
+        Some(Call {
+            index,
+            email: event.email.as_ref()?.normalized(),
+            session_id: event.identity.session_id.as_str(),
+            job_id: &event.identity.job_id,
+            end_time: event.end_time,
+            values: self.org.values(&message.payload),
+        })
+    }
+
+    async fn write_calls<'c>(&self, calls: &'c [Call<'c>], results: &mut Results) {
+        let mut open: Vec<&Call> = calls.iter().collect();
+        for round in 0..ROUNDS {
+            if open.is_empty() {
+                return;
+            }
+            let (fields, lookup) = match self.ask(&open).await {
+                Ok(answers) => answers,
+                Err(error) => {
+                    open.iter().for_each(|call| results.add(call.index, Err(error.clone().into())));
+                    return;
+                }
+            };
+            let (updates, settled) = plan(&open, &lookup, &fields);
+            settled.into_iter().for_each(|(index, result)| results.add(index, result));
+            let verdicts = self.update(&updates, &fields).await;
+            self.heed(&verdicts).await;
+            let mut again = HashMap::new();
+            for (update, verdict) in updates.into_iter().zip(verdicts) {
+                let (settled, calls) = settle(update, verdict, round == 0);
+                settled.into_iter().for_each(|(index, result)| results.add(index, result));
+                // Two records of one session may both want another round.
+                again.extend(calls.into_iter().map(|call| (call.index, call)));
+            }
+            open = again.into_values().collect();
+        }
+        for call in open {
+            let reason = "newer sessions of the same record were refused one after the other".to_owned();
+            results.add(call.index, Err(WriteError::Retry { reason }));
+        }
+    }
+
+    /// What the answers say of the org itself.
+    async fn heed(&self, verdicts: &[Verdict]) {
+        let fault = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Configuration(reason) => Some(CallError::Configuration { reason: reason.clone() }),
+            _ => None,
+        });
+        if let Some(fault) = fault {
+            self.org.mistrust(&fault).await;
+        } else if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Doubtful(_))) {
+            self.org.forget().await;
+        } else if verdicts.contains(&Verdict::Updated) {
+            self.org.trust().await;
+        }
+    }
+
+    /// What the org has of the fields, and the records of each address.
+    pub(crate) async fn ask<'c>(
         &self,
-        select: &str,
-        texts: impl IntoIterator<Item = &'t str>,
-    ) -> (Vec<T>, HashMap<&'t str, WriteError>) {
-        let (mut rows, mut failed) = (Vec::new(), HashMap::new());
-        let mut pending = soql::split(select, texts, soql::LONGEST_ENCODED);
-        while let Some(mut texts) = pending.pop() {
-            match self.client.query(&soql::statement(select, &texts)).await {
-                Ok(mut found) => rows.append(&mut found),
-                Err(CallError::Content { .. }) if texts.len() > 1 => {
-                    pending.push(texts.split_off(texts.len() / 2));
-                    pending.push(texts);
+        calls: &[&'c Call<'c>],
+    ) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
+        self.client.usage.allow(Instant::now())?;
+        let fields = self.org.fields(&self.client).await?;
+        let emails = calls.iter().map(|call| call.email).collect();
+        match self.matching.look_up(&self.client, &fields, emails).await {
+            Ok(lookup) => Ok((fields, lookup)),
+            Err(error) => {
+                if matches!(error, CallError::Configuration { .. }) {
+                    self.org.mistrust(&error).await;
                 }
-                Err(error) => {
-                    let all_fail = !matches!(error, CallError::Content { .. });
-                    let others = if all_fail { std::mem::take(&mut pending).concat() } else { Vec::new() };
-                    let error = WriteError::from(error);
-                    failed.extend(texts.into_iter().chain(others).map(|text| (text, error.clone())));
-                }
+                Err(error)
             }
         }
-        (rows, failed)
     }
 
-    /// One verdict for each update, in their order. A call that Salesforce cannot read is halved until the row at fault
-    /// is alone.
-    async fn update(&self, updates: &[Update<'_>]) -> Vec<Verdict> {
-        let mut verdicts = Vec::with_capacity(updates.len());
-        let mut pending: Vec<_> = updates.chunks(MOST_ROWS).rev().collect();
-        while let Some(updates) = pending.pop() {
-            match self.client.update(updates).await {
-                Ok(results) => verdicts.extend(updates.iter().zip(results).map(|(update, result)| {
-                    if result.success { Verdict::Updated } else { verdict(&result.errors, &update.record) }
-                })),
-                Err(CallError::Content { .. }) if updates.len() > 1 => {
-                    let (first, second) = updates.split_at(updates.len() / 2);
-                    pending.extend([second, first]);
-                }
-                Err(error) => {
-                    let reason = error.to_string();
-                    let verdict = match error {
-                        CallError::Content { .. } => Verdict::Reject(reason),
-                        CallError::Unauthorized => Verdict::Unavailable { reason, after: None },
-                        CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
-                    };
-                    verdicts.extend(updates.iter().map(|_| verdict.clone()));
-                }
-            }
+    /// One verdict for each update, in their order.
+    async fn update(&self, updates: &[Update<'_>], fields: &OrgFields) -> Vec<Verdict> {
+        let mut lists = Halving::new(updates.chunks(MOST_ROWS));
+        while let Some(updates) = lists.next_call() {
+            let rows: Vec<_> =
+                updates.iter().map(|update| fields.row(&update.record, &update.wanted)).collect();
+            lists.answered(updates, self.client.update(&rows).await);
         }
-        verdicts
+        lists.answers().into_iter().flat_map(|(updates, answer)| verdicts(updates, answer)).collect()
     }
+}
+
+fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) -> Vec<Verdict> {
+    let error = match answer {
+        Ok(results) => {
+            let rows = updates.iter().zip(results);
+            return rows.map(|(update, result)| result.verdict(&update.record)).collect();
+        }
+        Err(error) => error,
+    };
+    let reason = error.to_string();
+    let verdict = match error {
+        CallError::Content { .. } => Verdict::Retry(reason),
+        CallError::Configuration { .. } => Verdict::Configuration(reason),
+        CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
+        CallError::Unauthorized | CallError::Broken { .. } => Verdict::Unavailable { reason, after: None },
+    };
+    vec![verdict; updates.len()]
 }

@@ -10,7 +10,7 @@ use futures::{Stream, TryStreamExt as _};
 use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS, header};
 use schemas::{DecodeError, SessionEvent};
 
-use crate::Nats;
+use crate::{Message, Nats};
 
 /// How far the clocks of agents and NATS may be apart.
 const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
@@ -60,6 +60,17 @@ pub struct StoredEvent {
     pub decoded: Result<SessionEvent, DecodeError>,
 }
 
+impl StoredEvent {
+    /// What a writer takes.
+    ///
+    /// # Errors
+    /// It is no session-end event.
+    pub fn into_message(self) -> Result<Message, DecodeError> {
+        let Self { sequence, payload, decoded } = self;
+        decoded.map(|event| Message { event, payload, attempt: 1, stream_sequence: sequence })
+    }
+}
+
 /// The stream of events, as a command reads it.
 pub struct Events {
     stream: jetstream::stream::Stream,
@@ -101,11 +112,33 @@ impl Events {
         &self,
         since: Option<DateTime<Utc>>,
     ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
-        let last = self.stream.cached_info().state.last_sequence;
-        let deliver_policy = match since {
+        self.read(match since {
             Some(start_time) => DeliverPolicy::ByStartTime { start_time },
             None => DeliverPolicy::All,
-        };
+        })
+        .await
+    }
+
+    /// Those from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
+    ///
+    /// # Errors
+    /// As [`Self::published_since`], or the sink has no consumer.
+    pub async fn waiting_for(
+        &self,
+        sink: &str,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
+        let info = self.stream.consumer_info(sink).await;
+        let info =
+            info.with_context(|| format!("look up consumer {sink}; where there is none, run setup"))?;
+        let start_sequence = info.ack_floor.stream_sequence + 1;
+        self.read(DeliverPolicy::ByStartSequence { start_sequence }).await
+    }
+
+    async fn read(
+        &self,
+        deliver_policy: DeliverPolicy,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
+        let last = self.stream.cached_info().state.last_sequence;
         let config = OrderedConfig {
             deliver_policy,
             filter_subject: SESSIONS_SUBJECTS.to_owned(),

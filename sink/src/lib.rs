@@ -40,7 +40,7 @@ pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, 
 pub use events::{Events, Period, StoredEvent};
 pub use nats::Nats;
 pub use output::{Progress, print_line};
-pub use replay_command::{ReplayEventsArgs, replay_events};
+pub use replay_command::{ReplayEventsArgs, WhichEvents, replay_events};
 pub use run::{RunArgs, SinkOptions, run, run_until};
 pub use setup::{SetupArgs, setup};
-pub use writer::{Message, WriteError, Writer, Written};
+pub use writer::{Message, PERMANENT, WriteError, Writer, Written};

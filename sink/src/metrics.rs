@@ -1,18 +1,26 @@
 use chrono::{DateTime, Utc};
+use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+
+use crate::PERMANENT;
 
 /// Seconds of one call of the writer.
 const WRITE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 /// Seconds between a session's end and its write; a recovered session may be late by days.
 const LAG_SECONDS: &[f64] = &[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0, 86_400.0];
 
+/// Messages in one call of the writer.
+const BATCH_MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 150.0, 200.0];
+
 /// What a sink counts, each with the label `sink`.
 pub(crate) struct Metrics {
     registry: Registry,
-    /// Messages settled, by outcome: those of the writer, and `dead_letter`, `retry`.
+    /// Messages settled, by outcome: those of the writer, and the constants below.
     pub(crate) messages: IntCounterVec,
+    /// Those of them that became dead letters, whatever the outcome.
+    pub(crate) dead_letters: IntCounter,
     /// Messages pulled and not yet settled.
     pub(crate) in_flight: IntGauge,
     /// Writes that may be under way at a time; fewer than configured while the store refuses many.
@@ -23,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) paused: IntGauge,
     /// Seconds of one call of the writer.
     pub(crate) write_seconds: Histogram,
+    /// Messages in one call of the writer.
+    pub(crate) batch_messages: Histogram,
     lag_seconds: Histogram,
 }
 
@@ -40,6 +50,10 @@ impl Metrics {
                 opts("messages_total", "Messages settled, by outcome"),
                 &["outcome"],
             )?,
+            dead_letters: IntCounter::with_opts(opts(
+                "dead_letters_total",
+                "Messages moved to the dead letters",
+            ))?,
             in_flight: IntGauge::with_opts(opts("in_flight", "Messages pulled and not yet settled"))?,
             concurrency: IntGauge::with_opts(opts(
                 "concurrency",
@@ -54,21 +68,33 @@ impl Metrics {
                 "1 while the store is unavailable and pulling is paused",
             ))?,
             write_seconds: histogram("write_seconds", "Seconds of one call of the writer", WRITE_SECONDS)?,
+            batch_messages: histogram(
+                "batch_messages",
+                "Messages in one call of the writer",
+                BATCH_MESSAGES,
+            )?,
             lag_seconds: histogram("lag_seconds", "Seconds from a session's end to its write", LAG_SECONDS)?,
             registry,
         };
         // Present from the start, so that an alert on an increase sees the first one.
-        for outcome in [DEAD_LETTER, RETRY] {
+        for outcome in [UNDECODABLE, PERMANENT, ATTEMPTS_USED_UP, RETRIED] {
             metrics.messages.with_label_values(&[outcome]);
         }
         metrics.registry.register(Box::new(metrics.messages.clone()))?;
+        metrics.registry.register(Box::new(metrics.dead_letters.clone()))?;
         metrics.registry.register(Box::new(metrics.in_flight.clone()))?;
         metrics.registry.register(Box::new(metrics.concurrency.clone()))?;
         metrics.registry.register(Box::new(metrics.store_retries.clone()))?;
         metrics.registry.register(Box::new(metrics.paused.clone()))?;
         metrics.registry.register(Box::new(metrics.write_seconds.clone()))?;
+        metrics.registry.register(Box::new(metrics.batch_messages.clone()))?;
         metrics.registry.register(Box::new(metrics.lag_seconds.clone()))?;
         Ok(metrics)
+    }
+
+    /// Shows what the writer counts as well.
+    pub(crate) fn add(&self, collectors: Vec<Box<dyn Collector>>) -> prometheus::Result<()> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     pub(crate) fn settled(&self, outcome: &str) {
@@ -87,7 +113,9 @@ impl Metrics {
     }
 }
 
-/// Outcome of a message that became a dead letter.
-pub(crate) const DEAD_LETTER: &str = "dead_letter";
+/// Outcome of a dead letter that is no session-end event.
+pub(crate) const UNDECODABLE: &str = "undecodable";
+/// Outcome of a dead letter whose own fault did not pass.
+pub(crate) const ATTEMPTS_USED_UP: &str = "attempts_used_up";
 /// Outcome of a delivery that will be delivered again because of the message's own passing fault.
-pub(crate) const RETRY: &str = "retry";
+pub(crate) const RETRIED: &str = "retried";

@@ -11,8 +11,9 @@ use crate::health::{Part, Readiness};
 /// A store that was only busy for so long, and took nothing meanwhile, is unavailable.
 const BUSY_LIMIT: Duration = Duration::from_secs(2);
 
-/// Whether the store is unavailable. While it is, nothing is pulled.
+/// Whether the store is unavailable. While it is, and before it was reached for the first time, nothing is pulled.
 pub(crate) struct Outage {
+    reached: watch::Sender<bool>,
     since: watch::Sender<Option<Instant>>,
     /// Since when the store is busy and has taken nothing.
     busy_since: Mutex<Option<Instant>>,
@@ -21,8 +22,22 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    pub(crate) fn none(readiness: Arc<Readiness>, paused: IntGauge) -> Self {
-        Self { since: watch::Sender::new(None), busy_since: Mutex::default(), readiness, paused }
+    pub(crate) fn not_reached_yet(readiness: Arc<Readiness>, paused: IntGauge) -> Self {
+        paused.set(1);
+        Self {
+            reached: watch::Sender::new(false),
+            since: watch::Sender::new(None),
+            busy_since: Mutex::default(),
+            readiness,
+            paused,
+        }
+    }
+
+    /// The store answered as it should.
+    pub(crate) fn reached(&self) {
+        if self.reached.send_if_modified(|reached| !std::mem::replace(reached, true)) {
+            self.paused.set(0);
+        }
     }
 
     /// The store was busy. That alone is no outage, but if it goes on it is.
@@ -57,9 +72,10 @@ impl Outage {
         }
     }
 
-    /// Returns when there is no outage.
+    /// Returns when the store was reached and there is no outage.
     pub(crate) async fn over(&self) {
-        // The sender lives as long as `self`, so waiting cannot fail.
+        // The senders live as long as `self`, so waiting cannot fail.
+        drop(self.reached.subscribe().wait_for(|reached| *reached).await);
         drop(self.since.subscribe().wait_for(Option::is_none).await);
     }
 

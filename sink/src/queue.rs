@@ -29,6 +29,8 @@ pub(crate) struct Queue {
     pub(crate) sink: &'static str,
     /// Messages that may be in hand at a time.
     pub(crate) places: usize,
+    /// Most messages in one call of the writer.
+    pub(crate) batch: usize,
     /// Payload bytes that may be in hand at a time.
     pub(crate) bytes: u32,
     pub(crate) connection: Connection,
@@ -111,8 +113,9 @@ impl Queue {
         loop {
             let free = async {
                 self.outage.over().await;
-                // Some at a time, or a busy sink would ask for every message by itself.
-                free_places(places, self.places.div_ceil(4)).await
+                // Some at a time, or a busy sink would ask for every message by itself. And no less than a batch: what the
+                // batch before it still holds would be asked for too late to join this one.
+                free_places(places, self.places.div_ceil(4).max(self.batch)).await
             };
             let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
             let jetstream = &self.connection.jetstream;

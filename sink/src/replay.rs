@@ -86,7 +86,7 @@ async fn replay_batch<W: Writer>(
                 {
                     bail!("the store is unavailable: {reason}")
                 }
-                Err(WriteError::Reject { reason }) => replayed.push(kept(sequence, reason)),
+                Err(WriteError::Reject { reason, .. }) => replayed.push(kept(sequence, reason)),
                 Err(WriteError::Retry { reason }) if attempt >= ATTEMPTS => {
                     replayed.push(kept(sequence, reason))
                 }

@@ -3,18 +3,33 @@ use std::pin::pin;
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
-use futures::{StreamExt as _, TryStreamExt as _, future};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, future};
 
 use crate::events::{Events, Period, StoredEvent, first_moment, last_moment};
 use crate::output::{Progress, print_line};
 use crate::replay::{Read, replay};
-use crate::{Message, Nats, SinkOptions, Writer};
+use crate::{Nats, SinkOptions, Writer};
 
 /// Flags of `replay`. `A` are the flags that the writer needs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReplayEventsArgs<A: clap::Args> {
     #[command(flatten)]
     pub nats: Nats,
+    #[command(flatten)]
+    pub events: WhichEvents,
+    /// Most events in a second.
+    #[arg(long, default_value = "100")]
+    pub a_second: NonZeroU32,
+    /// One JSON object a line: sequence, and outcome or error.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub writer: A,
+}
+
+/// Which events of the stream.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WhichEvents {
     /// The first day (2026-11-01, UTC) or moment (RFC 3339) in which the sessions ended.
     #[arg(long, value_parser = first_moment, requires = "to", required_unless_present = "session")]
     pub from: Option<DateTime<Utc>>,
@@ -24,14 +39,26 @@ pub struct ReplayEventsArgs<A: clap::Args> {
     /// One session, by its id.
     #[arg(long, conflicts_with_all = ["from", "to"])]
     pub session: Option<String>,
-    /// Most events in a second.
-    #[arg(long, default_value = "100")]
-    pub a_second: NonZeroU32,
-    /// One JSON object a line: sequence, and outcome or error.
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub writer: A,
+}
+
+impl WhichEvents {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// As [`Events::published_since`].
+    pub async fn select(
+        self,
+        events: &Events,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
+        Ok(match (self.from, self.to, self.session) {
+            (Some(from), Some(to), _) => events.ended_in(Period { from, to }).await?.left_stream(),
+            (_, _, session) => {
+                let session = session.context("which session, or from when to when?")?;
+                let all = events.published_since(None).await?;
+                all.try_filter(move |event| future::ready(is_of(event, &session))).right_stream()
+            }
+        })
+    }
 }
 
 /// `replay`: writes events of the stream again with this sink's writer. Nothing is published, and no other sink sees it.
@@ -46,14 +73,7 @@ pub async fn replay_events<A: clap::Args, W: Writer, F: Future<Output = anyhow::
 ) -> anyhow::Result<()> {
     let jetstream = args.nats.connect(&format!("{} replay", sink.name)).await?;
     let events = Events::open(&jetstream).await?;
-    let selected = match (args.from, args.to, args.session) {
-        (Some(from), Some(to), _) => events.ended_in(Period { from, to }).await?.left_stream(),
-        (_, _, session) => {
-            let session = session.context("which session, or from when to when?")?;
-            let all = events.published_since(None).await?;
-            all.try_filter(move |event| future::ready(is_of(event, &session))).right_stream()
-        }
-    };
+    let selected = args.events.select(&events).await?;
     let writer = connect(args.writer).await?;
     let progress = Progress::new("events", None);
     let messages = selected.map_ok(message);
@@ -82,7 +102,5 @@ fn is_of(event: &StoredEvent, session: &str) -> bool {
 }
 
 fn message(event: StoredEvent) -> Read {
-    let StoredEvent { sequence, payload, decoded } = event;
-    let message = decoded.map(|event| Message { event, payload, attempt: 1, stream_sequence: sequence });
-    (sequence, message.map_err(|error| error.to_string()))
+    (event.sequence, event.into_message().map_err(|error| error.to_string()))
 }

@@ -52,8 +52,9 @@ impl SinkOptions {
 pub struct RunArgs {
     #[command(flatten)]
     pub nats: Nats,
-    /// Tries that a message gets while the faults are its own (a locked row), before it becomes a dead letter.
-    #[arg(long, env = "SINK_MAX_ATTEMPTS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Tries that a message gets while the faults are its own (a locked row), before it becomes a dead letter. The pauses
+    /// between them grow to 5 minutes.
+    #[arg(long, env = "SINK_MAX_ATTEMPTS", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_attempts: u32,
     /// MiB of payloads that may be in hand at a time. A message of any size is taken, if need be alone.
     #[arg(long, env = "SINK_MAX_MIB_IN_HAND", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=4_096))]
@@ -90,6 +91,7 @@ pub async fn run_until<W: Writer>(
 ) -> anyhow::Result<()> {
     let connection = args.nats.keep_connected(sink.name).await?;
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
+    metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());
     let server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
 

@@ -13,7 +13,7 @@ use crate::backoff::{pause_after, short_pause_after};
 use crate::concurrency::{Concurrency, Place};
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, UNDECODABLE};
 use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::queue::Queue;
@@ -21,9 +21,8 @@ use crate::settle::{Batch, Settler};
 use crate::write::write;
 use crate::{Message, RunArgs, SinkOptions, Writer};
 
-/// How often the store is probed, and how long a probe may take.
+/// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A sink at work.
 pub(crate) struct Runtime<W> {
@@ -56,7 +55,7 @@ impl<W: Writer> Runtime<W> {
             faults: Mutex::default(),
         };
         let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
-        let outage = Arc::new(Outage::none(Arc::clone(readiness), metrics.paused.clone()));
+        let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
         // The most that is allowed, 4 GiB, is one byte more than fits.
         let bytes_in_hand = args.max_mib_in_hand.saturating_mul(1024 * 1024);
@@ -69,6 +68,7 @@ impl<W: Writer> Runtime<W> {
         let queue = Queue {
             sink: self.sink.name,
             places: self.sink.places(),
+            batch: self.sink.max_batch,
             bytes: self.bytes_in_hand,
             connection,
             in_hand: Arc::clone(&self.in_hand),
@@ -88,8 +88,15 @@ impl<W: Writer> Runtime<W> {
                 pulling_ended.cancel();
             }
         });
-        while let Some(deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await {
+        while let Some(mut deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await
+        {
             let place = self.concurrency.place().await;
+            // What came while it waited for its place goes with it.
+            while deliveries.len() < self.sink.max_batch
+                && let Ok(delivery) = pulled.try_recv()
+            {
+                deliveries.push(delivery);
+            }
             let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
             tasks.spawn(async move {
                 let batch = runtime.decode(deliveries).await;
@@ -118,7 +125,8 @@ impl<W: Writer> Runtime<W> {
                 }
                 Err(error) => {
                     let span = delivery.span.clone();
-                    self.settler.dead_letter(delivery, &error.to_string()).instrument(span).await;
+                    let reason = error.to_string();
+                    self.settler.dead_letter(delivery, UNDECODABLE, &reason).instrument(span).await;
                 }
             }
         }
@@ -135,6 +143,7 @@ impl<W: Writer> Runtime<W> {
     ) {
         for failures in 1.. {
             let started = Instant::now();
+            self.metrics.batch_messages.observe(batch.messages.len() as f64);
             let results = write(&self.writer, &batch.messages, self.sink.write_timeout)
                 .instrument(span_of(&batch))
                 .await;
@@ -168,19 +177,27 @@ impl<W: Writer> Runtime<W> {
         }
     }
 
-    /// Keeps the readiness true while nothing is written, and before the first message.
+    /// Keeps the readiness true while nothing is written, and lets the first message be pulled.
     pub(crate) async fn probe_store(self: Arc<Self>) {
+        let mut failures = 0;
         loop {
-            let answer = tokio::time::timeout(PROBE_TIMEOUT, self.writer.probe()).await;
+            let answer = tokio::time::timeout(self.sink.write_timeout, self.writer.probe()).await;
             let state = answer.unwrap_or_else(|_| Err("no answer to the probe".to_owned()));
             let reason = state.clone().err();
+            if reason.is_none() {
+                failures = 0;
+                self.outage.reached();
+            } else {
+                failures += 1;
+            }
             if self.readiness.set(Part::Probe, state) {
                 match reason {
                     Some(reason) => warn!(reason, "store not as it must be"),
                     None => info!("store reached"),
                 }
             }
-            tokio::time::sleep(PROBE_INTERVAL).await;
+            let pause = if failures > 0 { pause_after(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
+            tokio::time::sleep(pause).await;
         }
     }
 }

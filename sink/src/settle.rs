@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use tracing::{Instrument as _, error, info, warn};
 
-use crate::backoff::pause_after;
+use crate::backoff::{own_pause_after, pause_after};
 use crate::dead_letter::DeadLetter;
 use crate::health::{Part, Readiness};
 use crate::in_hand::Delivery;
@@ -74,8 +74,8 @@ impl Settler {
             let span = delivery.span.clone();
             match result {
                 Ok(written) => self.written(&message, delivery, written).instrument(span).await,
-                Err(WriteError::Reject { reason }) => {
-                    self.dead_letter(delivery, &reason).instrument(span).await
+                Err(WriteError::Reject { outcome, reason }) => {
+                    self.dead_letter(delivery, outcome, &reason).instrument(span).await
                 }
                 Err(WriteError::Retry { reason }) => self.retry(delivery, &reason).instrument(span).await,
                 Err(WriteError::Busy { reason, after }) => {
@@ -93,7 +93,7 @@ impl Settler {
     }
 
     /// Publishes the dead letter and waits for the stream's ack; only then is the message settled.
-    pub(crate) async fn dead_letter(&self, delivery: Delivery, reason: &str) {
+    pub(crate) async fn dead_letter(&self, delivery: Delivery, outcome: &'static str, reason: &str) {
         let letter = DeadLetter {
             sink: self.sink,
             reason,
@@ -105,9 +105,10 @@ impl Settler {
         };
         match letter.store(&self.jetstream).await {
             Ok(()) => {
-                warn!(reason, "moved to the dead letters");
+                warn!(outcome, reason, "moved to the dead letters");
                 self.readiness.set(Part::DeadLetters, Ok(()));
-                self.metrics.settled(metrics::DEAD_LETTER);
+                self.metrics.settled(outcome);
+                self.metrics.dead_letters.inc();
                 self.faults().remove(&delivery.stream_sequence);
                 delivery.terminate().await;
             }
@@ -135,11 +136,12 @@ impl Settler {
     async fn retry(&self, delivery: Delivery, reason: &str) {
         let faults = self.one_more_fault(delivery.stream_sequence);
         if faults >= self.max_attempts {
-            return self.dead_letter(delivery, &format!("{reason} (tried {faults} times)")).await;
+            let reason = format!("{reason} (tried {faults} times)");
+            return self.dead_letter(delivery, metrics::ATTEMPTS_USED_UP, &reason).await;
         }
-        let pause = pause_after(faults);
+        let pause = own_pause_after(faults);
         info!(reason, pause_seconds = pause.as_secs_f64(), "not written: it will be delivered again");
-        self.metrics.settled(metrics::RETRY);
+        self.metrics.settled(metrics::RETRIED);
         delivery.again(Some(pause)).await;
     }
 

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus::core::Collector;
 use schemas::SessionEvent;
 
 /// One message on its way into a store.
@@ -23,11 +24,19 @@ pub trait Writer: Send + Sync + 'static {
     /// It is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
     fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
 
+    /// What it counts itself, to be shown with the sink's own metrics.
+    fn metrics(&self) -> Vec<Box<dyn Collector>> {
+        Vec::new()
+    }
+
     /// Is the store there and configured as it must be? `Err` is the reason why not; readiness shows it.
     fn probe(&self) -> impl Future<Output = Result<(), String>> + Send {
         async { Ok(()) }
     }
 }
+
+/// Outcome of a message that its store refuses for good.
+pub const PERMANENT: &str = "permanent";
 
 /// Durable, or durably needless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,9 +52,9 @@ pub enum WriteError {
     /// times, then a dead letter.
     #[error("{reason}")]
     Retry { reason: String },
-    /// The message can never be written: a dead letter at once.
+    /// The message can never be written: a dead letter at once. `outcome` is its metrics label, such as [`PERMANENT`].
     #[error("{reason}")]
-    Reject { reason: String },
+    Reject { outcome: &'static str, reason: String },
     /// The store is there and did not take this write for the moment: it throttles, answered an internal error, or the
     /// connection broke. The message is held and written again after a jittered pause, `after` (the store's `Retry-After`)
     /// at the earliest. While there are many of these, fewer writes are made at a time; where nothing else comes for some

@@ -7,6 +7,7 @@ pub mod conversation;
 pub mod environment;
 pub mod leads;
 pub mod media_server;
+pub mod openssl;
 pub mod process;
 pub mod sink_servers;
 pub mod stack;

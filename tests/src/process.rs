@@ -59,6 +59,14 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The last lines of it.
+    pub fn end_of_log(&self) -> String {
+        const LINES: usize = 20;
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+
     /// Ends it and waits for its end, for at most 40 s.
     pub fn stop(&mut self, signal: Signal) -> Result<Option<ExitStatus>> {
         let Some(mut child) = self.child.take() else { return Ok(None) };

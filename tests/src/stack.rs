@@ -2,14 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::environment::{Environment, program};
 use crate::eventually;
+use crate::openssl::openssl;
 use crate::process::Process;
 use test_servers::{free_port, tool, workspace};
 
@@ -144,17 +144,6 @@ fn environment(folder: &Path) -> Result<Environment> {
     }
     environment.set("WEB_URL", format!("http://{}", environment.get("WEB_HTTP")?));
     Ok(environment)
-}
-
-fn openssl(arguments: &[&str], output: &Path) -> Result<()> {
-    let run = Command::new("openssl").args(arguments).arg(output).output().context("run openssl")?;
-    ensure!(
-        run.status.success(),
-        "openssl {}: {}",
-        arguments.join(" "),
-        String::from_utf8_lossy(&run.stderr)
-    );
-    Ok(())
 }
 
 pub(crate) fn livekit(folder: &Path, environment: &Environment) -> Result<Process> {

@@ -1,16 +1,21 @@
-//! sObject Collections: `PATCH /services/data/v68.0/composite/sobjects` updates up to 200 rows, each on its own.
+//! sObject Collections: `/services/data/v68.0/composite/sobjects` changes up to 200 rows, each on its own or all
+//! together.
 
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::api_error::ApiError;
-use super::objects::{Field, Object, long_id};
-use super::records::{ASSIGNMENT_QUEUE, RowError};
+use super::objects::long_id;
+use super::record::Record;
+use super::records::Conditions;
+use super::row::Row;
+use super::row_error::RowError;
+use super::settings::Settings;
+use super::write::{self, conditions};
 use super::{Org, Salesforce};
 
 /// Most rows in a call.
@@ -22,9 +27,9 @@ const MOST_CHUNKS: usize = 10;
 #[derive(Debug, Serialize)]
 pub(crate) struct SaveResult {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) id: Option<String>,
-    pub(crate) success: bool,
-    pub(crate) errors: Vec<RowError>,
+    id: Option<String>,
+    success: bool,
+    errors: Vec<RowError>,
 }
 
 #[derive(Deserialize)]
@@ -35,111 +40,106 @@ struct Request {
     records: Vec<Map<String, Value>>,
 }
 
-/// One row of a request.
-pub(crate) struct Row {
-    pub(crate) object: Object,
-    pub(crate) id: Option<String>,
-    pub(crate) values: Map<String, Value>,
-}
-
+/// `PATCH`
 pub(crate) async fn update(
     State(salesforce): State<Salesforce>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<Vec<SaveResult>>, ApiError> {
-    let rows = rows(&body)?;
-    let now = Utc::now();
+    let conditions = conditions(&headers, &salesforce.config().username);
     let mut org = salesforce.org();
     org.counters.update_calls += 1;
-    let results = rows.iter().enumerate().map(|(index, row)| {
-        let id = row.id.clone().unwrap_or_default();
-        let twice =
-            rows[..index].iter().any(|other| long_id(&id).is_some() && other.long_id() == row.long_id());
-        let result = match twice {
-            true => Err(RowError::new("DUPLICATE_VALUE", format!("duplicate id in the list: {id}"), &["Id"])),
-            false => update_row(&mut org, row, &id, assigns(&headers), now),
-        };
-        match result {
-            Ok(()) => SaveResult { id: long_id(&id), success: true, errors: Vec::new() },
-            Err(error) => SaveResult { id: None, success: false, errors: vec![error] },
+    let (all_or_none, rows) = read(&org.settings, &body)?;
+    let before: Vec<_> = match all_or_none {
+        true => rows.iter().map(|row| org.records.with_twin(row.id.as_deref().unwrap_or_default())).collect(),
+        false => Vec::new(),
+    };
+    let mut results: Vec<_> =
+        (0..rows.len()).map(|index| result(update_row(&mut org, &rows, index, &conditions))).collect();
+    if all_or_none && results.iter().any(|result| !result.success) {
+        take_back_updates(&mut org, before, &mut results);
+    }
+    Ok(Json(results))
+}
+
+fn update_row(
+    org: &mut Org,
+    rows: &[Row],
+    index: usize,
+    conditions: &Conditions,
+) -> Result<String, RowError> {
+    let row = &rows[index];
+    let id = row
+        .id
+        .as_deref()
+        .ok_or_else(|| RowError::new("MISSING_ARGUMENT", "Id not specified in an update call", &[]))?;
+    let long = row.long_id();
+    if long.is_some() && rows[..index].iter().any(|other| other.long_id() == long) {
+        return Err(RowError::new("DUPLICATE_VALUE", format!("duplicate id in the list: {id}"), &["Id"]));
+    }
+    write::update(org, row, id, conditions)?;
+    Ok(long.unwrap_or_default())
+}
+
+fn take_back_updates(org: &mut Org, before: Vec<Vec<Record>>, results: &mut [SaveResult]) {
+    for (result, before) in results.iter_mut().zip(before) {
+        if result.success {
+            org.records.take_back(before);
+            org.counters.updated -= 1;
         }
-    });
-    Ok(Json(results.collect()))
-}
-
-fn update_row(org: &mut Org, row: &Row, id: &str, assigns: bool, now: DateTime<Utc>) -> Result<(), RowError> {
-    let mut changes = changes(row)?;
-    if assigns && let (Object::Lead, Some(owner)) = (row.object, row.object.field("OwnerId")) {
-        changes.push((owner, json!(ASSIGNMENT_QUEUE)));
+        result.take_back();
     }
-    org.records.update(row.object, id, &changes, now)?;
-    org.counters.updated += 1;
-    Ok(())
 }
 
-/// The fields that a row wants to set.
-pub(crate) fn changes(row: &Row) -> Result<Vec<(&'static Field, Value)>, RowError> {
-    row.values
-        .iter()
-        .map(|(name, value)| {
-            let field = row.object.field(name).ok_or_else(|| {
-                let message = format!("No such column '{name}' on sobject of type {}", row.object.name());
-                RowError::new("INVALID_FIELD", message, &[])
-            })?;
-            if field.updateable {
-                return Ok((field, value.clone()));
+/// `POST`
+pub(crate) async fn create(
+    State(salesforce): State<Salesforce>,
+    body: Bytes,
+) -> Result<Json<Vec<SaveResult>>, ApiError> {
+    let mut org = salesforce.org();
+    let (all_or_none, rows) = read(&org.settings, &body)?;
+    let mut results: Vec<_> = rows.iter().map(|row| result(write::create(&mut org, row))).collect();
+    if all_or_none && results.iter().any(|result| !result.success) {
+        for result in &mut results {
+            if let Some(id) = &result.id {
+                org.records.remove(id);
+                org.counters.created -= 1;
             }
-            let message = format!(
-                "Unable to create/update fields: {}. Please check the security settings.",
-                field.name
-            );
-            Err(RowError::new("INVALID_FIELD_FOR_INSERT_UPDATE", message, &[field.name]))
-        })
-        .collect()
+            result.take_back();
+        }
+    }
+    Ok(Json(results))
 }
 
-/// Reads a request's rows.
-pub(crate) fn rows(body: &[u8]) -> Result<Vec<Row>, ApiError> {
-    let parser = |error: serde_json::Error| ApiError::bad_request("JSON_PARSER_ERROR", error.to_string());
-    let request: Request = serde_json::from_slice(body).map_err(parser)?;
-    if request.all_or_none {
-        let message = "the simulator only updates rows independently: allOrNone must be false";
-        return Err(ApiError::bad_request("INVALID_INPUT", message));
-    }
+fn read(settings: &Settings, body: &[u8]) -> Result<(bool, Vec<Row>), ApiError> {
+    let request: Request = serde_json::from_slice(body).map_err(ApiError::unreadable_json)?;
     if request.records.len() > MOST_RECORDS {
         let message = "record limit reached. cannot submit more than 200 records in this call";
         return Err(ApiError::bad_request("EXCEEDED_ID_LIMIT", message));
     }
-    let rows = request.records.into_iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
+    let rows = request.records.into_iter().map(|row| Row::from_list(settings, row));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
     if rows.chunk_by(|one, other| one.object == other.object).count() > MOST_CHUNKS {
         let message = "cannot process more than 10 chunks of objects in this call";
         return Err(ApiError::bad_request("LIMIT_EXCEEDED", message));
     }
-    Ok(rows)
+    Ok((request.all_or_none, rows))
 }
 
-impl Row {
-    pub(crate) fn read(mut values: Map<String, Value>) -> Result<Self, ApiError> {
-        let name =
-            values.remove("attributes").unwrap_or_default()["type"].as_str().unwrap_or_default().to_owned();
-        if name.is_empty() {
-            let message = "Include attributes with a type in each record";
-            return Err(ApiError::bad_request("INVALID_INPUT", message));
+fn result(result: Result<String, RowError>) -> SaveResult {
+    match result {
+        Ok(id) => SaveResult { id: long_id(&id), success: true, errors: Vec::new() },
+        Err(error) => SaveResult { id: None, success: false, errors: vec![error] },
+    }
+}
+
+impl SaveResult {
+    /// What the caller is told of a row that was fine, where another one was not.
+    fn take_back(&mut self) {
+        if self.success {
+            let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";
+            let error = RowError::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message, &[]);
+            *self = Self { id: None, success: false, errors: vec![error] };
         }
-        let object = Object::named(&name).ok_or_else(|| {
-            ApiError::bad_request("INVALID_TYPE", format!("sObject type '{name}' is not supported."))
-        })?;
-        let id = values.remove("id").or_else(|| values.remove("Id"));
-        Ok(Self { object, id: id.and_then(|id| id.as_str().map(str::to_owned)), values })
     }
-
-    fn long_id(&self) -> Option<String> {
-        long_id(self.id.as_deref()?)
-    }
-}
-
-/// Whether the org's active assignment rule is applied: it is, unless the caller says no.
-fn assigns(headers: &HeaderMap) -> bool {
-    let header = headers.get("Sforce-Auto-Assign").and_then(|value| value.to_str().ok());
-    !header.is_some_and(|value| value.eq_ignore_ascii_case("false"))
 }

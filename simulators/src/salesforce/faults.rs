@@ -1,5 +1,6 @@
 //! Faults on request: `POST /simulator/faults` with the fields of [`Injection`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
@@ -7,44 +8,100 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::Salesforce;
+use super::dose::Dose;
 
-/// What goes wrong with the coming data calls.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+/// A way in which a call goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// A data call is answered with 503 instead of being served.
+    Unavailable,
+    /// A writing call is served and then answered with 503, so that the caller cannot know.
+    LostAnswers,
+    /// A data call is served, and the connection breaks in the middle of the answer.
+    CutAnswers,
+    /// A data call is answered after `slow_milliseconds`.
+    SlowAnswers,
+    /// An error is a bare object instead of a list with one.
+    BareErrors,
+    /// The token of a data call is refused, now and from then on.
+    ExpiredTokens,
+    /// A data call is refused as if the day's calls were used up.
+    ExhaustedLimits,
+    /// A token call is answered with 503.
+    TokensUnavailable,
+    /// An update of a row finds it locked.
+    LockedRows,
+    /// An update of a row ends in a trigger that finds another one locked.
+    LocksWithinTriggers,
+}
+
+/// What goes wrong with the coming calls.
+#[derive(Debug, Clone, Serialize)]
 pub struct Faults {
-    /// Calls yet to be answered with 503 instead of being served.
-    pub unavailable: u32,
-    /// Updates yet to be done and then answered with 503, so that the caller cannot know.
-    pub lost_answers: u32,
-    /// Whether every call is refused because the day's calls are used up.
-    pub request_limit_exceeded: bool,
-    /// How long every call takes before it is looked at, milliseconds.
-    pub delay_milliseconds: u64,
+    #[serde(flatten)]
+    doses: BTreeMap<Fault, Dose>,
+    request_limit_exceeded: bool,
+    delay_milliseconds: u64,
+    slow_milliseconds: u64,
 }
 
 /// A change of the faults; what is absent stays as it is.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize)]
 pub struct Injection {
-    unavailable: Option<u32>,
-    lost_answers: Option<u32>,
+    /// Whether every call is refused because the day's calls are used up.
     request_limit_exceeded: Option<bool>,
+    /// How long every call takes before it is looked at, milliseconds.
     delay_milliseconds: Option<u64>,
+    /// How long a slow answer takes on top of that, milliseconds; 1,000 where nothing was said.
+    slow_milliseconds: Option<u64>,
     /// Ends all sessions: the tokens given out so far are refused from now on.
+    #[serde(default)]
     expire_tokens: bool,
+    /// How much of each fault. An unknown name is refused.
+    #[serde(flatten)]
+    doses: BTreeMap<Fault, Dose>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            doses: BTreeMap::new(),
+            request_limit_exceeded: false,
+            delay_milliseconds: 0,
+            slow_milliseconds: 1_000,
+        }
+    }
 }
 
 impl Faults {
+    /// Whether the fault strikes this time.
+    pub(crate) fn take(&mut self, fault: Fault) -> bool {
+        self.doses.get_mut(&fault).is_some_and(Dose::take)
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         Duration::from_millis(self.delay_milliseconds)
     }
 
-    pub(crate) fn take_unavailable(&mut self) -> bool {
-        take(&mut self.unavailable)
+    pub(crate) fn slowness(&self) -> Duration {
+        Duration::from_millis(self.slow_milliseconds)
     }
 
-    pub(crate) fn take_lost_answer(&mut self) -> bool {
-        take(&mut self.lost_answers)
+    pub(crate) fn request_limit_exceeded(&self) -> bool {
+        self.request_limit_exceeded
     }
+
+    fn change(&mut self, injection: Injection) {
+        self.doses.extend(injection.doses);
+        self.request_limit_exceeded = injection.request_limit_exceeded.unwrap_or(self.request_limit_exceeded);
+        self.delay_milliseconds = injection.delay_milliseconds.unwrap_or(self.delay_milliseconds);
+        self.slow_milliseconds = injection.slow_milliseconds.unwrap_or(self.slow_milliseconds);
+    }
+}
+
+pub(crate) async fn show(State(salesforce): State<Salesforce>) -> Json<Faults> {
+    Json(salesforce.org().faults.clone())
 }
 
 pub(crate) async fn inject(
@@ -55,16 +112,40 @@ pub(crate) async fn inject(
     if injection.expire_tokens {
         org.sessions.clear();
     }
-    let faults = &mut org.faults;
-    faults.unavailable = injection.unavailable.unwrap_or(faults.unavailable);
-    faults.lost_answers = injection.lost_answers.unwrap_or(faults.lost_answers);
-    faults.request_limit_exceeded = injection.request_limit_exceeded.unwrap_or(faults.request_limit_exceeded);
-    faults.delay_milliseconds = injection.delay_milliseconds.unwrap_or(faults.delay_milliseconds);
-    Json(faults.clone())
+    org.faults.change(injection);
+    Json(org.faults.clone())
 }
 
-fn take(count: &mut u32) -> bool {
-    let some_left = *count > 0;
-    *count = count.saturating_sub(1);
-    some_left
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_change_leaves_the_other_faults_as_they_are() {
+        let mut faults = Faults::default();
+        for change in [
+            json!({ "unavailable": 1, "locked_rows": 2 }),
+            json!({ "unavailable": 0, "delay_milliseconds": 5 }),
+        ] {
+            faults.change(serde_json::from_value(change).unwrap());
+        }
+        assert!(!faults.take(Fault::Unavailable) && !faults.take(Fault::CutAnswers));
+        assert!(
+            faults.take(Fault::LockedRows)
+                && faults.take(Fault::LockedRows)
+                && !faults.take(Fault::LockedRows)
+        );
+        assert_eq!(faults.delay(), Duration::from_millis(5));
+    }
+
+    #[test]
+    fn a_fault_that_nobody_knows_is_refused() {
+        for change in
+            [json!({ "shoes": 1 }), json!({ "unavailable": -1 }), json!({ "unavailable": { "share": 2 } })]
+        {
+            assert!(serde_json::from_value::<Injection>(change.clone()).is_err(), "{change}");
+        }
+    }
 }

@@ -1,18 +1,24 @@
-use axum::extract::{Form, State};
+//! `POST /services/oauth2/token`: who may act as the integration user.
+
+mod app_secret;
+mod assertion;
+
+use axum::Json;
+use axum::extract::{Extension, Form, State};
 use axum::http::header::{CACHE_CONTROL, HOST};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, http};
 use chrono::Utc;
-use jsonwebtoken::{Algorithm, Validation, decode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Salesforce;
+use super::api_error::ApiError;
+use super::faults::Fault;
+use super::settings::Approval;
+use super::{Org, Salesforce, Scheme};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// How far in the future an assertion may expire, seconds; one more, as clients round.
-const LONGEST_ASSERTION: i64 = 181;
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 const ORGANIZATION: &str = "00D5f000000Sim1EAC";
 const USER: &str = "0055f000000Sim1AAC";
 
@@ -22,93 +28,77 @@ pub(crate) struct TokenRequest {
     grant_type: String,
     #[serde(default)]
     assertion: String,
+    client_id: Option<String>,
+    client_secret: Option<String>,
 }
 
-/// `aud` must be one text: an array is refused.
-#[derive(Deserialize)]
-struct Claims {
-    iss: String,
-    sub: String,
-    aud: String,
-    exp: Seconds,
-}
+/// `error` and `error_description` of a refusal.
+pub(crate) type Refusal = (&'static str, &'static str);
 
-/// Clients that work with Salesforce give the time as a number or as its digits in a text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(i64),
-    Digits(String),
-}
-
-impl Seconds {
-    fn value(&self) -> Option<i64> {
-        match self {
-            Self::Number(seconds) => Some(*seconds),
-            Self::Digits(digits) => digits.parse().ok(),
-        }
-    }
-}
-
-/// `POST /services/oauth2/token`
 pub(crate) async fn token(
     State(salesforce): State<Salesforce>,
+    Extension(scheme): Extension<Scheme>,
     headers: HeaderMap,
     Form(request): Form<TokenRequest>,
 ) -> Response {
-    match verify(&salesforce, &request) {
-        Ok(()) => issue(&salesforce, &headers),
+    if salesforce.org().strikes(Fault::TokensUnavailable) {
+        return ApiError::unavailable().into_response();
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    match grant(&salesforce, &request, &headers, host) {
+        Ok(()) => issue(&salesforce, &format!("{}://{host}", scheme.0)),
         Err((error, description)) => {
+            salesforce.org().counters.refused_tokens += 1;
             let body = json!({ "error": error, "error_description": description });
             (StatusCode::BAD_REQUEST, Json(body)).into_response()
         }
     }
 }
 
-fn verify(salesforce: &Salesforce, request: &TokenRequest) -> Result<(), (&'static str, &'static str)> {
-    if request.grant_type != JWT_BEARER {
-        return Err(("unsupported_grant_type", "grant type not supported"));
-    }
-    let mut validation = Validation::new(Algorithm::RS256);
-    validation.required_spec_claims.clear();
-    (validation.validate_exp, validation.validate_aud) = (false, false);
-    let claims = decode::<Claims>(&request.assertion, &salesforce.0.public_key, &validation)
-        .map_err(|_| ("invalid_grant", "invalid assertion"))?
-        .claims;
+fn grant(
+    salesforce: &Salesforce,
+    request: &TokenRequest,
+    headers: &HeaderMap,
+    host: &str,
+) -> Result<(), Refusal> {
     let config = salesforce.config();
-    let expires = claims.exp.value().ok_or(("invalid_grant", "invalid assertion"))?;
-    let remaining = expires.saturating_sub(Utc::now().timestamp());
-    if claims.iss != config.client_id {
-        Err(("invalid_client_id", "client identifier invalid"))
-    } else if claims.aud.trim_end_matches('/') != config.audience.trim_end_matches('/') {
-        Err(("invalid_grant", "audience is invalid"))
-    } else if remaining <= 0 {
-        Err(("invalid_grant", "expired authorization code"))
-    } else if remaining > LONGEST_ASSERTION {
-        Err(("invalid_grant", "invalid assertion"))
-    } else if claims.sub != config.username {
-        Err(("invalid_grant", "user hasn't approved this consumer"))
-    } else {
-        Ok(())
+    match request.grant_type.as_str() {
+        JWT_BEARER => {
+            let key = &salesforce.0.public_key;
+            assertion::check(config, key, &request.assertion, Utc::now().timestamp())?;
+            approved(&salesforce.org())
+        }
+        CLIENT_CREDENTIALS => {
+            let form = request.client_id.as_deref().zip(request.client_secret.as_deref());
+            app_secret::check(config, host, headers, form)?;
+            approved(&salesforce.org())
+        }
+        _ => Err(("unsupported_grant_type", "grant type not supported")),
     }
 }
 
-fn issue(salesforce: &Salesforce, headers: &HeaderMap) -> Response {
+fn approved(org: &Org) -> Result<(), Refusal> {
+    match org.settings.approval {
+        Approval::Approved => Ok(()),
+        Approval::MissingFromUser => Err(("invalid_grant", "user hasn't approved this consumer")),
+        Approval::MissingFromAdmin => {
+            Err(("invalid_app_access", "user is not admin approved to access this app"))
+        }
+    }
+}
+
+fn issue(salesforce: &Salesforce, asked: &str) -> Response {
     let token =
         format!("{}!{:032x}{:032x}", &ORGANIZATION[..15], rand::random::<u128>(), rand::random::<u128>());
     let mut org = salesforce.org();
-    org.sessions.insert(token.clone());
+    org.sessions.open(token.clone(), Utc::now());
     org.counters.tokens += 1;
-    let asked =
-        format!("http://{}", headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost"));
-    let instance = salesforce.config().instance_url.clone().unwrap_or_else(|| asked.clone());
     let answer = json!({
         "access_token": token,
         "scope": "api",
-        "instance_url": instance,
+        "instance_url": salesforce.config().instance_url.as_deref().unwrap_or(asked),
         "id": format!("{asked}/id/{ORGANIZATION}/{USER}"),
         "token_type": "Bearer",
     });
-    let no_store = [(CACHE_CONTROL, http::HeaderValue::from_static("no-store"))];
-    (no_store, Json(answer)).into_response()
+    ([(CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(answer)).into_response()
 }

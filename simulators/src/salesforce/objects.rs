@@ -10,6 +10,8 @@ pub enum Object {
     Lead,
     /// A person at a customer; what a Lead is converted to.
     Contact,
+    /// A customer; where person accounts are switched on, also a person who is one.
+    Account,
 }
 
 /// One field of an object.
@@ -23,6 +25,14 @@ pub struct Field {
     pub kind: Kind,
     /// Whether an update may set it.
     pub updateable: bool,
+    /// Whether a row must have it.
+    pub required: bool,
+    /// Whether the org keeps its history.
+    pub tracked: bool,
+    /// Whether rows are addressed by it, as by an id of another system.
+    pub external_id: bool,
+    /// Whether it is there only where person accounts are switched on.
+    pub of_persons: bool,
 }
 
 /// What a field holds.
@@ -44,33 +54,104 @@ pub enum Kind {
     DateTime,
 }
 
-const fn field(name: &'static str, label: &'static str, kind: Kind, updateable: bool) -> Field {
-    Field { name, label, kind, updateable }
+const fn field(name: &'static str, label: &'static str, kind: Kind) -> Field {
+    Field {
+        name,
+        label,
+        kind,
+        updateable: true,
+        required: false,
+        tracked: false,
+        external_id: false,
+        of_persons: false,
+    }
 }
 
-const COMMON: [Field; 10] = [
-    field("Id", "Record ID", Kind::Id, false),
-    field("FirstName", "First Name", Kind::Text(40), true),
-    field("LastName", "Last Name", Kind::Text(80), true),
-    field("Email", "Email", Kind::Email, true),
-    field("OwnerId", "Owner ID", Kind::Reference, true),
-    field("CreatedDate", "Created Date", Kind::DateTime, false),
-    field("LastModifiedDate", "Last Modified Date", Kind::DateTime, false),
-    field("Last_Voice_Session__c", "Last Voice Session", Kind::Text(LONGEST_TEXT), true),
-    field("Last_Voice_Call_Date__c", "Last Voice Call Date", Kind::DateTime, true),
-    field("Voice_Qualification_Tier__c", "Voice Qualification Tier", Kind::Picklist, true),
+impl Field {
+    const fn read_only(mut self) -> Self {
+        self.updateable = false;
+        self
+    }
+
+    const fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    const fn tracked(mut self) -> Self {
+        self.tracked = true;
+        self
+    }
+
+    const fn external_id(mut self) -> Self {
+        self.external_id = true;
+        self
+    }
+
+    const fn of_persons(mut self) -> Self {
+        self.of_persons = true;
+        self
+    }
+
+    /// Whether `/sobjects/Lead/Email/a@x.org` names a row by it.
+    pub fn names_a_row(&self) -> bool {
+        self.external_id || matches!(self.kind, Kind::Id | Kind::Email)
+    }
+
+    /// Most characters that it holds; 0 for what is no text.
+    pub fn length(&self) -> usize {
+        match self.kind {
+            Kind::Id | Kind::Reference => 18,
+            Kind::Text(length) => length,
+            Kind::Email => 80,
+            Kind::Picklist => 255,
+            Kind::Boolean | Kind::DateTime => 0,
+        }
+    }
+}
+
+const EVERY: [Field; 4] = [
+    field("Id", "Record ID", Kind::Id).read_only(),
+    field("OwnerId", "Owner ID", Kind::Reference).tracked(),
+    field("CreatedDate", "Created Date", Kind::DateTime).read_only(),
+    field("LastModifiedDate", "Last Modified Date", Kind::DateTime).read_only(),
+];
+
+/// Of Leads and Contacts.
+const PEOPLE: [Field; 6] = [
+    field("FirstName", "First Name", Kind::Text(40)),
+    field("LastName", "Last Name", Kind::Text(80)).required(),
+    field("Email", "Email", Kind::Email).tracked(),
+    field("Last_Voice_Session__c", "Last Voice Session", Kind::Text(LONGEST_TEXT)).tracked().external_id(),
+    field("Last_Voice_Call_Date__c", "Last Voice Call Date", Kind::DateTime).tracked(),
+    field("Voice_Qualification_Tier__c", "Voice Qualification Tier", Kind::Picklist).tracked(),
 ];
 
 const LEAD: [Field; 4] = [
-    field("Company", "Company", Kind::Text(255), true),
-    field("Status", "Status", Kind::Picklist, true),
-    field("IsConverted", "Converted", Kind::Boolean, false),
-    field("ConvertedContactId", "Converted Contact ID", Kind::Reference, false),
+    field("Company", "Company", Kind::Text(255)).required(),
+    field("Status", "Status", Kind::Picklist).tracked(),
+    field("IsConverted", "Converted", Kind::Boolean).read_only(),
+    field("ConvertedContactId", "Converted Contact ID", Kind::Reference).read_only(),
+];
+
+const CONTACT: [Field; 2] = [
+    field("AccountId", "Account ID", Kind::Reference),
+    field("IsPersonAccount", "Is Person Account", Kind::Boolean).read_only().of_persons(),
+];
+
+const ACCOUNT: [Field; 7] = [
+    field("Name", "Account Name", Kind::Text(255)).required(),
+    field("IsPersonAccount", "Is Person Account", Kind::Boolean).read_only().of_persons(),
+    field("PersonContactId", "Contact ID", Kind::Reference).read_only().of_persons(),
+    field("PersonEmail", "Email", Kind::Email).tracked().of_persons(),
+    field("Last_Voice_Session__pc", "Last Voice Session", Kind::Text(LONGEST_TEXT)).tracked().of_persons(),
+    field("Last_Voice_Call_Date__pc", "Last Voice Call Date", Kind::DateTime).tracked().of_persons(),
+    field("Voice_Qualification_Tier__pc", "Voice Qualification Tier", Kind::Picklist).tracked().of_persons(),
 ];
 
 impl Object {
-    /// Both objects.
-    pub const ALL: [Self; 2] = [Self::Lead, Self::Contact];
+    /// All objects.
+    pub const ALL: [Self; 3] = [Self::Lead, Self::Contact, Self::Account];
 
     /// The object of that name, whatever its case.
     pub fn named(name: &str) -> Option<Self> {
@@ -82,6 +163,7 @@ impl Object {
         match self {
             Self::Lead => "Lead",
             Self::Contact => "Contact",
+            Self::Account => "Account",
         }
     }
 
@@ -90,13 +172,18 @@ impl Object {
         match self {
             Self::Lead => "00Q",
             Self::Contact => "003",
+            Self::Account => "001",
         }
     }
 
     /// All its fields.
     pub fn fields(self) -> impl Iterator<Item = &'static Field> {
-        let own: &[Field] = if self == Self::Lead { &LEAD } else { &[] };
-        COMMON.iter().chain(own)
+        let (people, own): (&[Field], &[Field]) = match self {
+            Self::Lead => (&PEOPLE, &LEAD),
+            Self::Contact => (&PEOPLE, &CONTACT),
+            Self::Account => (&[], &ACCOUNT),
+        };
+        EVERY.iter().chain(people).chain(own)
     }
 
     /// The field of that name, whatever its case.

@@ -1,3 +1,7 @@
+//! `GET /services/data/v68.0/query?q=…`, and the further pages of its answer.
+
+use std::collections::HashSet;
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::Deserialize;
@@ -5,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::api_error::ApiError;
 use super::objects::{Field, Kind, Object, long_id};
-use super::records::{Record, Records};
+use super::record::Record;
 use super::{Org, Salesforce, soql};
 
 /// Results that the org keeps for further pages.
@@ -16,7 +20,7 @@ pub(crate) struct Statement {
     q: Option<String>,
 }
 
-/// `GET /services/data/v68.0/query?q=…`
+/// The first page.
 pub(crate) async fn first_page(
     State(salesforce): State<Salesforce>,
     Path(version): Path<String>,
@@ -26,9 +30,9 @@ pub(crate) async fn first_page(
     let statement = statement.q.ok_or_else(missing)?;
     let mut org = salesforce.org();
     org.counters.queries += 1;
-    let rows = select(&org.records, &statement, &version)?;
+    let rows = select(&org, &statement, &version)?;
     let cursor = format!("01g{:015x}", rand::random::<u64>() >> 4);
-    let page = page(&rows, &cursor, 0, salesforce.config().page_size, &version);
+    let page = page(&rows, &cursor, 0, org.settings.page_size, &version);
     if !page["done"].as_bool().unwrap_or(true) {
         keep(&mut org, cursor, rows);
     }
@@ -46,7 +50,7 @@ pub(crate) async fn next_page(
     let (cursor, offset) = cursor.split_once('-').ok_or_else(invalid)?;
     let rows = org.cursors.get(cursor).ok_or_else(invalid)?;
     let offset = offset.parse().ok().filter(|offset| *offset < rows.len()).ok_or_else(invalid)?;
-    Ok(Json(page(rows, cursor, offset, salesforce.config().page_size, &version)))
+    Ok(Json(page(rows, cursor, offset, org.settings.page_size, &version)))
 }
 
 fn page(rows: &[Value], cursor: &str, offset: usize, page_size: usize, version: &str) -> Value {
@@ -67,21 +71,35 @@ fn keep(org: &mut Org, cursor: String, rows: Vec<Value>) {
 }
 
 /// The rows that a statement asks for, as the API gives them.
-fn select(records: &Records, statement: &str, version: &str) -> Result<Vec<Value>, ApiError> {
+fn select(org: &Org, statement: &str, version: &str) -> Result<Vec<Value>, ApiError> {
     let query = soql::parse(statement)
         .map_err(|error| ApiError::bad_request("MALFORMED_QUERY", error.to_string()))?;
-    let object = Object::named(&query.object).ok_or_else(|| {
+    let object = org.settings.object(&query.object).ok_or_else(|| {
         let message = format!("{statement}\n^\nsObject type '{}' is not supported.", query.object);
         ApiError::bad_request("INVALID_TYPE", message)
     })?;
     let field = |name: &str| {
-        object.field(name).ok_or_else(|| {
+        org.settings.field(object, name).ok_or_else(|| {
             let message = format!("{statement}\n^\nNo such column '{name}' on entity '{}'.", object.name());
             ApiError::bad_request("INVALID_FIELD", message)
         })
     };
+    let fields = distinct(&query.fields, field)?;
+    let condition = match query.condition {
+        Some(condition) => Some(Wanted::new(object, field(&condition.field)?, &condition.values)?),
+        None => None,
+    };
+    let matches = |record: &&Record| condition.as_ref().is_none_or(|wanted| wanted.is(record));
+    let rows = org.records.of(object).filter(matches).take(query.limit.unwrap_or(usize::MAX));
+    Ok(rows.map(|record| render(record, &fields, version)).collect())
+}
+
+fn distinct(
+    names: &[String],
+    field: impl Fn(&str) -> Result<&'static Field, ApiError>,
+) -> Result<Vec<&'static Field>, ApiError> {
     let mut fields: Vec<&Field> = Vec::new();
-    for name in &query.fields {
+    for name in names {
         let field = field(name)?;
         if fields.iter().any(|other| other.name == field.name) {
             return Err(ApiError::bad_request(
@@ -91,32 +109,63 @@ fn select(records: &Records, statement: &str, version: &str) -> Result<Vec<Value
         }
         fields.push(field);
     }
-    let condition = match query.condition {
-        Some(condition) => Some((field(&condition.field)?, condition.values)),
-        None => None,
-    };
-    let matches = |record: &&Record| {
-        condition
-            .as_ref()
-            .is_none_or(|(field, values)| values.iter().any(|value| equals(record, field, value)))
-    };
-    let rows = records.of(object).filter(matches).take(query.limit.unwrap_or(usize::MAX));
-    Ok(rows.map(|record| render(record, &fields, version)).collect())
+    Ok(fields)
 }
 
-/// Texts are compared whatever their case, ids by all their characters.
-fn equals(record: &Record, field: &Field, value: &str) -> bool {
-    let Some(text) = record.get(field.name).as_str() else { return false };
-    match field.kind {
-        Kind::Id | Kind::Reference => long_id(value).as_deref() == Some(text),
-        _ => text.to_lowercase() == value.to_lowercase(),
+/// A field that must have one of some values.
+pub(crate) struct Wanted {
+    field: &'static Field,
+    /// In the form in which they are compared; a list is made once and asked for each row of the org.
+    values: HashSet<String>,
+}
+
+impl Wanted {
+    fn new(object: Object, field: &'static Field, values: &[String]) -> Result<Self, ApiError> {
+        if !matches!(field.kind, Kind::DateTime | Kind::Boolean) {
+            let value = |value: &String| {
+                let invalid = || {
+                    ApiError::bad_request(
+                        "INVALID_QUERY_FILTER_OPERATOR",
+                        format!("invalid ID field: {value}"),
+                    )
+                };
+                comparable(field, value).ok_or_else(invalid)
+            };
+            let values = values.iter().map(value).collect::<Result<_, _>>()?;
+            return Ok(Self { field, values });
+        }
+        let kind = if field.kind == Kind::Boolean { "boolean" } else { "dateTime" };
+        let message = format!(
+            "value of filter criterion for field '{}' of {} must be of type {kind} and should not be enclosed in quotes",
+            field.name,
+            object.name()
+        );
+        Err(ApiError::bad_request("INVALID_FIELD", message))
+    }
+
+    /// One value.
+    pub(crate) fn one(field: &'static Field, value: &str) -> Self {
+        Self { field, values: comparable(field, value).into_iter().collect() }
+    }
+
+    pub(crate) fn is(&self, record: &Record) -> bool {
+        // A text that is missing equals an empty one; an id that is missing is none.
+        comparable(self.field, record.text(self.field.name)).is_some_and(|text| self.values.contains(&text))
     }
 }
 
-fn render(record: &Record, fields: &[&Field], version: &str) -> Value {
-    let id = record.get("Id").as_str().unwrap_or_default();
+/// Texts are compared whatever their case, ids by all their characters. `None` for what is no id.
+fn comparable(field: &Field, text: &str) -> Option<String> {
+    match field.kind {
+        Kind::Id | Kind::Reference => long_id(text),
+        _ => Some(text.to_lowercase()),
+    }
+}
+
+/// Some fields of a row, as the API gives them.
+pub(crate) fn render(record: &Record, fields: &[&Field], version: &str) -> Value {
     let object = record.object.name();
-    let url = format!("/services/data/{version}/sobjects/{object}/{id}");
+    let url = format!("/services/data/{version}/sobjects/{object}/{}", record.text("Id"));
     let mut row = Map::from_iter([("attributes".to_owned(), json!({ "type": object, "url": url }))]);
     row.extend(fields.iter().map(|field| (field.name.to_owned(), record.get(field.name).clone())));
     Value::Object(row)

@@ -1,98 +1,44 @@
-//! The rows of the org, and the rules for changing one.
+//! The rows of the org, and the way of a change to one.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::objects::{Field, Kind, Object, long_id};
+use super::behaviour::{Behaviour, interfere, refuse};
+use super::objects::{Field, Object, long_id};
+use super::person_accounts::{mirror, twin_id};
+use super::record::Record;
+use super::row_error::RowError;
+use super::rules::{require, validate};
+use super::value::format_time;
 
-/// Text by which the org's validation rule says that the row already has a newer call.
-pub const STALE_MARKER: &str = "VOICE_STALE_WRITE";
 /// Queue that the org's assignment rule gives Leads to (id of 15 characters).
 pub const ASSIGNMENT_QUEUE: &str = "00G5f000000Queu";
+/// Who the history says did what the seed asked for.
+pub const SOMEBODY_ELSE: &str = "somebody else";
 
 /// All rows by their id of 18 characters.
 #[derive(Debug, Default)]
-pub struct Records(BTreeMap<String, Record>);
+pub struct Records(pub(crate) BTreeMap<String, Record>);
 
-/// One row: its fields, and how it behaves.
+/// Fields and what they shall hold.
+pub type Changes = Vec<(&'static Field, Value)>;
+
+/// Under what conditions a row is changed.
 #[derive(Debug, Clone)]
-pub struct Record {
-    /// What it is.
-    pub object: Object,
-    /// The fields that are not null, by API name.
-    pub fields: BTreeMap<&'static str, Value>,
-    /// How it behaves.
-    pub behaviour: Behaviour,
-}
-
-/// How a row behaves, for tests: in a seed under the key `simulator`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Behaviour {
-    /// How many updates find the row locked.
-    pub locked_attempts: u32,
-    /// Whether it is in the recycle bin.
-    pub deleted: bool,
-    /// What somebody else does to it just before its next update.
-    pub before_update: Option<Interference>,
-    /// Status code with which every update of it is refused.
-    pub refused_with: Option<String>,
-}
-
-/// What somebody else does to a row between a look-up and an update.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Interference {
-    /// It is deleted.
-    Delete,
-    /// A Lead is converted to the Contact with this id.
-    ConvertTo(String),
-    /// Its last voice call becomes this one.
-    NewerCall(String),
-}
-
-/// Why a row was not written, in the shape of sObject Collections.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RowError {
-    /// What a program reads.
-    #[serde(rename = "statusCode")]
-    pub status_code: String,
-    /// What a person reads.
-    pub message: String,
-    /// Fields at fault.
-    pub fields: Vec<&'static str>,
-}
-
-impl RowError {
-    pub(crate) fn new(status_code: &str, message: impl Into<String>, fields: &[&'static str]) -> Self {
-        Self { status_code: status_code.to_owned(), message: message.into(), fields: fields.to_vec() }
-    }
+pub struct Conditions {
+    /// User name of who changes it.
+    pub by: String,
+    /// When.
+    pub now: DateTime<Utc>,
+    /// Whether the org's assignment rule is applied to a Lead.
+    pub assigns: bool,
+    /// Whether it is saved although a duplicate rule would warn of it.
+    pub allows_duplicates: bool,
 }
 
 impl Records {
-    /// Reads `{"Lead": [{"Id": …, "Email": …, "simulator": {"locked_attempts": 2}}], "Contact": […]}`.
-    ///
-    /// # Errors
-    /// Anything that such a row cannot have.
-    pub fn from_json(json: &[u8]) -> anyhow::Result<Self> {
-        let seed: BTreeMap<String, Vec<Map<String, Value>>> = serde_json::from_slice(json)?;
-        let mut records = Self::default();
-        for (object, rows) in seed {
-            let object = Object::named(&object).with_context(|| format!("no object {object}"))?;
-            for row in rows {
-                let (id, record) = seeded(object, row)?;
-                if records.0.insert(id.clone(), record).is_some() {
-                    bail!("two rows have the id {id}");
-                }
-            }
-        }
-        Ok(records)
-    }
-
     /// The row with an id of 15 or 18 characters, a deleted one included.
     pub fn get(&self, id: &str) -> Option<&Record> {
         self.0.get(&long_id(id)?)
@@ -116,8 +62,8 @@ impl Records {
         &mut self,
         object: Object,
         id: &str,
-        changes: &[(&'static Field, Value)],
-        now: DateTime<Utc>,
+        changes: &Changes,
+        conditions: &Conditions,
     ) -> Result<(), RowError> {
         if long_id(id).is_none() {
             return Err(RowError::new("MALFORMED_ID", "malformed id", &["Id"]));
@@ -126,16 +72,20 @@ impl Records {
             .get_mut(id)
             .filter(|record| record.object == object)
             .ok_or_else(|| RowError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]))?;
-        record.interfere();
-        record.refuse(id)?;
-        let mut changed = record.clone();
-        for (field, value) in changes {
-            changed.set(field, value)?;
+        let before = record.clone();
+        interfere(record);
+        record.remember(&before, conditions.now, |_| SOMEBODY_ELSE.to_owned());
+        let result = refuse(record, id, conditions.allows_duplicates)
+            .and_then(|()| changed(record, changes, conditions))
+            .map(|changed| *record = changed);
+        // Also where the update was refused: somebody else may have changed the row before it.
+        let after = record.clone();
+        if after.fields != before.fields
+            && let Some(twin) = twin_id(&after).and_then(|id| self.get_mut(id))
+        {
+            mirror(&after, twin);
         }
-        validate(record, &changed)?;
-        changed.fields.insert("LastModifiedDate", json!(format_time(now)));
-        *record = changed;
-        Ok(())
+        result
     }
 
     /// Adds a row and gives its id.
@@ -145,164 +95,66 @@ impl Records {
     pub fn create(
         &mut self,
         object: Object,
-        values: &[(&'static Field, Value)],
+        values: &Changes,
         now: DateTime<Utc>,
     ) -> Result<String, RowError> {
-        let id = long_id(&format!("{}5f0{:09}", object.key_prefix(), self.0.len())).unwrap_or_default();
-        let mut record = Record { object, fields: BTreeMap::new(), behaviour: Behaviour::default() };
+        let number = (self.0.len()..).map(|number| format!("{}5f0{number:09}", object.key_prefix()));
+        let id = number.filter_map(|id| long_id(&id)).find(|id| !self.0.contains_key(id)).unwrap_or_default();
+        let mut record = Record::new(object, Behaviour::default());
         for (field, value) in values {
             record.set(field, value)?;
         }
+        require(&record, |_| true)?;
         for (name, value) in [("Id", json!(id)), ("IsConverted", json!(false))] {
-            if object.field(name).is_some() {
-                record.fields.insert(name, value);
+            if let Some(field) = object.field(name) {
+                record.fields.insert(field.name, value);
             }
         }
-        for name in ["CreatedDate", "LastModifiedDate"] {
-            record.fields.insert(name, json!(format_time(now)));
-        }
+        record.fields.insert("CreatedDate", json!(format_time(now)));
+        record.touch(now);
         self.0.insert(id.clone(), record);
         Ok(id)
     }
-}
 
-impl Record {
-    /// A field's value; null where it has none.
-    pub fn get(&self, name: &str) -> &Value {
-        self.fields.get(name).unwrap_or(&Value::Null)
+    /// A row as it is now, and its twin, which an update of the row changes with it.
+    pub(crate) fn with_twin(&self, id: &str) -> Vec<Record> {
+        let record = self.get(id);
+        let twin = record.and_then(twin_id).and_then(|id| self.get(id));
+        record.into_iter().chain(twin).cloned().collect()
     }
 
-    /// All fields of the object, null where there is none.
-    pub fn to_json(&self) -> Value {
-        self.object.fields().map(|field| (field.name.to_owned(), self.get(field.name).clone())).collect()
-    }
-
-    fn set(&mut self, field: &'static Field, value: &Value) -> Result<(), RowError> {
-        match convert(field, value)? {
-            Value::Null => self.fields.remove(field.name),
-            value => self.fields.insert(field.name, value),
-        };
-        Ok(())
-    }
-
-    fn interfere(&mut self) {
-        match self.behaviour.before_update.take() {
-            Some(Interference::Delete) => self.behaviour.deleted = true,
-            Some(Interference::ConvertTo(contact)) => {
-                self.fields.insert("IsConverted", json!(true));
-                self.fields.insert("ConvertedContactId", json!(long_id(&contact)));
+    /// Gives rows the fields and the history that they had; how they behave stays as it is now.
+    pub(crate) fn take_back(&mut self, before: Vec<Record>) {
+        for before in before {
+            if let Some(record) = self.get_mut(before.text("Id")) {
+                let behaviour = std::mem::take(&mut record.behaviour);
+                *record = Record { behaviour, ..before };
             }
-            Some(Interference::NewerCall(time)) => {
-                self.fields.insert("Last_Voice_Call_Date__c", json!(time));
-            }
-            None => {}
         }
     }
 
-    fn refuse(&mut self, id: &str) -> Result<(), RowError> {
-        if self.behaviour.deleted {
-            return Err(RowError::new("ENTITY_IS_DELETED", "entity is deleted", &[]));
-        }
-        if self.behaviour.locked_attempts > 0 {
-            self.behaviour.locked_attempts -= 1;
-            let message = format!("unable to obtain exclusive access to this record or 1 records: {id}");
-            return Err(RowError::new("UNABLE_TO_LOCK_ROW", message, &[]));
-        }
-        if self.get("IsConverted") == &json!(true) {
-            return Err(RowError::new(
-                "CANNOT_UPDATE_CONVERTED_LEAD",
-                "cannot reference converted lead",
-                &[],
-            ));
-        }
-        match &self.behaviour.refused_with {
-            Some(code) => {
-                let email = self.get("Email").as_str().unwrap_or_default();
-                Err(RowError::new(code, format!("refused for {email}"), &["Last_Voice_Session__c"]))
-            }
-            None => Ok(()),
-        }
+    /// Removes a row as if it had never been.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.0.remove(id);
     }
 }
 
-fn seeded(object: Object, mut row: Map<String, Value>) -> anyhow::Result<(String, Record)> {
-    let behaviour = match row.remove("simulator") {
-        Some(behaviour) => serde_json::from_value(behaviour).context("read the key simulator")?,
-        None => Behaviour::default(),
-    };
-    let mut record = Record { object, fields: BTreeMap::new(), behaviour };
-    for (name, value) in &row {
-        let field = object.field(name).with_context(|| format!("{} has no field {name}", object.name()))?;
-        if let Err(error) = record.set(field, value) {
-            bail!("{name}: {}", error.message);
-        }
+fn changed(record: &Record, changes: &Changes, conditions: &Conditions) -> Result<Record, RowError> {
+    let assigns = conditions.assigns && record.object == Object::Lead;
+    let mut changed = record.clone();
+    for (field, value) in changes {
+        changed.set(field, value)?;
     }
-    let id = record.get("Id").as_str().context("a row has no Id")?.to_owned();
-    if !id.starts_with(object.key_prefix()) {
-        bail!("{id} is no id of a {}", object.name());
+    if assigns {
+        changed.fields.insert("OwnerId", json!(long_id(ASSIGNMENT_QUEUE)));
     }
-    if object == Object::Lead {
-        record.fields.entry("IsConverted").or_insert(json!(false));
-    }
-    record.fields.entry("CreatedDate").or_insert(json!("2025-01-01T00:00:00.000+0000"));
-    let created = record.get("CreatedDate").clone();
-    record.fields.entry("LastModifiedDate").or_insert(created);
-    Ok((id, record))
-}
-
-/// The value as the org keeps it.
-fn convert(field: &'static Field, value: &Value) -> Result<Value, RowError> {
-    let wrong = || {
-        let message = format!("{}: value not of required type: {value}", field.label);
-        RowError::new("INVALID_TYPE_ON_FIELD_IN_RECORD", message, &[field.name])
-    };
-    let text = match (field.kind, value) {
-        (_, Value::Null) => return Ok(Value::Null),
-        (Kind::Boolean, Value::Bool(_)) => return Ok(value.clone()),
-        (Kind::Boolean, _) => return Err(wrong()),
-        (_, Value::String(text)) => text.trim(),
-        _ => return Err(wrong()),
-    };
-    let longest = match field.kind {
-        Kind::Text(longest) => longest,
-        Kind::Email => 80,
-        _ => 255,
-    };
-    if text.encode_utf16().count() > longest {
-        let message = format!("{}: data value too large: {text} (max length={longest})", field.label);
-        return Err(RowError::new("STRING_TOO_LONG", message, &[field.name]));
-    }
-    match field.kind {
-        _ if text.is_empty() => Ok(Value::Null),
-        Kind::Id | Kind::Reference => long_id(text).map(Value::from).ok_or_else(wrong),
-        Kind::DateTime => parse_time(text).map(|time| json!(format_time(time))).ok_or_else(wrong),
-        _ => Ok(json!(text)),
-    }
-}
-
-/// The org's rule `AND(ISCHANGED(D), NOT(ISBLANK(PRIORVALUE(D))), D < PRIORVALUE(D))`.
-fn validate(before: &Record, after: &Record) -> Result<(), RowError> {
-    const DATE: &str = "Last_Voice_Call_Date__c";
-    let time = |record: &Record| record.get(DATE).as_str().and_then(parse_time);
-    match (time(before), time(after)) {
-        (Some(before), Some(after)) if after < before => {
-            let message = format!("{STALE_MARKER}: the record has a newer voice call");
-            Err(RowError::new("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, &[DATE]))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Reads a date and time with any offset.
-pub(crate) fn parse_time(text: &str) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(text)
-        .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"));
-    Some(time.ok()?.with_timezone(&Utc))
-}
-
-/// A date and time as the org gives it: whole seconds.
-pub(crate) fn format_time(time: DateTime<Utc>) -> String {
-    time.format("%Y-%m-%dT%H:%M:%S.000+0000").to_string()
+    validate(record, &changed)?;
+    changed.touch(conditions.now);
+    changed.remember(record, conditions.now, |field| match assigns && field.name == "OwnerId" {
+        true => "assignment rule".to_owned(),
+        false => conditions.by.clone(),
+    });
+    Ok(changed)
 }
 
 #[cfg(test)]
@@ -312,14 +164,25 @@ mod tests {
     const LEAD: &str = "00Q5f00000A0001";
 
     fn records(simulator: Value) -> Records {
-        let seed = json!({ "Lead": [{ "Id": LEAD, "Email": "a@x.org", "simulator": simulator }] });
-        Records::from_json(&serde_json::to_vec(&seed).unwrap()).unwrap()
+        let row = json!({ "Id": LEAD, "Email": "a@x.org", "Company": "X", "simulator": simulator });
+        Records::from_json(&serde_json::to_vec(&json!({ "Lead": [row] })).unwrap()).unwrap()
     }
 
     fn update(records: &mut Records, changes: &[(&str, &str)]) -> Result<(), String> {
+        update_under(records, changes, |_| {})
+    }
+
+    fn update_under(
+        records: &mut Records,
+        changes: &[(&str, &str)],
+        change: impl FnOnce(&mut Conditions),
+    ) -> Result<(), String> {
         let field = |name| Object::Lead.field(name).unwrap();
-        let changes: Vec<_> = changes.iter().map(|(name, value)| (field(name), json!(value))).collect();
-        records.update(Object::Lead, LEAD, &changes, Utc::now()).map_err(|error| error.status_code)
+        let changes = changes.iter().map(|(name, value)| (field(name), json!(value))).collect();
+        let mut conditions =
+            Conditions { by: "me".to_owned(), now: Utc::now(), assigns: false, allows_duplicates: false };
+        change(&mut conditions);
+        records.update(Object::Lead, LEAD, &changes, &conditions).map_err(|error| error.status_code)
     }
 
     #[test]
@@ -338,7 +201,8 @@ mod tests {
         let mut records = records(json!({}));
         let result = update(&mut records, &[("Company", "A"), ("Last_Voice_Session__c", &"x".repeat(256))]);
         assert_eq!(result.unwrap_err(), "STRING_TOO_LONG");
-        assert_eq!(records.get(LEAD).unwrap().get("Company"), &Value::Null);
+        assert_eq!(records.get(LEAD).unwrap().get("Company"), "X");
+        assert_eq!(update(&mut records, &[("Company", "")]).unwrap_err(), "REQUIRED_FIELD_MISSING");
     }
 
     #[test]
@@ -355,16 +219,99 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_with_a_mistake_is_refused() {
-        for (seed, error) in [
-            (json!({ "Account": [{}] }), "no object Account"),
-            (json!({ "Lead": [{ "Email": "a@x.org" }] }), "a row has no Id"),
-            (json!({ "Lead": [{ "Id": LEAD, "Mail": "a@x.org" }] }), "Lead has no field Mail"),
-            (json!({ "Lead": [{ "Id": LEAD }, { "Id": LEAD }] }), "two rows have the id 00Q5f00000A0001EAB"),
-            (json!({ "Contact": [{ "Id": LEAD }] }), "00Q5f00000A0001EAB is no id of a Contact"),
+    fn a_duplicate_is_saved_where_the_rule_only_warns_and_the_caller_insists() {
+        for (rule, insists, code) in [
+            ("alert", false, Err("DUPLICATES_DETECTED".to_owned())),
+            ("alert", true, Ok(())),
+            ("block", true, Err("DUPLICATES_DETECTED".to_owned())),
         ] {
-            let found = Records::from_json(&serde_json::to_vec(&seed).unwrap()).unwrap_err();
-            assert_eq!(found.to_string(), error);
+            let mut records = records(json!({ "duplicate_rule": rule }));
+            let result = update_under(&mut records, &[], |conditions| conditions.allows_duplicates = insists);
+            assert_eq!(result, code, "{rule}, {insists}");
         }
+    }
+
+    #[test]
+    fn the_history_says_what_changed_and_who_did_it() {
+        let newer = "2030-01-01T00:00:00.000+0000";
+        let mut records = records(json!({ "before_update": { "newer_call": newer } }));
+        let changes = [("Last_Voice_Session__c", "room"), ("Company", "not tracked")];
+        update_under(&mut records, &changes, |conditions| conditions.assigns = true).unwrap();
+        let history = records.get(LEAD).unwrap().history.iter();
+        let history: Vec<_> = history.map(|change| (change.field, &change.new, change.by.as_str())).collect();
+        assert_eq!(
+            history,
+            [
+                ("Last_Voice_Call_Date__c", &json!(newer), SOMEBODY_ELSE),
+                ("OwnerId", &json!(long_id(ASSIGNMENT_QUEUE)), "assignment rule"),
+                ("Last_Voice_Session__c", &json!("room"), "me"),
+            ]
+        );
+    }
+
+    const ACCOUNT: &str = "0015f00000A0001";
+    const CONTACT: &str = "0035f00000A0001";
+
+    fn person_account(simulator: Value) -> Records {
+        let seed = json!({
+            "Account": [{ "Id": ACCOUNT, "IsPersonAccount": true, "PersonContactId": CONTACT, "simulator": simulator }],
+            "Contact": [{ "Id": CONTACT, "AccountId": ACCOUNT, "IsPersonAccount": true }],
+        });
+        Records::from_json(&serde_json::to_vec(&seed).unwrap()).unwrap()
+    }
+
+    fn update_one(records: &mut Records, id: &str, name: &str, value: &str) -> Result<(), String> {
+        let object = records.get(id).unwrap().object;
+        let changes = vec![(object.field(name).unwrap(), json!(value))];
+        let conditions =
+            Conditions { by: "me".to_owned(), now: Utc::now(), assigns: true, allows_duplicates: false };
+        records.update(object, id, &changes, &conditions).map_err(|error| error.status_code)
+    }
+
+    fn both<'a>(records: &'a Records, account_field: &str, contact_field: &str) -> [&'a Value; 2] {
+        [(ACCOUNT, account_field), (CONTACT, contact_field)]
+            .map(|(id, field)| records.get(id).unwrap().get(field))
+    }
+
+    #[test]
+    fn the_halves_of_a_person_account_hold_the_same() {
+        let mut records = person_account(json!({}));
+        for (id, name, value) in
+            [(ACCOUNT, "Last_Voice_Session__pc", "room"), (CONTACT, "Last_Voice_Session__c", "hall")]
+        {
+            let [before, _] = both(&records, "LastModifiedDate", "LastModifiedDate").map(Value::clone);
+            update_one(&mut records, id, name, value).unwrap();
+            assert_eq!(both(&records, "Last_Voice_Session__pc", "Last_Voice_Session__c"), [value; 2]);
+            let [account, contact] = both(&records, "LastModifiedDate", "LastModifiedDate");
+            assert!(account == contact && (id == CONTACT || *account != before), "{account}, {contact}");
+            assert_eq!(records.get(id).unwrap().history.len(), 1, "only what is written has a history");
+        }
+    }
+
+    #[test]
+    fn somebody_else_s_call_is_in_both_halves_and_both_are_taken_back() {
+        let newer = "2030-01-01T00:00:00.000+0000";
+        let mut records = person_account(json!({ "before_update": { "newer_call": newer } }));
+        let before = records.with_twin(ACCOUNT);
+        assert_eq!(
+            before.iter().map(|record| record.object).collect::<Vec<_>>(),
+            [Object::Account, Object::Contact]
+        );
+        let stale = update_one(&mut records, ACCOUNT, "Last_Voice_Call_Date__pc", "2029-01-01T00:00:00Z");
+        assert_eq!(stale.unwrap_err(), "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+        assert_eq!(both(&records, "Last_Voice_Call_Date__pc", "Last_Voice_Call_Date__c"), [newer; 2]);
+        update_one(&mut records, ACCOUNT, "Last_Voice_Session__pc", "room").unwrap();
+        records.take_back(before);
+        for (pc, c) in [
+            ("Last_Voice_Session__pc", "Last_Voice_Session__c"),
+            ("Last_Voice_Call_Date__pc", "Last_Voice_Call_Date__c"),
+        ] {
+            assert_eq!(both(&records, pc, c), [&Value::Null; 2]);
+        }
+        assert_eq!(
+            both(&records, "LastModifiedDate", "LastModifiedDate"),
+            ["2025-01-01T00:00:00.000+0000"; 2]
+        );
+        assert_eq!(records.get(ACCOUNT).unwrap().history, []);
     }
 }

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod binary;
+mod check;
+mod dry_run;
 mod faults;
 mod keys;
 mod org;
+mod readiness;
 mod records;
+mod storm;

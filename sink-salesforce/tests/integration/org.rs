@@ -5,11 +5,11 @@ use schemas::SessionEvent;
 use serde_json::{Value, json};
 use simulators::salesforce::{Config, Counters, Salesforce};
 use sink::{Message, WriteError, Writer as _, Written};
-use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
+use sink_salesforce::choose::Several;
+use sink_salesforce::config::{Grant, RequestTimeout, SalesforceArgs};
 use sink_salesforce::writer::SalesforceWriter;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::DropGuard;
 
 use crate::keys::{self, KeyPair};
 
@@ -44,14 +44,8 @@ impl Org {
         let mut config = Config::new(keys::trusted().public.clone().into_bytes());
         change(&mut config);
         let salesforce = Salesforce::new(config, seed).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let stop = CancellationToken::new();
-        tokio::spawn({
-            let (salesforce, stop) = (salesforce.clone(), stop.clone());
-            async move { salesforce.serve(listener, stop).await.unwrap() }
-        });
-        Self { salesforce, url, files: tempfile::tempdir().unwrap(), _stop: stop.drop_guard() }
+        let (url, stop) = salesforce.serve_on_a_free_port().await.unwrap();
+        Self { salesforce, url, files: tempfile::tempdir().unwrap(), _stop: stop }
     }
 
     pub(crate) fn key_file(&self, pair: &KeyPair) -> PathBuf {
@@ -65,11 +59,18 @@ impl Org {
         SalesforceArgs {
             salesforce_url: self.url.parse().unwrap(),
             salesforce_client_id: config.client_id,
-            salesforce_username: config.username,
-            salesforce_private_key_file: self.key_file(keys::trusted()),
+            salesforce_grant: Grant::JwtBearer,
+            salesforce_username: Some(config.username),
+            salesforce_private_key_file: Some(self.key_file(keys::trusted())),
+            salesforce_client_secret_file: None,
             salesforce_audience: config.audience,
             salesforce_api_version: "v68.0".to_owned(),
             salesforce_allow_duplicates: true,
+            salesforce_fields: None,
+            salesforce_several: Several::NewestOpen,
+            salesforce_match_contacts: false,
+            salesforce_api_percent: 90,
+            salesforce_linger: Duration::from_millis(250),
             request_timeout: RequestTimeout { salesforce_request_timeout: Duration::from_secs(5) },
         }
     }
@@ -92,10 +93,18 @@ impl Org {
         self.salesforce.org().counters.clone()
     }
 
-    /// As a person would, over HTTP.
+    /// Makes calls go wrong, as a person would over HTTP.
     pub(crate) async fn inject(&self, fault: Value) {
-        let answer =
-            reqwest::Client::new().post(format!("{}/simulator/faults", self.url)).json(&fault).send();
+        self.post("faults", fault).await;
+    }
+
+    /// Changes settings, as an admin would.
+    pub(crate) async fn set(&self, settings: Value) {
+        self.post("settings", settings).await;
+    }
+
+    async fn post(&self, path: &str, body: Value) {
+        let answer = reqwest::Client::new().post(format!("{}/simulator/{path}", self.url)).json(&body).send();
         assert!(answer.await.unwrap().status().is_success());
     }
 }
@@ -118,6 +127,11 @@ pub(crate) fn with_tier(session_id: &str, email: &str, second: u8, tier: Option<
     if let Some(tier) = tier {
         payload["discovered_signals"] = json!({ "qualification_tier": tier });
     }
+    message(&payload)
+}
+
+/// A message with that payload.
+pub(crate) fn message(payload: &Value) -> Message {
     let payload = payload.to_string().into_bytes();
     let event = SessionEvent::decode(&payload, None).unwrap();
     Message { event, payload: payload.into(), attempt: 1, stream_sequence: 1 }
@@ -134,7 +148,7 @@ fn describe(result: Result<Written, WriteError>) -> String {
     let text = match result {
         Ok(Written { outcome }) => outcome.to_owned(),
         Err(WriteError::Retry { reason }) => format!("retry: {reason}"),
-        Err(WriteError::Reject { reason }) => format!("reject: {reason}"),
+        Err(WriteError::Reject { outcome, reason }) => format!("{outcome}: {reason}"),
         Err(WriteError::Busy { reason, .. } | WriteError::Unavailable { reason, .. }) => {
             format!("unavailable: {reason}")
         }

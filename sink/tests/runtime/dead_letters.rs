@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use schemas::names::{self, header};
-use sink::{DeadLettersArgs, WriteError, Writer};
+use sink::{DeadLettersArgs, PERMANENT, WriteError, Writer};
 
 use crate::http::{get, readyz};
 use crate::scripted::*;
@@ -56,8 +56,10 @@ async fn a_replay_writes_with_the_same_identity_and_removes_what_it_wrote() {
     let answer = {
         let refuses = Arc::clone(&refuses);
         move |message: &sink::Message| match message.event.identity.session_id.as_str() {
-            "never" => Err(WriteError::Reject { reason: "never".to_owned() }),
-            _ if refuses.load(Ordering::SeqCst) => Err(WriteError::Reject { reason: "not yet".to_owned() }),
+            "never" => Err(WriteError::Reject { outcome: PERMANENT, reason: "never".to_owned() }),
+            _ if refuses.load(Ordering::SeqCst) => {
+                Err(WriteError::Reject { outcome: PERMANENT, reason: "not yet".to_owned() })
+            }
             _ => Ok(()),
         }
     };

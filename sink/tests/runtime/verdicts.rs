@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sink::{SinkOptions, WriteError};
+use sink::{PERMANENT, SinkOptions, WriteError};
 
 use crate::http::{metric, readyz};
 use crate::scripted::*;
@@ -49,7 +49,9 @@ async fn own_faults_are_tried_again_and_end_as_dead_letters() {
             match session.as_str() {
                 "locked-once" if *tries == 1 => Err(WriteError::Retry { reason: "row locked".to_owned() }),
                 "always-locked" => Err(WriteError::Retry { reason: "row locked".to_owned() }),
-                "impossible" => Err(WriteError::Reject { reason: "too large".to_owned() }),
+                "impossible" => {
+                    Err(WriteError::Reject { outcome: PERMANENT, reason: "too large".to_owned() })
+                }
                 _ => Ok(()),
             }
         }
@@ -64,7 +66,7 @@ async fn own_faults_are_tried_again_and_end_as_dead_letters() {
     let tries = tries.lock().unwrap().clone();
     assert_eq!((tries["always-locked"], tries["impossible"], tries["locked-once"]), (3, 1, 2));
     assert_eq!(
-        metric(sink.http, r#"postcall_sink_messages_total{outcome="retry",sink="sink-s3"}"#).await,
+        metric(sink.http, r#"postcall_sink_messages_total{outcome="retried",sink="sink-s3"}"#).await,
         3.0
     );
     sink.stop().await;
@@ -117,7 +119,7 @@ async fn batches_fill_within_the_linger_and_each_message_has_its_own_verdict() {
     set_up(&nats, &sink, &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     let (writer, written) = scripted(|message| match message.event.identity.session_id.as_str() {
-        "room07" => Err(WriteError::Reject { reason: "no".to_owned() }),
+        "room07" => Err(WriteError::Reject { outcome: PERMANENT, reason: "no".to_owned() }),
         _ => Ok(()),
     });
     let batches = Arc::clone(&writer.batches);

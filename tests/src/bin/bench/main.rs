@@ -15,8 +15,11 @@ mod null_store;
 mod payloads;
 mod peer;
 mod process_cost;
+mod queue;
 mod recording;
 mod report;
+mod salesforce;
+mod spent;
 mod voice;
 
 use std::process::ExitCode;
@@ -32,13 +35,14 @@ async fn main() -> Result<ExitCode> {
         Some("media") => media::measure().await?,
         Some("voice") => voice::measure().await?,
         Some("archive") => archive::measure().await?,
+        Some("salesforce") => salesforce::measure().await?,
         Some("compact") => compact::measure().await?,
         // What these start.
         Some("media-sessions") => return media::sessions::run().await.map(|()| ExitCode::SUCCESS),
         Some("voice-callers") => return voice::callers::run().await.map(|()| ExitCode::SUCCESS),
         Some("archive-raw") => return archive::raw::run().await.map(|()| ExitCode::SUCCESS),
         Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
-        _ => bail!("usage: bench latency | agent | media | voice | archive | compact"),
+        _ => bail!("usage: bench latency | agent | media | voice | archive | salesforce | compact"),
     };
     report.finish()
 }

@@ -18,7 +18,8 @@ use super::sinks::Sink;
 use crate::host::{Host, copy_of_this};
 use crate::machine::{MachineTime, Surroundings};
 use crate::null_store::{Compared, Counts};
-use crate::process_cost::{cpu_seconds, peak_memory_mb};
+use crate::process_cost::peak_memory_mb;
+use crate::spent::Spent;
 
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 /// After it has asked for messages: what it does at its start may go on in the background.
@@ -34,16 +35,6 @@ struct Taken {
     peak_mb: f64,
     spent: Spent,
     surroundings: Surroundings,
-}
-
-/// Processor time in seconds.
-#[derive(Clone, Copy)]
-pub(super) struct Spent {
-    pub(super) program: f64,
-    pub(super) nats: f64,
-    pub(super) store: f64,
-    /// By these, and by this program, which asks how far they are.
-    all: f64,
 }
 
 pub(super) async fn drain(
@@ -104,7 +95,7 @@ async fn drain_by_sinks(
     }
     let taken = drained(bench, scenario, &processes, sessions as u64).await;
     let taken = taken
-        .with_context(|| format!("drain by {}; its log ends:\n{}", sink.name(), end_of(&processes[0])))?;
+        .with_context(|| format!("drain by {}; its log ends:\n{}", sink.name(), processes[0].end_of_log()))?;
     for process in &mut processes {
         process.stop(Signal::Terminate)?;
     }
@@ -186,31 +177,5 @@ fn spent(bench: &Bench, scenario: &Scenario, programs: &[u32]) -> Result<Spent> 
         Store::Null(_) => bench.null_store.id()?,
         Store::SeaweedFs => bench.servers.s3.id().context("find SeaweedFS")?,
     };
-    Ok(Spent {
-        program: programs.iter().copied().map(cpu_seconds).sum(),
-        nats: cpu_seconds(bench.servers.nats.id().context("find nats-server")?),
-        store: cpu_seconds(store),
-        all: cpu_seconds(std::process::id()),
-    })
-}
-
-impl Spent {
-    fn since(&self, before: &Self) -> Self {
-        Self {
-            program: self.program - before.program,
-            nats: self.nats - before.nats,
-            store: self.store - before.store,
-            all: self.all - before.all,
-        }
-    }
-
-    fn surroundings(&self, machine: &MachineTime, seconds: f64) -> Surroundings {
-        Surroundings::new(machine, seconds, self.all / seconds * 100.0)
-    }
-}
-
-fn end_of(process: &Process) -> String {
-    let log = process.log();
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(20)..].join("\n")
+    Ok(Spent::so_far(programs, bench.servers.nats.id().context("find nats-server")?, store))
 }

@@ -16,7 +16,6 @@
 //! was lost, what was too much, and what had other bytes.
 
 mod drain;
-mod queue;
 pub(crate) mod raw;
 mod row;
 mod safety;
@@ -24,16 +23,17 @@ mod scenario;
 mod sinks;
 
 use anyhow::{Context, Result, ensure};
+use schemas::names::SINK_S3;
 use serde_json::json;
 use tests::environment::Environment;
 use tests::sink_servers::SinkServers;
 
-use self::queue::Queue;
 use self::row::{Middle, Row};
 use self::safety::{Killed, Stopped};
 use self::scenario::{Runner, SCENARIOS, Scenario, Store};
 use crate::cores::Cores;
 use crate::null_store::{Compared, NullStore};
+use crate::queue::Queue;
 use crate::report::Report;
 
 /// Sessions of the longest run instead of 20,000; the others shrink with it. For a quick look.
@@ -59,7 +59,7 @@ pub(crate) async fn measure() -> Result<Report> {
     for group in groups {
         let most = group.iter().map(|scenario| bench.sessions(scenario.runners[0].1)).max();
         let payloads = group[0].payloads;
-        let published = bench.queue.fill(payloads, most.unwrap_or_default()).await?;
+        let published = bench.queue.fill(payloads, 0..most.unwrap_or_default()).await?;
         let bytes = bench.queue.bytes_each().await?;
         println!("stream: {published:.0} published each second, {bytes:.0} bytes each");
         in_stream.push(json!({
@@ -91,7 +91,7 @@ impl Bench {
         let mut bench_environment = servers.environment.clone();
         bench_environment.set("S3_ENDPOINT", null_store.endpoint());
         servers.set_up(&bench_environment)?;
-        let queue = Queue::open(servers.environment.get("NATS_URL")?).await?;
+        let queue = Queue::open(servers.environment.get("NATS_URL")?, SINK_S3).await?;
         Ok(Self { servers, null_store, queue, share })
     }
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::drain::Spent;
 use super::scenario::{Runner, Scenario};
 use crate::machine::Surroundings;
 use crate::null_store::{Compared, Counts};
 use crate::report::median;
+use crate::spent::Spent;
 
 /// One run.
 pub(super) struct Row {
@@ -26,9 +26,10 @@ pub(super) struct Row {
 }
 
 /// In the widths of [`Row::print`].
-const HEADER: &str = "\
-                              sessions  each second   CPU us   memory  redelivered  CPU of nats  of store  others
-                                                        each  MB peak                   us each   us each       %";
+const HEADER: &str = concat!(
+    "                              sessions  each second   CPU us   memory  redelivered  CPU of nats  of store  others\n",
+    "                                                        each  MB peak                   us each   us each       %",
+);
 
 pub(super) fn print_header() {
     println!("{HEADER}");

@@ -1,14 +1,15 @@
 //! The stream that every sink drains, and how far a drain is.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use async_nats::HeaderMap;
 use async_nats::datetime::{add_std_duration, now};
 use async_nats::jetstream::consumer::{Config, Consumer};
 use async_nats::jetstream::{self, Context, stream::Stream};
 use futures::{StreamExt as _, TryStreamExt as _};
-use schemas::names::{SESSION_ENDED_V1, SESSIONS_STREAM, SINK_S3, header};
+use schemas::names::{SESSION_ENDED_V1, SESSIONS_STREAM, header};
 use tokio::time::{Instant, sleep};
 
 use crate::payloads::Payloads;
@@ -19,73 +20,80 @@ const PUBLISHES: usize = 256;
 const PAUSE: Duration = Duration::from_secs(3_600);
 const POLL: Duration = Duration::from_millis(10);
 
-pub(super) struct Queue {
+pub(crate) struct Queue {
     jetstream: Context,
     stream: Stream,
-    /// The durable consumer as `sink-s3 setup` makes it.
+    /// Name of the durable consumer.
+    sink: &'static str,
+    /// The durable consumer as the sink's setup makes it.
     config: Config,
     sessions: u64,
 }
 
 /// Where the consumer stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Progress {
-    pub(super) acked: u64,
+pub(crate) struct Progress {
+    pub(crate) acked: u64,
     /// Each delivery of a message counts.
-    pub(super) deliveries: u64,
-    pub(super) in_hand: u64,
+    pub(crate) deliveries: u64,
+    pub(crate) in_hand: u64,
     waiting_requests: usize,
 }
 
 impl Queue {
-    /// After the setup.
-    pub(super) async fn open(url: &str) -> Result<Self> {
+    /// After the setup of the sink.
+    pub(crate) async fn open(url: &str, sink: &'static str) -> Result<Self> {
         let client = async_nats::connect(url).await.context("connect to nats-server")?;
         let jetstream = jetstream::new(client);
         let stream = jetstream.get_stream(SESSIONS_STREAM).await.context("find the stream")?;
         let consumer: Consumer<Config> = stream
-            .get_consumer(SINK_S3)
+            .get_consumer(sink)
             .await
             .map_err(anyhow::Error::from_boxed)
             .context("find the consumer")?;
         let config = consumer.cached_info().config.clone();
-        Ok(Self { jetstream, stream, config, sessions: 0 })
+        Ok(Self { jetstream, stream, sink, config, sessions: 0 })
     }
 
-    /// Empties the stream and publishes so many payloads. Answers with how many it was each second.
-    pub(super) async fn fill(&mut self, payloads: Payloads, sessions: usize) -> Result<f64> {
+    /// Empties the stream and publishes the payloads with these numbers. Answers with how many it was each second.
+    ///
+    /// A purged stream still refuses what it had within its duplicate window: a number can be published once.
+    pub(crate) async fn fill(&mut self, payloads: Payloads, numbers: Range<usize>) -> Result<f64> {
         self.stream.purge().await.context("purge the stream")?;
-        let jetstream = &self.jetstream;
-        let publish = |number| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::MESSAGE_ID, payloads.message_id(number).as_str());
-            let payload = payloads.payload(number).into();
-            async move {
-                let ack = jetstream.publish_with_headers(SESSION_ENDED_V1, headers, payload).await;
-                ack.context("publish")?.await.context("await the stream's ack")
-            }
-        };
+        self.sessions = numbers.len() as u64;
         let started = Instant::now();
-        let published = futures::stream::iter(0..sessions).map(publish).buffer_unordered(PUBLISHES);
-        published.try_for_each(|_| std::future::ready(Ok(()))).await?;
-        self.sessions = sessions as u64;
-        Ok(sessions as f64 / started.elapsed().as_secs_f64())
+        let published = futures::stream::iter(numbers)
+            .map(|number| self.publish(payloads, number))
+            .buffer_unordered(PUBLISHES);
+        published.try_for_each(|()| std::future::ready(Ok(()))).await?;
+        Ok(self.sessions as f64 / started.elapsed().as_secs_f64())
+    }
+
+    /// Publishes one payload.
+    pub(crate) async fn publish(&self, payloads: Payloads, number: usize) -> Result<()> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::MESSAGE_ID, payloads.message_id(number).as_str());
+        let payload = payloads.payload(number).into();
+        let ack = self.jetstream.publish_with_headers(SESSION_ENDED_V1, headers, payload).await;
+        let ack = ack.context("publish")?.await.context("await the stream's ack")?;
+        ensure!(!ack.duplicate, "the stream had payload {number} already");
+        Ok(())
     }
 
     /// What each of them takes in the stream, with its subject and headers.
-    pub(super) async fn bytes_each(&self) -> Result<f64> {
+    pub(crate) async fn bytes_each(&self) -> Result<f64> {
         let info = self.stream.get_info().await.context("look at the stream")?;
         Ok(info.state.bytes as f64 / self.sessions as f64)
     }
 
     /// That the stream was filled with.
-    pub(super) fn sessions(&self) -> u64 {
+    pub(crate) fn sessions(&self) -> u64 {
         self.sessions
     }
 
     /// Puts a new consumer before the first message. It delivers nothing before [`Self::resume`].
-    pub(super) async fn rewind(&self, ack_wait: Option<Duration>) -> Result<()> {
-        self.stream.delete_consumer(SINK_S3).await.context("delete the consumer")?;
+    pub(crate) async fn rewind(&self, ack_wait: Option<Duration>) -> Result<()> {
+        self.stream.delete_consumer(self.sink).await.context("delete the consumer")?;
         let mut config = self.config.clone();
         config.ack_wait = ack_wait.unwrap_or(config.ack_wait);
         let until = add_std_duration(now(), PAUSE).map_err(anyhow::Error::from_boxed)?;
@@ -94,12 +102,12 @@ impl Queue {
         Ok(())
     }
 
-    pub(super) async fn resume(&self) -> Result<()> {
-        self.stream.resume_consumer(SINK_S3).await.context("resume the consumer").map(drop)
+    pub(crate) async fn resume(&self) -> Result<()> {
+        self.stream.resume_consumer(self.sink).await.context("resume the consumer").map(drop)
     }
 
-    pub(super) async fn progress(&self) -> Result<Progress> {
-        let info = self.stream.consumer_info(SINK_S3).await.context("look at the consumer")?;
+    pub(crate) async fn progress(&self) -> Result<Progress> {
+        let info = self.stream.consumer_info(self.sink).await.context("look at the consumer")?;
         let in_hand = info.num_ack_pending as u64;
         Ok(Progress {
             acked: self.sessions.saturating_sub(info.num_pending + in_hand),
@@ -110,18 +118,18 @@ impl Queue {
     }
 
     /// Waits until so many have asked for messages.
-    pub(super) async fn until_asked_by(&self, consumers: usize, limit: Duration) -> Result<()> {
+    pub(crate) async fn until_asked_by(&self, consumers: usize, limit: Duration) -> Result<()> {
         let asked = |progress: Progress| progress.waiting_requests >= consumers;
         self.until("messages are asked for", limit, asked).await.map(drop)
     }
 
     /// Waits until the first message is delivered. A consumer that was resumed notices so with its next request or heartbeat.
-    pub(super) async fn until_delivered(&self, limit: Duration) -> Result<Progress> {
+    pub(crate) async fn until_delivered(&self, limit: Duration) -> Result<Progress> {
         self.until("messages are delivered", limit, |progress| progress.deliveries > 0).await
     }
 
     /// Waits until so many messages are acked.
-    pub(super) async fn until_acked(&self, sessions: u64, limit: Duration) -> Result<Progress> {
+    pub(crate) async fn until_acked(&self, sessions: u64, limit: Duration) -> Result<Progress> {
         self.until("messages are acked", limit, |progress| progress.acked >= sessions).await
     }
 

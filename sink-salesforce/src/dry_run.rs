@@ -1,0 +1,137 @@
+//! `--dry-run`: what sessions would change, shown and not written.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
+
+use futures::{Stream, TryStreamExt as _};
+use serde::Serialize;
+use sink::{Message, StoredEvent, WriteError, Written, print_line};
+
+use crate::client::MOST_ROWS;
+use crate::fields::{Change, LastCall};
+use crate::plan::{plan, settle};
+use crate::records::{Kind, Record};
+use crate::results::Results;
+use crate::row_error::Verdict;
+use crate::writer::SalesforceWriter;
+
+/// Looks up the records of some events and prints each field that would change: a line of tab-separated record, session,
+/// field, value now and value then (as JSON), or one JSON object with `json`. The last line counts the outcomes.
+///
+/// # Errors
+/// The events or Salesforce cannot be reached, or nobody reads what is printed.
+pub async fn preview(
+    events: impl Stream<Item = anyhow::Result<StoredEvent>>,
+    writer: &SalesforceWriter,
+    json: bool,
+) -> anyhow::Result<()> {
+    let mut preview = Preview { json, ..Preview::default() };
+    let mut batches = pin!(events.try_chunks(MOST_ROWS).map_err(|error| error.1));
+    while let Some(events) = batches.try_next().await? {
+        let mut messages = Vec::new();
+        for event in events {
+            let sequence = event.sequence;
+            match event.into_message() {
+                Ok(message) => messages.push(message),
+                Err(error) => preview.not_written(sequence, "undecodable", &error.to_string())?,
+            }
+        }
+        preview.show(&messages, writer).await?;
+    }
+    preview.show_outcomes()
+}
+
+#[derive(Default)]
+struct Preview {
+    json: bool,
+    /// What the records would know by now.
+    after: HashMap<(Kind, String), LastCall>,
+    outcomes: BTreeMap<&'static str, u64>,
+}
+
+/// One field of one record.
+#[derive(Serialize)]
+struct ChangedField<'a> {
+    object: &'static str,
+    id: &'a str,
+    session_id: &'a str,
+    #[serde(flatten)]
+    change: Change,
+}
+
+/// A message that would not be written.
+#[derive(Serialize)]
+struct NotWritten<'a> {
+    sequence: u64,
+    outcome: &'static str,
+    error: &'a str,
+}
+
+impl Preview {
+    async fn show(&mut self, batch: &[Message], writer: &SalesforceWriter) -> anyhow::Result<()> {
+        let mut results = Results::none(batch.len());
+        let calls = writer.calls(batch, &mut results);
+        let calls: Vec<_> = calls.iter().collect();
+        if !calls.is_empty() {
+            let (fields, mut lookup) = writer.ask(&calls).await?;
+            lookup.values_mut().flatten().flatten().for_each(|record| self.catch_up(record));
+            let (updates, settled) = plan(&calls, &lookup, &fields);
+            settled.into_iter().for_each(|(index, result)| results.add(index, result));
+            for update in updates {
+                for change in fields.changes(&update.record, &update.wanted) {
+                    self.changed(&update.record, update.newest.session_id, change)?;
+                }
+                let Record { kind, id, known } = update.record.clone();
+                self.after.insert((kind, id), known.overwritten_by(&update.wanted));
+                let (settled, _) = settle(update, Verdict::Updated, true);
+                settled.into_iter().for_each(|(index, result)| results.add(index, result));
+            }
+        }
+        for (message, result) in batch.iter().zip(results.finish()) {
+            match result {
+                Ok(Written { outcome }) => *self.outcomes.entry(outcome).or_default() += 1,
+                Err(WriteError::Reject { outcome, reason }) => {
+                    self.not_written(message.stream_sequence, outcome, &reason)?;
+                }
+                Err(error) => anyhow::bail!(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// A record that an earlier batch would have written.
+    fn catch_up(&self, record: &mut Record) {
+        if let Some(known) = self.after.get(&(record.kind, record.id.clone())) {
+            record.known = known.clone();
+        }
+    }
+
+    fn changed(&self, record: &Record, session_id: &str, change: Change) -> anyhow::Result<()> {
+        let (object, id) = (record.kind.object(), record.id.as_str());
+        if self.json {
+            return print_line(&serde_json::to_string(&ChangedField { object, id, session_id, change })?);
+        }
+        let Change { field, now, then } = change;
+        print_line(&format!("{object} {id}\t{session_id}\t{field}\t{now}\t{then}"))
+    }
+
+    fn not_written(&mut self, sequence: u64, outcome: &'static str, error: &str) -> anyhow::Result<()> {
+        *self.outcomes.entry(outcome).or_default() += 1;
+        match self.json {
+            true => print_line(&serde_json::to_string(&NotWritten { sequence, outcome, error })?),
+            false => print_line(&format!("event {sequence}\t{outcome}: {error}")),
+        }
+    }
+
+    fn show_outcomes(&self) -> anyhow::Result<()> {
+        if self.json {
+            return print_line(&serde_json::to_string(&serde_json::json!({ "outcomes": self.outcomes }))?);
+        }
+        let outcomes: Vec<_> =
+            self.outcomes.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+        match outcomes.is_empty() {
+            true => print_line("no event: nothing would be written"),
+            false => print_line(&format!("nothing is written; it would be: {}", outcomes.join(", "))),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What a field of the org takes, as the org describes it, and a payload's value as such a field takes it.
+
+use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use serde::Deserialize;
+use serde_json::{Number, Value, json};
+
+/// How Salesforce gives times: `2025-10-29T12:03:04.000+0000`.
+const GIVEN_TIME: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
+const WRITTEN_TIME: &str = "%Y-%m-%dT%H:%M:%S.000Z";
+/// Largest number that `double` has without a gap to the next one: beyond it, an integer would become another.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
+/// One field in the description of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldDescription {
+    /// API name.
+    pub name: String,
+    /// Salesforce's name of the type, such as `string`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Longest text in UTF-16 units; 0 where it is no text.
+    #[serde(default)]
+    pub length: usize,
+    /// Whether the user that asks may write it.
+    #[serde(default)]
+    pub updateable: bool,
+    /// Whether it may be empty.
+    #[serde(default = "yes")]
+    pub nillable: bool,
+    /// Whether records are found by it quickly.
+    #[serde(default)]
+    pub id_lookup: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a field takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldType {
+    /// A text of so many UTF-16 units.
+    Text(usize),
+    /// The same, of several lines.
+    Lines(usize),
+    /// Some of several values.
+    Values(usize),
+    /// A number.
+    Number,
+    /// A number without a fraction.
+    Integer,
+    /// True or false.
+    Boolean,
+    /// A moment, in whole seconds.
+    DateTime,
+    /// A day.
+    Date,
+}
+
+impl FieldDescription {
+    /// What it takes; `None` for what no payload has a value for, such as a reference to another record.
+    pub fn field_type(&self) -> Option<FieldType> {
+        Some(match self.kind.as_str() {
+            "string" | "picklist" | "combobox" | "phone" | "url" | "email" | "encryptedstring" => {
+                FieldType::Text(self.length)
+            }
+            "textarea" => FieldType::Lines(self.length),
+            "multipicklist" => FieldType::Values(self.length),
+            "double" | "currency" | "percent" => FieldType::Number,
+            "int" | "long" => FieldType::Integer,
+            "boolean" => FieldType::Boolean,
+            "datetime" => FieldType::DateTime,
+            "date" => FieldType::Date,
+            _ => return None,
+        })
+    }
+}
+
+impl FieldType {
+    /// The value as it is written; `None` where the field cannot take it.
+    pub fn fit(self, value: &Value) -> Option<Value> {
+        match self {
+            Self::Text(length) => text(&as_text(value)?, length).map(Value::String),
+            Self::Lines(length) => lines(&as_text(value)?, length).map(Value::String),
+            Self::Values(length) => {
+                let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+                let values: Option<Vec<_>> = values.iter().map(as_text).collect();
+                text(&values?.join(";"), length).map(Value::String)
+            }
+            Self::Number => number(value).and_then(Number::from_f64).map(Value::Number),
+            Self::Integer => {
+                let whole = number(value).filter(|number| number.fract() == 0.0)?;
+                // No fraction and not too large, so `as` changes nothing.
+                (whole.abs() <= LARGEST_WHOLE).then(|| json!(whole as i64))
+            }
+            Self::Boolean => match value {
+                Value::Bool(_) => Some(value.clone()),
+                Value::String(text) => text.trim().to_ascii_lowercase().parse().ok().map(Value::Bool),
+                _ => None,
+            },
+            Self::DateTime => Some(Value::String(written_time(moment(value)?))),
+            Self::Date => {
+                let text = value.as_str()?.trim();
+                let day = text.parse::<NaiveDate>().ok().or_else(|| Some(moment(value)?.date_naive()))?;
+                Some(Value::String(day.to_string()))
+            }
+        }
+    }
+
+    /// Whether a record has the value already; both without a value are the same.
+    pub fn is_same(self, written: &Value, current: &Value) -> bool {
+        match self {
+            Self::DateTime => moment(written) == moment(current) && written.is_null() == current.is_null(),
+            Self::Number | Self::Integer => written.as_f64() == current.as_f64(),
+            Self::Text(_) | Self::Values(_) | Self::Boolean | Self::Date => written == current,
+            // Salesforce ends lines in its own way.
+            Self::Lines(_) => {
+                let lines = |value: &Value| value.as_str().map(|text| text.replace("\r\n", "\n"));
+                lines(written) == lines(current)
+            }
+        }
+    }
+}
+
+/// A moment as it is written.
+pub fn written_time(time: DateTime<Utc>) -> String {
+    time.format(WRITTEN_TIME).to_string()
+}
+
+/// A moment in whole seconds: Salesforce keeps no more. It is read as payloads have it and as Salesforce gives it.
+pub fn moment(value: &Value) -> Option<DateTime<Utc>> {
+    let text = value.as_str()?.trim();
+    let time =
+        DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, GIVEN_TIME)).ok()?;
+    Some(time.with_timezone(&Utc).trunc_subsecs(0))
+}
+
+/// A text as Salesforce keeps it: without white space around it and control characters within, cut to the field's length;
+/// nothing where nothing is left.
+pub fn text(text: &str, longest: usize) -> Option<String> {
+    cut(text, longest, char::is_control)
+}
+
+/// As [`text`], with its ends of lines and tabs.
+fn lines(text: &str, longest: usize) -> Option<String> {
+    cut(text, longest, |character| character.is_control() && !"\n\r\t".contains(character))
+}
+
+fn cut(text: &str, longest: usize, is_refused: impl Fn(char) -> bool) -> Option<String> {
+    let mut units = 0;
+    let fits = |character: &char| {
+        units += character.len_utf16();
+        units <= longest
+    };
+    let plain = |character| if is_refused(character) { char::REPLACEMENT_CHARACTER } else { character };
+    let text: String = text.trim().chars().map(plain).take_while(fits).collect();
+    let text = text.trim_end();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A text as it is, numbers and truths as text, and lists and objects as JSON.
+fn as_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.filter(|number| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn values_are_written_as_the_field_takes_them() {
+        let long = "x".repeat(300);
+        for (kind, value, written) in [
+            (FieldType::Text(255), json!(" hot "), json!("hot")),
+            (FieldType::Text(255), json!(long), json!(&long[..255])),
+            (FieldType::Text(3), json!("a🦀b"), json!("a🦀")),
+            (FieldType::Text(80), json!(7), json!("7")),
+            (FieldType::Text(80), json!(["hubspot", "pipedrive"]), json!(r#"["hubspot","pipedrive"]"#)),
+            (FieldType::Text(80), json!("two\nlines"), json!("two\u{fffd}lines")),
+            (FieldType::Lines(80), json!("two\nlines\u{0}"), json!("two\nlines\u{fffd}")),
+            (FieldType::Values(80), json!(["hubspot", "pipedrive"]), json!("hubspot;pipedrive")),
+            (FieldType::Values(80), json!("hubspot"), json!("hubspot")),
+            (FieldType::Number, json!(" 12.5 "), json!(12.5)),
+            (FieldType::Integer, json!(12.0), json!(12)),
+            (FieldType::Integer, json!("40"), json!(40)),
+            (FieldType::Boolean, json!("True"), json!(true)),
+            (FieldType::DateTime, json!("2025-10-29T14:03:04.900+02:00"), json!("2025-10-29T12:03:04.000Z")),
+            (FieldType::Date, json!("2025-10-29T23:30:00-02:00"), json!("2025-10-30")),
+            (FieldType::Date, json!("2025-10-29"), json!("2025-10-29")),
+        ] {
+            assert_eq!(kind.fit(&value), Some(written), "{kind:?} {value}");
+        }
+    }
+
+    #[test]
+    fn what_a_field_cannot_take_is_none() {
+        for (kind, value) in [
+            (FieldType::Text(255), json!(" \u{a0} ")),
+            (FieldType::Number, json!("about ten")),
+            (FieldType::Number, json!("inf")),
+            (FieldType::Integer, json!(1.5)),
+            (FieldType::Integer, json!(1e300)),
+            (FieldType::Boolean, json!(1)),
+            (FieldType::DateTime, json!("yesterday")),
+            (FieldType::DateTime, json!("2025-10-29T12:00:00")),
+            (FieldType::Date, json!(20_251_029)),
+        ] {
+            assert_eq!(kind.fit(&value), None, "{kind:?} {value}");
+        }
+    }
+
+    #[test]
+    fn what_salesforce_gives_back_is_the_same() {
+        let given = json!("2025-10-29T12:03:04.000+0000");
+        assert!(FieldType::DateTime.is_same(&json!("2025-10-29T12:03:04.000Z"), &given));
+        assert!(!FieldType::DateTime.is_same(&json!("2025-10-29T12:03:05.000Z"), &given));
+        assert!(!FieldType::DateTime.is_same(&Value::Null, &given));
+        assert!(FieldType::Integer.is_same(&json!(12), &json!(12.0)));
+        assert!(FieldType::Text(9).is_same(&Value::Null, &Value::Null));
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_fits_and_is_stable(value in "\\PC{0,300}|[🦀 \\n]{0,300}", longest in 1_usize..300) {
+            if let Some(kept) = text(&value, longest) {
+                prop_assert!(kept.encode_utf16().count() <= longest);
+                prop_assert_eq!(text(&kept, longest).unwrap(), kept);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Which records belong to the addresses of a batch.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde::de::DeserializeOwned;
+use sink::WriteError;
+
+use crate::call_error::CallError;
+use crate::choose::{Choice, Several, became, choose, has_open};
+use crate::client::Client;
+use crate::halving::Halving;
+use crate::plan::Lookup;
+use crate::records::{ContactRow, LeadRow, OrgFields, Record};
+use crate::soql;
+
+/// How records are found.
+pub(crate) struct Matching {
+    pub(crate) several: Several,
+    /// Whether Contacts are looked up where no Lead has the address.
+    pub(crate) contacts: bool,
+}
+
+/// What a look-up brings.
+struct Selected<'t, T> {
+    rows: Vec<T>,
+    /// The texts that Salesforce cannot read.
+    unreadable: HashMap<&'t str, WriteError>,
+}
+
+impl Matching {
+    /// The records of each address. A converted Lead stands for the Contact that it became.
+    pub(crate) async fn look_up<'c>(
+        &self,
+        client: &Client,
+        fields: &OrgFields,
+        emails: BTreeSet<&'c str>,
+    ) -> Result<Lookup<'c>, CallError> {
+        let leads = select::<LeadRow>(client, &fields.leads_by_email(), &emails).await?;
+        let leads_of = by_email(&leads.rows, |lead| lead.email.as_deref());
+        let leads_of = |email: &str| rows_of(&leads_of, email);
+
+        let ids = emails.iter().filter(|email| !has_open(leads_of(email)));
+        let ids: BTreeSet<_> = ids.flat_map(|email| became(leads_of(email))).collect();
+        let customers = select::<ContactRow>(client, &fields.contacts_by_id(), &ids).await?;
+        let customer = |id: &str| customers.rows.iter().find(|contact| contact.id == id);
+        let customers_of =
+            |email: &str| became(leads_of(email)).into_iter().filter_map(customer).collect::<Vec<_>>();
+
+        let mut others = emails.clone();
+        others.retain(|email| self.contacts && !has_open(leads_of(email)) && customers_of(email).is_empty());
+        let contacts = select::<ContactRow>(client, &fields.contacts_by_email(), &others).await?;
+        let contacts_of = by_email(&contacts.rows, |contact| contact.email.as_deref());
+
+        let mut lookup = Lookup::new();
+        for email in emails {
+            let mut ids = became(leads_of(email)).into_iter();
+            let unreadable = leads.unreadable.get(email).or_else(|| contacts.unreadable.get(email));
+            let records = match unreadable.or_else(|| ids.find_map(|id| customers.unreadable.get(id))) {
+                Some(error) => Err(error.clone()),
+                None => {
+                    let contacts = rows_of(&contacts_of, email);
+                    records(choose(leads_of(email), customers_of(email), contacts, self.several), fields)
+                }
+            };
+            lookup.insert(email, records);
+        }
+        Ok(lookup)
+    }
+}
+
+/// The rows whose field is one of some texts.
+async fn select<'t, T: DeserializeOwned>(
+    client: &Client,
+    select: &str,
+    texts: &BTreeSet<&'t str>,
+) -> Result<Selected<'t, T>, CallError> {
+    let mut selected = Selected { rows: Vec::new(), unreadable: HashMap::new() };
+    if texts.is_empty() {
+        return Ok(selected);
+    }
+    let lists = soql::split(select, texts.iter().copied(), client.longest_statement().await?);
+    let mut lists = Halving::new(lists.iter().map(Vec::as_slice));
+    while let Some(texts) = lists.next_call() {
+        lists.answered(texts, client.query(&soql::statement(select, texts)).await);
+    }
+    for (texts, answer) in lists.answers() {
+        match answer {
+            Ok(mut rows) => selected.rows.append(&mut rows),
+            Err(error @ CallError::Content { .. }) => {
+                let error = WriteError::from(error);
+                selected.unreadable.extend(texts.iter().map(|text| (*text, error.clone())));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(selected)
+}
+
+/// Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
+fn by_email<T>(rows: &[T], email: impl Fn(&T) -> Option<&str>) -> HashMap<String, Vec<&T>> {
+    let mut by_email: HashMap<String, Vec<&T>> = HashMap::new();
+    for row in rows {
+        by_email.entry(email(row).unwrap_or_default().to_lowercase()).or_default().push(row);
+    }
+    by_email
+}
+
+fn rows_of<'m, 'r, T>(by_email: &'m HashMap<String, Vec<&'r T>>, email: &str) -> &'m [&'r T] {
+    by_email.get(email).map_or(&[], Vec::as_slice)
+}
+
+fn records(choice: Choice<'_>, fields: &OrgFields) -> Result<Vec<Record>, WriteError> {
+    match choice {
+        Choice::Nobody => Ok(Vec::new()),
+        Choice::Leads(leads) => Ok(leads.into_iter().map(|lead| fields.lead(lead)).collect()),
+        Choice::Contacts(contacts) => {
+            Ok(contacts.into_iter().map(|contact| fields.contact(contact)).collect())
+        }
+        Choice::Ambiguous(count) => Err(WriteError::Reject {
+            outcome: "ambiguous",
+            reason: format!("{count} records have the address (SALESFORCE_SEVERAL)"),
+        }),
+    }
+}

@@ -1,0 +1,153 @@
+//! What the org has of the mapped fields, asked once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::call_error::CallError;
+use crate::client::{Client, Description};
+use crate::field_map::FieldMap;
+use crate::fields::ObjectFields;
+use crate::records::OrgFields;
+
+/// When an org is asked again that is not as the map needs it: soon, for whoever is just mending it, and then after ever
+/// longer pauses, because each time costs some of its calls.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// The field map, and how it fits the org.
+pub struct Org {
+    map: FieldMap,
+    state: Mutex<State>,
+}
+
+struct State {
+    fields: Option<Arc<OrgFields>>,
+    /// What is wrong with the org, and until when it is not asked again.
+    fault: Option<(Instant, CallError)>,
+    /// The next one.
+    pause: Duration,
+}
+
+impl Org {
+    /// Nothing is asked yet.
+    pub fn new(map: FieldMap) -> Self {
+        Self { map, state: Mutex::new(State { fields: None, fault: None, pause: FIRST_PAUSE }) }
+    }
+
+    /// The fields, described where they are not known: two calls, three with person accounts.
+    ///
+    /// # Errors
+    /// No answer, or the org is not as the map needs it.
+    pub async fn fields(&self, client: &Client) -> Result<Arc<OrgFields>, CallError> {
+        let mut state = self.state.lock().await;
+        if let Some((until, fault)) = &state.fault
+            && Instant::now() < *until
+        {
+            return Err(fault.clone());
+        }
+        if let Some(fields) = &state.fields {
+            return Ok(Arc::clone(fields));
+        }
+        let answer = describe(client, &self.map).await;
+        match &answer {
+            Ok(fields) => (state.fields, state.fault) = (Some(Arc::clone(fields)), None),
+            Err(fault @ CallError::Configuration { .. }) => state.hold(fault),
+            // Whoever is not reached may be in a moment.
+            Err(_) => {}
+        }
+        answer
+    }
+
+    /// A call showed that the org is not as it must be: nothing is asked for a while, and then the fields before all else.
+    pub async fn mistrust(&self, fault: &CallError) {
+        self.state.lock().await.hold(fault);
+    }
+
+    /// The org may allow less than it did.
+    pub async fn forget(&self) {
+        self.state.lock().await.fields = None;
+    }
+
+    /// A record was written.
+    pub async fn trust(&self) {
+        self.state.lock().await.pause = FIRST_PAUSE;
+    }
+
+    /// What a payload has for the further fields, in the order of the map.
+    pub fn values(&self, payload: &[u8]) -> Vec<Option<Value>> {
+        let mapped = &self.map.others;
+        // A payload that is large is parsed for nothing where no further field is mapped.
+        let payload: Value =
+            if mapped.is_empty() { Value::Null } else { serde_json::from_slice(payload).unwrap_or_default() };
+        mapped.iter().map(|mapped| mapped.value(&payload).cloned()).collect()
+    }
+}
+
+impl State {
+    fn hold(&mut self, fault: &CallError) {
+        self.fields = None;
+        self.fault = Some((Instant::now() + self.pause, fault.clone()));
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn describe(client: &Client, map: &FieldMap) -> Result<Arc<OrgFields>, CallError> {
+    let lead = client.describe("Lead").await?;
+    let contact = client.describe("Contact").await?;
+    let account = match contact.has_person_accounts() {
+        true => Some(client.describe("Account").await?),
+        false => None,
+    };
+    let mut faults = Vec::new();
+    let mut resolve = |object: &str, description: &Description| {
+        let resolved = resolve(map, object, description);
+        resolved.map_err(|more| faults.extend(more)).ok()
+    };
+    let (lead, contact) = (resolve("Lead", &lead), resolve("Contact", &contact));
+    let account = account.map(|account| resolve("Account", &account));
+    match (lead, contact, account) {
+        (Some(lead), Some(contact), account) if account != Some(None) => {
+            Ok(Arc::new(OrgFields { lead, contact, account: account.flatten() }))
+        }
+        _ => Err(CallError::Configuration {
+            reason: format!(
+                "{}: deploy the metadata and the permission set of deploy/salesforce, or correct SALESFORCE_FIELDS",
+                faults.join("; ")
+            ),
+        }),
+    }
+}
+
+/// The mapped fields of an object.
+///
+/// # Errors
+/// All that is not as it must be.
+pub(crate) fn resolve(
+    map: &FieldMap,
+    object: &str,
+    description: &Description,
+) -> Result<ObjectFields, Vec<String>> {
+    // Field permissions can hide these.
+    let needed: &[&str] = match object {
+        "Lead" => &["Email"],
+        "Contact" if description.has_person_accounts() => &["Email", "AccountId"],
+        "Contact" => &["Email"],
+        _ => &[],
+    };
+    let hidden = needed.iter().filter(|name| !description.has(name));
+    let hidden: Vec<_> = hidden
+        .map(|name| format!("{object} has no field {name} that the integration user may see"))
+        .collect();
+    let resolved = match object {
+        "Account" => ObjectFields::resolve(&map.of_persons(), object, &description.fields),
+        _ => ObjectFields::resolve(map, object, &description.fields),
+    };
+    match resolved {
+        Ok(fields) if hidden.is_empty() => Ok(fields),
+        resolved => Err(resolved.err().into_iter().flatten().chain(hidden).collect()),
+    }
+}

@@ -1,0 +1,80 @@
+//! `check` of the program.
+
+use serde_json::{Value, json};
+use test_servers::NatsServer;
+
+use crate::binary::{set_up, sink};
+use crate::org::Org;
+
+// The simulator answers while the test waits for the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_what_is_there_what_is_missing_and_what_to_do() {
+    let (org, nats) = (Org::start().await, NatsServer::start().await);
+    let (good, checks) = check(&org, &nats);
+    assert!(
+        !good && bad(&checks).iter().all(|line| line.contains("run sink-salesforce setup")),
+        "{checks:?}"
+    );
+
+    set_up(&org, &nats);
+    let (good, checks) = check(&org, &nats);
+    let what: Vec<_> = checks.iter().map(|check| check["what"].as_str().unwrap()).collect();
+    assert_eq!(
+        what,
+        [
+            "NATS",
+            "stream SESSIONS",
+            "stream SESSIONS_DLQ",
+            "consumer sink-salesforce",
+            "access token",
+            "API version v68.0",
+            "fields of Lead",
+            "Lead.Email",
+            "fields of Contact",
+            "Contact.Email",
+            "API calls of the day",
+        ]
+    );
+    assert!(good, "{checks:?}");
+
+    for (settings, found) in [
+        (json!({ "hidden": ["Lead.Last_Voice_Session__c"] }), "Lead has no field Last_Voice_Session__c"),
+        (
+            json!({ "hidden": ["Contact.Email"] }),
+            "Contact has no field Email that the integration user may see",
+        ),
+        (json!({ "hidden": ["Contact"] }), "Contact: Salesforce has no such resource"),
+        (json!({ "read_only": ["Lead"] }), "the integration user may not edit Lead.Last_Voice_Call_Date__c"),
+        (json!({ "approval": "missing_from_user" }), "user hasn't approved this consumer"),
+        (json!({ "api_enabled": false }), "API_DISABLED_FOR_ORG"),
+        (json!({ "daily_api_calls": 1 }), "REQUEST_LIMIT_EXCEEDED"),
+    ] {
+        org.set(settings.clone()).await;
+        let (good, checks) = check(&org, &nats);
+        assert!(!good && bad(&checks).iter().any(|line| line.contains(found)), "{settings}: {checks:?}");
+        org.set(json!({ "hidden": [], "read_only": [], "approval": "approved", "api_enabled": true })).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_the_versions_that_there_are() {
+    let (org, nats) = (Org::start().await, NatsServer::start().await);
+    let output = sink(&org, &nats).args(["check", "--salesforce-api-version", "v99.0"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("✗ API version v99.0: the org has v"), "{printed}");
+    assert!(printed.contains("→ correct SALESFORCE_API_VERSION"), "{printed}");
+}
+
+fn check(org: &Org, nats: &NatsServer) -> (bool, Vec<Value>) {
+    let output = sink(org, nats).args(["check", "--json"]).output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    (output.status.success(), lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// What was found, and what to do, of what is not good.
+fn bad(checks: &[Value]) -> Vec<String> {
+    let text = |check: &Value, name: &str| check[name].as_str().unwrap().to_owned();
+    let bad = checks.iter().filter(|check| check["good"] == false);
+    bad.map(|check| format!("{}: {} {}", text(check, "what"), text(check, "found"), text(check, "do_next")))
+        .collect()
+}
