@@ -55,10 +55,9 @@ impl From<CallError> for WriteError {
         match error {
             // Whoever stands between could be at fault as well: tried for some time before it is a dead letter.
             CallError::Content { .. } => Self::Retry { reason },
-            CallError::Unauthorized | CallError::Configuration { .. } => {
+            CallError::Unauthorized | CallError::Configuration { .. } | CallError::Broken { .. } => {
                 Self::Unavailable { reason, after: None }
             }
-            CallError::Broken { .. } => Self::Unavailable { reason, after: None },
             CallError::Unavailable { after, .. } => Self::Unavailable { reason, after },
         }
     }

@@ -54,8 +54,8 @@ pub struct SalesforceArgs {
     /// Percent of the org's API calls of the day; once so many are used, by whomever, this sink makes none.
     #[arg(long, env = "SALESFORCE_API_PERCENT", default_value_t = 90, value_parser = clap::value_parser!(u8).range(1..=100))]
     pub salesforce_api_percent: u8,
-    /// How long a session may wait for others, to share API calls with them: a look-up and an update for up to 200, so at most
-    /// 172,800 calls a day at 1s, and 2,880 at 1m.
+    /// How long a session may wait for others, to share API calls with them: a look-up and an update serve up to 200. At 1m
+    /// that is 2,880 calls a day, at 1s up to 172,800.
     #[arg(long, env = "SALESFORCE_LINGER", default_value = "250ms", value_parser = humantime::parse_duration)]
     pub salesforce_linger: Duration,
     #[command(flatten)]

@@ -93,6 +93,9 @@ impl Preview {
                 Err(WriteError::Reject { outcome, reason }) => {
                     self.not_written(message.stream_sequence, outcome, &reason)?;
                 }
+                Err(WriteError::Retry { reason }) => {
+                    self.not_written(message.stream_sequence, "retried", &reason)?;
+                }
                 Err(error) => anyhow::bail!(error),
             }
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use schemas::names;
 use service::LogFormat;
-use sink::{DeadLettersArgs, Events, ReplayEventsArgs, RunArgs, SetupArgs, SinkOptions};
+use sink::{DeadLettersArgs, DeadLettersCommand, Events, ReplayEventsArgs, RunArgs, SetupArgs, SinkOptions};
 use sink_salesforce::check::check_org;
 use sink_salesforce::client::Client;
 use sink_salesforce::config::{RequestTimeout, SalesforceArgs};
@@ -114,7 +114,11 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             sink::replay_events(options(replay.writer.request_timeout), replay, connect).await
         }
         Command::DeadLetters(dead_letters) => {
-            sink::dead_letters(options(RequestTimeout::default()), *dead_letters, connect).await
+            let timeout = match &dead_letters.command {
+                DeadLettersCommand::Replay(replay) => replay.writer.request_timeout,
+                _ => RequestTimeout::default(),
+            };
+            sink::dead_letters(options(timeout), *dead_letters, connect).await
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::records::OrgFields;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// Records that are refused one by one would otherwise have the fields asked for each time.
+const DOUBT_AGAIN: Duration = Duration::from_secs(30);
+
 /// The field map, and how it fits the org.
 pub struct Org {
     map: FieldMap,
@@ -26,6 +29,7 @@ pub struct Org {
 
 struct State {
     fields: Option<Arc<OrgFields>>,
+    doubted: Option<Instant>,
     /// What is wrong with the org, and until when it is not asked again.
     fault: Option<(Instant, CallError)>,
     /// The next one.
@@ -35,7 +39,10 @@ struct State {
 impl Org {
     /// Nothing is asked yet.
     pub fn new(map: FieldMap) -> Self {
-        Self { map, state: Mutex::new(State { fields: None, fault: None, pause: FIRST_PAUSE }) }
+        Self {
+            map,
+            state: Mutex::new(State { fields: None, doubted: None, fault: None, pause: FIRST_PAUSE }),
+        }
     }
 
     /// The fields, described where they are not known: two calls, three with person accounts.
@@ -67,9 +74,13 @@ impl Org {
         self.state.lock().await.hold(fault);
     }
 
-    /// The org may allow less than it did.
-    pub async fn forget(&self) {
-        self.state.lock().await.fields = None;
+    /// The org may allow less than it did: the fields are asked for again, unless they just were for the same reason.
+    pub async fn doubt(&self) {
+        let mut state = self.state.lock().await;
+        if state.doubted.is_none_or(|at| at.elapsed() >= DOUBT_AGAIN) {
+            state.doubted = Some(Instant::now());
+            state.fields = None;
+        }
     }
 
     /// A record was written.

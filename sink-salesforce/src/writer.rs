@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use chrono::{TimeDelta, Utc};
+use chrono::Utc;
 use prometheus::core::Collector;
 use schemas::names;
-use sink::{Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
+use sink::{CLOCKS_APART, Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
 use tokio::time::Instant;
 
 use crate::call_error::CallError;
@@ -26,9 +26,6 @@ use crate::row_error::Verdict;
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
 const ROUNDS: usize = 3;
-
-/// How far the clocks of agents may be ahead.
-const CLOCKS_APART: TimeDelta = TimeDelta::hours(24);
 
 /// Writes sessions into Leads and Contacts.
 pub struct SalesforceWriter {
@@ -170,7 +167,7 @@ impl SalesforceWriter {
         if let Some(fault) = fault {
             self.org.mistrust(&fault).await;
         } else if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Doubtful(_))) {
-            self.org.forget().await;
+            self.org.doubt().await;
         } else if verdicts.contains(&Verdict::Updated) {
             self.org.trust().await;
         }

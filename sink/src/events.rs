@@ -12,8 +12,8 @@ use schemas::{DecodeError, SessionEvent};
 
 use crate::{Message, Nats};
 
-/// How far the clocks of agents and NATS may be apart.
-const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
+/// How far the clocks of agents may be ahead.
+pub const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 
 /// Sessions by when they ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]

@@ -37,7 +37,7 @@ mod writer;
 
 pub use check::{Check, check_queue, print_checks};
 pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, WhichLetters, dead_letters};
-pub use events::{Events, Period, StoredEvent};
+pub use events::{CLOCKS_APART, Events, Period, StoredEvent};
 pub use nats::Nats;
 pub use output::{Progress, print_line};
 pub use replay_command::{ReplayEventsArgs, WhichEvents, replay_events};

@@ -7,7 +7,7 @@ use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use bytes::Bytes;
 use schemas::names::SESSIONS_STREAM;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -33,6 +33,8 @@ pub(crate) struct Queue {
     pub(crate) batch: usize,
     /// Payload bytes that may be in hand at a time.
     pub(crate) bytes: u32,
+    /// Told when a message has to wait for bytes: until others are settled, none comes.
+    pub(crate) no_room: Arc<Notify>,
     pub(crate) connection: Connection,
     pub(crate) in_hand: Arc<InHand>,
     pub(crate) outage: Arc<Outage>,
@@ -172,8 +174,14 @@ impl Queue {
             Ok(delivery) => delivery,
             Err(error) => return warn!(%error, "not a message of a consumer"),
         };
-        let share = self.shutdown.run_until_cancelled(Arc::clone(bytes).acquire_many_owned(size));
-        delivery.bytes = share.await.and_then(Result::ok);
+        delivery.bytes = match Arc::clone(bytes).try_acquire_many_owned(size) {
+            Ok(share) => Some(share),
+            Err(_) => {
+                self.no_room.notify_one();
+                let share = Arc::clone(bytes).acquire_many_owned(size);
+                self.shutdown.run_until_cancelled(share).await.and_then(Result::ok)
+            }
+        };
         if pulled.send(delivery).await.is_err() {
             debug!("nobody takes messages any more");
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use schemas::SessionEvent;
 use schemas::names::header;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -65,11 +65,13 @@ impl<W: Writer> Runtime<W> {
 
     /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.
     pub(crate) async fn consume(self: Arc<Self>, connection: Connection, shutdown: CancellationToken) {
+        let no_room = Arc::new(Notify::new());
         let queue = Queue {
             sink: self.sink.name,
             places: self.sink.places(),
             batch: self.sink.max_batch,
             bytes: self.bytes_in_hand,
+            no_room: Arc::clone(&no_room),
             connection,
             in_hand: Arc::clone(&self.in_hand),
             outage: Arc::clone(&self.outage),
@@ -88,7 +90,8 @@ impl<W: Writer> Runtime<W> {
                 pulling_ended.cancel();
             }
         });
-        while let Some(mut deliveries) = next_batch(&mut pulled, self.sink.max_batch, self.sink.linger).await
+        while let Some(mut deliveries) =
+            next_batch(&mut pulled, self.sink.max_batch, self.sink.linger, &no_room).await
         {
             let place = self.concurrency.place().await;
             // What came while it waited for its place goes with it.
@@ -202,18 +205,25 @@ impl<W: Writer> Runtime<W> {
     }
 }
 
-/// The next message and those that follow it within `linger`, at most `most`; `None` when nothing comes any more.
+/// The next message and those that follow it within `linger`, at most `most`, and as long as there is room for more; `None`
+/// when nothing comes any more.
 async fn next_batch(
     pulled: &mut mpsc::Receiver<Delivery>,
     most: usize,
     linger: Duration,
+    no_room: &Notify,
 ) -> Option<Vec<Delivery>> {
     let mut batch = vec![pulled.recv().await?];
     let deadline = Instant::now() + linger;
     while batch.len() < most {
-        match tokio::time::timeout_at(deadline, pulled.recv()).await {
-            Ok(Some(delivery)) => batch.push(delivery),
-            Ok(None) | Err(_) => break,
+        tokio::select! {
+            biased;
+            delivery = pulled.recv() => match delivery {
+                Some(delivery) => batch.push(delivery),
+                None => break,
+            },
+            () = no_room.notified() => break,
+            () = tokio::time::sleep_until(deadline) => break,
         }
     }
     Some(batch)

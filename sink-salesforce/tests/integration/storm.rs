@@ -72,11 +72,19 @@ fn faults() -> Value {
 async fn no_message_moves_while_the_calls_of_the_day_are_used_up(stage: &Stage) {
     stage.org.inject(json!({ "request_limit_exceeded": true })).await;
     stage.not_ready("the org's API calls of the day are used up").await;
-    // A batch that was in hand may be decoded, and dead letters found in it, until its first call.
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    let then = (stage.dead_letters().await, stage.progress().await.settled);
+    // What was in hand may still be settled, and dead letters found in it, until its first call.
+    let progress = async || (stage.dead_letters().await, stage.progress().await.settled);
+    let mut then = progress().await;
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = progress().await;
+        if now == then {
+            break;
+        }
+        then = now;
+    }
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!((stage.dead_letters().await, stage.progress().await.settled), then);
+    assert_eq!(progress().await, then);
     stage.org.inject(json!({ "request_limit_exceeded": false })).await;
 }
 

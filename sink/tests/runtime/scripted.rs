@@ -73,9 +73,18 @@ impl RunningSink {
     }
 
     pub(crate) fn start_at<W: Writer>(nats_url: &str, sink: SinkOptions, writer: W) -> Self {
+        Self::start_with(nats_url, sink, writer, &[])
+    }
+
+    pub(crate) fn start_with<W: Writer>(
+        nats_url: &str,
+        sink: SinkOptions,
+        writer: W,
+        flags: &[&str],
+    ) -> Self {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let shutdown = CancellationToken::new();
-        let run = args::<RunArgs>(&["--nats-url", nats_url, "--max-attempts", "3"]);
+        let run = args::<RunArgs>(&[&["--nats-url", nats_url, "--max-attempts", "3"], flags].concat());
         let task = tokio::spawn(sink::run_until(shutdown.clone(), sink, run, http, writer));
         Self { http, shutdown, task }
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sink::{PERMANENT, SinkOptions, WriteError};
+use sink::{Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
+use tokio::sync::Semaphore;
 
 use crate::http::{metric, readyz};
 use crate::scripted::*;
@@ -132,6 +133,63 @@ async fn batches_fill_within_the_linger_and_each_message_has_its_own_verdict() {
     assert_eq!(*batches.lock().unwrap(), [20, 20, 10]);
     assert_eq!(dead_letters(&jetstream).await, 1);
     sink.stop().await;
+}
+
+/// Answers as often as it is let.
+struct Gated {
+    gate: Arc<Semaphore>,
+    batches: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Writer for Gated {
+    async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
+        self.batches.lock().unwrap().push(batch.len());
+        self.gate.acquire().await.unwrap().forget();
+        vec![Ok(Written { outcome: "written" }); batch.len()]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_a_batch_waits_for_its_turn_goes_with_it() {
+    let nats = NatsServer::start().await;
+    let sink = SinkOptions { max_batch: 20, max_in_flight: 1, ..options() };
+    set_up(&nats, &sink, &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let (gate, batches) = (Arc::new(Semaphore::new(0)), Arc::default());
+    let writer = Gated { gate: Arc::clone(&gate), batches: Arc::clone(&batches) };
+    let sink = RunningSink::start(&nats, sink, writer);
+    publish(&jetstream, "first").await;
+    eventually("the first is with the writer", async || *batches.lock().unwrap() == [1]).await;
+    for session in 0..39 {
+        publish(&jetstream, &format!("room{session:02}")).await;
+    }
+    eventually("all are in hand", async || {
+        metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await == 40.0
+    })
+    .await;
+    gate.add_permits(100);
+    all_settled(&jetstream).await;
+    assert_eq!(*batches.lock().unwrap(), [1, 20, 19]);
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_waits_for_no_more_than_there_is_room_for() {
+    let nats = NatsServer::start().await;
+    let linger = Duration::from_secs(600);
+    let sink = SinkOptions { max_batch: 20, max_in_flight: 1, linger, ..options() };
+    set_up(&nats, &sink, &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let (writer, written) = scripted(|_| Ok(()));
+    let sink = RunningSink::start_with(&nats.url(), sink, writer, &["--max-mib-in-hand", "1"]);
+    for session in 0..4 {
+        let payload = serde_json::json!({ "session_id": format!("room{session}"), "job_id": "AJ",
+            "end_time": "2025-10-29T12:00:00Z", "transcript": "x".repeat(300 * 1024) });
+        publish_bytes(&jetstream, &format!("room{session}-AJ"), payload.to_string()).await;
+    }
+    eventually("the three that there is room for", async || written.lock().unwrap().len() == 3).await;
+    sink.stop().await;
+    assert_eq!(written.lock().unwrap().len(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
