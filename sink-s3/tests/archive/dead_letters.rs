@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::http::readyz;
 use crate::program::{Stage, event, eventually};
 use crate::proxy::{Mode, Proxy};
 
@@ -31,9 +32,11 @@ async fn broken_json_is_listed_shown_and_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_event_is_replayed_to_the_key_it_would_have_had() {
     let mut stage = Stage::set_up().await;
-    let proxy = Proxy::start(stage.store.port, Mode::Answer(400, "EntityTooLarge")).await;
+    let proxy = Proxy::start(stage.store.port, Mode::Pass).await;
     stage.endpoint = proxy.address;
     let _program = stage.run();
+    readyz(stage.http, 200, "ready").await;
+    proxy.set(Mode::Answer(400, "EntityTooLarge"));
     let bare = r#"{"session_id":"bare","end_time":"2025-10-29T12:00:00Z"}"#;
     stage.publish("published.as", bare).await;
     stage.publish("2", &event("room")).await;
