@@ -78,16 +78,16 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         (400, code) if CONTENT_CODES.contains(&code) => {
             CallError::Content { reason: format!("{code} ({status})") }
         }
-        (500.., _) if retry_after.is_none() => {
-            CallError::Broken { reason: explain(status, code, &error.message) }
+        _ => {
+            let reason = explain(status, code, &error.message);
+            let passes = PASSING.contains(&code) || PAUSING.contains(&code);
+            match status {
+                500.. if retry_after.is_none() => CallError::Broken { reason },
+                429 | 500.. => CallError::Unavailable { reason, after: retry_after },
+                _ if passes => CallError::Unavailable { reason, after: retry_after },
+                _ => CallError::Configuration { reason },
+            }
         }
-        (429 | 500.., _) => {
-            CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
-        }
-        (_, code) if PASSING.contains(&code) || PAUSING.contains(&code) => {
-            CallError::Unavailable { reason: explain(status, code, &error.message), after: retry_after }
-        }
-        _ => CallError::Configuration { reason: explain(status, code, &error.message) },
     }
 }
 

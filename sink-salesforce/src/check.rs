@@ -7,6 +7,7 @@ use sink::Check;
 use crate::client::{Client, Description};
 use crate::field_map::FieldMap;
 use crate::org::resolve;
+use crate::records::Kind;
 
 const DEPLOY: &str = "deploy deploy/salesforce, and give the integration user its permission set";
 
@@ -17,17 +18,17 @@ pub async fn check_org(client: &Client, map: &FieldMap) -> Vec<Check> {
         return vec![Check::bad("access token", error.to_string(), todo)];
     }
     let mut checks = vec![Check::good("access token", "it is given"), check_version(client).await];
-    let mut objects = VecDeque::from(["Lead", "Contact"]);
-    while let Some(object) = objects.pop_front() {
-        match client.describe(object).await {
+    let mut kinds = VecDeque::from([Kind::Lead, Kind::Contact]);
+    while let Some(kind) = kinds.pop_front() {
+        match client.describe(kind).await {
             Ok(description) => {
-                if object == "Contact" && description.has_person_accounts() {
-                    objects.push_back("Account");
+                if kind == Kind::Contact && description.has_person_accounts() {
+                    kinds.push_back(Kind::PersonAccount);
                 }
-                checks.extend(check_object(object, &description, map));
+                checks.extend(check_object(kind, &description, map));
             }
             Err(error) => checks.push(Check::bad(
-                object,
+                kind.object(),
                 error.to_string(),
                 "allow the integration user to read and edit it",
             )),
@@ -60,9 +61,10 @@ async fn check_version(client: &Client) -> Check {
     }
 }
 
-fn check_object(object: &str, description: &Description, map: &FieldMap) -> Vec<Check> {
+fn check_object(kind: Kind, description: &Description, map: &FieldMap) -> Vec<Check> {
+    let object = kind.object();
     let name = format!("fields of {object}");
-    let mut checks = match resolve(map, object, description) {
+    let mut checks = match resolve(map, kind, description) {
         Ok(fields) => vec![Check::good(&name, fields.select())],
         Err(faults) => faults.into_iter().map(|fault| Check::bad(&name, fault, DEPLOY)).collect(),
     };

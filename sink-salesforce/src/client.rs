@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, StatusCode, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -18,7 +18,7 @@ use crate::call_error::{CallError, refused};
 use crate::config::SalesforceArgs;
 use crate::field_type::FieldDescription;
 use crate::fields::Row;
-use crate::records::Record;
+use crate::records::{Kind, Record};
 use crate::row_error::{RowError, Verdict, verdict};
 use crate::usage::Usage;
 
@@ -134,7 +134,7 @@ impl Client {
         struct Version {
             version: String,
         }
-        let versions: Vec<Version> = self.call(VERSIONS, |url| self.http.request(Method::GET, url)).await?;
+        let versions: Vec<Version> = self.get(VERSIONS).await?;
         Ok(versions.into_iter().map(|Version { version }| format!("v{version}")).collect())
     }
 
@@ -142,9 +142,9 @@ impl Client {
     ///
     /// # Errors
     /// It is not given.
-    pub async fn describe(&self, object: &str) -> Result<Description, CallError> {
-        let path = format!("{VERSIONS}/{}/sobjects/{object}/describe", self.version);
-        self.call(&path, |url| self.http.request(Method::GET, url)).await
+    pub async fn describe(&self, kind: Kind) -> Result<Description, CallError> {
+        let object = kind.object();
+        self.get(&format!("{VERSIONS}/{}/sobjects/{object}/describe", self.version)).await
     }
 
     /// All rows of a statement.
@@ -159,11 +159,11 @@ impl Client {
             next_records_url: Option<String>,
         }
         let path = format!("{VERSIONS}/{}/query", self.version);
-        let request = |url| self.http.request(Method::GET, url).query(&[("q", statement)]);
+        let request = |url| self.http.get(url).query(&[("q", statement)]);
         let mut page: Page<T> = self.call(&path, request).await?;
         let mut rows = page.records;
         while let Some(path) = page.next_records_url {
-            page = self.call(&path, |url| self.http.request(Method::GET, url)).await?;
+            page = self.get(&path).await?;
             rows.append(&mut page.records);
         }
         Ok(rows)
@@ -178,7 +178,7 @@ impl Client {
         let path = format!("{VERSIONS}/{}/composite/sobjects", self.version);
         let request = |url| {
             // Without it an assignment rule could give every updated Lead to a new owner.
-            let request = self.http.request(Method::PATCH, url).header("Sforce-Auto-Assign", "FALSE");
+            let request = self.http.patch(url).header("Sforce-Auto-Assign", "FALSE");
             let allow = format!("allowSave={}", self.allow_duplicates);
             request.header("Sforce-Duplicate-Rule-Header", allow).json(&body)
         };
@@ -191,6 +191,10 @@ impl Client {
         Ok(results)
     }
 
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
+        self.call(path, |url| self.http.get(url)).await
+    }
+
     /// Calls: once more with a new token where the token is refused, and a few times more where the call broke. Every call
     /// that there is can be made again: what is written twice is written once.
     async fn call<T: DeserializeOwned>(
@@ -199,11 +203,11 @@ impl Client {
         request: impl Fn(Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
         let mut token = self.tokens.get(None).await?;
-        let (mut refused, mut broken) = (0, 0);
+        let (mut renewed, mut broken) = (false, 0);
         loop {
             match self.call_with(&token, path, &request).await {
-                Err(CallError::Unauthorized) if refused == 0 => {
-                    refused += 1;
+                Err(CallError::Unauthorized) if !renewed => {
+                    renewed = true;
                     token = self.tokens.get(Some(&token)).await?;
                 }
                 Err(CallError::Broken { .. }) if broken < MORE_TRIES => {

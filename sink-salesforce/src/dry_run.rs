@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use futures::{Stream, TryStreamExt as _};
 use serde::Serialize;
-use sink::{Message, StoredEvent, WriteError, Written, print_line};
+use sink::{Message, RETRIED, StoredEvent, UNDECODABLE, WriteError, Written, print_line};
 
 use crate::client::MOST_ROWS;
 use crate::fields::{Change, LastCall};
@@ -33,7 +33,7 @@ pub async fn preview(
             let sequence = event.sequence;
             match event.into_message() {
                 Ok(message) => messages.push(message),
-                Err(error) => preview.not_written(sequence, "undecodable", &error.to_string())?,
+                Err(error) => preview.not_written(sequence, UNDECODABLE, &error.to_string())?,
             }
         }
         preview.show(&messages, writer).await?;
@@ -76,7 +76,7 @@ impl Preview {
             let (fields, mut lookup) = writer.ask(&calls).await?;
             lookup.values_mut().flatten().flatten().for_each(|record| self.catch_up(record));
             let (updates, settled) = plan(&calls, &lookup, &fields);
-            settled.into_iter().for_each(|(index, result)| results.add(index, result));
+            results.add_all(settled);
             for update in updates {
                 for change in fields.changes(&update.record, &update.wanted) {
                     self.changed(&update.record, update.newest.session_id, change)?;
@@ -84,7 +84,7 @@ impl Preview {
                 let Record { kind, id, known } = update.record.clone();
                 self.after.insert((kind, id), known.overwritten_by(&update.wanted));
                 let (settled, _) = settle(update, Verdict::Updated, true);
-                settled.into_iter().for_each(|(index, result)| results.add(index, result));
+                results.add_all(settled);
             }
         }
         for (message, result) in batch.iter().zip(results.finish()) {
@@ -94,7 +94,7 @@ impl Preview {
                     self.not_written(message.stream_sequence, outcome, &reason)?;
                 }
                 Err(WriteError::Retry { reason }) => {
-                    self.not_written(message.stream_sequence, "retried", &reason)?;
+                    self.not_written(message.stream_sequence, RETRIED, &reason)?;
                 }
                 Err(error) => anyhow::bail!(error),
             }

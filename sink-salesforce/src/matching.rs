@@ -1,6 +1,6 @@
 //! Which records belong to the addresses of a batch.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::de::DeserializeOwned;
 use sink::WriteError;
@@ -39,23 +39,25 @@ impl Matching {
         let leads_of = by_email(&leads.rows, |lead| lead.email.as_deref());
         let leads_of = |email: &str| rows_of(&leads_of, email);
 
-        let ids = emails.iter().filter(|email| !has_open(leads_of(email)));
-        let ids: BTreeSet<_> = ids.flat_map(|email| became(leads_of(email))).collect();
+        let without_open = emails.iter().copied().filter(|email| !has_open(leads_of(email)));
+        let became: BTreeMap<_, _> = without_open.map(|email| (email, became(leads_of(email)))).collect();
+        let ids_of = |email: &str| became.get(email).map_or(&[][..], Vec::as_slice);
+        let ids = became.values().flatten().copied().collect();
         let customers = select::<ContactRow>(client, &fields.contacts_by_id(), &ids).await?;
-        let customer = |id: &str| customers.rows.iter().find(|contact| contact.id == id);
+        let by_id: HashMap<_, _> = customers.rows.iter().map(|row| (row.id.as_str(), row)).collect();
         let customers_of =
-            |email: &str| became(leads_of(email)).into_iter().filter_map(customer).collect::<Vec<_>>();
+            |email: &str| ids_of(email).iter().filter_map(|id| by_id.get(id).copied()).collect::<Vec<_>>();
 
-        let mut others = emails.clone();
-        others.retain(|email| self.contacts && !has_open(leads_of(email)) && customers_of(email).is_empty());
+        let mut others: BTreeSet<_> = became.keys().copied().collect();
+        others.retain(|email| self.contacts && customers_of(email).is_empty());
         let contacts = select::<ContactRow>(client, &fields.contacts_by_email(), &others).await?;
         let contacts_of = by_email(&contacts.rows, |contact| contact.email.as_deref());
 
         let mut lookup = Lookup::new();
         for email in emails {
-            let mut ids = became(leads_of(email)).into_iter();
             let unreadable = leads.unreadable.get(email).or_else(|| contacts.unreadable.get(email));
-            let records = match unreadable.or_else(|| ids.find_map(|id| customers.unreadable.get(id))) {
+            let unreadable_id = || ids_of(email).iter().find_map(|id| customers.unreadable.get(id));
+            let records = match unreadable.or_else(unreadable_id) {
                 Some(error) => Err(error.clone()),
                 None => {
                     let contacts = rows_of(&contacts_of, email);

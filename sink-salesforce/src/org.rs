@@ -11,7 +11,7 @@ use crate::call_error::CallError;
 use crate::client::{Client, Description};
 use crate::field_map::FieldMap;
 use crate::fields::ObjectFields;
-use crate::records::OrgFields;
+use crate::records::{Kind, OrgFields};
 
 /// When an org is asked again that is not as the map needs it: soon, for whoever is just mending it, and then after ever
 /// longer pauses, because each time costs some of its calls.
@@ -107,22 +107,22 @@ impl State {
 }
 
 async fn describe(client: &Client, map: &FieldMap) -> Result<Arc<OrgFields>, CallError> {
-    let lead = client.describe("Lead").await?;
-    let contact = client.describe("Contact").await?;
+    let lead = client.describe(Kind::Lead).await?;
+    let contact = client.describe(Kind::Contact).await?;
     let account = match contact.has_person_accounts() {
-        true => Some(client.describe("Account").await?),
+        true => Some(client.describe(Kind::PersonAccount).await?),
         false => None,
     };
     let mut faults = Vec::new();
-    let mut resolve = |object: &str, description: &Description| {
-        let resolved = resolve(map, object, description);
+    let mut resolve = |kind, description: &Description| {
+        let resolved = resolve(map, kind, description);
         resolved.map_err(|more| faults.extend(more)).ok()
     };
-    let (lead, contact) = (resolve("Lead", &lead), resolve("Contact", &contact));
-    let account = account.map(|account| resolve("Account", &account));
-    match (lead, contact, account) {
-        (Some(lead), Some(contact), account) if account != Some(None) => {
-            Ok(Arc::new(OrgFields { lead, contact, account: account.flatten() }))
+    let (lead, contact) = (resolve(Kind::Lead, &lead), resolve(Kind::Contact, &contact));
+    let account = account.and_then(|account| resolve(Kind::PersonAccount, &account));
+    match (lead, contact) {
+        (Some(lead), Some(contact)) if faults.is_empty() => {
+            Ok(Arc::new(OrgFields { lead, contact, account }))
         }
         _ => Err(CallError::Configuration {
             reason: format!(
@@ -139,23 +139,23 @@ async fn describe(client: &Client, map: &FieldMap) -> Result<Arc<OrgFields>, Cal
 /// All that is not as it must be.
 pub(crate) fn resolve(
     map: &FieldMap,
-    object: &str,
+    kind: Kind,
     description: &Description,
 ) -> Result<ObjectFields, Vec<String>> {
     // Field permissions can hide these.
-    let needed: &[&str] = match object {
-        "Lead" => &["Email"],
-        "Contact" if description.has_person_accounts() => &["Email", "AccountId"],
-        "Contact" => &["Email"],
-        _ => &[],
+    let needed: &[&str] = match kind {
+        Kind::Contact if description.has_person_accounts() => &["Email", "AccountId"],
+        Kind::Lead | Kind::Contact => &["Email"],
+        Kind::PersonAccount => &[],
     };
+    let object = kind.object();
     let hidden = needed.iter().filter(|name| !description.has(name));
     let hidden: Vec<_> = hidden
         .map(|name| format!("{object} has no field {name} that the integration user may see"))
         .collect();
-    let resolved = match object {
-        "Account" => ObjectFields::resolve(&map.of_persons(), object, &description.fields),
-        _ => ObjectFields::resolve(map, object, &description.fields),
+    let resolved = match kind {
+        Kind::PersonAccount => ObjectFields::resolve(&map.of_persons(), object, &description.fields),
+        Kind::Lead | Kind::Contact => ObjectFields::resolve(map, object, &description.fields),
     };
     match resolved {
         Ok(fields) if hidden.is_empty() => Ok(fields),

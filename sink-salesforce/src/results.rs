@@ -2,6 +2,8 @@
 
 use sink::{WriteError, Written};
 
+use crate::plan::Settled;
+
 /// Outcomes from the weakest to the strongest: what was done for one record of a message outweighs what was needless for
 /// another one.
 const OUTCOMES: [&str; 6] = ["no_email", "no_match", "stale", "superseded", "unchanged", "updated"];
@@ -23,6 +25,11 @@ impl Results {
             Some(known) if weight(known) >= weight(&result) => {}
             _ => *known = Some(result),
         }
+    }
+
+    /// Adds several.
+    pub fn add_all(&mut self, settled: impl IntoIterator<Item = Settled>) {
+        settled.into_iter().for_each(|(index, result)| self.add(index, result));
     }
 
     /// One for each message; those that have none have no address.
@@ -58,15 +65,13 @@ mod tests {
         let retry = || Err(WriteError::Retry { reason: "locked".to_owned() });
         let reject = || Err(WriteError::Reject { outcome: PERMANENT, reason: "too long".to_owned() });
         let mut results = Results::none(4);
-        for (index, result) in [
+        results.add_all([
             (0, written("stale")),
             (0, written("updated")),
             (0, written("unchanged")),
             (1, reject()),
             (1, retry()),
-        ] {
-            results.add(index, result);
-        }
+        ]);
         results.add(2, retry());
         results.add(2, written("updated"));
         assert_eq!(results.finish(), [written("updated"), retry(), retry(), written("no_email")]);

@@ -135,18 +135,18 @@ impl SalesforceWriter {
             let (fields, lookup) = match self.ask(&open).await {
                 Ok(answers) => answers,
                 Err(error) => {
-                    open.iter().for_each(|call| results.add(call.index, Err(error.clone().into())));
+                    results.add_all(open.iter().map(|call| (call.index, Err(error.clone().into()))));
                     return;
                 }
             };
             let (updates, settled) = plan(&open, &lookup, &fields);
-            settled.into_iter().for_each(|(index, result)| results.add(index, result));
+            results.add_all(settled);
             let verdicts = self.update(&updates, &fields).await;
             self.heed(&verdicts).await;
             let mut again = HashMap::new();
             for (update, verdict) in updates.into_iter().zip(verdicts) {
                 let (settled, calls) = settle(update, verdict, round == 0);
-                settled.into_iter().for_each(|(index, result)| results.add(index, result));
+                results.add_all(settled);
                 // Two records of one session may both want another round.
                 again.extend(calls.into_iter().map(|call| (call.index, call)));
             }

@@ -43,4 +43,5 @@ pub use output::{Progress, print_line};
 pub use replay_command::{ReplayEventsArgs, WhichEvents, replay_events};
 pub use run::{RunArgs, SinkOptions, run, run_until};
 pub use setup::{SetupArgs, setup};
-pub use writer::{Message, PERMANENT, WriteError, Writer, Written};
+pub(crate) use writer::ATTEMPTS_USED_UP;
+pub use writer::{Message, PERMANENT, RETRIED, UNDECODABLE, WriteError, Writer, Written};

@@ -4,7 +4,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use crate::PERMANENT;
+use crate::{ATTEMPTS_USED_UP, PERMANENT, RETRIED, UNDECODABLE};
 
 /// Seconds of one call of the writer.
 const WRITE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -17,7 +17,7 @@ const BATCH_MESSAGES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 150.0, 
 /// What a sink counts, each with the label `sink`.
 pub(crate) struct Metrics {
     registry: Registry,
-    /// Messages settled, by outcome: those of the writer, and the constants below.
+    /// Messages settled, by outcome: those of the writer, and the runtime's own.
     pub(crate) messages: IntCounterVec,
     /// Those of them that became dead letters, whatever the outcome.
     pub(crate) dead_letters: IntCounter,
@@ -112,10 +112,3 @@ impl Metrics {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 }
-
-/// Outcome of a dead letter that is no session-end event.
-pub(crate) const UNDECODABLE: &str = "undecodable";
-/// Outcome of a dead letter whose own fault did not pass.
-pub(crate) const ATTEMPTS_USED_UP: &str = "attempts_used_up";
-/// Outcome of a delivery that will be delivered again because of the message's own passing fault.
-pub(crate) const RETRIED: &str = "retried";

@@ -13,13 +13,13 @@ use crate::backoff::{pause_after, short_pause_after};
 use crate::concurrency::{Concurrency, Place};
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
-use crate::metrics::{Metrics, UNDECODABLE};
+use crate::metrics::Metrics;
 use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::queue::Queue;
 use crate::settle::{Batch, Settler};
 use crate::write::write;
-use crate::{Message, RunArgs, SinkOptions, Writer};
+use crate::{Message, RunArgs, SinkOptions, UNDECODABLE, Writer};
 
 /// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
@@ -187,11 +187,9 @@ impl<W: Writer> Runtime<W> {
             let answer = tokio::time::timeout(self.sink.write_timeout, self.writer.probe()).await;
             let state = answer.unwrap_or_else(|_| Err("no answer to the probe".to_owned()));
             let reason = state.clone().err();
-            if reason.is_none() {
-                failures = 0;
+            failures = if reason.is_some() { failures + 1 } else { 0 };
+            if failures == 0 {
                 self.outage.reached();
-            } else {
-                failures += 1;
             }
             if self.readiness.set(Part::Probe, state) {
                 match reason {

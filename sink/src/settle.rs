@@ -9,8 +9,8 @@ use crate::backoff::{own_pause_after, pause_after};
 use crate::dead_letter::DeadLetter;
 use crate::health::{Part, Readiness};
 use crate::in_hand::Delivery;
-use crate::metrics::{self, Metrics};
-use crate::{Message, WriteError, Written};
+use crate::metrics::Metrics;
+use crate::{ATTEMPTS_USED_UP, Message, RETRIED, WriteError, Written};
 
 /// Messages that go to the writer together, each with its delivery.
 #[derive(Default)]
@@ -137,11 +137,11 @@ impl Settler {
         let faults = self.one_more_fault(delivery.stream_sequence);
         if faults >= self.max_attempts {
             let reason = format!("{reason} (tried {faults} times)");
-            return self.dead_letter(delivery, metrics::ATTEMPTS_USED_UP, &reason).await;
+            return self.dead_letter(delivery, ATTEMPTS_USED_UP, &reason).await;
         }
         let pause = own_pause_after(faults);
         info!(reason, pause_seconds = pause.as_secs_f64(), "not written: it will be delivered again");
-        self.metrics.settled(metrics::RETRIED);
+        self.metrics.settled(RETRIED);
         delivery.again(Some(pause)).await;
     }
 

@@ -37,6 +37,12 @@ pub trait Writer: Send + Sync + 'static {
 
 /// Outcome of a message that its store refuses for good.
 pub const PERMANENT: &str = "permanent";
+/// Outcome of a dead letter that is no session-end event.
+pub const UNDECODABLE: &str = "undecodable";
+/// Outcome of a dead letter whose own fault did not pass.
+pub(crate) const ATTEMPTS_USED_UP: &str = "attempts_used_up";
+/// Outcome of a delivery that will be delivered again because of the message's own passing fault.
+pub const RETRIED: &str = "retried";
 
 /// Durable, or durably needless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
