@@ -1,12 +1,14 @@
 //! Real servers for tests: each on ports and in a folder of its own, ended with its owner. What goes wrong panics: a
 //! test without its server has failed.
 
+mod listening;
 mod livekit;
 mod nats;
 mod ports;
 
 use std::path::{Path, PathBuf};
 
+pub use listening::Listening;
 pub use livekit::{Host, KEY, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::NatsServer;
 pub use ports::free_port;

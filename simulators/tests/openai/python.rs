@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
+use test_servers::tool;
+
 use super::caller::{Voice, say, wav};
-use super::simulator::{KEY, Simulator, tools};
+use super::simulator::{KEY, Simulator};
 
 #[test]
 fn the_official_client_gets_along_with_it() {
@@ -15,7 +17,7 @@ fn the_official_client_gets_along_with_it() {
         let file = folder.path().join(name).with_extension("wav");
         std::fs::write(file, wav(&say(text, Voice::Flite, 16_000), 16_000)).unwrap();
     }
-    let output = Command::new(tools().join("python/bin/python"))
+    let output = Command::new(tool("python/bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openai/client.py"))
         .args([&simulator.url, KEY])
         .arg(folder.path())

@@ -1,47 +1,35 @@
 //! The real program, and calls of it.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::path::Path;
+use std::process::Command;
 
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::Value;
+use test_servers::{Listening, tool};
 
 /// The key that the program is started with.
 pub(crate) const KEY: &str = "key-of-the-test";
 
 /// The program; it ends with its owner.
 pub(crate) struct Simulator {
-    process: Child,
+    program: Listening,
     pub(crate) url: String,
     client: Client,
 }
 
 impl Simulator {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_openai-simulator"))
-            .args(["--listen", "127.0.0.1:0", "--api-key", KEY, "--word-delay-ms", "1"])
-            .args(arguments)
-            .env("RUST_LOG", "info")
-            .env("POSTCALL_TOOLS", tools())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let log = BufReader::new(process.stderr.take().unwrap());
-        let mut lines = log.lines().map_while(Result::ok);
-        let mut seen = Vec::new();
-        let address = lines.find_map(|line| {
-            seen.push(line.clone());
-            Some(line.split_once("address=")?.1.trim().to_owned())
-        });
-        let address = address.unwrap_or_else(|| panic!("it does not listen: {seen:?}"));
-        // What it logs later would fill the pipe.
-        thread::spawn(move || lines.for_each(drop));
+        let program = Listening::start(
+            Command::new(env!("CARGO_BIN_EXE_openai-simulator"))
+                .args(["--listen", "127.0.0.1:0", "--api-key", KEY, "--word-delay-ms", "1"])
+                .args(arguments)
+                .env("POSTCALL_TOOLS", tool("")),
+        );
         // It may be there already.
         drop(rustls::crypto::ring::default_provider().install_default());
-        Self { process, url: format!("http://{address}"), client: Client::new() }
+        let url = format!("http://{}", program.address);
+        Self { program, url, client: Client::new() }
     }
 
     /// With the persona of these tests.
@@ -51,7 +39,7 @@ impl Simulator {
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+        self.program.id()
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
@@ -94,18 +82,4 @@ impl Simulator {
         let answer: Value = answer.error_for_status().unwrap().json().await.unwrap();
         answer["text"].as_str().unwrap().to_owned()
     }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-/// The folder of the development tools.
-pub(crate) fn tools() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    std::env::var_os("POSTCALL_TOOLS").map_or_else(|| workspace.join(".tools"), PathBuf::from)
 }
