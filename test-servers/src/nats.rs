@@ -106,3 +106,11 @@ impl Drop for NatsServer {
         self.kill();
     }
 }
+
+/// Has a consumer settled every message of its stream? What it counts as pending would not say: it hears of a message a
+/// moment after the publisher has its ack.
+pub async fn all_settled(jetstream: &jetstream::Context, stream: &str, consumer: &str) -> bool {
+    let stream = jetstream.get_stream(stream).await.expect("look up the stream");
+    let consumer = stream.consumer_info(consumer).await.expect("look up the consumer");
+    consumer.ack_floor.stream_sequence == stream.cached_info().state.last_sequence
+}

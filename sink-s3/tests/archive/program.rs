@@ -100,11 +100,10 @@ impl Stage {
         self.jetstream.get_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap()
     }
 
-    /// Waits until everything is delivered and acked.
+    /// Waits until everything that was published is settled.
     pub(crate) async fn all_settled(&self) {
         eventually("everything is settled", async || {
-            let info = self.consumer().await.cached_info().clone();
-            info.num_pending == 0 && info.num_ack_pending == 0
+            test_servers::all_settled(&self.jetstream, names::SESSIONS_STREAM, names::SINK_S3).await
         })
         .await;
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::{self, consumer::PullConsumer};
+use async_nats::jetstream;
 use clap::Parser;
 use schemas::names;
 use sink::{Message, RunArgs, SetupArgs, SinkOptions, WriteError, Writer, Written};
@@ -134,13 +134,10 @@ pub(crate) async fn publish_bytes(jetstream: &jetstream::Context, message_id: &s
     ack.unwrap().await.unwrap();
 }
 
-/// Waits until the consumer has delivered everything and nothing waits for its ack.
+/// Waits until the consumer has settled everything that was published.
 pub(crate) async fn all_settled(jetstream: &jetstream::Context) {
     eventually("everything is settled", async || {
-        let mut consumer: PullConsumer =
-            jetstream.get_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap();
-        let info = consumer.info().await.unwrap();
-        info.num_pending == 0 && info.num_ack_pending == 0
+        test_servers::all_settled(jetstream, names::SESSIONS_STREAM, names::SINK_S3).await
     })
     .await;
 }
