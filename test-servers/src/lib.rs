@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LiveKitServer, SECRET, livekit_configuration};
-pub use nats::{NatsServer, all_settled};
+pub use nats::{NatsServer, all_settled, set_ack_wait};
 pub use ports::free_port;
 
 /// The workspace's folder.

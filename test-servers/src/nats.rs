@@ -1,6 +1,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::consumer::{FromConsumer as _, pull};
 use async_nats::{ConnectErrorKind, jetstream};
 use tempfile::TempDir;
 
@@ -113,4 +114,12 @@ pub async fn all_settled(jetstream: &jetstream::Context, stream: &str, consumer:
     let stream = jetstream.get_stream(stream).await.expect("look up the stream");
     let consumer = stream.consumer_info(consumer).await.expect("look up the consumer");
     consumer.ack_floor.stream_sequence == stream.cached_info().state.last_sequence
+}
+
+/// Sets after what time without an ack a consumer delivers a message again, as an operator could.
+pub async fn set_ack_wait(jetstream: &jetstream::Context, stream: &str, consumer: &str, ack_wait: Duration) {
+    let stream = jetstream.get_stream(stream).await.expect("look up the stream");
+    let config = stream.consumer_info(consumer).await.expect("look up the consumer").config;
+    let config = pull::Config::try_from_consumer_config(config).expect("a pull consumer");
+    stream.create_consumer(pull::Config { ack_wait, ..config }).await.expect("change the consumer");
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::pull;
+use schemas::names;
 
 use crate::http::{metric, readyz};
 use crate::program::{Stage, event, eventually};
 use crate::proxy::{Mode, Proxy};
+use test_servers::set_ack_wait;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_object_is_the_published_bytes_gzipped() {
@@ -60,18 +61,9 @@ async fn an_event_that_comes_twice_is_one_object_with_the_same_bytes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_between_put_and_ack_leaves_one_object() {
     let mut stage = Stage::set_up().await;
-    // As the operator could: the message of a killed sink comes again after a second instead of 45.
-    let consumer = stage.consumer().await.cached_info().config.clone();
-    let config = pull::Config {
-        durable_name: consumer.durable_name,
-        ack_policy: consumer.ack_policy,
-        filter_subject: consumer.filter_subject,
-        max_deliver: consumer.max_deliver,
-        max_ack_pending: consumer.max_ack_pending,
-        ack_wait: Duration::from_secs(1),
-        ..pull::Config::default()
-    };
-    stage.jetstream.create_consumer_on_stream(config, schemas::names::SESSIONS_STREAM).await.unwrap();
+    // The message of a killed sink comes again after a second instead of 45.
+    let second = Duration::from_secs(1);
+    set_ack_wait(&stage.jetstream, names::SESSIONS_STREAM, names::SINK_S3, second).await;
     let proxy = Proxy::start(stage.store.port, Mode::Pass).await;
     stage.endpoint = proxy.address;
     let program = stage.run();

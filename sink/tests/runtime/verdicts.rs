@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use schemas::names;
 use sink::{Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
 use tokio::sync::Semaphore;
 
 use crate::http::{metric, readyz};
 use crate::scripted::*;
-use test_servers::NatsServer;
+use test_servers::{NatsServer, set_ack_wait};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_written_and_acked_once() {
@@ -215,7 +216,8 @@ async fn a_write_longer_than_the_ack_wait_is_not_delivered_again() {
     let nats = NatsServer::start().await;
     set_up(&nats, &options(), &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
-    shorten_ack_wait(&jetstream).await;
+    let second = Duration::from_secs(1);
+    set_ack_wait(&jetstream, names::SESSIONS_STREAM, names::SINK_S3, second).await;
     let (mut writer, written) = scripted(|_| Ok(()));
     writer.takes = Duration::from_secs(3);
     let sink = RunningSink::start(&nats, options(), writer);
@@ -225,23 +227,4 @@ async fn a_write_longer_than_the_ack_wait_is_not_delivered_again() {
     // Ends what a second delivery would have begun.
     sink.stop().await;
     assert_eq!(*written.lock().unwrap(), [("long-AJ".to_owned(), 1)]);
-}
-
-async fn shorten_ack_wait(jetstream: &async_nats::jetstream::Context) {
-    use async_nats::jetstream::consumer::{PullConsumer, pull};
-    let consumer: PullConsumer = jetstream
-        .get_consumer_from_stream(schemas::names::SINK_S3, schemas::names::SESSIONS_STREAM)
-        .await
-        .unwrap();
-    let config = consumer.cached_info().config.clone();
-    let config = pull::Config {
-        durable_name: config.durable_name,
-        ack_policy: config.ack_policy,
-        ack_wait: Duration::from_secs(1),
-        max_deliver: config.max_deliver,
-        max_ack_pending: config.max_ack_pending,
-        filter_subject: config.filter_subject,
-        ..pull::Config::default()
-    };
-    jetstream.create_consumer_on_stream(config, schemas::names::SESSIONS_STREAM).await.unwrap();
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream;
-use async_nats::jetstream::consumer::{FromConsumer as _, PullConsumer, pull};
+use async_nats::jetstream::consumer::PullConsumer;
 use schemas::names::{self, header};
 use tempfile::TempDir;
-use test_servers::{NatsServer, free_port};
+use test_servers::{NatsServer, free_port, set_ack_wait};
 
 use super::log::Log;
 use super::scenario::{MESSAGES, Message, Scenario};
@@ -60,15 +60,8 @@ impl Stage {
             org,
             nats,
         };
-        stage.shorten_ack_wait().await;
+        set_ack_wait(&stage.jetstream, names::SESSIONS_STREAM, names::SINK_SALESFORCE, ACK_WAIT).await;
         stage
-    }
-
-    async fn shorten_ack_wait(&self) {
-        let config = self.consumer().await.cached_info().config.clone();
-        let config =
-            pull::Config { ack_wait: ACK_WAIT, ..pull::Config::try_from_consumer_config(config).unwrap() };
-        self.jetstream.create_consumer_on_stream(config, names::SESSIONS_STREAM).await.unwrap();
     }
 
     pub(crate) async fn publish(&self, messages: &[Message]) {
