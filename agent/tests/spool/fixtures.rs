@@ -4,7 +4,7 @@ use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use agent::publisher::{self, PublisherArgs};
-use agent::spool::{Spool, SpoolArgs};
+use agent::spool::{Spool, SpoolArgs, SpoolError};
 use chrono::Utc;
 use schemas::{Role, SessionEnded, TranscriptEntry};
 use tokio::task::JoinHandle;
@@ -21,9 +21,19 @@ pub(crate) fn arguments(folder: &Path) -> SpoolArgs {
     SpoolArgs { spool_dir: folder.to_owned(), max_payload_bytes: LIMIT_BYTES }
 }
 
+/// Opens a spool that is free. A process that another test starts has, until its `exec`, the locks of this one: those of a
+/// spool that was just closed, too.
 pub(crate) fn open(folder: &Path) -> Spool {
     keep_logs();
-    Spool::open(&arguments(folder)).unwrap()
+    let since = Instant::now();
+    loop {
+        match Spool::open(&arguments(folder)) {
+            Err(SpoolError::InUse(_)) if since.elapsed() < Duration::from_secs(5) => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 /// A session that begins now.
