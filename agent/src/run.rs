@@ -34,11 +34,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("register metrics")?;
     let spool = open_spool(args.spool.clone()).await?;
     let (status, status_reader) = watch::channel(WorkerStatus::default());
+    let nats = watch::Sender::new(None);
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
         capacity: args.worker.agent_capacity.get(),
         status: status_reader,
         metrics: metrics.clone(),
+        nats: nats.subscribe(),
         spool: spool.clone(),
     };
     let sessions = Sessions {
@@ -52,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
-    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
+    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, nats, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
     let working = worker::run(args.livekit, args.worker, metrics, status, shutdown, run_session);

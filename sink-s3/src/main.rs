@@ -65,7 +65,7 @@ enum Command {
     /// Looks whether all is there that archiving needs, and says what to do where it is not. Puts an object and removes it.
     Check {
         #[command(flatten)]
-        nats: sink::Nats,
+        nats: service::Nats,
         #[command(flatten)]
         bucket: BucketArgs,
         /// One JSON object a line.

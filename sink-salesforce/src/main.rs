@@ -35,7 +35,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
     #[command(flatten)]
-    nats: sink::Nats,
+    nats: service::Nats,
     #[command(flatten)]
     salesforce: SalesforceArgs,
     /// One JSON object a line.
