@@ -60,12 +60,13 @@ pub async fn listen(
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.
-async fn registered(State(pages): State<Pages>) -> (StatusCode, &'static str) {
-    if pages.status.borrow().worker_id.is_some() {
-        (StatusCode::OK, "OK\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not connected to LiveKit\n")
+async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
+    let status = pages.status.borrow();
+    if status.worker_id.is_some() {
+        return (StatusCode::OK, "OK\n".to_owned());
     }
+    let why = status.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not connected to LiveKit{why}\n"))
 }
 
 /// Whether the worker takes calls, or would when a place is free. What does not keep it from that is told, and no reason to
@@ -78,9 +79,9 @@ async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
     let waiting = pages.spool.waiting();
     let (status, text) = registered(State(pages)).await;
     match nats {
-        None => (status, text.to_owned()),
+        None => (status, text),
         Some(why) => {
-            let text = if status == StatusCode::OK { "degraded\n" } else { text };
+            let text = if status == StatusCode::OK { "degraded\n" } else { &text };
             (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"))
         }
     }

@@ -146,7 +146,7 @@ async fn tell(mut connection: Connection, trouble: &Trouble) {
     let told = |now: Option<String>| {
         trouble.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
     };
-    while connection.wait(|reason| told(Some(reason))).await.is_ok() {
+    while connection.wait(|reason| told(Some(reason))).await {
         told(None);
         if connection.connected.changed().await.is_err() {
             break;
@@ -162,7 +162,7 @@ async fn next_entry(mut connection: Connection, spool: &Spool, resume: Instant) 
     sleep_until(resume).await;
     loop {
         spool.entry_available().await;
-        if connection.wait(drop).await.is_err() {
+        if !connection.wait(drop).await {
             // Another client is on its way, and this is asked again with it.
             std::future::pending::<()>().await;
         }

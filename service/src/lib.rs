@@ -1,6 +1,7 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, and how it
 //! shows the error that ended it.
 
+mod livekit_key;
 mod logging;
 mod nats;
 mod plain_text;
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 
 use tracing::error;
 
+pub use livekit_key::{LiveKitKey, LiveKitKeyArgs};
 pub use logging::LogFormat;
 pub use nats::{Connection, Nats, what_to_do};
 pub use plain_text::{ensure_stays_on_this_machine, is_loopback};

@@ -74,8 +74,10 @@ impl Queue {
             let not_yet = |reason| {
                 self.readiness.set(Part::Queue, Err(reason));
             };
-            // Fails only with the client's end, and then the next look says so.
-            drop(self.connection.wait(not_yet).await);
+            if !self.connection.wait(not_yet).await {
+                // The client has ended; what is asked of it says so.
+                debug!("no client of NATS");
+            }
             self.connection.connected.mark_unchanged();
             let looked_up: Result<PullConsumer, _> =
                 self.connection.jetstream.get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;

@@ -87,7 +87,6 @@ mod tests {
             ("%23%25%3F%2C", "#%?,"),
             ("100%", "100%"),
             ("a+b", "a+b"),
-            ("", ""),
         ] {
             let url = format!("nats://m%C3%A4x:{written}@127.0.0.1:4222");
             let expected = Login::user_and_password_of_url("mäx".to_owned(), password.to_owned());

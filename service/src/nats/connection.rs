@@ -48,21 +48,23 @@ impl Connection {
         Some(format!("not connected to NATS: {}", why.as_deref().unwrap_or(NOT_YET)))
     }
 
-    /// Returns when there is a connection. Until then it tells why there is none, at once and whenever that changes.
-    ///
-    /// # Errors
-    /// The client has ended.
-    pub async fn wait(&mut self, mut not_yet: impl FnMut(String)) -> Result<(), watch::error::RecvError> {
+    /// Returns when there is a connection: true; or false where the client has ended and there will be none. Until then it
+    /// tells why there is none, at once and whenever that changes.
+    pub async fn wait(&mut self, mut not_yet: impl FnMut(String)) -> bool {
         let mut trouble = self.trouble.clone();
         loop {
             trouble.mark_unchanged();
             match self.trouble() {
-                None => return Ok(()),
+                None => return true,
                 Some(reason) => not_yet(reason),
             }
+            if self.has_ended() {
+                return false;
+            }
             tokio::select! {
-                connected = self.connected.wait_for(|connected| *connected) => return connected.map(drop),
-                changed = trouble.changed() => changed?,
+                connected = self.connected.wait_for(|connected| *connected) => return connected.is_ok(),
+                // The next look tells whether it ended.
+                _ = trouble.changed() => {}
             }
         }
     }

@@ -97,7 +97,8 @@ impl Nats {
         let mut last_error = anyhow!("NATS_URL names no server");
         for server in servers {
             let address = server.address.clone();
-            let attempts = Attempts::new(vec![server], login.clone());
+            let login = server.login.clone().or_else(|| login.clone());
+            let attempts = Attempts::new(vec![server], login);
             match self.options(name, Arc::new(attempts)).connect(address).await {
                 Ok(client) => return Ok(context(client)),
                 Err(error) => last_error = anyhow::Error::new(error).context("connect to NATS"),

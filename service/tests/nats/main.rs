@@ -1,6 +1,6 @@
 //! The connection to NATS, held against real servers: whatever may change or be odd while a program runs.
 
-#![allow(clippy::unwrap_used, reason = "a test ends with its first surprise")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ended;
 mod fixtures;

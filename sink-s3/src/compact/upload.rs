@@ -21,6 +21,7 @@ use crate::store_error;
 pub(crate) const PART: usize = 16 * 1024 * 1024;
 /// How long one request may take: a part on a slow line, or the store's work to put many parts together.
 const REQUEST_LIMIT: Duration = Duration::from_secs(300);
+const NO_ETAG: &str = "what answers is no S3 store: it answers an upload without an ETag";
 const MEDIA_TYPE: &str = "application/vnd.apache.parquet";
 
 pub(crate) struct Upload {
@@ -97,7 +98,7 @@ impl Upload {
         let sent = sent.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
         let part = CompletedPart::builder()
             .part_number(number)
-            .set_e_tag(sent.e_tag)
+            .e_tag(sent.e_tag.context(NO_ETAG)?)
             .set_checksum_crc32(sent.checksum_crc32)
             .build();
         self.parts.push(part);
@@ -110,7 +111,9 @@ impl Upload {
         let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts.clone())).build();
         let complete = bucket.client.complete_multipart_upload().bucket(&bucket.name).key(key).upload_id(id);
         let completed = complete.multipart_upload(parts).customize().config_override(patient()).send().await;
-        completed.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
+        let completed = completed.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
+        // The answer may be 200 and an error, or a page.
+        completed.e_tag.context(NO_ETAG)?;
         self.id = None;
         Ok(())
     }
@@ -122,7 +125,8 @@ impl Upload {
         let put = put.content_type(MEDIA_TYPE).set_metadata(Some(metadata.clone()));
         let put = put.customize().mutate_request(with_headers(&bucket.putter.headers));
         let put = put.config_override(patient()).send().await;
-        put.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
+        let put = put.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
+        put.e_tag.context(NO_ETAG)?;
         Ok(())
     }
 

@@ -16,6 +16,8 @@ pub(crate) enum Mode {
     SwallowAnswers,
     /// A request whose first line has this in it gets 403, each other one passes.
     Deny(&'static str),
+    /// The store is below this path, which is cut off.
+    Below(&'static str),
 }
 
 pub(crate) struct Proxy {
@@ -65,6 +67,9 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     if let Mode::Deny(what) = mode {
         return deny(what, client, server).await;
     }
+    if let Mode::Below(path) = mode {
+        return cut_off(path, client, server).await;
+    }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
         return Ok(());
@@ -78,15 +83,32 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     Ok(())
 }
 
-/// Looks at one request; the next one comes over a connection of its own.
-async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+/// Passes one request on, below the path, and names the path to the store, which needs it to check the signature.
+async fn cut_off(path: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
+    let line = String::from_utf8_lossy(&request[..first_line]).replacen(path, "", 1);
+    let more = format!("{line}\r\nX-Forwarded-Prefix: {path}\r\nConnection: close");
+    server.write_all(more.as_bytes()).await?;
+    server.write_all(&request[first_line..]).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+/// The beginning of a request, its head and perhaps more, and where its first line ends.
+async fn head(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>, usize)>> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if client.read_buf(&mut request).await? == 0 {
-            return Ok(());
+            return Ok(None);
         }
     }
     let first_line = request.iter().position(|byte| *byte == b'\r').unwrap();
+    Ok(Some((request, first_line)))
+}
+
+/// Looks at one request; the next one comes over a connection of its own.
+async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
     if String::from_utf8_lossy(&request[..first_line]).contains(what) {
         return answer(client, request, 403, "AccessDenied").await;
     }
