@@ -89,12 +89,12 @@ pub struct LiveKit {
 impl LiveKitArgs {
     /// # Errors
     /// The key is empty, or a token would cross a network in plain text.
-    pub fn checked(self) -> anyhow::Result<LiveKit> {
+    pub fn checked(&self) -> anyhow::Result<LiveKit> {
         if !self.livekit_allow_plain_text && !self.livekit_url.is_encrypted() {
             let (host, instead) = (self.livekit_url.host(), "use wss:// in LIVEKIT_URL");
             ensure_stays_on_this_machine("a token of LiveKit", host, instead, "LIVEKIT_ALLOW_PLAIN_TEXT")?;
         }
-        Ok(LiveKit { url: self.livekit_url, key: self.key.key()? })
+        Ok(LiveKit { url: self.livekit_url.clone(), key: self.key.key()? })
     }
 }
 

@@ -47,7 +47,10 @@ pub(crate) async fn check_bucket(bucket: &Bucket) -> Vec<Check> {
 /// Whether the store kept what it said that it took.
 async fn read_back(bucket: &Bucket, key: &str, object: &[u8]) -> Check {
     let read = match bucket.client.get_object().bucket(&bucket.name).key(key).send().await {
-        Ok(read) => read.body.collect().await.map_err(|error| error.to_string()),
+        Ok(read) => match read.body.collect().await {
+            Ok(read) => Ok(read.to_vec()),
+            Err(error) => Err(error.to_string()),
+        },
         Err(error) if denied(&error) => {
             let found = "not allowed, and not needed; that it is stored is known from the answer to the put";
             return Check::good("read back", found);
@@ -55,7 +58,7 @@ async fn read_back(bucket: &Bucket, key: &str, object: &[u8]) -> Check {
         Err(error) => Err(store_error::reason(&bucket.name, &error)),
     };
     match read {
-        Ok(read) if read.to_vec() == object => Check::good("read back", "the same bytes"),
+        Ok(read) if read == object => Check::good("read back", "the same bytes"),
         Ok(_) => Check::bad("read back", "other bytes than were put", "correct S3_ENDPOINT"),
         Err(reason) => {
             Check::bad("read back", reason, "correct S3_ENDPOINT: what answers there keeps no objects")

@@ -79,8 +79,10 @@ where
 pub(crate) fn named(answer: &Answer) -> String {
     let Answer { status, code, page, .. } = answer;
     if (200..300).contains(status) && code.is_empty() {
-        let what = if page.is_empty() { "what cannot be read" } else { page };
-        return format!("what answers is no S3 store: it answers {status} with {what}");
+        return match page.as_str() {
+            "" => format!("the store answered {status} with an error, or with what cannot be read"),
+            page => format!("what answers is no S3 store: it answers {status} with {page}"),
+        };
     }
     let what = if code.is_empty() { page } else { code };
     format!("the store answered {status} {what}").trim_end().to_owned()
@@ -128,6 +130,7 @@ pub(crate) fn todo(answer: &Answer) -> &'static str {
         return by_code;
     }
     match status {
+        200..=299 if page.is_empty() => "try again later; if it stays so, correct S3_ENDPOINT",
         200..=299 => "correct S3_ENDPOINT: what answers there is no S3 store",
         301 | 302 | 303 | 307 | 308 if page.is_empty() => {
             "set AWS_REGION to the bucket's region, or correct S3_ENDPOINT"

@@ -16,6 +16,8 @@ pub(crate) enum Mode {
     SwallowAnswers,
     /// A request whose first line has this in it gets 403, each other one passes.
     Deny(&'static str),
+    /// As [`Self::Deny`], with this status and code.
+    AnswerTo(&'static str, u16, &'static str),
     /// The store is below this path, which is cut off.
     Below(&'static str),
 }
@@ -65,7 +67,10 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     }
     let mut server = TcpStream::connect(("127.0.0.1", store)).await?;
     if let Mode::Deny(what) = mode {
-        return deny(what, client, server).await;
+        return answer_to(what, 403, "AccessDenied", client, server).await;
+    }
+    if let Mode::AnswerTo(what, status, code) = mode {
+        return answer_to(what, status, code, client, server).await;
     }
     if let Mode::Below(path) = mode {
         return cut_off(path, client, server).await;
@@ -107,10 +112,16 @@ async fn head(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>, usize)
 }
 
 /// Looks at one request; the next one comes over a connection of its own.
-async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+async fn answer_to(
+    what: &str,
+    status: u16,
+    code: &str,
+    mut client: TcpStream,
+    mut server: TcpStream,
+) -> std::io::Result<()> {
     let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
     if String::from_utf8_lossy(&request[..first_line]).contains(what) {
-        return answer(client, request, 403, "AccessDenied").await;
+        return answer(client, request, status, code).await;
     }
     server.write_all(&request[..first_line]).await?;
     server.write_all(b"\r\nConnection: close").await?;
