@@ -3,10 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use chrono::NaiveDate;
 use md5::{Digest as _, Md5};
+use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+
+use crate::seaweedfs::{ACCESS_KEY, SECRET_KEY};
 
 /// How puts are answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +29,15 @@ pub(crate) enum Puts {
     RefusedWithPage(u16),
 }
 
+struct Seen {
+    line: String,
+    well_signed: bool,
+}
+
 pub(crate) struct OddStore {
     pub(crate) address: SocketAddr,
     puts: Arc<Mutex<Puts>>,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     task: JoinHandle<()>,
 }
 
@@ -55,7 +65,13 @@ impl OddStore {
 
     /// First lines of requests so far, without the version.
     pub(crate) fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect()
+    }
+
+    /// First lines of requests that their signature does not fit.
+    pub(crate) fn wrongly_signed(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap();
+        seen.iter().filter(|seen| !seen.well_signed).map(|seen| seen.line.clone()).collect()
     }
 }
 
@@ -65,7 +81,7 @@ impl Drop for OddStore {
     }
 }
 
-async fn serve(mut client: TcpStream, puts: &Mutex<Puts>, seen: &Mutex<Vec<String>>) -> std::io::Result<()> {
+async fn serve(mut client: TcpStream, puts: &Mutex<Puts>, seen: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
     let mut request = Vec::new();
     let head_end = loop {
         if let Some(end) = request.windows(4).position(|end| end == b"\r\n\r\n") {
@@ -87,7 +103,9 @@ async fn serve(mut client: TcpStream, puts: &Mutex<Puts>, seen: &Mutex<Vec<Strin
         }
     }
     let line = head.lines().next().unwrap_or_default();
-    seen.lock().unwrap().push(line.trim_end_matches(" HTTP/1.1").to_owned());
+    let (line_seen, well_signed) =
+        (line.trim_end_matches(" HTTP/1.1").to_owned(), is_well_signed(&head, &body));
+    seen.lock().unwrap().push(Seen { line: line_seen, well_signed });
     let puts = puts.lock().unwrap().clone();
     let (status, headers, answer) = answer(line, &body, &puts);
     let answer_head = format!(
@@ -99,6 +117,41 @@ async fn serve(mut client: TcpStream, puts: &Mutex<Puts>, seen: &Mutex<Vec<Strin
         client.write_all(answer.as_bytes()).await?;
     }
     client.shutdown().await
+}
+
+/// AWS's signature, version 4, of a request as it came over the wire.
+fn is_well_signed(head: &str, body: &[u8]) -> bool {
+    let (line, headers) = head.split_once("\r\n").unwrap();
+    let mut words = line.split(' ');
+    let (method, target) = (words.next().unwrap(), words.next().unwrap());
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let mut query: Vec<_> = query.split('&').filter(|pair| !pair.is_empty()).collect();
+    query.sort_unstable();
+    let header = |name: &str| {
+        let mut pairs = headers.lines().filter_map(|line| line.split_once(':'));
+        pairs.find(|(known, _)| known.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value.trim())
+    };
+    let part = |name: &str| {
+        let mut parts = header("authorization").split([' ', ',']);
+        parts.find_map(|part| part.strip_prefix(name)).unwrap_or_default()
+    };
+    let (names, hash) = (part("SignedHeaders="), header("x-amz-content-sha256"));
+    let signed: String = names.split(';').map(|name| format!("{name}:{}\n", header(name))).collect();
+    let request = format!("{method}\n{path}\n{}\n{signed}\n{names}\n{hash}", query.join("&"));
+    let (key_id, scope) = part("Credential=").split_once('/').unwrap_or_default();
+    let to_sign =
+        format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", header("x-amz-date"), sha256(request.as_bytes()));
+    let Ok(day) = NaiveDate::parse_from_str(scope.get(..8).unwrap_or_default(), "%Y%m%d") else {
+        return false;
+    };
+    let time = day.and_time(chrono::NaiveTime::MIN).and_utc().into();
+    let key = generate_signing_key(SECRET_KEY, time, "us-east-1", "s3");
+    let hash_fits = hash == sha256(body);
+    key_id == ACCESS_KEY && hash_fits && part("Signature=") == calculate_signature(key, to_sign.as_bytes())
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    <Sha256 as sha2::Digest>::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Status, further headers, body.

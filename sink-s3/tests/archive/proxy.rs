@@ -18,8 +18,6 @@ pub(crate) enum Mode {
     Deny(&'static str),
     /// As [`Self::Deny`], with this status and code.
     AnswerTo(&'static str, u16, &'static str),
-    /// The store is below this path, which is cut off.
-    Below(&'static str),
 }
 
 pub(crate) struct Proxy {
@@ -72,9 +70,6 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     if let Mode::AnswerTo(what, status, code) = mode {
         return answer_to(what, status, code, client, server).await;
     }
-    if let Mode::Below(path) = mode {
-        return cut_off(path, client, server).await;
-    }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
         return Ok(());
@@ -85,17 +80,6 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     let mut nowhere = tokio::io::sink();
     let answers = tokio::io::copy(&mut from_server, &mut nowhere);
     tokio::try_join!(requests, answers)?;
-    Ok(())
-}
-
-/// Passes one request on, below the path, and names the path to the store, which needs it to check the signature.
-async fn cut_off(path: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
-    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
-    let line = String::from_utf8_lossy(&request[..first_line]).replacen(path, "", 1);
-    let more = format!("{line}\r\nX-Forwarded-Prefix: {path}\r\nConnection: close");
-    server.write_all(more.as_bytes()).await?;
-    server.write_all(&request[first_line..]).await?;
-    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
     Ok(())
 }
 
