@@ -262,7 +262,7 @@ mod tests {
             (&plain, &[], "", "without an ETag (200)"),
             (&any, &[], "", "without an ETag"),
             (&plain, &[("etag", "\"\"")], "", "ETag that is none"),
-            (&any, &[("etag", "a\u{7f}b")], "", "ETag that is none"),
+            (&any, &[("etag", "a b")], "", "ETag that is none"),
             (&plain, &[("etag", "\"d41d8cd98f00b204e9800998ecf8427e\"")], "", "its ETag is d41d8cd9"),
             (&plain, &[("etag", "W/\"5f-264\"")], "", "its ETag is W/\"5f-264"),
             (&plain, &[("etag", MD5), ("x-amz-checksum-crc32", "BBBBBB==")], "", "its checksum is BBBBBB=="),

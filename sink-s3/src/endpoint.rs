@@ -37,8 +37,8 @@ pub(crate) fn parse(text: &str) -> anyhow::Result<String> {
     let path = utf8_percent_encode(path.trim_end_matches('/'), NOT_IN_A_PATH);
     let address = format!("{scheme}://{}{path}", authority.to_ascii_lowercase());
     let uri: Uri = address.parse().ok().context(WANTED)?;
-    let port_is_one =
-        uri.authority().is_some_and(|authority| authority.port().is_none() || authority.port_u16().is_some());
+    let port = authority.rsplit(']').next().unwrap_or_default().split_once(':');
+    let port_is_one = port.is_none_or(|(_, port)| port.parse::<u16>().is_ok());
     ensure!(uri.host().is_some_and(|host| !host.is_empty()) && port_is_one, WANTED);
     Ok(if uri.path() == "/" { address } else { format!("{address}/") })
 }

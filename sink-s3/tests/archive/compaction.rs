@@ -147,7 +147,7 @@ async fn readers_never_see_half_a_day() {
         Proxy::start(stage.store.port, Mode::AnswerTo("parquet?uploadId=", 200, "InternalError")).await;
     stage.endpoint = proxy.address;
     let log = stage.fail(&COMPACT);
-    assert!(log.contains("the store answered 200 with an error"), "{log}");
+    assert!(log.contains("the store answered 200 InternalError"), "{log}");
     assert!(stage.file().await == file);
     stage.endpoint.set_port(stage.store.port);
     assert_eq!(stage.compact()["sessions"], 5);
