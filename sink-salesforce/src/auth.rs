@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, ensure};
 use chrono::Utc;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::assertion::SigningKey;
 use crate::call_error::{CallError, token_refused};
 use crate::client::retry_after;
 use crate::config::{Grant, SalesforceArgs};
@@ -28,7 +28,7 @@ pub(crate) struct Tokens {
 
 /// What the app shows to get a token.
 enum Proof {
-    Assertion { username: String, audience: String, key: EncodingKey },
+    Assertion { username: String, audience: String, key: SigningKey },
     Secret(SecretString),
 }
 
@@ -98,8 +98,8 @@ impl Tokens {
             Proof::Assertion { username, audience, key } => {
                 let exp = Utc::now().timestamp() + ASSERTION_VALIDITY;
                 let claims = Claims { iss: &self.client_id, sub: username, aud: audience, exp };
-                let assertion = encode(&Header::new(Algorithm::RS256), &claims, key).map_err(|error| {
-                    CallError::unavailable(format!("the assertion cannot be signed: {error}"))
+                let assertion = key.sign(&claims).map_err(|error| {
+                    CallError::unavailable(format!("the assertion cannot be signed: {error:#}"))
                 })?;
                 let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
                 request.form(&[("grant_type", grant), ("assertion", &assertion)])
@@ -132,7 +132,7 @@ impl Proof {
                 let file = file.context("SALESFORCE_PRIVATE_KEY_FILE is missing")?;
                 let pem =
                     std::fs::read(file).with_context(|| format!("read private key {}", file.display()))?;
-                let key = EncodingKey::from_rsa_pem(&pem);
+                let key = SigningKey::from_pem(&pem);
                 let key = key.with_context(|| format!("read RSA private key {}", file.display()))?;
                 Ok(Self::Assertion { username, audience: args.salesforce_audience.clone(), key })
             }
