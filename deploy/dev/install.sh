@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint. Each is quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint, fuzz. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -8,7 +8,7 @@ readonly RUST=1.95.0 RUSTUP=1.29.0.1
 readonly GO_OLDEST=1.26 GO=1.26.5
 readonly NODE_OLDEST=20 NODE=24.19.0
 readonly LIVEKIT=v1.13.3
-readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2
+readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
 log=$tools/install.log
@@ -102,18 +102,23 @@ livekit() {
   rmdir "$tools/bin/go"
 }
 
-lint() {
-  local pair
-  for pair in "cargo-deny:$CARGO_DENY" "cargo-machete:$CARGO_MACHETE"; do
-    "$tools/bin/${pair%%:*}" --version 2>/dev/null | grep -q "${pair##*:}" && continue
-    say "${pair%%:*} ${pair##*:} (a few minutes)"
-    quietly cargo install --quiet --locked --root "$tools" "${pair%%:*}@${pair##*:}"
-  done
+# cargo_program NAME VERSION: built from its crate.
+cargo_program() {
+  "$tools/bin/$1" --version 2>/dev/null | grep -q "$2" && return
+  say "$1 $2 (a few minutes)"
+  quietly cargo install --quiet --locked --root "$tools" "$1@$2"
 }
+
+lint() {
+  cargo_program cargo-deny "$CARGO_DENY"
+  cargo_program cargo-machete "$CARGO_MACHETE"
+}
+
+fuzz() { cargo_program cargo-fuzz "$CARGO_FUZZ"; }
 
 for part in "$@"; do
   case $part in
-    system | rust | python | peers | node | livekit | lint) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint" ;;
+    system | rust | python | peers | node | livekit | lint | fuzz) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint, fuzz" ;;
   esac
 done
