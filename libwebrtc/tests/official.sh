@@ -21,7 +21,8 @@ cp Cargo.lock "$copy"
 } >>"$copy/Cargo.toml"
 
 port=${LIVEKIT_PORT:-7880}
-"${POSTCALL_TOOLS:-$root/.tools}/bin/livekit-server" --dev --bind 127.0.0.1 --port "$port" --udp-port "$((port + 2))" --rtc.tcp_port "$((port + 1))" \
+"${POSTCALL_TOOLS:-$root/.tools}/bin/livekit-server" --dev --node-ip 127.0.0.1 \
+  --config-body "{port: $port, bind_addresses: [127.0.0.1], rtc: {tcp_port: $((port + 1)), udp_port: $((port + 2))}}" \
   >"$copy/livekit-server.log" 2>&1 &
 server=$!
 trap 'kill $server' EXIT

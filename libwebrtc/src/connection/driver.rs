@@ -59,8 +59,11 @@ impl Driver {
 
     /// Runs until the connection is closed. What follows from its end, whatever ended it, is in [`ending`].
     pub(super) async fn run(mut self) {
-        // The place of a panic is told by the process's panic hook; that the task ended, when it is dropped.
         self.closed = AssertUnwindSafe(self.drive()).catch_unwind().await.is_ok();
+        if !self.closed {
+            // Where it was is told by the process's panic hook.
+            tracing::error!("a panic ended the task of a connection: the connection has failed");
+        }
     }
 
     async fn drive(&mut self) {

@@ -27,19 +27,23 @@ impl Wake for Panics {
     }
 }
 
-/// Polls a question to a connection's task once, so that its answer panics there.
-fn ask_with_a_panic(question: impl Future) {
+/// Asks a connection's task something, so that its answer panics there.
+fn ask_with_a_panic<Q: Future>(ask: impl Fn() -> Q) {
     let waker = Waker::from(Arc::new(Panics));
-    let question = question;
-    let mut question = Box::pin(question);
-    drop(question.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    // The answer must find who waits for it.
-    std::mem::forget(question);
+    loop {
+        let mut question = Box::pin(ask());
+        if question.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+            // The answer must find who waits for it.
+            std::mem::forget(question);
+            return;
+        }
+    }
 }
 
 fn states(connection: &PeerConnection) -> UnboundedReceiver<PeerConnectionState> {
     let (state_tx, state_rx) = unbounded_channel();
-    connection.on_connection_state_change(Some(Box::new(move |state| drop(state_tx.send(state)))));
+    connection
+        .on_connection_state_change(Some(Box::new(move |state| state_tx.send(state).unwrap_or_default())));
     state_rx
 }
 
@@ -63,10 +67,12 @@ async fn a_panic_fails_the_connection_and_ends_all_that_is_its() {
     let mut states = states(&first.connection);
     let open = first.connection.create_data_channel("open", DataChannelInit::default()).expect("channel");
     let (closed_tx, mut closed_rx) = unbounded_channel();
-    open.on_state_change(Some(Box::new(move |state| drop(closed_tx.send(state)))));
+    open.on_state_change(Some(Box::new(move |state| closed_tx.send(state).unwrap_or_default())));
 
-    let asked = first.connection.clone();
-    ask_with_a_panic(async move { asked.get_stats().await });
+    ask_with_a_panic(|| {
+        let asked = first.connection.clone();
+        async move { asked.get_stats().await }
+    });
     wait_for_failure(&mut states).await;
     assert_eq!(first.connection.connection_state(), PeerConnectionState::Failed);
     let closed = async { while closed_rx.recv().await.expect("closed") != DataChannelState::Closed {} };
@@ -116,7 +122,10 @@ async fn a_room_goes_on_when_its_connection_panics() {
     stream.next().await.expect("a frame");
 
     let began = Instant::now();
-    ask_with_a_panic(async move { track.get_stats().await });
+    ask_with_a_panic(|| {
+        let track = track.clone();
+        async move { track.get_stats().await }
+    });
     let ended = pin!(async { while stream.next().await.is_some() {} });
     tokio::time::timeout(PATIENCE, ended).await.expect("the stream of a dead connection goes on");
     listener.wait_until_reconnected().await;

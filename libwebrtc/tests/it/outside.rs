@@ -15,7 +15,7 @@ fn peer() -> (PeerConnection, Receiver<IceCandidate>, Receiver<PeerConnectionSta
     let (candidate_tx, candidate_rx) = channel();
     peer.on_ice_candidate(Some(Box::new(move |candidate| drop(candidate_tx.send(candidate)))));
     let (state_tx, state_rx) = channel();
-    peer.on_connection_state_change(Some(Box::new(move |state| drop(state_tx.send(state)))));
+    peer.on_connection_state_change(Some(Box::new(move |state| state_tx.send(state).unwrap_or_default())));
     (peer, candidate_rx, state_rx)
 }
 

@@ -8,7 +8,6 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber, warn};
 use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::filter::LevelFilter;
@@ -101,10 +100,6 @@ impl LineLimit {
 impl<S: Subscriber> Filter<S> for LineLimit {
     fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
         true
-    }
-
-    fn callsite_enabled(&self, _metadata: &'static Metadata<'static>) -> Interest {
-        Interest::always()
     }
 
     fn event_enabled(&self, event: &Event<'_>, _context: &Context<'_, S>) -> bool {

@@ -14,18 +14,19 @@ use super::Driver;
 impl Drop for Driver {
     fn drop(&mut self) {
         // Each step by itself: what the program does in a callback must not keep the others from being told.
+        self.commands.close();
         if !self.closed {
-            tracing::error!("the task of a connection ended before the connection was closed");
             step(|| self.shared.negotiation.lock().close());
-            step(|| self.enter(PeerConnectionState::Failed));
         }
         for channel in self.transport.take_channels() {
             step(|| channel.set_state(DataChannelState::Closed));
             step(|| channel.release());
         }
-        self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
             step(|| refuse(command));
+        }
+        if !self.closed {
+            step(|| self.enter(PeerConnectionState::Failed));
         }
         step(|| self.shared.callbacks.clear());
     }
