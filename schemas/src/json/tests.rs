@@ -155,8 +155,9 @@ proptest! {
     fn what_serde_json_writes_is_read_as_it_was(value in value(), pretty in any::<bool>()) {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         let json = parse(&text);
-        // The same text again, so that -0 and the last digit of a number are compared as well.
-        prop_assert_eq!(json.to_value(100).to_string(), serde_json::from_str::<Value>(&text).unwrap().to_string());
+        // As text, so that -0 and the last digit of a number are compared as well; serde_json itself reads that digit wrong
+        // at times.
+        prop_assert_eq!(json.to_value(100).to_string(), value.to_string());
         prop_assert_eq!(json.compact(), serde_json::to_string(&value).unwrap());
     }
 
