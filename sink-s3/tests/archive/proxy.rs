@@ -16,11 +16,22 @@ pub(crate) enum Mode {
     SwallowAnswers,
     /// A request whose first line has this in it gets 403, each other one passes.
     Deny(&'static str),
+    /// A request whose first line begins and ends so waits until it is released, each other one passes.
+    Hold(&'static str, &'static str),
+}
+
+/// Of the request that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    NotYet,
+    Here,
+    Released,
 }
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     mode: watch::Sender<Mode>,
+    held: watch::Sender<Held>,
     task: JoinHandle<()>,
 }
 
@@ -30,24 +41,45 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let mode = watch::Sender::new(mode);
         let modes = mode.subscribe();
+        let held = watch::Sender::new(Held::NotYet);
+        let holder = held.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let mut modes = modes.clone();
+                let (mut modes, held) = (modes.clone(), holder.clone());
                 let mode = *modes.borrow_and_update();
                 tokio::spawn(async move {
                     // Either side may end the connection as it likes.
                     tokio::select! {
-                        ended = serve(client, store, mode) => drop(ended),
+                        ended = serve(client, store, mode, held) => drop(ended),
                         changed = modes.changed() => drop(changed),
                     }
                 });
             }
         });
-        Self { address, mode, task }
+        Self { address, mode, held, task }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+}
+
+impl Proxy {
+    /// Holds the first request whose first line has both in it.
+    pub(crate) fn hold(&self, method: &'static str, path: &'static str) {
+        self.held.send_replace(Held::NotYet);
+        self.set(Mode::Hold(method, path));
+    }
+
+    pub(crate) async fn is_holding(&self) {
+        let mut held = self.held.subscribe();
+        let holding = held.wait_for(|held| *held == Held::Here);
+        tokio::time::timeout(std::time::Duration::from_secs(60), holding).await.unwrap().unwrap();
+    }
+
+    /// Lets it go on, and all that come later pass.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(Held::Released);
     }
 }
 
@@ -57,13 +89,21 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    store: u16,
+    mode: Mode,
+    held: watch::Sender<Held>,
+) -> std::io::Result<()> {
     if let Mode::Answer(status, code) = mode {
         return answer(client, Vec::new(), status, code).await;
     }
     let mut server = TcpStream::connect(("127.0.0.1", store)).await?;
     if let Mode::Deny(what) = mode {
         return deny(what, client, server).await;
+    }
+    if let Mode::Hold(method, path) = mode {
+        return hold([method, path], client, server, held).await;
     }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
@@ -79,17 +119,46 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
 }
 
 /// Looks at one request; the next one comes over a connection of its own.
-async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+async fn deny(what: &str, mut client: TcpStream, server: TcpStream) -> std::io::Result<()> {
+    let Some(request) = head(&mut client).await? else { return Ok(()) };
+    if first_line(&request).contains(what) {
+        return answer(client, request, 403, "AccessDenied").await;
+    }
+    pass(&request, client, server).await
+}
+
+/// As [`deny`], but it waits.
+async fn hold(
+    what: [&str; 2],
+    mut client: TcpStream,
+    server: TcpStream,
+    held: watch::Sender<Held>,
+) -> std::io::Result<()> {
+    let Some(request) = head(&mut client).await? else { return Ok(()) };
+    if *held.borrow() != Held::Released && what.iter().all(|what| first_line(&request).contains(what)) {
+        held.send_replace(Held::Here);
+        let mut released = held.subscribe();
+        released.wait_for(|held| *held == Held::Released).await.map_err(std::io::Error::other)?;
+    }
+    pass(&request, client, server).await
+}
+
+async fn head(client: &mut TcpStream) -> std::io::Result<Option<Vec<u8>>> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if client.read_buf(&mut request).await? == 0 {
-            return Ok(());
+            return Ok(None);
         }
     }
+    Ok(Some(request))
+}
+
+fn first_line(request: &[u8]) -> String {
+    String::from_utf8_lossy(request).lines().next().unwrap_or_default().to_owned()
+}
+
+async fn pass(request: &[u8], mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
     let first_line = request.iter().position(|byte| *byte == b'\r').unwrap();
-    if String::from_utf8_lossy(&request[..first_line]).contains(what) {
-        return answer(client, request, 403, "AccessDenied").await;
-    }
     server.write_all(&request[..first_line]).await?;
     server.write_all(b"\r\nConnection: close").await?;
     server.write_all(&request[first_line..]).await?;
