@@ -173,5 +173,5 @@ impl Kind {
 /// Reads `2025-10-29T12:03:04.000+0000`, as Salesforce gives times.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let value = Value::deserialize(deserializer)?;
-    moment(&value).ok_or_else(|| serde::de::Error::custom("a time is not readable"))
+    value.as_str().and_then(moment).ok_or_else(|| serde::de::Error::custom("a time is not readable"))
 }

@@ -141,7 +141,8 @@ async fn a_file_that_cannot_be_read_is_left_and_does_not_keep_other_days_from_th
     stage.remove("a").await;
     let file = stage.file().await;
     let mut torn = file.clone();
-    torn[5..40].fill(0xff);
+    let footer = u32::from_le_bytes(*file[..file.len() - 4].last_chunk().unwrap()) as usize;
+    torn[4..file.len() - 8 - footer].fill(0xff);
     for damaged in
         [Vec::new(), b"PAR1".to_vec(), b"<html>moved</html>".to_vec(), file[..file.len() / 2].to_vec(), torn]
     {
