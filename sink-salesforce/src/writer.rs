@@ -253,7 +253,9 @@ fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) 
         CallError::Content { .. } => Verdict::Retry(reason),
         CallError::Configuration { .. } => Verdict::Configuration(reason),
         CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
-        CallError::Unauthorized | CallError::Broken { .. } => Verdict::Unavailable { reason, after: None },
+        CallError::Unauthorized | CallError::Elsewhere { .. } | CallError::Broken { .. } => {
+            Verdict::Unavailable { reason, after: None }
+        }
     };
     vec![verdict; updates.len()]
 }
