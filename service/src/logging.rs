@@ -6,9 +6,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// What is logged without `RUST_LOG`: our own lines, and only the troubles of the libraries.
-const DEFAULT_FILTER: &str =
-    "warn,agent=info,service=info,simulators=info,sink=info,sink_s3=info,sink_salesforce=info,web=info";
+/// What is logged without `RUST_LOG`: our own lines, and only the troubles of the libraries. A client of NATS that cannot
+/// connect says so at every try; `nats` says it when the reason changes.
+const DEFAULT_FILTER: &str = "warn,agent=info,service=info,simulators=info,sink=info,sink_s3=info,sink_salesforce=info,\
+                              web=info,async_nats::connector=off";
 
 /// Libraries whose finer levels hold bodies or tokens; they stay at `info` whatever `RUST_LOG` says.
 const TELLING_LIBRARIES: [&str; 6] =

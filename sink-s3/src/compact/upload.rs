@@ -23,6 +23,7 @@ use crate::store_error;
 pub(crate) const PART: usize = 16 * 1024 * 1024;
 /// How long one request may take: a part on a slow line, or the store's work to put many parts together.
 const REQUEST_LIMIT: Duration = Duration::from_secs(300);
+const NO_ETAG: &str = "what answers is no S3 store: it answers an upload without an ETag";
 const MEDIA_TYPE: &str = "application/vnd.apache.parquet";
 
 pub(crate) struct Upload {
@@ -155,7 +156,7 @@ impl Upload {
         let sent = sent.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
         let part = CompletedPart::builder()
             .part_number(number)
-            .set_e_tag(sent.e_tag)
+            .e_tag(sent.e_tag.context(NO_ETAG)?)
             .set_checksum_crc32(sent.checksum_crc32)
             .build();
         self.parts.push(part);
@@ -170,7 +171,9 @@ impl Upload {
         let complete =
             complete.set_if_match(condition.if_match()).set_if_none_match(condition.if_none_match());
         let completed = complete.multipart_upload(parts).customize().config_override(patient()).send().await;
-        completed.map(drop).map_err(|error| Refused::of(&bucket.name, &error))
+        let completed = completed.map_err(|error| Refused::of(&bucket.name, &error))?;
+        // The answer may be 200 and an error, or a page.
+        completed.e_tag.map(drop).ok_or_else(Refused::without_etag)
     }
 
     async fn put(&self, file: Bytes) -> Result<(), Refused> {
@@ -180,7 +183,8 @@ impl Upload {
         let put = put.content_type(MEDIA_TYPE).set_metadata(Some(metadata.clone()));
         let put = put.customize().mutate_request(with_headers(&bucket.putter.headers));
         let put = put.config_override(patient()).send().await;
-        put.map(drop).map_err(|error| Refused::of(&bucket.name, &error))
+        let put = put.map_err(|error| Refused::of(&bucket.name, &error))?;
+        put.e_tag.map(drop).ok_or_else(Refused::without_etag)
     }
 
     /// Named for the upload as a whole, too, or the store would not take parts that have one.
@@ -203,6 +207,10 @@ impl Refused {
             code: error.code().unwrap_or_default().to_owned(),
             reason: store_error::reason(bucket, error),
         }
+    }
+
+    fn without_etag() -> Self {
+        Self { status: None, code: String::new(), reason: NO_ETAG.to_owned() }
     }
 
     /// Whether the condition did not hold: another file is there, or one is being written, or the one there is gone.

@@ -142,6 +142,13 @@ async fn readers_never_see_half_a_day() {
         assert!(stage.file().await == file, "{denied}");
         assert_eq!(stage.store.unfinished_uploads(&stage.bucket).await, 0, "{denied}");
     }
+    // S3 answers 200 when it begins to put the parts together, and says later whether it could.
+    let proxy =
+        Proxy::start(stage.store.port, Mode::AnswerTo("parquet?uploadId=", 200, "InternalError")).await;
+    stage.endpoint = proxy.address;
+    let log = stage.fail(&COMPACT);
+    assert!(log.contains("the store answered 200 with an error"), "{log}");
+    assert!(stage.file().await == file);
     stage.endpoint.set_port(stage.store.port);
     assert_eq!(stage.compact()["sessions"], 5);
     assert_eq!(column(stage.file().await, "session_id").len(), 5);

@@ -11,8 +11,11 @@ mod hostile;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;
 mod objects;
+mod odd_store;
 mod outages;
+mod places;
 mod program;
+mod proof;
 mod proxy;
 mod seaweedfs;
 mod storing;
