@@ -30,6 +30,8 @@ pub struct Pages {
     pub status: watch::Receiver<WorkerStatus>,
     /// What the worker counts.
     pub metrics: Metrics,
+    /// Why there is no connection to NATS; none while there is one.
+    pub nats: watch::Receiver<Option<String>>,
     /// Where ended sessions wait.
     pub spool: Spool,
 }
@@ -58,20 +60,30 @@ pub async fn listen(
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.
-async fn registered(State(pages): State<Pages>) -> (StatusCode, &'static str) {
-    if pages.status.borrow().worker_id.is_some() {
-        (StatusCode::OK, "OK\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not connected to LiveKit\n")
+async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
+    let status = pages.status.borrow();
+    if status.worker_id.is_some() {
+        return (StatusCode::OK, "OK\n".to_owned());
     }
+    let why = status.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not connected to LiveKit{why}\n"))
 }
 
-/// Whether the worker takes calls, or would when a place is free.
-async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
+/// Whether the worker takes calls, or would when a place is free. What does not keep it from that is told, and no reason to
+/// take its calls away: without NATS, ended sessions wait on disk.
+async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
     if pages.status.borrow().draining {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        registered(State(pages)).await
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    }
+    let nats = pages.nats.borrow().clone();
+    let waiting = pages.spool.waiting();
+    let (status, text) = registered(State(pages)).await;
+    match nats {
+        None => (status, text),
+        Some(why) => {
+            let text = if status == StatusCode::OK { "degraded\n" } else { &text };
+            (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"))
+        }
     }
 }
 
@@ -98,7 +110,8 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
     };
-    match pages.metrics.text(connected, load, pages.spool.waiting()) {
+    let nats_connected = pages.nats.borrow().is_none();
+    match pages.metrics.text(connected, nats_connected, load, pages.spool.waiting()) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

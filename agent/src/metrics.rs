@@ -20,6 +20,7 @@ pub struct Metrics {
     join_seconds: Histogram,
     outbox_waiting: IntGauge,
     connected: IntGauge,
+    nats_connected: IntGauge,
     load: Gauge,
 }
 
@@ -54,6 +55,7 @@ impl Metrics {
                 "Ended sessions that are not yet published",
             ))?,
             connected: IntGauge::with_opts(opts("connected", "1 while registered with LiveKit"))?,
+            nats_connected: IntGauge::with_opts(opts("nats_connected", "1 while connected to NATS"))?,
             load: Gauge::with_opts(opts("load", "Share of the places that is held, 0 to 1"))?,
         };
         metrics.registry.register(Box::new(metrics.offers.clone()))?;
@@ -62,6 +64,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.join_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.outbox_waiting.clone()))?;
         metrics.registry.register(Box::new(metrics.connected.clone()))?;
+        metrics.registry.register(Box::new(metrics.nats_connected.clone()))?;
         metrics.registry.register(Box::new(metrics.load.clone()))?;
         Ok(metrics)
     }
@@ -87,10 +90,12 @@ impl Metrics {
     pub(crate) fn text(
         &self,
         connected: bool,
+        nats_connected: bool,
         load: f32,
         outbox_waiting: usize,
     ) -> prometheus::Result<String> {
         self.connected.set(connected.into());
+        self.nats_connected.set(nats_connected.into());
         self.load.set(load.into());
         self.outbox_waiting.set(i64::try_from(outbox_waiting).unwrap_or(i64::MAX));
         let mut text = Vec::new();
