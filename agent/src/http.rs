@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::metrics::Metrics;
+use crate::providers::health::Health;
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
 
@@ -32,6 +33,8 @@ pub struct Pages {
     pub metrics: Metrics,
     /// Where ended sessions wait.
     pub spool: Spool,
+    /// What is known of the speech and language services.
+    pub services: Health,
 }
 
 /// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until `stop` is cancelled.
@@ -66,12 +69,18 @@ async fn registered(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Whether the worker takes calls, or would when a place is free.
-async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
+/// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
+/// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is never
+/// offered again.
+async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
     if pages.status.borrow().draining {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        registered(State(pages)).await
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    }
+    let (status, text) = registered(State(pages.clone())).await;
+    match pages.services.complaints() {
+        Some(complaints) if status.is_success() => (StatusCode::SERVICE_UNAVAILABLE, complaints),
+        Some(complaints) => (status, format!("{text}{complaints}")),
+        None => (status, text.to_owned()),
     }
 }
 
@@ -98,6 +107,7 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
     };
+    pages.metrics.services(&pages.services);
     match pages.metrics.text(connected, load, pages.spool.waiting()) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

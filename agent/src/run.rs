@@ -29,10 +29,13 @@ use crate::{publisher, spool};
 pub async fn run(args: Args) -> anyhow::Result<()> {
     check(&args)?;
     let shutdown = shutdown_on_signal()?;
-    let mind = make_mind(&args)?;
-    let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
-    let spool = open_spool(args.spool.clone()).await?;
+    let providers = Providers::new(&args.providers)?;
+    let services = providers.health.clone();
+    let mind = make_mind(&args, providers, metrics.clone())?;
+    let trying = mind.keep_trying(args.providers.provider_check_interval);
+    let trying = AbortOnDropHandle::new(tokio::spawn(trying));
+    let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status, status_reader) = watch::channel(WorkerStatus::default());
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
@@ -40,6 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         status: status_reader,
         metrics: metrics.clone(),
         spool: spool.clone(),
+        services,
     };
     let sessions = Sessions {
         args: args.session,
@@ -64,7 +68,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
-    drop(preparing);
+    drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
     if let Err(error) = serving.await.context("join the HTTP server")? {
@@ -79,17 +83,16 @@ fn check(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn make_mind(args: &Args) -> anyhow::Result<Mind> {
+fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
-    let providers = Providers::new(&args.providers)?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Mind::new(persona, toolbox, providers, args.record))
+    Ok(Mind::new(persona, toolbox, providers, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::faults::Kind;
+use super::faults::{Fault, Kind};
 use super::numbers;
 use super::persona::Persona;
 use super::understanding::{self, Question};
@@ -63,11 +63,12 @@ impl<'a> Conversation<'a> {
     }
 
     /// What the model answers if it is told to misbehave; `None` for a fault that is not the model's.
-    pub(crate) fn misbehave(&self, kind: Kind) -> Option<Reply> {
+    pub(crate) fn misbehave(&self, fault: &Fault) -> Option<Reply> {
         let first = self.questions.first();
         let name = first.map_or("nothing", |question| question.name.as_str());
         let value = first.map_or(Value::Null, Question::any_value);
-        match kind {
+        match fault.kind {
+            Kind::Say => Some(Reply::say(fault.text.clone())),
             Kind::BadArguments => {
                 let wrong: Map<_, _> =
                     self.questions.iter().map(|question| (question.name.clone(), json!([{}]))).collect();
