@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 readonly run=$PWD/.run bin=$PWD/.tools/bin programs=$PWD/target/debug
 readonly names=(livekit nats s3 salesforce openai sink-s3 sink-salesforce agent web)
 # Above everything that a first start has been seen to take on a busy machine.
-readonly start_limit_seconds=60
+readonly start_limit_seconds=${START_LIMIT_SECONDS:-60}
 
 fail() {
   printf 'stack: %s\n' "$*" >&2
