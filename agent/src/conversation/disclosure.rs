@@ -69,7 +69,7 @@ impl Disclosure {
 impl Asked {
     fn by(text: &str) -> Self {
         static HUMAN: LazyLock<Regex> = LazyLock::new(|| pattern(&words::questions(words::HUMANS)));
-        static MACHINE: LazyLock<Regex> = LazyLock::new(|| pattern(&words::questions(words::MACHINES)));
+        static MACHINE: LazyLock<Regex> = LazyLock::new(|| pattern(&words::questions(words::ASKED_MACHINES)));
         let words = normal(text);
         let has = |questions: &[&str]| questions.iter().any(|question| words.contains(question));
         Self {

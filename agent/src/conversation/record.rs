@@ -10,6 +10,7 @@ use super::RecordArgs;
 use super::latencies::{LatencyRecord, Moments};
 use super::speech::Said;
 use crate::providers::language_model::Usage;
+use crate::redaction::redact;
 use crate::spool::Journal;
 
 /// Most bytes that the arguments of one tool call may have in the payload.
@@ -70,7 +71,9 @@ impl Record {
         (start_time, end_time): (DateTime<Utc>, DateTime<Utc>),
         interrupted: bool,
     ) {
-        let entry = TranscriptEntry { role, text: text.to_owned(), start_time, end_time, interrupted };
+        // Before anything is cut: half an address is not known as one.
+        let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
+        let entry = TranscriptEntry { role, text, start_time, end_time, interrupted };
         self.journal.update(|session| {
             if let Some(transcript) = &mut session.transcript {
                 transcript.push(entry);

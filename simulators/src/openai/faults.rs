@@ -54,6 +54,8 @@ pub(crate) enum Kind {
     SetTier,
     /// Chat: `text` and nothing else.
     Say,
+    /// Chat: `record_signals` with `text` as its arguments.
+    Record,
 }
 
 /// What goes wrong with the next `times` calls of an endpoint. Of several faults the first one counts.
@@ -88,7 +90,7 @@ impl Fault {
     fn check(&self) -> Result<(), ApiError> {
         let of_the_model = matches!(
             self.kind,
-            Kind::BadArguments | Kind::UnknownTool | Kind::Loop | Kind::SetTier | Kind::Say
+            Kind::BadArguments | Kind::UnknownTool | Kind::Loop | Kind::SetTier | Kind::Say | Kind::Record
         );
         if of_the_model && self.endpoint != Endpoint::Chat {
             return Err(ApiError::bad_request(

@@ -68,13 +68,20 @@ impl<'a> Conversation<'a> {
         let name = first.map_or("nothing", |question| question.name.as_str());
         let value = first.map_or(Value::Null, Question::any_value);
         match fault.kind {
+            Kind::Record => {
+                let arguments = serde_json::from_str(&fault.text).unwrap_or_default();
+                Some(Reply::call(RECORD_SIGNALS, arguments))
+            }
             Kind::Say => Some(Reply::say(fault.text.clone())),
             Kind::BadArguments => {
                 let wrong: Map<_, _> =
                     self.questions.iter().map(|question| (question.name.clone(), json!([{}]))).collect();
                 Some(Reply::call(RECORD_SIGNALS, Value::Object(wrong)))
             }
-            Kind::UnknownTool => Some(Reply::call("transfer_money", json!({ "amount": 1_000_000 }))),
+            Kind::UnknownTool => {
+                let name = if fault.text.is_empty() { "transfer_money" } else { &fault.text };
+                Some(Reply::call(name, json!({ "amount": 1_000_000 })))
+            }
             Kind::Loop => Some(Reply::call(RECORD_SIGNALS, json!({ name: value }))),
             Kind::SetTier => {
                 Some(Reply::call(RECORD_SIGNALS, json!({ name: value, "qualification_tier": "hot" })))

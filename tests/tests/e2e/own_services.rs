@@ -37,7 +37,10 @@ async fn make_up_brings_the_agent_back_with_whatever_services() {
     assert_eq!(stack.pid("agent"), again, "nothing has changed");
 
     // One of one's own, two simulated.
-    stack.write(&without(&simulated, &["LLM"]), &[format!("LLM_BASE_URL={url}"), "LLM_MODEL='my model'".to_owned()]);
+    stack.write(
+        &without(&simulated, &["LLM"]),
+        &[format!("LLM_BASE_URL={url}"), "LLM_MODEL='my model'".to_owned()],
+    );
     stack.up();
     assert!(stack.runs("openai"));
     assert_eq!(stack.ready().await.0, 200);
@@ -57,13 +60,16 @@ async fn make_up_brings_the_agent_back_with_whatever_services() {
     assert!(stack.runs("openai"));
     assert_eq!(stack.ready().await.0, 200);
     let environment = Environment::read(&stack.env()).unwrap();
-    for (simulator, hearing) in [("OPENAI_SIMULATOR_URL", "STT_BASE_URL"), ("OPENAI_SIMULATOR_API_KEY", "STT_API_KEY")] {
+    for (simulator, hearing) in
+        [("OPENAI_SIMULATOR_URL", "STT_BASE_URL"), ("OPENAI_SIMULATOR_API_KEY", "STT_API_KEY")]
+    {
         assert_eq!(environment.get(simulator).unwrap(), environment.get(hearing).unwrap());
     }
 }
 
 fn without(lines: &[String], beginnings: &[&str]) -> Vec<String> {
-    let is_kept = |line: &&String| !beginnings.iter().any(|beginning| line.starts_with(&format!("{beginning}_")));
+    let is_kept =
+        |line: &&String| !beginnings.iter().any(|beginning| line.starts_with(&format!("{beginning}_")));
     lines.iter().filter(is_kept).cloned().collect()
 }
 
@@ -83,15 +89,27 @@ impl DevelopmentStack {
         std::fs::create_dir(folder.path().join("target")).unwrap();
         link(program("agent").unwrap().parent().unwrap().to_owned(), "target/debug");
         let names = [
-            "LIVEKIT_PORT", "NATS_PORT", "S3_PORT", "SALESFORCE_PORT", "WEB_PORT", "AGENT_PORT", "OPENAI_PORT",
-            "SINK_S3_PORT", "SINK_SALESFORCE_PORT",
+            "LIVEKIT_PORT",
+            "NATS_PORT",
+            "S3_PORT",
+            "SALESFORCE_PORT",
+            "WEB_PORT",
+            "AGENT_PORT",
+            "OPENAI_PORT",
+            "SINK_S3_PORT",
+            "SINK_SALESFORCE_PORT",
         ];
         Self { folder, ports: names.map(|name| (name, free_port().to_string())).to_vec() }
     }
 
     fn up(&self) {
         let output = self.run("up", "60");
-        assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), self.log("agent"));
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log("agent")
+        );
     }
 
     fn run(&self, command: &str, limit: &str) -> Output {

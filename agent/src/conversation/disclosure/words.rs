@@ -5,15 +5,21 @@
 pub(super) const HUMANS: &str = "humans?|human being|persons?|real|alive|man|woman|living being\
     |mensch|menschlich|person|echt|echter|humain|humaine|être humain|personne|vrai|vraie|humano|humana|ser humano|persona\
     |umano|umana|essere umano|pessoa|mens|persoon|człowiekiem|osobą|människa|menneske|человек|живой|insan";
-pub(super) const MACHINES: &str = "robots?|bots?|chatbot|machine|computer|ai|a i|artificial|artificial intelligence|automated\
+const MACHINES: &str = "robots?|bots?|chatbot|machine|computer|ai|a i|artificial|artificial intelligence|automated\
     |program|software|recording|language model|virtual|synthetic|llm|chatgpt\
     |roboter|maschine|ki|künstlich|künstliche|automat|ia|i a|intelligence artificielle|ordinateur|máquina|inteligencia artificial\
     |ordenador|computadora|macchina|intelligenza artificiale|robô|inteligência artificial|robotem|botem|maszyną\
     |робот|бот|машина|maskin|maskine";
 
+/// What callers ask for; other words ask for the product.
+pub(super) const ASKED_MACHINES: &str = "robots?|bots?|chatbot|machine|computer|ai|a i|artificial|recording|language model|chatgpt\
+    |roboter|maschine|ki|automat|ia|i a|intelligence artificielle|ordinateur|máquina|inteligencia artificial\
+    |ordenador|computadora|macchina|intelligenza artificiale|robô|inteligência artificial|robotem|botem|maszyną\
+    |робот|бот|машина|maskin|maskine";
+
 /// How a question, or a remark that wants an answer, begins.
 const QUESTIONS: &str = "are (?:you|u)|you are|you sound|am i (?:talking|speaking|chatting)|i am (?:talking|speaking|chatting)\
-    |is this|is that|is it|do i (?:talk|speak)|can i (?:talk|speak)|could i (?:talk|speak)|want to (?:talk|speak)|like to (?:talk|speak)\
+    |is this|do i (?:talk|speak)|can i (?:talk|speak)|could i (?:talk|speak)|want to (?:talk|speak)|like to (?:talk|speak)\
     |bist du|sind sie|spreche ich|rede ich|ist das|êtes vous|vous êtes|es tu|tu es|je parle|parle je\
     |eres|es usted|usted es|hablo|estoy hablando|sei|lei è|è lei|sto parlando|parlo|você é|és|falo|estou falando\
     |ben je|bent u|ben jij|spreek ik|praat ik|jesteś|czy rozmawiam|är du|er du|вы|ты|я говорю";

@@ -50,6 +50,10 @@ impl Pcm {
         waiting.drain(..usable);
         if let Some(left) = &mut self.left {
             *left -= usable;
+            if *left < self.form.moment() {
+                // What is behind the sound is of no use.
+                waiting.clear();
+            }
         }
         for part in mono[before..].chunks(look / self.form.moment()).take(self.looks as usize) {
             self.looks -= 1;

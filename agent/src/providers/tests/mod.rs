@@ -230,11 +230,11 @@ async fn events_may_be_cut_anywhere_and_arguments_may_be_anything() {
 
 #[tokio::test]
 async fn speech_comes_in_samples_whatever_the_pieces() {
-    let samples: Vec<i16> = (0..1_000).map(|sample| sample * 7 - 3_000).collect();
+    let samples: Vec<i16> = (0..20_000).map(|sample| (sample * 7 % 3_000) as i16 - 1_500).collect();
     let pcm: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let wav = wav::encode(&samples, 24_000);
     for bytes in [&pcm, &wav] {
-        let pieces = bytes.chunks(333).map(<[u8]>::to_vec).collect();
+        let pieces = bytes.chunks(9_999).map(<[u8]>::to_vec).collect();
         let server = Server::start([Act::Answer(200, vec![("content-type", "audio/pcm")], pieces)]).await;
         let (spoken, error) = all(server.text_to_speech().speak("Hello.", &voice()).await.unwrap()).await;
         assert_eq!((spoken.concat(), error), (samples.clone(), None));
@@ -352,7 +352,7 @@ async fn a_key_that_is_refused_is_read_again() {
 
 #[tokio::test]
 async fn dropping_cancels_the_request() {
-    let server = Server::start([Act::Stall("audio/pcm", vec![vec![0; 100]]), Act::Silence]).await;
+    let server = Server::start([Act::Stall("audio/pcm", vec![vec![0; 9_600]]), Act::Silence]).await;
     let mut speech = server.text_to_speech().speak("x", &voice()).await.unwrap();
     assert!(speech.next().await.unwrap().is_ok());
     assert_eq!(server.open(), 1);
