@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::metrics::Metrics;
+use crate::providers::health::Health;
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
 
@@ -34,6 +35,8 @@ pub struct Pages {
     pub nats: watch::Receiver<Option<String>>,
     /// Where ended sessions wait.
     pub spool: Spool,
+    /// What is known of the speech and language services.
+    pub services: Health,
 }
 
 /// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until `stop` is cancelled.
@@ -69,22 +72,27 @@ async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, format!("not connected to LiveKit{why}\n"))
 }
 
-/// Whether the worker takes calls, or would when a place is free. What does not keep it from that is told, and no reason to
-/// take its calls away: without NATS, ended sessions wait on disk.
+/// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
+/// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is never
+/// offered again. What keeps it from no call is told, and is no reason to take its calls away: without NATS, ended sessions
+/// wait on disk.
 async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
     if pages.status.borrow().draining {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
     let nats = pages.nats.borrow().clone();
+    let complaints = pages.services.complaints();
     let waiting = pages.spool.waiting();
-    let (status, text) = registered(State(pages)).await;
-    match nats {
-        None => (status, text),
-        Some(why) => {
-            let text = if status == StatusCode::OK { "degraded\n" } else { &text };
-            (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"))
-        }
+    let (mut status, mut text) = registered(State(pages)).await;
+    if let Some(complaints) = complaints {
+        text = if status.is_success() { complaints } else { format!("{text}{complaints}") };
+        status = StatusCode::SERVICE_UNAVAILABLE;
     }
+    if let Some(why) = nats {
+        let text = if status.is_success() { "degraded\n" } else { &text };
+        return (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"));
+    }
+    (status, text)
 }
 
 /// The names of LiveKit's `WorkerInfo`, and more.
@@ -111,6 +119,7 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         (status.worker_id.is_some(), status.load)
     };
     let nats_connected = pages.nats.borrow().is_none();
+    pages.metrics.services(&pages.services);
     match pages.metrics.text(connected, nats_connected, load, pages.spool.waiting()) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use schemas::EndReason;
+
+use crate::providers::health::{Health, PROVIDERS, Standing};
 
 /// Seconds from an assignment to the agent in its room with its audio track.
 const JOIN_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -22,6 +25,8 @@ pub struct Metrics {
     connected: IntGauge,
     nats_connected: IntGauge,
     load: Gauge,
+    not_shown: IntCounterVec,
+    service_up: IntGaugeVec,
 }
 
 impl Metrics {
@@ -57,6 +62,17 @@ impl Metrics {
             connected: IntGauge::with_opts(opts("connected", "1 while registered with LiveKit"))?,
             nats_connected: IntGauge::with_opts(opts("nats_connected", "1 while connected to NATS"))?,
             load: Gauge::with_opts(opts("load", "Share of the places that is held, 0 to 1"))?,
+            not_shown: IntCounterVec::new(
+                opts(
+                    "not_shown_total",
+                    "States and words that front ends are not known to have been shown in time",
+                ),
+                &["what"],
+            )?,
+            service_up: IntGaugeVec::new(
+                opts("service_up", "1 while the last request to a speech or language service was answered"),
+                &["service"],
+            )?,
         };
         metrics.registry.register(Box::new(metrics.offers.clone()))?;
         metrics.registry.register(Box::new(metrics.sessions_active.clone()))?;
@@ -66,6 +82,8 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.connected.clone()))?;
         metrics.registry.register(Box::new(metrics.nats_connected.clone()))?;
         metrics.registry.register(Box::new(metrics.load.clone()))?;
+        metrics.registry.register(Box::new(metrics.not_shown.clone()))?;
+        metrics.registry.register(Box::new(metrics.service_up.clone()))?;
         Ok(metrics)
     }
 
@@ -80,6 +98,17 @@ impl Metrics {
     pub(crate) fn session_ended(&self, reason: EndReason) {
         self.sessions_active.dec();
         self.sessions.with_label_values(&[&label(reason)]).inc();
+    }
+
+    pub(crate) fn not_shown(&self, what: &str) {
+        self.not_shown.with_label_values(&[what]).inc();
+    }
+
+    pub(crate) fn services(&self, health: &Health) {
+        for provider in PROVIDERS {
+            let up = health.standing(provider) == Standing::Works;
+            self.service_up.with_label_values(&[provider.label()]).set(up.into());
+        }
     }
 
     pub(crate) fn joined(&self, took: Duration) {

@@ -28,10 +28,13 @@ use crate::{publisher, spool};
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let livekit = args.livekit.checked()?;
     let shutdown = shutdown_on_signal()?;
-    let mind = make_mind(&args)?;
-    let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
-    let spool = open_spool(args.spool.clone()).await?;
+    let providers = Providers::new(&args.providers)?;
+    let services = providers.health.clone();
+    let mind = make_mind(&args, providers, metrics.clone())?;
+    let trying = mind.keep_trying(args.providers.provider_check_interval);
+    let trying = AbortOnDropHandle::new(tokio::spawn(trying));
+    let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status, status_reader) = watch::channel(WorkerStatus::default());
     let nats = watch::Sender::new(None);
     let pages = Pages {
@@ -41,6 +44,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         nats: nats.subscribe(),
         spool: spool.clone(),
+        services,
     };
     let sessions = Sessions {
         args: args.session,
@@ -65,7 +69,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
-    drop(preparing);
+    drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
     if let Err(error) = serving.await.context("join the HTTP server")? {
@@ -74,17 +78,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn make_mind(args: &Args) -> anyhow::Result<Mind> {
+fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
-    let providers = Providers::new(&args.providers)?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Mind::new(persona, toolbox, providers, args.record))
+    Ok(Mind::new(persona, toolbox, providers, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

@@ -8,4 +8,5 @@ mod media;
 #[expect(dead_code, reason = "the tests of the conversation use the rest")]
 mod providers;
 mod servers;
+mod services;
 mod shutdown;

@@ -71,7 +71,7 @@ impl Agent {
         agent
     }
 
-    /// As [`Self::start_with`], without waiting.
+    /// As [`Self::start_with`], without waiting: it may never be ready.
     pub(crate) fn spawn_with(
         livekit: &LiveKitServer,
         providers: &Providers,
@@ -113,6 +113,14 @@ impl Agent {
     /// Status and body of a page; `None` while nobody listens.
     pub(crate) fn page(&self, page: &str) -> Option<(u16, String)> {
         http(self.http_port, "GET", page, "")
+    }
+
+    /// What `/readyz` says, once it has this status.
+    pub(crate) fn readiness(&self, status: u16) -> String {
+        wait_for(&format!("status {status} on /readyz"), || {
+            let (now, text) = http(self.http_port, "GET", "/readyz", "")?;
+            (now == status).then_some(text)
+        })
     }
 
     pub(crate) fn worker(&self) -> Value {
