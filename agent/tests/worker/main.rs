@@ -5,7 +5,6 @@ mod credentials;
 mod ending;
 mod jobs;
 mod media;
-#[expect(dead_code, reason = "the tests of the conversation use the rest")]
 mod providers;
 mod servers;
 mod services;
