@@ -3,27 +3,34 @@
 use super::form::{Encoding, Form};
 use super::noise::{is_noise, roughness};
 
-/// What is looked at before the first of raw sound is let through, and how often: a tenth of a second, ten times.
-const LOOK_SECONDS: f32 = 0.1;
-const LOOKS: u32 = 10;
+/// What is looked at before the first of raw sound is let through, and how much of it all in all, seconds.
+const FIRST_LOOK: f32 = 0.1;
+const LOOK: f32 = 1.0;
+/// Samples that are too few to tell.
+const TOO_FEW: usize = 256;
+
+const NOISE: &str =
+    "it is noise, so it is not the PCM that was asked for, or of another form: set TTS_FORMAT to wav";
 
 /// Bytes in a form.
 pub(super) struct Pcm {
     form: Form,
     /// Bytes that have still to come, where the header said so.
     left: Option<usize>,
-    /// How often it is still looked whether it is sound at all. What has a header that says so is believed.
-    looks: u32,
+    /// Samples of which it is still looked whether they are sound at all. What has a header that says so is believed.
+    looked_at: usize,
+    /// Nothing was let through yet.
+    first: bool,
 }
 
 impl Pcm {
     /// With nothing in front of it.
     pub(super) fn raw(form: Form) -> Self {
-        Self { form, left: None, looks: LOOKS }
+        Self { form, left: None, looked_at: samples(LOOK, form), first: true }
     }
 
     pub(super) fn behind_header(form: Form, left: Option<usize>) -> Self {
-        Self { form, left, looks: 0 }
+        Self { form, left, looked_at: 0, first: false }
     }
 
     /// Appends what is whole as one channel; the form that it had.
@@ -36,10 +43,10 @@ impl Pcm {
         is_end: bool,
         mono: &mut Vec<f32>,
     ) -> Result<Form, String> {
-        let look = ((LOOK_SECONDS * self.form.rate as f32) as usize).max(1) * self.form.moment();
-        if self.looks > 0 && waiting.len() < look && !is_end {
+        if self.first && waiting.len() < samples(FIRST_LOOK, self.form) * self.form.moment() && !is_end {
             return Ok(self.form);
         }
+        self.first = false;
         if self.form.encoding == Encoding::Signed16Either {
             self.form.encoding = order_of_bytes(waiting);
         }
@@ -55,14 +62,20 @@ impl Pcm {
                 waiting.clear();
             }
         }
-        for part in mono[before..].chunks(look / self.form.moment()).take(self.looks as usize) {
-            self.looks -= 1;
+        let part = &mono[before..mono.len().min(before + self.looked_at)];
+        if part.len() >= TOO_FEW || is_end {
+            self.looked_at -= part.len();
             if is_noise(part) {
-                return Err("it is noise, so it is not the PCM that was asked for, or of another form: set TTS_FORMAT to wav".to_owned());
+                return Err(NOISE.to_owned());
             }
         }
         Ok(self.form)
     }
+}
+
+/// So much of a sound.
+fn samples(seconds: f32, form: Form) -> usize {
+    (seconds * form.rate as f32) as usize
 }
 
 /// The bigger byte first is the rule for `audio/L16`, and the smaller one the custom.

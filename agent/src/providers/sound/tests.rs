@@ -215,6 +215,7 @@ fn what_cannot_be_read_says_what_to_do() {
         wav(0x11, 1, 24_000, 4, false, &[0; 64]),
         wav(0x55, 1, 24_000, 16, false, &[0; 64]),
         wav(1, 1, 24_000, 12, false, &[0; 64]),
+        wav(1, 1, 24_000, 40, false, &[0; 64]),
         b"RIFF\0\0\0\0AVI LIST\0\0\0\0".to_vec(),
     ] {
         assert!(unlabelled(&sound).unwrap_err().contains("TTS_FORMAT"), "{:?}", unlabelled(&sound));

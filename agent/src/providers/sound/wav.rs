@@ -76,18 +76,19 @@ fn form(description: &[u8]) -> Result<Form, String> {
         format => format,
     };
     // A sample of 20 bits stands in 24.
-    let container =
-        if channels > 0 && block % channels == 0 && block > 0 { block / channels * 8 } else { bits };
+    let is_whole = channels > 0 && block > 0 && block % channels == 0;
+    let container = if is_whole { u32::from(block / channels) * 8 } else { bits.into() };
+    let format = if u32::from(bits) > container { None } else { Some(format) };
     let encoding = match (format, container) {
-        (PCM, 8) => Encoding::Unsigned8,
-        (PCM, 16) => Encoding::Signed16,
-        (PCM, 24) => Encoding::Signed24,
-        (PCM, 32) => Encoding::Signed32,
-        (FLOAT, 32) => Encoding::Float32,
-        (FLOAT, 64) => Encoding::Float64,
-        (MU_LAW, 8) => Encoding::MuLaw,
-        (A_LAW, 8) => Encoding::ALaw,
-        (PCM | FLOAT, _) => {
+        (Some(PCM), 8) => Encoding::Unsigned8,
+        (Some(PCM), 16) => Encoding::Signed16,
+        (Some(PCM), 24) => Encoding::Signed24,
+        (Some(PCM), 32) => Encoding::Signed32,
+        (Some(FLOAT), 32) => Encoding::Float32,
+        (Some(FLOAT), 64) => Encoding::Float64,
+        (Some(MU_LAW), 8) => Encoding::MuLaw,
+        (Some(A_LAW), 8) => Encoding::ALaw,
+        (None | Some(PCM | FLOAT), _) => {
             return Err(format!(
                 "it is a WAV file with {bits} bits a sample, which cannot be read: set TTS_FORMAT to pcm"
             ));
