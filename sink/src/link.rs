@@ -82,7 +82,8 @@ async fn renew(nats: Nats, name: String, current: watch::Sender<Arc<Connection>>
         let mut connected = current.borrow().connected.clone();
         tokio::select! {
             () = current.closed() => return,
-            changed = connected.changed() => if changed.is_ok() { continue },
+            // The last one is the client's end.
+            () = async { while connected.changed().await.is_ok() {} } => {}
         }
         warn!(connection = name, "the NATS client has ended: another one connects");
         let mut pause = LOOK;

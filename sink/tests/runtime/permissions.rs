@@ -11,7 +11,7 @@ use crate::scripted::*;
 use test_servers::{NatsServer, set_ack_wait};
 
 const PULL: &str = "$JS.API.CONSUMER.MSG.NEXT.SESSIONS.sink-s3";
-const READ: &str = r#""$JS.API.STREAM.MSG.GET.SESSIONS" "$JS.API.STREAM.MSG.GET.SESSIONS_DLQ""#;
+const READ: &str = r#""$JS.API.STREAM.MSG.GET.SESSIONS", "$JS.API.STREAM.MSG.GET.SESSIONS_DLQ""#;
 
 fn configuration(pull: &str, read: &str) -> String {
     format!(

@@ -89,7 +89,9 @@ impl RunningSink {
     ) -> Self {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let shutdown = CancellationToken::new();
-        let run = args::<RunArgs>(&[&["--nats-url", nats_url, "--max-attempts", "3"], flags].concat());
+        let attempts: &[&str] =
+            if flags.contains(&"--max-attempts") { &[] } else { &["--max-attempts", "3"] };
+        let run = args::<RunArgs>(&[&["--nats-url", nats_url], attempts, flags].concat());
         let task = tokio::spawn(sink::run_until(shutdown.clone(), sink, run, http, writer));
         Self { http, shutdown, task }
     }
