@@ -72,11 +72,19 @@ impl DeadLetters {
 
     /// The first from a sequence on; none beyond what was there when the command began.
     async fn next(&self, from: u64) -> anyhow::Result<Option<StoredMessage>> {
-        let last = self.stream.cached_info().state.last_sequence;
-        if from > last {
-            return Ok(None);
+        let known = self.stream.cached_info();
+        let last = known.state.last_sequence;
+        if from <= last
+            && let Some(letter) = self.letters.next(from, &self.subject).await?
+            && letter.sequence <= last
+        {
+            return Ok(Some(letter));
         }
-        let letter = self.letters.next(from, &self.subject).await?;
-        Ok(letter.filter(|letter| letter.sequence <= last))
+        let now = self.stream.get_info().await.context("look up the dead-letter stream again")?;
+        ensure!(
+            now.created == known.created,
+            "the dead-letter stream was made anew while it was read: run it again"
+        );
+        Ok(None)
     }
 }

@@ -34,12 +34,14 @@ pub(crate) struct Found {
 pub(crate) struct Losses(HashMap<u64, u32>);
 
 impl Losses {
-    /// Looks at what the consumer has delivered and nobody has settled, without what is `in_hand`; the latest first.
+    /// Looks at what the consumer has delivered and nobody has settled, without what is `in_hand`; the latest first. What
+    /// is `waiting` for another try is not lost, but may be odd.
     pub(crate) async fn find(
         &mut self,
         messages: &StoredMessages,
         consumer: &Info,
         in_hand: &HashSet<u64>,
+        waiting: &HashSet<u64>,
     ) -> anyhow::Result<Found> {
         let (floor, last) = (consumer.ack_floor.stream_sequence, consumer.delivered.stream_sequence);
         self.0.retain(|sequence, _| (floor + 1..=last).contains(sequence));
@@ -53,12 +55,17 @@ impl Losses {
         // What the stream no longer has is none of the consumer's business either.
         while let Some(message) = read.try_next().await? {
             let Some(message) = message else { continue };
-            let losses = self.0.entry(message.sequence).or_default();
-            *losses += 1;
-            if message.is_odd() || *losses >= MOST_LOSSES {
+            let sequence = message.sequence;
+            if message.is_odd() {
                 found.odd.push(message);
-            } else {
-                found.others.insert(message.sequence);
+            } else if !waiting.contains(&sequence) {
+                let losses = self.0.entry(sequence).or_default();
+                *losses += 1;
+                if *losses >= MOST_LOSSES {
+                    found.odd.push(message);
+                } else {
+                    found.others.insert(sequence);
+                }
             }
         }
         found.odd.reverse();

@@ -23,7 +23,7 @@ const ONE_AT_A_TIME: Duration = Duration::from_secs(60);
 /// What is known of losses.
 pub(crate) struct Recovery {
     unsettled: UnsettledMessages,
-    /// Messages that wait for another try are not taken for lost ones.
+    /// Messages that wait for another try are not lost.
     faults: Arc<Faults>,
     losses: Losses,
     /// Messages that were on their way when the connection was lost.
@@ -67,7 +67,8 @@ impl Recovery {
         let info = consumer.cached_info();
         let Some(on_their_way) = self.on_their_way.take() else { return Vec::new() };
         let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
-        let found = match self.losses.find(&messages, info, &in_hand.sequences()).await {
+        let (in_hand, waiting) = (in_hand.sequences(), self.faults.sequences());
+        let found = match self.losses.find(&messages, info, &in_hand, &waiting).await {
             Ok(found) => found,
             Err(error) => {
                 self.cannot_look(info.delivered.stream_sequence, &error);
@@ -80,9 +81,7 @@ impl Recovery {
             self.nothing_found();
         } else {
             self.last_unexplained = None;
-            let waiting = self.faults.sequences();
-            let others = found.lost_with_the_odd(on_their_way);
-            let others = others.into_iter().filter(|sequence| !waiting.contains(sequence));
+            let others = found.lost_with_the_odd(on_their_way).into_iter();
             self.others = others.map(|sequence| answer(MessageKey { sequence, published: 0 })).collect();
         }
         let taken = found.odd.into_iter().map(|message| {
