@@ -18,6 +18,10 @@ use crate::metrics::Metrics;
 pub(crate) enum Part {
     /// The connection, the stream, or the durable consumer.
     Queue,
+    /// Messages that cannot be received.
+    Messages,
+    /// As many messages wait for another try as the consumer may have.
+    Window,
     /// The store refused a write.
     Store,
     /// The store did not answer a probe as it should.
@@ -47,7 +51,7 @@ impl Readiness {
     }
 
     /// One line for each reason; none when ready.
-    fn reasons(&self) -> Option<String> {
+    pub(crate) fn reasons(&self) -> Option<String> {
         let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> =
             reasons.iter().map(|(part, reason)| format!("{}: {reason}\n", part.label())).collect();
@@ -59,6 +63,8 @@ impl Part {
     fn label(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Messages => "messages",
+            Self::Window => "window",
             Self::Store => "store",
             Self::Probe => "store probe",
             Self::DeadLetters => "dead letters",
