@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
@@ -64,6 +65,11 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.connected.clone()))?;
         metrics.registry.register(Box::new(metrics.load.clone()))?;
         Ok(metrics)
+    }
+
+    /// Shows what a part of the program counts by itself.
+    pub(crate) fn add(&self, collectors: Vec<Box<dyn Collector>>) -> prometheus::Result<()> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     pub(crate) fn offered(&self, answer: &str) {

@@ -63,7 +63,7 @@ impl SessionEvent {
         Ok(Self {
             identity: SessionIdentity { session_id: SessionId::try_from(fields.session_id)?, job_id },
             end_time: timestamp::parse(&fields.end_time).map_err(DecodeError::EndTime)?,
-            email: fields.user_email.as_str().and_then(|text| Email::try_from(text).ok()),
+            email: fields.user_email.as_str().and_then(Email::recorded),
             qualification_tier: fields.discovered_signals["qualification_tier"].as_str().map(str::to_owned),
         })
     }

@@ -1,19 +1,27 @@
-//! What every program of the workspace does alike: how it logs, which TLS it uses, how it is told to stop, and how it
-//! shows the error that ended it.
+//! What every program of the workspace does alike: how it logs, which TLS it uses, how it is told to stop, how it shows
+//! the error that ended it, and how it answers over HTTP.
 
+mod file_limit;
+mod http_server;
 mod logging;
+mod networks;
+mod seldom;
 mod shutdown;
 
 use std::process::ExitCode;
 
 use tracing::error;
 
+pub use http_server::{HttpLimits, HttpServer};
 pub use logging::LogFormat;
+pub use networks::{InvalidNetworks, Networks, client_network};
+pub use seldom::Seldom;
 pub use shutdown::shutdown_on_signal;
 
 /// What a `main` calls: sets the process up, runs the program, and logs its error once.
 pub async fn main(log_format: LogFormat, program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
     logging::install(log_format);
+    file_limit::raise();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         error!("another provider of cryptography is installed");
         return ExitCode::FAILURE;

@@ -93,7 +93,11 @@ pub async fn run_until<W: Writer>(
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());
-    let server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
+    // Health is served until the end.
+    let stopped = CancellationToken::new();
+    let server =
+        health::listen(sink.name, http, Arc::clone(&readiness), Arc::clone(&metrics), stopped.clone()).await?;
+    let server = tokio::spawn(server);
 
     let name = sink.name;
     let runtime = Arc::new(Runtime::new(sink, &args, writer, &connection, metrics, &readiness));
@@ -120,10 +124,12 @@ pub async fn run_until<W: Writer>(
         Ok(ended) => ended.context("consume")?,
         Err(_) => warn!("the grace is over: what is still in hand will be delivered again"),
     }
-    for task in [in_progress, probes, server] {
+    for task in [in_progress, probes] {
         task.abort();
     }
     confirm_acks(&connection, name).await;
+    stopped.cancel();
+    server.await.context("serve health and metrics")?;
     info!("stopped");
     Ok(())
 }
