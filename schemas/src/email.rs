@@ -72,6 +72,12 @@ impl Email {
         &self.normalized
     }
 
+    /// For matching with records that have the domain in its own script; `None` where that is ASCII.
+    pub fn normalized_in_unicode(&self) -> Option<String> {
+        let (name, domain) = self.normalized.rsplit_once('@')?;
+        Some(format!("{name}@{}", syntax::to_unicode(domain)?))
+    }
+
     /// For logs: the first character and the domain, such as `t***@company.com`.
     pub fn masked(&self) -> String {
         let (name, domain) = self.address.rsplit_once('@').unwrap_or_default();
@@ -175,7 +181,12 @@ mod tests {
         ] {
             assert_eq!(Email::try_from(text).unwrap().normalized(), "o'brien+x@y.inc");
         }
-        assert_eq!(Email::try_from("Ann@M\u{fc}nchen.de").unwrap().normalized(), "ann@xn--mnchen-3ya.de");
+        for text in ["Ann@M\u{fc}nchen.de", "ann@xn--mnchen-3ya.DE"] {
+            let email = Email::try_from(text).unwrap();
+            assert_eq!(email.normalized(), "ann@xn--mnchen-3ya.de");
+            assert_eq!(email.normalized_in_unicode().as_deref(), Some("ann@m\u{fc}nchen.de"));
+        }
+        assert_eq!(Email::try_from("ann@x.org").unwrap().normalized_in_unicode(), None);
     }
 
     #[test]

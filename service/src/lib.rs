@@ -3,8 +3,10 @@
 
 mod file_limit;
 mod http_server;
+mod livekit_key;
 mod logging;
 mod networks;
+mod secret;
 mod seldom;
 mod shutdown;
 
@@ -13,8 +15,10 @@ use std::process::ExitCode;
 use tracing::error;
 
 pub use http_server::{HttpLimits, HttpServer};
+pub use livekit_key::{LiveKitKey, LiveKitKeyArgs};
 pub use logging::LogFormat;
 pub use networks::{InvalidNetworks, Networks, client_network};
+pub use secret::SecretSource;
 pub use seldom::Seldom;
 pub use shutdown::shutdown_on_signal;
 

@@ -32,12 +32,9 @@ mod tests {
         let start = Instant::now();
         let mut seldom = Seldom::default();
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!([0, 1, 59, 60, 61].map(|second| seldom.now(at(second))), [
-            Some(0),
-            None,
-            None,
-            Some(2),
-            None
-        ]);
+        assert_eq!(
+            [0, 1, 59, 60, 61].map(|second| seldom.now(at(second))),
+            [Some(0), None, None, Some(2), None]
+        );
     }
 }

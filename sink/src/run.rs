@@ -96,7 +96,8 @@ pub async fn run_until<W: Writer>(
     // Health is served until the end.
     let stopped = CancellationToken::new();
     let server =
-        health::listen(sink.name, http, Arc::clone(&readiness), Arc::clone(&metrics), stopped.clone()).await?;
+        health::listen(sink.name, http, Arc::clone(&readiness), Arc::clone(&metrics), stopped.clone())
+            .await?;
     let server = tokio::spawn(server);
 
     let name = sink.name;

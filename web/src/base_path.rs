@@ -43,7 +43,9 @@ mod tests {
 
     #[test]
     fn paths_are_read_with_and_without_a_slash_at_the_end() {
-        for (text, index) in [("/", "/"), ("/voice", "/voice/"), ("/voice/", "/voice/"), ("/a/b.c/", "/a/b.c/")] {
+        for (text, index) in
+            [("/", "/"), ("/voice", "/voice/"), ("/voice/", "/voice/"), ("/a/b.c/", "/a/b.c/")]
+        {
             assert_eq!(BasePath::from_str(text).unwrap().join("/"), index);
         }
         for bad in ["", "voice", "//", "/a//b", "/../x", "/{x}", "/a b", "/\u{e9}"] {

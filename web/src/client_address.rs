@@ -18,7 +18,10 @@ impl Proxies {
     /// before that one is the client's own claim.
     pub(crate) fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        let named = headers.get_all(&self.header).iter().flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
+        let named = headers
+            .get_all(&self.header)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
         let named: Vec<&[u8]> = named.collect();
         for text in named.into_iter().rev() {
             if !self.trusted.contains(client) {

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use axum::http::{HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-use service::{HttpLimits, Networks};
+use service::{HttpLimits, LiveKitKey, LiveKitKeyArgs, Networks};
 
 use crate::base_path::BasePath;
 use crate::client_address::Proxies;
@@ -23,12 +22,8 @@ pub struct Args {
     /// Address of livekit-server for browsers, where it is another one than LIVEKIT_URL
     #[arg(long, env)]
     livekit_public_url: Option<LivekitUrl>,
-    /// LiveKit's API key
-    #[arg(long, env)]
-    livekit_api_key: String,
-    /// LiveKit's API secret; give it in the environment
-    #[arg(long, env, hide_env_values = true)]
-    livekit_api_secret: SecretString,
+    #[command(flatten)]
+    livekit_key: LiveKitKeyArgs,
     /// Name of the agent that is dispatched to every call
     #[arg(long, env)]
     agent_name: String,
@@ -93,8 +88,7 @@ pub struct Settings {
     pub base_path: BasePath,
     /// Given to browsers as `serverUrl`.
     pub server_url: LivekitUrl,
-    pub api_key: String,
-    pub api_secret: SecretString,
+    pub livekit_key: LiveKitKey,
     pub agent_name: String,
     pub room_prefix: String,
     pub participant_name: String,
@@ -114,8 +108,6 @@ impl Args {
     /// # Errors
     /// A setting is empty, or is none that LiveKit accepts.
     pub fn into_settings(self) -> anyhow::Result<Settings> {
-        ensure!(!self.livekit_api_key.is_empty(), "LIVEKIT_API_KEY is empty");
-        ensure!(!self.livekit_api_secret.expose_secret().is_empty(), "LIVEKIT_API_SECRET is empty");
         ensure!(!self.agent_name.is_empty(), "AGENT_NAME is empty");
         ensure!(
             (1..=100).contains(&self.room_prefix.len()) && !self.room_prefix.contains(char::is_control),
@@ -133,8 +125,7 @@ impl Args {
             operations_http: self.web_operations_http,
             base_path: self.web_base_path,
             server_url: self.livekit_public_url.unwrap_or(self.livekit_url),
-            api_key: self.livekit_api_key,
-            api_secret: self.livekit_api_secret,
+            livekit_key: self.livekit_key.key()?,
             agent_name: self.agent_name,
             room_prefix: self.room_prefix,
             participant_name: self.participant_name,
@@ -148,7 +139,10 @@ impl Args {
                 proxies: limits.web_trusted_proxies.clone(),
                 ..HttpLimits::operations()
             },
-            proxies: Proxies { trusted: limits.web_trusted_proxies, header: limits.web_client_address_header },
+            proxies: Proxies {
+                trusted: limits.web_trusted_proxies,
+                header: limits.web_client_address_header,
+            },
         })
     }
 }

@@ -44,7 +44,7 @@ pub(crate) async fn answer(
         }
     };
     let place = Place::new(&settings, email.as_ref(), Utc::now(), &random_digits());
-    match place.token(&settings) {
+    match place.token(&settings).await {
         Ok(token) => {
             let email = email.as_ref().map(Email::masked).unwrap_or_default();
             info!(

@@ -13,7 +13,7 @@ use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use service::{HttpLimits, HttpServer};
+use service::{HttpLimits, HttpServer, LiveKitKey};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
@@ -40,18 +40,19 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 
     // Whoever runs it sees the visitors' last answers out.
     let visitors_gone = CancellationToken::new();
-    let operations = for_operations.serve(operations(metrics.clone(), shutdown.clone()), visitors_gone.clone());
-    let operations = tokio::spawn(operations);
+    let operations = operations(&settings, metrics.clone(), shutdown.clone());
+    let operations = tokio::spawn(for_operations.serve(operations, visitors_gone.clone()));
     for_visitors.serve(visitors(settings, &metrics)?, shutdown).await;
     visitors_gone.cancel();
     operations.await.context("serve health and metrics")
 }
 
-/// For whoever runs the service. `/readyz` answers 503 from `shutdown` on.
-pub fn operations(metrics: Metrics, shutdown: CancellationToken) -> Router {
+/// For whoever runs the service. `/readyz` answers 503 from `shutdown` on, and while LiveKit's key cannot be read.
+pub fn operations(settings: &Settings, metrics: Metrics, shutdown: CancellationToken) -> Router {
+    let key = settings.livekit_key.clone();
     Router::new()
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(ready).with_state(shutdown))
+        .route("/readyz", get(async move || ready(&key, &shutdown).await))
         .route("/metrics", get(show_metrics).with_state(metrics))
 }
 
@@ -71,7 +72,8 @@ pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router>
     ];
     let base = settings.base_path.clone();
     let index = base.join("/");
-    let mut pages = Router::new().route(&index, get(page::index)).route(&base.join("/{*path}"), get(page::asset));
+    let mut pages =
+        Router::new().route(&index, get(page::index)).route(&base.join("/{*path}"), get(page::asset));
     if !base.is_root() {
         // The page names all that it needs relative to itself.
         pages = pages.route(&base.join(""), get(async move || Redirect::permanent(&index)));
@@ -119,11 +121,13 @@ fn content_security_policy(settings: &Settings) -> String {
     )
 }
 
-async fn ready(State(shutdown): State<CancellationToken>) -> Response {
+async fn ready(key: &LiveKitKey, shutdown: &CancellationToken) -> Response {
     if shutdown.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down").into_response()
-    } else {
-        "ready".into_response()
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+    }
+    match key.read().await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}\n")).into_response(),
     }
 }
 

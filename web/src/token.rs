@@ -42,6 +42,8 @@ struct Metadata {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
+    #[error("{0:#}")]
+    Key(anyhow::Error),
     #[error("encode the metadata: {0}")]
     Metadata(#[from] serde_json::Error),
     #[error("sign the token: {0}")]
@@ -64,11 +66,12 @@ impl Place {
     /// whose call this is before it sees the caller.
     ///
     /// The right to change one's own metadata is left out: it is the server's word to the agent.
-    pub(crate) fn token(&self, settings: &Settings) -> Result<String, TokenError> {
+    pub(crate) async fn token(&self, settings: &Settings) -> Result<String, TokenError> {
+        let (key, secret) = settings.livekit_key.read().await.map_err(TokenError::Key)?;
         let metadata = serde_json::to_string(&self.metadata)?;
         let now = self.metadata.session_start;
         let claims = Claims {
-            iss: settings.api_key.clone(),
+            iss: key.expose_secret().to_owned(),
             nbf: seconds(now - CLOCK_BEHIND),
             exp: seconds(now + TIME_TO_LIVE),
             sub: self.identity.clone(),
@@ -95,7 +98,7 @@ impl Place {
             }),
             ..Claims::default()
         };
-        let secret = EncodingKey::from_secret(settings.api_secret.expose_secret().as_bytes());
+        let secret = EncodingKey::from_secret(secret.expose_secret().as_bytes());
         Ok(jsonwebtoken::encode(&Header::default(), &claims, &secret)?)
     }
 }

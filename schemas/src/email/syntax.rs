@@ -92,6 +92,12 @@ fn to_ascii(domain: &str) -> Option<String> {
     idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::URL).ok().map(Into::into)
 }
 
+/// The domain in its own script; `None` where that is ASCII, or the domain is none.
+pub(super) fn to_unicode(domain: &str) -> Option<String> {
+    let (unicode, valid) = idna::domain_to_unicode(domain);
+    (valid.is_ok() && unicode != domain).then_some(unicode)
+}
+
 fn check_dots(part: &str) -> Result<(), InvalidEmail> {
     let misplaced = part.starts_with('.') || part.ends_with('.') || part.contains("..");
     if misplaced { Err(InvalidEmail::Dots) } else { Ok(()) }

@@ -111,8 +111,7 @@ async fn answer(
 ) -> Result<hyper::Response<AnswerBody>, Infallible> {
     activity.request_began(!request.body().is_end_stream(), Instant::now());
     let body_activity = Arc::clone(&activity);
-    let mut request: Request =
-        request.map(|body| Body::new(RequestBody { body, activity: body_activity }));
+    let mut request: Request = request.map(|body| Body::new(RequestBody { body, activity: body_activity }));
     request.extensions_mut().insert(ConnectInfo(peer));
     let answer = router.oneshot(request).await?;
     Ok(answer.map(|body| AnswerBody { body, activity }))
