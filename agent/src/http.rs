@@ -3,17 +3,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use service::{HttpLimits, HttpServer};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
 use crate::metrics::Metrics;
 use crate::providers::health::Health;
@@ -39,7 +37,7 @@ pub struct Pages {
     pub services: Health,
 }
 
-/// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until `stop` is cancelled.
+/// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until a few seconds after `stop` at most.
 ///
 /// # Errors
 /// The address is in use or not ours.
@@ -47,11 +45,9 @@ pub async fn listen(
     address: SocketAddr,
     pages: Pages,
     stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = std::io::Result<()>>> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen for HTTP on {address} (AGENT_HTTP)"))?;
-    info!(address = %listener.local_addr().context("read the HTTP address")?, "serving health and metrics");
+) -> anyhow::Result<impl Future<Output = ()>> {
+    let server = HttpServer::bind("agent", "AGENT_HTTP", address, HttpLimits::operations()).await?;
+    pages.metrics.add(server.metrics())?;
     let router = Router::new()
         .route("/", get(registered))
         .route("/healthz", get(async || "ok\n"))
@@ -59,7 +55,7 @@ pub async fn listen(
         .route("/worker", get(worker))
         .route("/metrics", get(scrape))
         .with_state(pages);
-    Ok(axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).into_future())
+    Ok(server.serve(router, stop))
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.

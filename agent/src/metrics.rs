@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use prometheus::core::Collector;
 use prometheus::{
     Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -85,6 +86,11 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.not_shown.clone()))?;
         metrics.registry.register(Box::new(metrics.service_up.clone()))?;
         Ok(metrics)
+    }
+
+    /// Shows what a part of the program counts by itself.
+    pub(crate) fn add(&self, collectors: Vec<Box<dyn Collector>>) -> prometheus::Result<()> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
     }
 
     pub(crate) fn offered(&self, answer: &str) {

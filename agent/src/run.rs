@@ -7,7 +7,7 @@ use service::shutdown_on_signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::configuration::Args;
 use crate::conversation::Mind;
@@ -72,10 +72,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
-    if let Err(error) = serving.await.context("join the HTTP server")? {
-        error!("the HTTP server failed: {error}");
-    }
-    Ok(())
+    serving.await.context("join the HTTP server")
 }
 
 fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {

@@ -84,6 +84,7 @@ write_env() {
   local openai_port=${OPENAI_PORT:-8090} openai_key
   openai_key=$(secret)
   local sink_s3_port=${SINK_S3_PORT:-9101} sink_salesforce_port=${SINK_SALESFORCE_PORT:-9102}
+  local web_operations_port=${WEB_OPERATIONS_PORT:-9103}
   umask 077
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$run/salesforce-private.pem" 2>/dev/null
   openssl pkey -in "$run/salesforce-private.pem" -pubout -out "$run/salesforce-public.pem"
@@ -106,6 +107,7 @@ SALESFORCE_PUBLIC_KEY_FILE=$run/salesforce-public.pem
 SALESFORCE_AUDIENCE=https://login.salesforce.com
 WEB_URL=http://127.0.0.1:$web_port
 WEB_HTTP=127.0.0.1:$web_port
+WEB_OPERATIONS_HTTP=127.0.0.1:$web_operations_port
 AGENT_PERSONA=$PWD/agent/personas/pandadoc-trial.toml
 OPENAI_SIMULATOR_URL=http://127.0.0.1:$openai_port/v1
 OPENAI_SIMULATOR_API_KEY=$openai_key
@@ -255,7 +257,7 @@ up() {
   ready sink-s3 answers "http://$SINK_S3_HTTP/readyz"
   ready sink-salesforce answers "http://$SINK_SALESFORCE_HTTP/readyz"
   ready agent answers "http://$AGENT_HTTP/readyz"
-  ready web answers "http://$WEB_HTTP/readyz"
+  ready web answers "http://$WEB_OPERATIONS_HTTP/readyz"
 }
 
 nats_answers() { exec 3<>"/dev/tcp/127.0.0.1/$(port "$NATS_URL")"; }

@@ -81,7 +81,7 @@ impl SessionEvent {
         Ok(Self {
             identity: SessionIdentity { session_id, job_id },
             end_time,
-            email: fields.user_email.and_then(|email| Email::try_from(&*email.as_str()?).ok()),
+            email: fields.user_email.and_then(|email| Email::recorded(&email.as_str()?)),
             qualification_tier: tier.map(Cow::into_owned),
         })
     }

@@ -1,15 +1,12 @@
 //! Assertions: claims signed with the app's RSA key, as JSON Web Tokens (RFC 7515, RS256).
 
-use anyhow::{Context as _, bail};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use anyhow::bail;
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde::Serialize;
-
-const HEADER: &[u8] = br#"{"typ":"JWT","alg":"RS256"}"#;
+use service::json_web_token;
 
 /// An RSA key of 2048 to 4096 bits.
 pub(crate) struct SigningKey(RsaKeyPair);
@@ -29,12 +26,11 @@ impl SigningKey {
     }
 
     pub(crate) fn sign(&self, claims: &impl Serialize) -> anyhow::Result<String> {
-        let claims = serde_json::to_vec(claims).context("write the claims")?;
-        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims));
-        let mut signature = vec![0; self.0.public().modulus_len()];
-        self.0
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .map_err(|_| anyhow::anyhow!("the key does not sign"))?;
-        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        json_web_token("RS256", claims, |signed| {
+            let mut signature = vec![0; self.0.public().modulus_len()];
+            let signing = self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed, &mut signature);
+            signing.map_err(|_| anyhow::anyhow!("the key does not sign"))?;
+            Ok(signature)
+        })
     }
 }

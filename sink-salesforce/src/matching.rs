@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use schemas::Email;
 use sink::WriteError;
 
 use crate::call_error::CallError;
@@ -35,7 +36,9 @@ impl Matching {
         fields: &OrgFields,
         emails: BTreeSet<&'c str>,
     ) -> Result<Lookup<'c>, CallError> {
-        let leads = select::<LeadRow>(client, &fields.lead, &fields.leads_by_email(), &emails).await?;
+        let in_unicode = in_unicode(&emails);
+        let asked = spellings(&emails, &in_unicode);
+        let leads = select::<LeadRow>(client, &fields.lead, &fields.leads_by_email(), &asked).await?;
         let leads_of = by_email(&leads.rows, |lead| lead.email.as_deref());
         let leads_of = |email: &str| rows_of(&leads_of, email);
 
@@ -50,6 +53,7 @@ impl Matching {
 
         let mut others: BTreeSet<_> = became.keys().copied().collect();
         others.retain(|email| self.contacts && customers_of(email).is_empty());
+        let others = spellings(&others, &in_unicode);
         let contacts =
             select::<ContactRow>(client, &fields.contact, &fields.contacts_by_email(), &others).await?;
         let contacts_of = by_email(&contacts.rows, |contact| contact.email.as_deref());
@@ -107,11 +111,26 @@ async fn select<'t, T: Found>(
     Ok(selected)
 }
 
+/// Of the addresses whose domain has a script of its own, how they are written in that: records may have either.
+fn in_unicode<'c>(emails: &BTreeSet<&'c str>) -> BTreeMap<&'c str, String> {
+    let in_unicode = |email: &str| Email::recorded(email)?.normalized_in_unicode();
+    emails.iter().filter_map(|email| Some((*email, in_unicode(email)?))).collect()
+}
+
+/// All the texts by which records of these addresses are found.
+fn spellings<'t>(emails: &BTreeSet<&'t str>, in_unicode: &'t BTreeMap<&'t str, String>) -> BTreeSet<&'t str> {
+    let others = emails.iter().filter_map(|email| in_unicode.get(email)).map(String::as_str);
+    emails.iter().copied().chain(others).collect()
+}
+
 /// Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
 fn by_email<T>(rows: &[T], email: impl Fn(&T) -> Option<&str>) -> HashMap<String, Vec<&T>> {
     let mut by_email: HashMap<String, Vec<&T>> = HashMap::new();
     for row in rows {
-        by_email.entry(email(row).unwrap_or_default().to_lowercase()).or_default().push(row);
+        let text = email(row).unwrap_or_default();
+        let normalized =
+            Email::recorded(text).map_or_else(|| text.to_lowercase(), |email| email.normalized().to_owned());
+        by_email.entry(normalized).or_default().push(row);
     }
     by_email
 }

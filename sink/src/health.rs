@@ -2,14 +2,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tracing::{error, info};
+use service::{HttpLimits, HttpServer};
+use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
@@ -72,24 +70,22 @@ impl Part {
     }
 }
 
-/// Binds the address, then serves `/healthz`, `/readyz` and `/metrics` until the task is aborted.
+/// Listens at once, and serves `/healthz`, `/readyz` and `/metrics` until a few seconds after `stop` at most.
 pub(crate) async fn listen(
+    name: &str,
     address: SocketAddr,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listen for HTTP on {address}"))?;
-    info!(address = %listener.local_addr().context("read the HTTP address")?, "serving health and metrics");
+    stop: CancellationToken,
+) -> anyhow::Result<impl Future<Output = ()>> {
+    let setting = format!("{}_HTTP", name.to_uppercase().replace('-', "_"));
+    let server = HttpServer::bind(name, &setting, address, HttpLimits::operations()).await?;
+    metrics.add(server.metrics())?;
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&readiness)))
         .route("/metrics", get(async move || scrape(&metrics)));
-    Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            error!(%error, "HTTP server ended");
-        }
-    }))
+    Ok(server.serve(router, stop))
 }
 
 fn ready(readiness: &Readiness) -> Response {

@@ -96,7 +96,12 @@ pub async fn run_until<W: Writer>(
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());
-    let mut server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
+    // Health is served until the end.
+    let stopped = CancellationToken::new();
+    let server =
+        health::listen(sink.name, http, Arc::clone(&readiness), Arc::clone(&metrics), stopped.clone())
+            .await?;
+    let mut server = tokio::spawn(server);
 
     let name = sink.name;
     let runtime = Arc::new(Runtime::new(sink, &args, writer, &link, metrics, &readiness));
@@ -123,10 +128,12 @@ pub async fn run_until<W: Writer>(
         Ok(ended) => ended.context("consume")?,
         Err(_) => warn!("the grace is over: what is still in hand will be delivered again"),
     }
-    for task in [in_progress, probes, watch, server] {
+    for task in [in_progress, probes, watch] {
         task.abort();
     }
     confirm_acks(&link, name).await;
+    stopped.cancel();
+    server.await.context("serve health and metrics")?;
     info!("stopped");
     Ok(())
 }

@@ -74,7 +74,7 @@ impl Stack {
         self.ready(&self.sink_s3, "SINK_S3_HTTP").await?;
         self.ready(&self.sink_salesforce, "SINK_SALESFORCE_HTTP").await?;
         self.ready(&self.agent, "AGENT_HTTP").await?;
-        self.ready(&self.web, "WEB_HTTP").await
+        self.ready(&self.web, "WEB_OPERATIONS_HTTP").await
     }
 
     /// Waits until the agent is registered.
@@ -140,7 +140,7 @@ fn environment(folder: &Path) -> Result<Environment> {
         environment.set(&format!("{service}_BASE_URL"), openai.clone());
         environment.set(&format!("{service}_API_KEY"), "a-key-for-tests");
     }
-    for name in ["WEB_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
+    for name in ["WEB_HTTP", "WEB_OPERATIONS_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
         environment.set(name, format!("127.0.0.1:{}", free_port()));
     }
     environment.set("WEB_URL", format!("http://{}", environment.get("WEB_HTTP")?));

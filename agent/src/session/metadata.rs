@@ -42,7 +42,10 @@ pub(super) fn parse(text: &str) -> (Metadata, Option<MetadataFault>) {
         Err(_) => return (Metadata::default(), Some(MetadataFault::NotJson)),
     };
     let (user_email, fault) = match user_metadata.get(metadata::USER_EMAIL) {
-        Some(Value::String(email)) => (email.clone(), None),
+        // What no program can read as an address is kept as it is: a person may.
+        Some(Value::String(text)) => {
+            (Email::recorded(text).map_or_else(|| text.clone(), |email| email.as_str().to_owned()), None)
+        }
         Some(_) => (String::new(), Some(MetadataFault::EmailNotAText)),
         None => (String::new(), None),
     };
@@ -68,7 +71,7 @@ impl Metadata {
 
 /// For logs; `None` for what is no address.
 pub(super) fn masked_email(text: &str) -> Option<String> {
-    Email::try_from(text).ok().map(|email| email.masked().escape_debug().to_string())
+    Email::recorded(text).map(|email| email.masked().escape_debug().to_string())
 }
 
 #[cfg(test)]
@@ -88,6 +91,19 @@ mod tests {
             metadata.masked(),
             "{'user_email': 't***@company.com', 'session_start': '2025-10-29T12:34:56.000Z', …}"
         );
+    }
+
+    #[test]
+    fn an_address_of_another_front_end_gets_its_one_form() {
+        for (text, email) in [
+            ("Ann Lee <mailto:Ann\u{200b}@Company.COM>", "Ann@company.com"),
+            ("\u{feff}ann@x.org.", "ann@x.org"),
+            ("call me", "call me"),
+        ] {
+            let (metadata, fault) = parse(&serde_json::json!({ "user_email": text }).to_string());
+            assert_eq!((metadata.user_email.as_str(), fault), (email, None));
+            assert_eq!(metadata.user_metadata["user_email"], text);
+        }
     }
 
     #[test]
