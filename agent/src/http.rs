@@ -1,5 +1,6 @@
 //! Health, the worker's state, and metrics over HTTP.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
 
@@ -66,13 +67,22 @@ async fn registered(State(pages): State<Pages>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Whether the worker takes calls, or would when a place is free.
-async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
-    if pages.status.borrow().draining {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        registered(State(pages)).await
-    }
+/// Whether the worker takes calls, or would when a place is free, and what it exports arrives.
+async fn ready(State(pages): State<Pages>) -> (StatusCode, Cow<'static, str>) {
+    let (draining, without_spool) = {
+        let status = pages.status.borrow();
+        (status.draining, status.without_spool)
+    };
+    let hindrance = match (draining, without_spool, pages.spool.why_publish_refused()) {
+        (true, ..) => Cow::from("draining\n"),
+        (_, true, _) => Cow::from("the spool cannot be written: free disk space\n"),
+        (.., Some(why)) => Cow::from(format!("publish refused: {why}\n")),
+        (false, false, None) => {
+            let (status, text) = registered(State(pages)).await;
+            return (status, text.into());
+        }
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, hindrance)
 }
 
 /// The names of LiveKit's `WorkerInfo`, and more.
@@ -87,7 +97,9 @@ async fn worker(State(pages): State<Pages>) -> Json<Value> {
         "capacity": pages.capacity,
         "worker_load": status.load,
         "draining": status.draining,
+        "without_spool": status.without_spool,
         "outbox_waiting": pages.spool.waiting(),
+        "outbox_in_memory": pages.spool.waiting_in_memory(),
         "version": env!("CARGO_PKG_VERSION"),
         "sdk_version": livekit::SDK_VERSION,
     }))
@@ -98,7 +110,15 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
     };
-    match pages.metrics.text(connected, load, pages.spool.waiting()) {
+    let gauges = Gauges {
+        connected,
+        load,
+        outbox_waiting: pages.spool.waiting(),
+        outbox_in_memory: pages.spool.waiting_in_memory(),
+        spool_failing: pages.spool.disk_fails().borrow().is_some(),
+        publish_refused: pages.spool.why_publish_refused().is_some(),
+    };
+    match pages.metrics.text(&gauges) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

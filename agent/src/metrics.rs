@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
 };
 use schemas::EndReason;
+
+use crate::budget::{Budgeted, Cut};
 
 /// Seconds from an assignment to the agent in its room with its audio track.
 const JOIN_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -19,8 +22,14 @@ pub struct Metrics {
     sessions: IntCounterVec,
     join_seconds: Histogram,
     outbox_waiting: IntGauge,
+    outbox_in_memory: IntGauge,
+    spool_failing: IntGauge,
+    publish_refused: IntGauge,
     connected: IntGauge,
     load: Gauge,
+    budget_used: IntCounterVec,
+    budget_spent: IntCounterVec,
+    cuts: [IntCounter; Cut::ALL.len()],
 }
 
 impl Metrics {
@@ -34,7 +43,20 @@ impl Metrics {
             "join_seconds",
             "Seconds from a job's assignment to its published audio track",
         ));
+        let cut = IntCounterVec::new(
+            opts("cut_total", "What calls wanted and did not get because of a limit, by what it is"),
+            &["what"],
+        )?;
         let metrics = Self {
+            cuts: Cut::ALL.map(|what| cut.with_label_values(&[what.name()])),
+            budget_used: IntCounterVec::new(
+                opts("budget_used_total", "What calls have used, by the budget"),
+                &["budget"],
+            )?,
+            budget_spent: IntCounterVec::new(
+                opts("budget_spent_total", "Calls that ended because a budget was used up, by the budget"),
+                &["budget"],
+            )?,
             registry: Registry::new(),
             offers: IntCounterVec::new(
                 opts("offers_total", "Jobs offered by LiveKit, by the answer"),
@@ -53,6 +75,18 @@ impl Metrics {
                 "outbox_waiting",
                 "Ended sessions that are not yet published",
             ))?,
+            outbox_in_memory: IntGauge::with_opts(opts(
+                "outbox_in_memory",
+                "Ended sessions that are in memory only, because the disk refuses them",
+            ))?,
+            spool_failing: IntGauge::with_opts(opts(
+                "spool_failing",
+                "1 while the disk of the spool refuses writes",
+            ))?,
+            publish_refused: IntGauge::with_opts(opts(
+                "publish_refused",
+                "1 while JetStream answers and takes no session, as a full stream does",
+            ))?,
             connected: IntGauge::with_opts(opts("connected", "1 while registered with LiveKit"))?,
             load: Gauge::with_opts(opts("load", "Share of the places that is held, 0 to 1"))?,
         };
@@ -61,8 +95,18 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.sessions.clone()))?;
         metrics.registry.register(Box::new(metrics.join_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.outbox_waiting.clone()))?;
+        metrics.registry.register(Box::new(metrics.outbox_in_memory.clone()))?;
+        metrics.registry.register(Box::new(metrics.spool_failing.clone()))?;
+        metrics.registry.register(Box::new(metrics.publish_refused.clone()))?;
         metrics.registry.register(Box::new(metrics.connected.clone()))?;
         metrics.registry.register(Box::new(metrics.load.clone()))?;
+        metrics.registry.register(Box::new(metrics.budget_used.clone()))?;
+        metrics.registry.register(Box::new(metrics.budget_spent.clone()))?;
+        metrics.registry.register(Box::new(cut))?;
+        for budgeted in Budgeted::ALL {
+            metrics.budget_used.with_label_values(&[budgeted.name()]);
+            metrics.budget_spent.with_label_values(&[budgeted.name()]);
+        }
         Ok(metrics)
     }
 
@@ -79,24 +123,46 @@ impl Metrics {
         self.sessions.with_label_values(&[&label(reason)]).inc();
     }
 
+    pub(crate) fn budget_used(&self, budget: &str, amount: u64) {
+        self.budget_used.with_label_values(&[budget]).inc_by(amount);
+    }
+
+    pub(crate) fn budget_spent(&self, budget: &str) {
+        self.budget_spent.with_label_values(&[budget]).inc();
+    }
+
+    pub(crate) fn cut(&self, what: Cut) {
+        self.cuts[what as usize].inc();
+    }
+
     pub(crate) fn joined(&self, took: Duration) {
         self.join_seconds.observe(took.as_secs_f64());
     }
 
     /// Everything in Prometheus's text format, with the gauges that are read when asked for.
-    pub(crate) fn text(
-        &self,
-        connected: bool,
-        load: f32,
-        outbox_waiting: usize,
-    ) -> prometheus::Result<String> {
-        self.connected.set(connected.into());
-        self.load.set(load.into());
-        self.outbox_waiting.set(i64::try_from(outbox_waiting).unwrap_or(i64::MAX));
+    pub(crate) fn text(&self, now: &Gauges) -> prometheus::Result<String> {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        self.connected.set(now.connected.into());
+        self.load.set(now.load.into());
+        self.outbox_waiting.set(count(now.outbox_waiting));
+        self.outbox_in_memory.set(count(now.outbox_in_memory));
+        self.spool_failing.set(now.spool_failing.into());
+        self.publish_refused.set(now.publish_refused.into());
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
+}
+
+/// What is read when the metrics are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Gauges {
+    pub(crate) connected: bool,
+    pub(crate) load: f32,
+    pub(crate) outbox_waiting: usize,
+    pub(crate) outbox_in_memory: usize,
+    pub(crate) spool_failing: bool,
+    pub(crate) publish_refused: bool,
 }
 
 /// The reason as it stands in a payload.

@@ -30,6 +30,9 @@ const RECONNECT_PAUSE: Duration = Duration::from_secs(4);
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 /// A server that does not answer two pings is left.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// Why nothing is published where the stream has no room, or its store fails: JetStream's code is the same.
+const STREAM_FULL: &str =
+    "stream full; raise max_bytes of the stream SESSIONS, or make room on the disk of NATS";
 /// How often to look for a connection.
 const CONNECTION_POLL: Duration = Duration::from_millis(50);
 
@@ -255,6 +258,7 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
                 stream.duplicate = ack.duplicate,
                 "published the session-end payload"
             );
+            spool.publish_refused(None);
             spool.remove(entry.to_owned()).await;
             Outcome::Done
         }
@@ -267,6 +271,9 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
             Outcome::Refused
         }
         Err(error) => {
+            if error_code(&error) == Some(ErrorCode::STREAM_STORE_FAILED) {
+                spool.publish_refused(Some(STREAM_FULL));
+            }
             tracing::warn!(
                 session.id = session_id, payload.bytes = payload_bytes, outbox.waiting = spool.waiting(),
                 error = %with_source(&error),
@@ -279,9 +286,13 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
 
 /// Whether the fault is this message's, so that others can be stored.
 fn is_about_the_message(error: &PublishError) -> bool {
-    let code = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     error.kind() == PublishErrorKind::MaxPayloadExceeded
-        || code.is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
+        || error_code(error) == Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
+}
+
+fn error_code(error: &PublishError) -> Option<ErrorCode> {
+    let source = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    source.map(jetstream::Error::error_code)
 }
 
 fn with_source(error: &PublishError) -> String {

@@ -1,25 +1,30 @@
 //! Puts the parts together and takes them apart again in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use secrecy::ExposeSecret as _;
 use service::shutdown_on_signal;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::configuration::Args;
 use crate::conversation::Mind;
 use crate::http::{self, Pages};
 use crate::metrics::Metrics;
 use crate::providers::Providers;
-use crate::session::{HangUp, Sessions};
+use crate::session::{RoomService, Sessions, guard_data_channels};
 use crate::spool::Spool;
 use crate::tools::Toolbox;
 use crate::worker::{self, WorkerStatus};
 use crate::{publisher, spool};
+
+/// Longest that open connections to the HTTP server are waited for at the end.
+const SERVING_END_LIMIT: Duration = Duration::from_secs(3);
 
 /// Answers calls until a signal says to stop; then drains: calls end, events are published. A second signal ends the
 /// process at once, and what is on disk is finished at the next start.
@@ -32,6 +37,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let mind = make_mind(&args)?;
     let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
+    guard_data_channels(metrics.clone());
     let spool = open_spool(args.spool.clone()).await?;
     let (status, status_reader) = watch::channel(WorkerStatus::default());
     let pages = Pages {
@@ -43,8 +49,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let sessions = Sessions {
         args: args.session,
+        budget: args.budget,
         mind: Arc::new(mind),
-        hang_up: HangUp::new(args.livekit.clone())?,
+        rooms: RoomService::new(args.livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -52,10 +59,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
+    let disk_fails = spool.disk_fails();
     let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
-    let working = worker::run(args.livekit, args.worker, metrics, status, shutdown, run_session);
+    let working = worker::run(args.livekit, args.worker, metrics, status, disk_fails, shutdown, run_session);
     tokio::select! {
         () = working => {}
         ended = &mut publishing => {
@@ -67,8 +75,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     drop(preparing);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
-    if let Err(error) = serving.await.context("join the HTTP server")? {
-        error!("the HTTP server failed: {error}");
+    // Somebody may hold a connection open; the spool's lock is for the next agent.
+    match timeout(SERVING_END_LIMIT, serving).await {
+        Ok(ended) => {
+            if let Err(error) = ended.context("join the HTTP server")? {
+                error!("the HTTP server failed: {error}");
+            }
+        }
+        Err(_) => warn!("a connection to the HTTP server is still open: it is closed"),
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ pub struct Caller {
 }
 
 /// Where to show it. What is shown after its task has ended is lost.
-pub(super) type Shown = mpsc::UnboundedSender<Show>;
+pub(super) type Shown = mpsc::Sender<Show>;
 
 /// Shows what comes until the sender is dropped, or a second after the call is over.
 pub(super) struct FrontEnd {
@@ -66,7 +66,7 @@ pub(super) struct FrontEnd {
 }
 
 impl FrontEnd {
-    pub(super) async fn run(self, mut shown: mpsc::UnboundedReceiver<Show>, hang_up: CancellationToken) {
+    pub(super) async fn run(self, mut shown: mpsc::Receiver<Show>, hang_up: CancellationToken) {
         let mut spoken = None;
         while let Some(show) = shown.recv().await {
             // The call is over when a front end has gone: there is nothing left to wait for.

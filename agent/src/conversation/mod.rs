@@ -23,6 +23,7 @@ mod sentences;
 mod session_tools;
 mod speech;
 mod turn_taking;
+mod typed;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ pub use front_end::{CHAT_TOPIC, Caller};
 use phrases::Phrases;
 use turn_taking::Rules;
 
+use crate::budget::Budget;
 use crate::persona::Persona;
 use crate::providers::Providers;
 use crate::providers::language_model::LanguageModel;
@@ -48,6 +50,8 @@ use crate::tools::Toolbox;
 pub const SAMPLE_RATE: u32 = 24_000;
 /// Mono.
 pub const CHANNELS: u32 = 1;
+/// What front ends are shown that waits to be sent; what is more is not shown.
+const SHOWN_WAITING: usize = 256;
 
 /// The call, as the conversation has it.
 pub struct Line {
@@ -61,16 +65,18 @@ pub struct Line {
     pub voice_track_id: String,
     /// Whether somebody receives the agent's track.
     pub audible: watch::Receiver<bool>,
-    /// The participant's audio tracks, as they are subscribed.
-    pub heard: mpsc::UnboundedReceiver<HeardTrack>,
+    /// The participant's microphone; a newer one takes its place.
+    pub heard: mpsc::Receiver<HeardTrack>,
     /// What the participant said before the agent was there, 16 kHz, mono; nothing where it cannot be heard.
-    pub heard_early: mpsc::UnboundedReceiver<Vec<i16>>,
+    pub heard_early: mpsc::Receiver<Vec<i16>>,
     /// What the participant types.
-    pub typed: mpsc::UnboundedReceiver<String>,
+    pub typed: mpsc::Receiver<String>,
     /// Who the participant is.
     pub caller: watch::Receiver<Caller>,
     /// Where it is written down.
     pub journal: Journal,
+    /// What the call may use.
+    pub budget: Budget,
 }
 
 /// A track of the participant's.
@@ -130,7 +136,7 @@ impl Mind {
 /// # Errors
 /// The agent cannot speak. That ends the session.
 pub async fn run(line: Line, mind: Arc<Mind>, hang_up: CancellationToken) -> anyhow::Result<Over> {
-    let (shown, shows) = mpsc::unbounded_channel();
+    let (shown, shows) = mpsc::channel(SHOWN_WAITING);
     let front_end = front_end::FrontEnd {
         room: Arc::clone(&line.room),
         agent_name: Arc::clone(&line.agent_name),

@@ -1,10 +1,17 @@
 //! The worker against a real livekit-server, with participants of LiveKit's Python SDK.
 
+mod budgets;
 mod callers;
+mod disk_full;
 mod ending;
+mod floods;
 mod jobs;
 mod media;
 #[expect(dead_code, reason = "the tests of the conversation use the rest")]
 mod providers;
+#[path = "../spool/refusing_disk.rs"]
+mod refusing_disk;
 mod servers;
 mod shutdown;
+mod silent_joins;
+mod webm;

@@ -7,13 +7,12 @@ use str0m::Rtc;
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use tokio::sync::mpsc;
 
-use crate::data_channel::{DataChannelInit, DataChannelState};
+use crate::data_channel::{DataChannelInit, DataChannelState, MessageGuard, new_guard};
 
 use super::channel::Channel;
 use super::command::Command;
 
 /// Channels by the transport's id, and those that wait for the transport.
-#[derive(Default)]
 pub(super) struct Channels {
     /// SCTP runs.
     started: bool,
@@ -22,6 +21,20 @@ pub(super) struct Channels {
     open: HashMap<ChannelId, Entry>,
     opened: u32,
     closed: u32,
+    guard: Option<Box<dyn MessageGuard>>,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            started: false,
+            waiting: Vec::new(),
+            open: HashMap::new(),
+            opened: 0,
+            closed: 0,
+            guard: new_guard(),
+        }
+    }
 }
 
 struct Entry {
@@ -127,7 +140,9 @@ impl Channels {
         if let Some(entry) = self.open.get_mut(&id) {
             entry.traffic.messages_received += 1;
             entry.traffic.bytes_received += data.len() as u64;
-            entry.channel.deliver(data, binary);
+            if self.guard.as_mut().is_none_or(|guard| guard.admits(entry.channel.label(), &data)) {
+                entry.channel.deliver(data, binary);
+            }
         }
     }
 
