@@ -14,9 +14,9 @@ use crate::webm;
 
 /// What an attack may add to the memory of the agent, bytes.
 const MEMORY: u64 = 160 << 20;
-/// How much later a bystander may be answered at p95 than without an attack; 250 ms is the aim on a machine that has nothing
-/// else to do.
-const LATER: f64 = 3.0;
+/// How much later a bystander may be answered at p95 than without an attack, seconds; 250 ms is the aim on a machine that has
+/// nothing else to do, and an agent that is held up answers nobody within the limit of a question.
+const LATER: f64 = 8.0;
 const QUESTIONS: usize = 12;
 
 struct Bystander {

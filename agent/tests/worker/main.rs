@@ -10,6 +10,7 @@ mod media;
 #[expect(dead_code, reason = "the tests of the conversation use the rest")]
 mod providers;
 #[path = "../spool/refusing_disk.rs"]
+#[expect(dead_code, reason = "the tests of the spool use the rest")]
 mod refusing_disk;
 mod servers;
 mod shutdown;

@@ -32,7 +32,7 @@ fn joins_without_media_give_their_places_back() {
 #[test]
 fn who_is_connected_and_silent_gives_way_when_places_are_scarce() {
     let livekit = start_livekit();
-    let agent = Agent::start(&livekit, &["--agent-capacity", "4", "--agent-sign-wait", "4s"]);
+    let agent = Agent::start(&livekit, &["--agent-capacity", "3", "--agent-sign-wait", "4s"]);
     let mut callers = Callers::start(&livekit.url());
     let reader = |room: &str| json!({"room": room, "agent": AGENT_NAME, "tracks": 0});
     callers.run("join", reader("reads"));
