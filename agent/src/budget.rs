@@ -90,8 +90,6 @@ pub enum Cut {
     Transcript,
     /// Calls of tools that the payload has no room for, or that one reply made too many of.
     ToolCalls,
-    /// What front ends were to be shown faster than it could be sent.
-    Shown,
 }
 
 /// A budget is used up: what was to be bought is not.
@@ -210,7 +208,7 @@ impl Budgeted {
 }
 
 impl Cut {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::DataMessages,
         Self::Streams,
         Self::TypedMessages,
@@ -221,7 +219,6 @@ impl Cut {
         Self::Replies,
         Self::Transcript,
         Self::ToolCalls,
-        Self::Shown,
     ];
 
     /// As the metrics show it.
@@ -237,7 +234,6 @@ impl Cut {
             Self::Replies => "replies",
             Self::Transcript => "transcript",
             Self::ToolCalls => "tool_calls",
-            Self::Shown => "shown",
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 use schemas::EndReason;
 
 use crate::budget::{Budgeted, Cut};
+use crate::providers::health::{Health, PROVIDERS, Standing};
 
 /// Seconds from an assignment to the agent in its room with its audio track.
 const JOIN_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -26,10 +27,13 @@ pub struct Metrics {
     spool_failing: IntGauge,
     publish_refused: IntGauge,
     connected: IntGauge,
+    nats_connected: IntGauge,
     load: Gauge,
     budget_used: IntCounterVec,
     budget_spent: IntCounterVec,
     cuts: [IntCounter; Cut::ALL.len()],
+    not_shown: IntCounterVec,
+    service_up: IntGaugeVec,
 }
 
 impl Metrics {
@@ -88,7 +92,19 @@ impl Metrics {
                 "1 while JetStream answers and takes no session, as a full stream does",
             ))?,
             connected: IntGauge::with_opts(opts("connected", "1 while registered with LiveKit"))?,
+            nats_connected: IntGauge::with_opts(opts("nats_connected", "1 while connected to NATS"))?,
             load: Gauge::with_opts(opts("load", "Share of the places that is held, 0 to 1"))?,
+            not_shown: IntCounterVec::new(
+                opts(
+                    "not_shown_total",
+                    "States and words that front ends are not known to have been shown in time",
+                ),
+                &["what"],
+            )?,
+            service_up: IntGaugeVec::new(
+                opts("service_up", "1 while the last request to a speech or language service was answered"),
+                &["service"],
+            )?,
         };
         metrics.registry.register(Box::new(metrics.offers.clone()))?;
         metrics.registry.register(Box::new(metrics.sessions_active.clone()))?;
@@ -99,6 +115,7 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.spool_failing.clone()))?;
         metrics.registry.register(Box::new(metrics.publish_refused.clone()))?;
         metrics.registry.register(Box::new(metrics.connected.clone()))?;
+        metrics.registry.register(Box::new(metrics.nats_connected.clone()))?;
         metrics.registry.register(Box::new(metrics.load.clone()))?;
         metrics.registry.register(Box::new(metrics.budget_used.clone()))?;
         metrics.registry.register(Box::new(metrics.budget_spent.clone()))?;
@@ -107,6 +124,8 @@ impl Metrics {
             metrics.budget_used.with_label_values(&[budgeted.name()]);
             metrics.budget_spent.with_label_values(&[budgeted.name()]);
         }
+        metrics.registry.register(Box::new(metrics.not_shown.clone()))?;
+        metrics.registry.register(Box::new(metrics.service_up.clone()))?;
         Ok(metrics)
     }
 
@@ -135,6 +154,17 @@ impl Metrics {
         self.cuts[what as usize].inc();
     }
 
+    pub(crate) fn not_shown(&self, what: &str) {
+        self.not_shown.with_label_values(&[what]).inc();
+    }
+
+    pub(crate) fn services(&self, health: &Health) {
+        for provider in PROVIDERS {
+            let up = health.standing(provider) == Standing::Works;
+            self.service_up.with_label_values(&[provider.label()]).set(up.into());
+        }
+    }
+
     pub(crate) fn joined(&self, took: Duration) {
         self.join_seconds.observe(took.as_secs_f64());
     }
@@ -143,6 +173,7 @@ impl Metrics {
     pub(crate) fn text(&self, now: &Gauges) -> prometheus::Result<String> {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.connected.set(now.connected.into());
+        self.nats_connected.set(now.nats_connected.into());
         self.load.set(now.load.into());
         self.outbox_waiting.set(count(now.outbox_waiting));
         self.outbox_in_memory.set(count(now.outbox_in_memory));
@@ -158,6 +189,7 @@ impl Metrics {
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) connected: bool,
+    pub(crate) nats_connected: bool,
     pub(crate) load: f32,
     pub(crate) outbox_waiting: usize,
     pub(crate) outbox_in_memory: usize,

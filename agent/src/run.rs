@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use secrecy::ExposeSecret as _;
+use anyhow::{Context as _, bail};
 use service::shutdown_on_signal;
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -32,26 +31,32 @@ const SERVING_END_LIMIT: Duration = Duration::from_secs(3);
 /// # Errors
 /// A setting, the spool folder or the HTTP address cannot be used.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    check(&args)?;
+    let livekit = args.livekit.checked()?;
     let shutdown = shutdown_on_signal()?;
-    let mind = make_mind(&args)?;
-    let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
     guard_data_channels(metrics.clone());
-    let spool = open_spool(args.spool.clone()).await?;
+    let providers = Providers::new(&args.providers)?;
+    let services = providers.health.clone();
+    let mind = make_mind(&args, providers, metrics.clone())?;
+    let trying = mind.keep_trying(args.providers.provider_check_interval);
+    let trying = AbortOnDropHandle::new(tokio::spawn(trying));
+    let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status, status_reader) = watch::channel(WorkerStatus::default());
+    let nats = watch::Sender::new(None);
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
         capacity: args.worker.agent_capacity.get(),
         status: status_reader,
         metrics: metrics.clone(),
+        nats: nats.subscribe(),
         spool: spool.clone(),
+        services,
     };
     let sessions = Sessions {
         args: args.session,
         budget: args.budget,
         mind: Arc::new(mind),
-        rooms: RoomService::new(args.livekit.clone())?,
+        rooms: RoomService::new(livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -60,10 +65,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
     let disk_fails = spool.disk_fails();
-    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
+    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, nats, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
-    let working = worker::run(args.livekit, args.worker, metrics, status, disk_fails, shutdown, run_session);
+    let working = worker::run(livekit, args.worker, metrics, status, disk_fails, shutdown, run_session);
     tokio::select! {
         () = working => {}
         ended = &mut publishing => {
@@ -72,7 +77,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
-    drop(preparing);
+    drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
     // Somebody may hold a connection open; the spool's lock is for the next agent.
@@ -87,23 +92,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(args: &Args) -> anyhow::Result<()> {
-    ensure!(!args.livekit.livekit_api_key.is_empty(), "LIVEKIT_API_KEY is empty");
-    ensure!(!args.livekit.livekit_api_secret.expose_secret().is_empty(), "LIVEKIT_API_SECRET is empty");
-    Ok(())
-}
-
-fn make_mind(args: &Args) -> anyhow::Result<Mind> {
+fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
-    let providers = Providers::new(&args.providers)?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Mind::new(persona, toolbox, providers, args.record))
+    Ok(Mind::new(persona, toolbox, providers, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, debug, info, warn};
 
+use super::disclosure::Disclosure;
 use super::ear::EAR_SAMPLE_RATE;
 use super::front_end::{Show, Shown};
 use super::hearing::Hearing;
@@ -365,6 +366,7 @@ impl Dialogue {
             self.show_caller(&turn.text, true);
         }
         self.caller_segment = None;
+        let disclosure = Disclosure::new(self.mind.persona.disclosure(), &turn.text);
         self.history.add(ChatMessage::User { content: turn.text });
         let moments = Moments {
             speech_ended: turn.spoken.map(|spoken| spoken.ended),
@@ -379,6 +381,7 @@ impl Dialogue {
             messages: self.history.messages(),
             tools: self.tools.in_turn(self.turn),
             budget: self.budget.clone(),
+            disclosure,
             sentences,
             thoughts,
         };
@@ -558,9 +561,6 @@ impl Dialogue {
     }
 
     fn show(&self, show: Show) {
-        // Front ends that are gone, or take nothing, are shown nothing.
-        if self.shown.try_send(show).is_err() {
-            self.budget.cut(Cut::Shown);
-        }
+        self.shown.show(show);
     }
 }

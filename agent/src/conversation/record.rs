@@ -23,6 +23,8 @@ const MOST_TOOL_CALL_BYTES: usize = 64_000;
 /// Most bytes of one entry of the transcript, and about as many as are around its text.
 const LONGEST_ENTRY: usize = 2_000;
 const ENTRY_FRAME: usize = 130;
+/// Most characters of a tool's name that a model has made up.
+const LONGEST_NAME: usize = 64;
 
 /// One session's journal, written as the operator has settled.
 #[derive(Clone)]
@@ -82,6 +84,7 @@ impl Record {
         (start_time, end_time): (DateTime<Utc>, DateTime<Utc>),
         interrupted: bool,
     ) {
+        // Before anything is cut: half an address is not known as one.
         let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
         let (text, cut) = cut_text(text, LONGEST_ENTRY);
         let fits = self.fits(0, text.len() + ENTRY_FRAME, self.budget.transcript_bytes());
@@ -100,9 +103,14 @@ impl Record {
         });
     }
 
-    pub(super) fn tool_called(&self, mut call: ToolCall) {
-        if self.args.agent_redact {
-            redact_texts(&mut call.arguments);
+    /// `is_known` is false where the persona has no such tool: its name is then whatever the model has heard or made up.
+    pub(super) fn tool_called(&self, mut call: ToolCall, is_known: bool) {
+        if !is_known {
+            call.name = if self.args.agent_redact { "unknown".to_owned() } else { short(&call.name) };
+        }
+        // What is no JSON may spell an address in escapes that nobody resolves.
+        if self.args.agent_redact && call.arguments.is_string() {
+            call.arguments = Value::from("left out: no JSON");
         }
         if call.arguments.to_string().len() > LONGEST_ARGUMENTS {
             call.arguments = Value::from("left out: longer than 4 KiB");
@@ -181,11 +189,6 @@ fn time_of(then: Instant, (instant, time): (Instant, DateTime<Utc>)) -> DateTime
     time - instant.saturating_duration_since(then)
 }
 
-fn redact_texts(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = redact(text),
-        Value::Array(items) => items.iter_mut().for_each(redact_texts),
-        Value::Object(fields) => fields.values_mut().for_each(redact_texts),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn short(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).collect()
 }

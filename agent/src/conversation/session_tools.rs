@@ -14,7 +14,7 @@ use super::record::Record;
 use crate::budget::Budgeted;
 use crate::persona::{Persona, Signal};
 use crate::providers::message::{ChatMessage, RequestedCall};
-use crate::tools::{CheckedCall, Toolbox};
+use crate::tools::{CallFault, CheckedCall, Toolbox};
 
 /// The signal that only the rules set.
 const TIER: &str = "qualification_tier";
@@ -99,7 +99,9 @@ impl SessionTools {
         if let Err(spent) = self.record.budget().spend(Budgeted::ToolCalls, 1) {
             return Answer { text: json!({ "error": spent.to_string() }).to_string(), ends_call };
         }
-        let result = match self.toolbox.check(&proposed.name, &proposed.arguments) {
+        let checked = self.toolbox.check(&proposed.name, &proposed.arguments);
+        let is_known = !matches!(checked, Err(CallFault::UnknownTool));
+        let result = match checked {
             Ok(CheckedCall::RecordSignals { accepted, rejected }) => self.record_signals(accepted, rejected),
             Ok(CheckedCall::EndCall) => {
                 ends_call = true;
@@ -112,14 +114,15 @@ impl SessionTools {
         };
         let arguments = serde_json::from_str(&proposed.arguments)
             .unwrap_or_else(|_| Value::from(proposed.arguments.clone()));
-        self.record.tool_called(ToolCall {
+        let call = ToolCall {
             name: proposed.name.clone(),
             arguments,
             outcome: if result.is_ok() { ToolCallOutcome::Success } else { ToolCallOutcome::Error },
             error: result.as_ref().err().cloned(),
             start_time,
             duration_seconds: started.elapsed().as_secs_f64(),
-        });
+        };
+        self.record.tool_called(call, is_known);
         let text = result.unwrap_or_else(|error| json!({ "error": error }).to_string());
         Answer { text, ends_call }
     }

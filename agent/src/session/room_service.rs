@@ -1,17 +1,16 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use livekit_api::access_token::{AccessToken, VideoGrants};
+use livekit_api::access_token::VideoGrants;
 use livekit_protocol::participant_info::Kind;
 use livekit_protocol::{
     DeleteRoomRequest, ListParticipantsRequest, ListParticipantsResponse, ParticipantInfo,
 };
 use prost::Message;
-use secrecy::ExposeSecret as _;
 use tokio::time::sleep;
 use tracing::debug;
 
-use crate::configuration::LiveKitArgs;
+use crate::configuration::LiveKit;
 
 /// What the agent said last is still on its way to the participant's ear when it has been sent.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -25,13 +24,13 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(750);
 #[derive(Clone)]
 pub struct RoomService {
     http: reqwest::Client,
-    livekit: LiveKitArgs,
+    livekit: LiveKit,
 }
 
 impl RoomService {
     /// # Errors
     /// A client for HTTP cannot be made.
-    pub fn new(livekit: LiveKitArgs) -> anyhow::Result<Self> {
+    pub fn new(livekit: LiveKit) -> anyhow::Result<Self> {
         let http =
             reqwest::Client::builder().timeout(LIMIT).build().context("set up the HTTP client of rooms")?;
         Ok(Self { http, livekit })
@@ -83,13 +82,8 @@ impl RoomService {
         grants: VideoGrants,
         request: &impl Message,
     ) -> anyhow::Result<bytes::Bytes> {
-        let url = format!("{}/twirp/livekit.RoomService/{method}", self.livekit.livekit_url.http());
-        let secret = self.livekit.livekit_api_secret.expose_secret();
-        let token = AccessToken::with_api_key(&self.livekit.livekit_api_key, secret)
-            .with_grants(grants)
-            .with_ttl(LIMIT * 2)
-            .to_jwt()
-            .context("sign a token")?;
+        let url = format!("{}/twirp/livekit.RoomService/{method}", self.livekit.url.http());
+        let token = self.livekit.token(grants, LIMIT * 2).await?;
         let request = self.http.post(url).bearer_auth(token).body(request.encode_to_vec());
         let request = request.header("content-type", "application/protobuf");
         let answer = request.send().await.context("ask LiveKit")?;

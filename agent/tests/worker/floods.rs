@@ -13,7 +13,7 @@ use crate::servers::{AGENT_NAME, Agent, start_livekit};
 use crate::webm;
 
 /// What an attack may add to the memory of the agent, bytes.
-const MEMORY: u64 = 160 << 20;
+const MEMORY: u64 = 100 << 20;
 /// How much later a bystander may be answered at p95 than without an attack, seconds; 250 ms is the aim on a machine that has
 /// nothing else to do, and an agent that is held up answers nobody within the limit of a question.
 const LATER: f64 = 8.0;
