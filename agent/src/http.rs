@@ -13,7 +13,7 @@ use service::{HttpLimits, HttpServer};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
 use crate::providers::health::Health;
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
@@ -70,13 +70,22 @@ async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
 
 /// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
 /// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is never
-/// offered again. What keeps it from no call is told, and is no reason to take its calls away: without NATS, ended sessions
-/// wait on disk.
+/// offered again. What keeps it from no call is told, and is no reason to take its calls away: without NATS, or room in the
+/// stream, ended sessions wait on disk. Without that disk no calls are taken.
 async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
-    if pages.status.borrow().draining {
+    let (draining, without_spool) = {
+        let status = pages.status.borrow();
+        (status.draining, status.without_spool)
+    };
+    if draining {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
+    if without_spool {
+        let text = "the spool cannot be written: free disk space; no calls are taken meanwhile\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
+    }
     let nats = pages.nats.borrow().clone();
+    let refused = pages.spool.why_publish_refused().map(|why| format!("publish refused: {why}"));
     let complaints = pages.services.complaints();
     let waiting = pages.spool.waiting();
     let (mut status, mut text) = registered(State(pages)).await;
@@ -84,7 +93,7 @@ async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
         text = if status.is_success() { complaints } else { format!("{text}{complaints}") };
         status = StatusCode::SERVICE_UNAVAILABLE;
     }
-    if let Some(why) = nats {
+    if let Some(why) = nats.or(refused) {
         let text = if status.is_success() { "degraded\n" } else { &text };
         return (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"));
     }
@@ -103,7 +112,9 @@ async fn worker(State(pages): State<Pages>) -> Json<Value> {
         "capacity": pages.capacity,
         "worker_load": status.load,
         "draining": status.draining,
+        "without_spool": status.without_spool,
         "outbox_waiting": pages.spool.waiting(),
+        "outbox_in_memory": pages.spool.waiting_in_memory(),
         "version": env!("CARGO_PKG_VERSION"),
         "sdk_version": livekit::SDK_VERSION,
     }))
@@ -114,9 +125,17 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
     };
-    let nats_connected = pages.nats.borrow().is_none();
+    let gauges = Gauges {
+        connected,
+        nats_connected: pages.nats.borrow().is_none(),
+        load,
+        outbox_waiting: pages.spool.waiting(),
+        outbox_in_memory: pages.spool.waiting_in_memory(),
+        spool_failing: pages.spool.disk_fails().borrow().is_some(),
+        publish_refused: pages.spool.why_publish_refused().is_some(),
+    };
     pages.metrics.services(&pages.services);
-    match pages.metrics.text(connected, nats_connected, load, pages.spool.waiting()) {
+    match pages.metrics.text(&gauges) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -1,6 +1,7 @@
 //! Puts the parts together and takes them apart again in order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use service::shutdown_on_signal;
@@ -14,7 +15,7 @@ use crate::conversation::Mind;
 use crate::http::{self, Pages};
 use crate::metrics::Metrics;
 use crate::providers::Providers;
-use crate::session::{HangUp, Sessions};
+use crate::session::{RoomService, Sessions, guard_data_channels};
 use crate::spool::Spool;
 use crate::tools::Toolbox;
 use crate::worker::{self, WorkerStatus};
@@ -29,6 +30,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let livekit = args.livekit.checked()?;
     let shutdown = shutdown_on_signal()?;
     let metrics = Metrics::new().context("register metrics")?;
+    guard_data_channels(metrics.clone());
     let providers = Providers::new(&args.providers)?;
     let services = providers.health.clone();
     let mind = make_mind(&args, providers, metrics.clone())?;
@@ -48,8 +50,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let sessions = Sessions {
         args: args.session,
+        budget: args.budget,
         mind: Arc::new(mind),
-        hang_up: HangUp::new(livekit.clone())?,
+        rooms: RoomService::new(livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -57,10 +60,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
+    let disk_fails = spool.disk_fails();
     let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, nats, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
-    let working = worker::run(livekit, args.worker, metrics, status, shutdown, run_session);
+    let working = worker::run(livekit, args.worker, metrics, status, disk_fails, shutdown, run_session);
     tokio::select! {
         () = working => {}
         ended = &mut publishing => {

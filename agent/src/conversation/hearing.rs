@@ -14,6 +14,7 @@ use super::Mind;
 use super::ear::{EAR_SAMPLE_RATE, Ear, Heard};
 use super::record::Record;
 use super::turn_taking::Event;
+use crate::budget::Budgeted;
 use crate::providers::ProviderError;
 
 /// How much is heard between two entries in the journal, seconds.
@@ -65,11 +66,15 @@ impl Hearing {
         self.held = Some((Instant::now() + EARLY_AUDIO_LIMIT, Vec::new()));
     }
 
-    pub(super) fn hear_early(&mut self, samples: &[i16]) -> Vec<Event> {
-        let held = self.held.take().map(|(_, held)| held).unwrap_or_default();
-        let mut events = self.listen(samples);
-        events.extend(self.listen(&held));
-        events
+    /// What was said before, and what was held meanwhile: to be listened to part by part.
+    pub(super) fn early(&mut self, mut samples: Vec<i16>) -> Vec<i16> {
+        samples.extend(self.held.take().map(|(_, held)| held).unwrap_or_default());
+        samples
+    }
+
+    /// Listens to a part of what [`Self::early`] gave; so many samples came after it.
+    pub(super) fn hear_early(&mut self, part: &[i16], later: usize) -> Vec<Event> {
+        self.listen(part, later)
     }
 
     pub(super) fn hear(&mut self, frame: &AudioFrame<'_>) -> Vec<Event> {
@@ -77,7 +82,7 @@ impl Hearing {
         if self.heard >= HEARD_STEP {
             self.enter_heard();
         }
-        let Some((until, held)) = &mut self.held else { return self.listen(&frame.data) };
+        let Some((until, held)) = &mut self.held else { return self.listen(&frame.data, 0) };
         held.extend_from_slice(&frame.data);
         if Instant::now() < *until {
             return Vec::new();
@@ -85,11 +90,11 @@ impl Hearing {
         debug!("what was said before the agent was there did not come in time");
         let held = std::mem::take(held);
         self.held = None;
-        self.listen(&held)
+        self.listen(&held, 0)
     }
 
-    fn listen(&mut self, samples: &[i16]) -> Vec<Event> {
-        let now = Instant::now();
+    fn listen(&mut self, samples: &[i16], later: usize) -> Vec<Event> {
+        let now = Instant::now() - Duration::from_secs(later as u64) / EAR_SAMPLE_RATE;
         let event = |heard| match heard {
             Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
             Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
@@ -102,7 +107,7 @@ impl Hearing {
     pub(super) fn transcribe(&mut self) {
         self.wanted = true;
         if self.transcription.is_none() {
-            self.transcription = Some(self.transcription());
+            self.transcription = self.transcription();
         }
     }
 
@@ -137,7 +142,7 @@ impl Hearing {
                 self.wanted = false;
                 return result.map(|()| self.words.clone());
             }
-            self.transcription = Some(self.transcription());
+            self.transcription = self.transcription();
         }
     }
 
@@ -152,18 +157,20 @@ impl Hearing {
         Some(std::mem::take(&mut self.words)).filter(|words| !words.is_empty())
     }
 
-    /// Of what was said since the words that are known.
-    fn transcription(&self) -> BoxFuture<'static, Transcription> {
+    /// Of what was said since the words that are known. What the budget does not allow is not sent; it ends the call.
+    fn transcription(&self) -> Option<BoxFuture<'static, Transcription>> {
+        let milliseconds = self.ear.turn().len() as u64 * 1_000 / u64::from(EAR_SAMPLE_RATE);
+        self.record.budget().spend(Budgeted::TranscribedMilliseconds, milliseconds).ok()?;
         let (mind, turn, record) = (Arc::clone(&self.mind), self.ear.turn().to_vec(), self.record.clone());
-        async move {
+        let transcribing = async move {
             let persona = &mind.persona;
             let seconds = turn.len() as f64 / f64::from(EAR_SAMPLE_RATE);
             let sent = || record.transcribed(seconds);
             let words =
                 mind.speech_to_text.transcribe(&turn, persona.language(), &persona.vocabulary(), sent).await;
             Transcription { words, samples: turn.len() }
-        }
-        .boxed()
+        };
+        Some(transcribing.boxed())
     }
 
     fn learn(&mut self, transcription: Transcription) -> Result<(), ProviderError> {

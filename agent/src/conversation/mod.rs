@@ -25,6 +25,7 @@ mod session_tools;
 mod speech;
 mod trials;
 mod turn_taking;
+mod typed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,7 @@ use phrases::Phrases;
 use trials::Trials;
 use turn_taking::Rules;
 
+use crate::budget::Budget;
 use crate::metrics::Metrics;
 use crate::persona::Persona;
 use crate::providers::Providers;
@@ -67,16 +69,18 @@ pub struct Line {
     pub voice_track_id: String,
     /// Whether somebody receives the agent's track.
     pub audible: watch::Receiver<bool>,
-    /// The participant's audio tracks, as they are subscribed.
-    pub heard: mpsc::UnboundedReceiver<HeardTrack>,
+    /// The participant's microphone; a newer one takes its place.
+    pub heard: mpsc::Receiver<HeardTrack>,
     /// What the participant said before the agent was there, 16 kHz, mono; nothing where it cannot be heard.
-    pub heard_early: mpsc::UnboundedReceiver<Vec<i16>>,
+    pub heard_early: mpsc::Receiver<Vec<i16>>,
     /// What the participant types.
-    pub typed: mpsc::UnboundedReceiver<String>,
+    pub typed: mpsc::Receiver<String>,
     /// Who the participant is.
     pub caller: watch::Receiver<Caller>,
     /// Where it is written down.
     pub journal: Journal,
+    /// What the call may use.
+    pub budget: Budget,
 }
 
 /// A track of the participant's.

@@ -35,7 +35,13 @@ pub(crate) struct Phrases {
 
 impl Phrases {
     pub(crate) fn new(text_to_speech: TextToSpeech, persona: &Persona) -> Self {
-        let fixed = [persona.greeting(), persona.still_there(), persona.apology(), persona.goodbye()];
+        let fixed = [
+            persona.greeting(),
+            persona.still_there(),
+            persona.apology(),
+            persona.goodbye(),
+            persona.time_is_up(),
+        ];
         let fixed = fixed.map(|sentence| (sentence.to_owned(), None));
         Self {
             text_to_speech,

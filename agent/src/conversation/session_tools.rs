@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::record::Record;
+use crate::budget::Budgeted;
 use crate::persona::{Persona, Signal};
 use crate::providers::message::{ChatMessage, RequestedCall};
 use crate::tools::{CallFault, CheckedCall, Toolbox};
@@ -95,6 +96,9 @@ impl SessionTools {
     async fn call(&self, proposed: &ProposedCall) -> Answer {
         let (start_time, started) = (Utc::now(), Instant::now());
         let mut ends_call = false;
+        if let Err(spent) = self.record.budget().spend(Budgeted::ToolCalls, 1) {
+            return Answer { text: json!({ "error": spent.to_string() }).to_string(), ends_call };
+        }
         let checked = self.toolbox.check(&proposed.name, &proposed.arguments);
         let is_known = !matches!(checked, Err(CallFault::UnknownTool));
         let result = match checked {

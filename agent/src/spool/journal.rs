@@ -60,6 +60,12 @@ impl Journal {
         self.handle.writer.request(|done| Request::Save(draft, done)).await;
     }
 
+    /// Like [`Self::update_now`], and waits for nothing.
+    pub fn update_soon(&self, change: impl FnOnce(&mut SessionEnded)) {
+        self.update(change);
+        self.handle.writer.save_soon(self.handle.draft.clone());
+    }
+
     /// Ends the session: the final payload goes into the outbox and the publisher is woken. Never fails: without a disk
     /// it waits in memory. A second call changes nothing and returns what the first one did.
     pub async fn finish(&self, end_time: DateTime<Utc>, reason: EndReason) -> FinishedSession {
@@ -89,7 +95,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         if self.end(Utc::now(), EndReason::AgentFailed) {
             let session_id = self.draft.lock().session.session_id.clone();
-            tracing::error!(session.id = %session_id, "a session was dropped without an end: it ends now");
+            tracing::error!(session.id = %session_id.as_str().escape_debug(), "a session was dropped without an end: it ends now");
         }
     }
 }

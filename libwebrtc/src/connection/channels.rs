@@ -7,7 +7,7 @@ use str0m::Rtc;
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use tokio::sync::mpsc;
 
-use crate::data_channel::{DataChannelInit, DataChannelState};
+use crate::data_channel::{DataChannelInit, DataChannelState, MessageGuard, new_guard};
 
 use super::channel::Channel;
 use super::command::Command;
@@ -16,7 +16,6 @@ use super::command::Command;
 const MAX_OF_PEER: usize = 32;
 
 /// Channels by the transport's id, and those that wait for the transport.
-#[derive(Default)]
 pub(super) struct Channels {
     /// SCTP runs.
     started: bool,
@@ -25,6 +24,20 @@ pub(super) struct Channels {
     open: HashMap<ChannelId, Entry>,
     opened: u32,
     closed: u32,
+    guard: Option<Box<dyn MessageGuard>>,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            started: false,
+            waiting: Vec::new(),
+            open: HashMap::new(),
+            opened: 0,
+            closed: 0,
+            guard: new_guard(),
+        }
+    }
 }
 
 struct Entry {
@@ -136,7 +149,9 @@ impl Channels {
         if let Some(entry) = self.open.get_mut(&id) {
             entry.traffic.messages_received += 1;
             entry.traffic.bytes_received += data.len() as u64;
-            entry.channel.deliver(data, binary);
+            if self.guard.as_mut().is_none_or(|guard| guard.admits(entry.channel.label(), &data)) {
+                entry.channel.deliver(data, binary);
+            }
         }
     }
 
