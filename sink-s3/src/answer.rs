@@ -44,6 +44,11 @@ impl Answer {
             && self.page.is_empty()
     }
 
+    /// What a web server gives to whoever asks.
+    pub(crate) fn is_page_without_error(&self) -> bool {
+        (200..400).contains(&self.status) && self.code.is_empty() && !self.page.is_empty()
+    }
+
     pub(crate) fn is_missing_bucket(&self) -> bool {
         self.status == 404
             && matches!(self.code.as_str(), "" | "NoSuchBucket" | "NotFound")

@@ -1,14 +1,15 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::{anyhow, bail};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures::{Stream, TryStreamExt as _};
 
+use crate::answer::Answer;
 use crate::credentials::are_refused;
 use crate::put::{PutError, Putter};
-use crate::store_error;
+use crate::store_error::{self, Trouble};
 
 /// A bucket that can be reached, or will be.
 pub(crate) struct Bucket {
@@ -19,6 +20,16 @@ pub(crate) struct Bucket {
     /// Named when the bucket is created, on AWS outside its first region.
     pub(crate) location: Option<String>,
     pub(crate) putter: Putter,
+    /// A listing was asked for, and no page of a web server came.
+    pub(crate) shown_to_be_a_store: AtomicBool,
+}
+
+/// What the store says of a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    There,
+    /// It knows who asks, and does not let them look.
+    NotTold,
 }
 
 /// An object, as a listing has it.
@@ -51,7 +62,7 @@ impl Bucket {
             Err(error) if store_error::answer(&error).is_some_and(|answer| answer.is_missing_object()) => {
                 return Ok(None);
             }
-            Err(error) => return Err(self.told(&error)),
+            Err(error) => return Err(self.trouble(&error).reason),
         };
         if object.e_tag().is_none_or(str::is_empty) {
             return Err(format!(
@@ -77,42 +88,67 @@ impl Bucket {
         .try_flatten()
     }
 
-    /// Is the bucket there, and is it a store that answers? Denied access passes: a sink may be allowed to put and nothing
-    /// else.
+    /// Is the bucket there? Denied access passes: a sink may be allowed to put and nothing else.
     pub(crate) async fn probe(&self) -> Result<(), String> {
-        match self.list_one().await {
-            Ok(()) => Ok(()),
-            Err(error) if store_error::answer(&error).is_some_and(|answer| answer.is_denial()) => Ok(()),
-            Err(error) => {
-                self.told(&error);
-                Err(store_error::reason_and_todo(&self.name, &error))
+        match self.look().await {
+            Ok(_) => Ok(()),
+            Err(trouble) => {
+                self.shown_to_be_a_store.store(false, Ordering::Relaxed);
+                Err(trouble.with_todo())
             }
         }
     }
 
-    /// Asks for a listing, which nothing but a store can answer, and which says more of what is wrong than `HeadBucket`
-    /// can, with the same right.
-    pub(crate) async fn list_one(&self) -> Result<(), SdkError<ListObjectsV2Error, HttpResponse>> {
-        let list = self.client.list_objects_v2().bucket(&self.name).prefix(&self.prefix).max_keys(1);
-        list.send().await.map(drop)
+    /// Asks for the bucket, and for a listing where the answer does not tell enough: any web server may answer 200, and a
+    /// refusal without a body may be about the keys, the clock, or the right to look.
+    pub(crate) async fn look(&self) -> Result<Found, Trouble> {
+        match self.client.head_bucket().bucket(&self.name).send().await {
+            Ok(_) if self.shown_to_be_a_store.load(Ordering::Relaxed) => return Ok(Found::There),
+            Ok(_) => {}
+            Err(error) if matches!(store_error::status(&error), Some(400 | 401 | 403)) => {
+                return match self.list_one().await {
+                    Ok(()) => Ok(Found::There),
+                    Err(trouble) if trouble.answer.as_ref().is_some_and(Answer::is_denial) => Ok(Found::NotTold),
+                    Err(trouble) => Err(trouble),
+                };
+            }
+            Err(error) => return Err(self.trouble(&error)),
+        }
+        match self.list_one().await {
+            // What cannot list may still be told apart from a store by the answer to a put.
+            Err(trouble) if trouble.answer.as_ref().is_some_and(Answer::is_page_without_error) => Err(trouble),
+            _ => {
+                self.shown_to_be_a_store.store(true, Ordering::Relaxed);
+                Ok(Found::There)
+            }
+        }
     }
 
-    /// The reason of an error; where the store refuses the credentials, others are looked for.
-    fn told<E>(&self, error: &SdkError<E>) -> String
+    async fn list_one(&self) -> Result<(), Trouble> {
+        let list = self.client.list_objects_v2().bucket(&self.name).prefix(&self.prefix).max_keys(1);
+        list.send().await.map(drop).map_err(|error| self.trouble(&error))
+    }
+
+    /// What an error is about; where the store refuses the credentials, others are looked for.
+    fn trouble<E>(&self, error: &SdkError<E>) -> Trouble
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         if error.code().is_some_and(are_refused) {
             self.putter.credentials.refused_now();
         }
-        store_error::reason(&self.name, error)
+        Trouble::of(&self.name, error)
     }
 
     /// Checks that the bucket is there, or creates it.
     pub(crate) async fn setup(&self, create: bool) -> anyhow::Result<()> {
-        let Err(error) = self.list_one().await else { return Ok(()) };
-        if !store_error::answer(&error).is_some_and(|answer| answer.is_missing_bucket()) {
-            bail!("{}", store_error::reason_and_todo(&self.name, &error));
+        let trouble = match self.look().await {
+            Ok(Found::There) => return Ok(()),
+            Ok(Found::NotTold) => bail!("bucket {}: the store does not say whether it is there (403)", self.name),
+            Err(trouble) => trouble,
+        };
+        if !trouble.answer.as_ref().is_some_and(Answer::is_missing_bucket) {
+            bail!("{}", trouble.with_todo());
         }
         if !create {
             bail!("bucket {} does not exist: create it, or run setup with --create-bucket", self.name);
@@ -125,7 +161,7 @@ impl Bucket {
         let created =
             self.client.create_bucket().bucket(&self.name).set_create_bucket_configuration(location);
         if let Err(error) = created.send().await {
-            bail!("create {}", store_error::reason_and_todo(&self.name, &error));
+            bail!("create {}", self.trouble(&error).with_todo());
         }
         Ok(())
     }

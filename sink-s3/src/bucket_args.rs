@@ -1,5 +1,6 @@
 //! Where the bucket is, how it is reached, and how its objects are stored.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -146,6 +147,7 @@ impl BucketArgs {
             prefix: self.prefix.clone(),
             location: region.filter(|region| endpoint.is_none() && region != "us-east-1"),
             putter,
+            shown_to_be_a_store: AtomicBool::new(false),
         })
     }
 

@@ -4,7 +4,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::DateTime;
 use sink::Check;
 
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, Found};
 use crate::gzip::gzip;
 use crate::put::PutError;
 use crate::store_error;
@@ -15,18 +15,12 @@ const PROBE_FOLDER: &str = "postcall-check";
 /// The bucket, and whether an object can be put.
 pub(crate) async fn check_bucket(bucket: &Bucket) -> Vec<Check> {
     let name = format!("bucket {}", bucket.name);
-    let found = match bucket.list_one().await {
-        Ok(()) => Check::good(name, "it is there"),
-        Err(error) if denied(&error) => {
+    let found = match bucket.look().await {
+        Ok(Found::There) => Check::good(name, "it is there"),
+        Ok(Found::NotTold) => {
             Check::good(name, "the store does not say whether it is there (403); a put shows it")
         }
-        Err(error) => {
-            return vec![Check::bad(
-                name,
-                store_error::reason(&bucket.name, &error),
-                todo_of_request(&error),
-            )];
-        }
+        Err(trouble) => return vec![Check::bad(name, trouble.reason, trouble.todo)],
     };
     let mut checks = vec![found];
     let process = std::process::id();
@@ -88,22 +82,9 @@ where
     store_error::answer(error).is_some_and(|answer| answer.is_denial())
 }
 
-fn todo_of_request<E>(error: &SdkError<E>) -> &'static str
-where
-    E: std::error::Error + ProvideErrorMetadata + 'static,
-{
-    match store_error::answer(error) {
-        Some(answer) => store_error::todo(&answer),
-        None if crate::put::chain(error).contains("credentials") => NO_CREDENTIALS,
-        None => "correct S3_ENDPOINT, or start the store",
-    }
-}
-
-const NO_CREDENTIALS: &str = "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role";
-
 fn todo_of(error: &PutError) -> &'static str {
     match error {
-        PutError::Credentials(_) => NO_CREDENTIALS,
+        PutError::Credentials(_) => store_error::NO_CREDENTIALS,
         PutError::Refused { answer, .. } => store_error::todo(answer),
         PutError::NoStore(_) => "correct S3_ENDPOINT: what answers there is no S3 store",
         PutError::Differs(_) => {

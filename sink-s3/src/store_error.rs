@@ -10,6 +10,9 @@ use crate::answer::{self, Answer};
 use crate::credentials::are_refused;
 use crate::put::{PutError, chain};
 
+pub(crate) const NO_CREDENTIALS: &str =
+    "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role";
+
 /// Codes that are about the object and will be the same at another try.
 const ABOUT_THE_OBJECT: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "XMinioInvalidObjectName"];
 /// Codes of a store that is there and will take the same put a moment later.
@@ -44,15 +47,35 @@ where
     }
 }
 
-/// As [`reason`], with what to do where that is known.
-pub(crate) fn reason_and_todo<E>(bucket: &str, error: &SdkError<E>) -> String
-where
-    E: Error + ProvideErrorMetadata + 'static,
-{
-    let reason = reason(bucket, error);
-    match answer(error) {
-        Some(answer) => with_todo(reason, &answer),
-        None => reason,
+/// An error of the SDK, as a person needs it.
+pub(crate) struct Trouble {
+    pub(crate) reason: String,
+    /// What to do about it.
+    pub(crate) todo: &'static str,
+    /// None where nothing came.
+    pub(crate) answer: Option<Answer>,
+}
+
+impl Trouble {
+    pub(crate) fn of<E>(bucket: &str, error: &SdkError<E>) -> Self
+    where
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        let (reason, answer) = (reason(bucket, error), answer(error));
+        let todo = match &answer {
+            Some(answer) => todo(answer),
+            None if reason.contains("credentials") => NO_CREDENTIALS,
+            None => "correct S3_ENDPOINT, or start the store",
+        };
+        Self { reason, todo, answer }
+    }
+
+    /// In one line.
+    pub(crate) fn with_todo(self) -> String {
+        match &self.answer {
+            Some(answer) => with_todo(self.reason, answer),
+            None => self.reason,
+        }
     }
 }
 
@@ -172,7 +195,7 @@ fn refusal(bucket: &str, answer: &Answer) -> String {
 
 /// For whoever looks at a program that cannot work. A bucket that is missing speaks for itself.
 fn with_todo(reason: String, answer: &Answer) -> String {
-    if answer.status == 404 { reason } else { format!("{reason}; {}", todo(answer)) }
+    if answer.is_missing_bucket() { reason } else { format!("{reason}; {}", todo(answer)) }
 }
 
 #[cfg(test)]

@@ -123,6 +123,9 @@ fn answer(line: &str, body: &[u8], puts: &Puts) -> (u16, String, String) {
             Puts::RefusedWithPage(status) => (*status, HTML.to_owned(), "<html>no</html>".to_owned()),
         };
     }
+    if line.starts_with("HEAD ") {
+        return (200, XML.to_owned(), String::new());
+    }
     if line.contains("list-type=2") {
         let list = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>";
         return (200, XML.to_owned(), list.to_owned());
