@@ -10,7 +10,7 @@ use chrono::Utc;
 use reqwest::{RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
-use service::is_loopback;
+use service::{ensure_stays_on_this_machine, is_loopback};
 use tokio::sync::Mutex;
 
 use crate::assertion::SigningKey;
@@ -81,13 +81,12 @@ impl Tokens {
     /// Reads the private key, or the secret, so that a fault of it is told at once.
     pub(crate) fn new(args: &SalesforceArgs) -> anyhow::Result<Self> {
         let url = &args.salesforce_url;
-        ensure!(
-            is_private(url, args),
-            "SALESFORCE_URL is {}://{}: keys and addresses would go there in plain text; use https://, or set \
-             SALESFORCE_PLAIN_TEXT=true where the network itself is encrypted",
-            url.scheme(),
-            url.host_str().unwrap_or_default()
-        );
+        let host = url.host_str().unwrap_or_default();
+        ensure!(["http", "https"].contains(&url.scheme()), "SALESFORCE_URL has to begin with https://");
+        if url.scheme() == "http" && !args.salesforce_allow_plain_text {
+            let allowed_by = "SALESFORCE_ALLOW_PLAIN_TEXT";
+            ensure_stays_on_this_machine("what opens Salesforce", host, "use https://", allowed_by)?;
+        }
         let url = url.join("/services/oauth2/token").context("build the token URL")?;
         Proof::read(args)?;
         client(args)?;
@@ -159,7 +158,7 @@ impl Tokens {
 fn is_private(url: &Url, args: &SalesforceArgs) -> bool {
     match url.scheme() {
         "https" => true,
-        "http" => args.salesforce_plain_text || url.host_str().is_some_and(is_loopback),
+        "http" => args.salesforce_allow_plain_text || url.host_str().is_some_and(is_loopback),
         _ => false,
     }
 }

@@ -88,8 +88,11 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         _ => {
             let reason = explain(status, code, &error.message);
             let passes = PASSING.contains(&code) || PAUSING.contains(&code);
+            // Salesforce says in JSON that it has something not.
+            let is_salesforce = serde_json::from_slice::<Value>(body).is_ok();
             match status {
                 300..400 => CallError::Elsewhere { reason },
+                404 | 410 if !is_salesforce => CallError::Elsewhere { reason },
                 500.. if retry_after.is_none() => CallError::Broken { reason },
                 429 | 500.. => CallError::Unavailable { reason, after: retry_after },
                 _ if passes => CallError::Unavailable { reason, after: retry_after },
@@ -228,6 +231,18 @@ mod tests {
         );
         insta::assert_snapshot!(reason(301, ""), @"Salesforce sends the call elsewhere (301); check SALESFORCE_URL");
         insta::assert_snapshot!(reason(410, "[]"), @"Salesforce has no such resource (410, no code); check SALESFORCE_API_VERSION");
+    }
+
+    #[test]
+    fn what_salesforce_does_not_say_itself_is_said_elsewhere() {
+        for (status, body) in [(301, ""), (307, "[]"), (404, "<html>"), (410, "")] {
+            assert!(
+                matches!(refused(status, None, body.as_bytes()), CallError::Elsewhere { .. }),
+                "{status}"
+            );
+        }
+        let gone = br#"[{"errorCode":"NOT_FOUND","message":""}]"#;
+        assert!(matches!(refused(404, None, gone), CallError::Configuration { .. }));
     }
 
     #[test]

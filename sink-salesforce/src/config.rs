@@ -13,9 +13,9 @@ pub struct SalesforceArgs {
     /// Where tokens are asked for: `https://login.salesforce.com`, `https://test.salesforce.com`, or the org's My Domain.
     #[arg(long, env = "SALESFORCE_URL")]
     pub salesforce_url: Url,
-    /// Whether tokens and records may go over `http://` to another machine. Only where the network itself is encrypted.
-    #[arg(long, env = "SALESFORCE_PLAIN_TEXT", default_value_t = false, action = clap::ArgAction::Set)]
-    pub salesforce_plain_text: bool,
+    /// Whether tokens and records may go over `http://` to another machine. For networks that are trusted.
+    #[arg(long, env = "SALESFORCE_ALLOW_PLAIN_TEXT", default_value_t = false, action = clap::ArgAction::Set)]
+    pub salesforce_allow_plain_text: bool,
     /// Consumer key of the External Client App.
     #[arg(
         long,

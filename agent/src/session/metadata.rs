@@ -1,3 +1,4 @@
+use schemas::json::{Json, USUAL_DEPTH};
 use schemas::names::metadata;
 use schemas::{Email, timestamp};
 use serde_json::{Map, Value};
@@ -36,17 +37,19 @@ pub(super) fn parse(text: &str) -> (Metadata, Option<MetadataFault>) {
     if text.len() > LONGEST_BYTES {
         return (Metadata::default(), Some(MetadataFault::TooLong));
     }
-    let user_metadata = match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => object,
-        Ok(_) => return (Metadata::default(), Some(MetadataFault::NotAnObject)),
-        Err(_) => return (Metadata::default(), Some(MetadataFault::NotJson)),
+    let Ok(json) = Json::parse(text.as_bytes()) else {
+        return (Metadata::default(), Some(MetadataFault::NotJson));
     };
-    let (user_email, fault) = match user_metadata.get(metadata::USER_EMAIL) {
+    // As everybody can hold it who reads the payload.
+    let Value::Object(user_metadata) = json.to_value(USUAL_DEPTH) else {
+        return (Metadata::default(), Some(MetadataFault::NotAnObject));
+    };
+    let (user_email, fault) = match json.get(metadata::USER_EMAIL).map(Json::as_str) {
         // What no program can read as an address is kept as it is: a person may.
-        Some(Value::String(text)) => {
-            (Email::recorded(text).map_or_else(|| text.clone(), |email| email.as_str().to_owned()), None)
+        Some(Some(text)) => {
+            (Email::recorded(&text).map_or_else(|| text.to_string(), |email| email.as_str().to_owned()), None)
         }
-        Some(_) => (String::new(), Some(MetadataFault::EmailNotAText)),
+        Some(None) => (String::new(), Some(MetadataFault::EmailNotAText)),
         None => (String::new(), None),
     };
     (Metadata { user_email, user_metadata }, fault)
@@ -125,13 +128,29 @@ mod tests {
 
     #[test]
     fn an_address_that_is_no_text_costs_only_the_address() {
-        for email in ["null", "7", "[\"a@b.org\"]", "{}"] {
+        for email in ["null", "7", "1e400", "[\"a@b.org\"]", "{}"] {
             let (metadata, fault) = parse(&format!(r#"{{"user_email":{email},"plan":"pro"}}"#));
             assert_eq!(fault, Some(MetadataFault::EmailNotAText));
             assert_eq!(metadata.user_email, "");
             assert_eq!(metadata.user_metadata["plan"], "pro");
         }
         assert_eq!(parse("{}"), (Metadata::default(), None));
+    }
+
+    #[test]
+    fn whatever_else_is_in_it_keeps_the_address_and_every_reader_can_hold_it() {
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        for odd in ["1e400", r#""\ud83d""#, r#""\u0000""#, "-0", &"9".repeat(400), &deep] {
+            let (metadata, fault) = parse(&format!(r#"{{"a":{odd},"user_email":"a@b.org","b":{odd}}}"#));
+            assert_eq!(
+                (metadata.user_email.as_str(), fault),
+                ("a@b.org", None),
+                "{}",
+                &odd[..odd.len().min(9)]
+            );
+            let published = Value::Object(metadata.user_metadata).to_string();
+            assert!(serde_json::from_str::<Value>(&published).is_ok(), "{}", &odd[..odd.len().min(9)]);
+        }
     }
 
     #[test]

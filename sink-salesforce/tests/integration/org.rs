@@ -58,7 +58,7 @@ impl Org {
         let config = Config::new(Vec::new());
         SalesforceArgs {
             salesforce_url: self.url.parse().unwrap(),
-            salesforce_plain_text: false,
+            salesforce_allow_plain_text: false,
             salesforce_client_id: config.client_id,
             salesforce_client_id_file: None,
             salesforce_grant: Grant::JwtBearer,
