@@ -4,7 +4,6 @@ mod callers;
 mod ending;
 mod jobs;
 mod media;
-#[expect(dead_code, reason = "the tests of the conversation use the rest")]
 mod providers;
 mod servers;
 mod services;
