@@ -112,7 +112,7 @@ fn claims_to_be_human(words: &str) -> bool {
 
 /// Without a subject, in answer to a question: «Human, of course.», «No robots here.»
 fn claims_elliptically(words: &str) -> bool {
-    static CLAIMS: LazyLock<Regex> = LazyLock::new(|| pattern(&words::elliptical()));
+    static CLAIMS: LazyLock<Regex> = LazyLock::new(|| pattern(words::ELLIPTICAL));
     CLAIMS.is_match(words)
 }
 

@@ -167,11 +167,7 @@ pub(super) fn denials() -> String {
 }
 
 /// Only in answer to a question.
-pub(super) fn elliptical() -> String {
-    format!(
-        r"^(?:(?:a|an|just|only|ein|eine|un|une|una|real|100|percent|very|much|echter|vrai|vraie) )*(?:human|human being|person|mensch|humain|humaine|humano|humana|umano|umana|mens)\b|\b(?:no|not a|not an|kein|keine|pas de|geen) (?:robots?|bots?|chatbots?|machines?|computers?|ai|ki|ia|roboter)\b"
-    )
-}
+pub(super) const ELLIPTICAL: &str = r"^(?:(?:a|an|just|only|ein|eine|un|une|una|real|100|percent|very|much|echter|vrai|vraie) )*(?:human|human being|person|mensch|humain|humaine|humano|humana|umano|umana|mens)\b|\b(?:no|not a|not an|kein|keine|pas de|geen) (?:robots?|bots?|chatbots?|machines?|computers?|ai|ki|ia|roboter)\b";
 
 /// Who says of themselves: I am an AI.
 pub(super) fn disclosures() -> String {
