@@ -15,7 +15,8 @@ use crate::letter::original;
 use crate::output::print_line;
 use crate::replay::{Read, replay};
 use crate::stored::StoredMessage;
-use crate::{Message, Nats, SinkOptions, Writer};
+use crate::{Message, SinkOptions, Writer};
+use service::Nats;
 
 /// Flags and subcommands of `dead-letters`. `A` are the flags that the writer needs: only `replay` has them.
 #[derive(Debug, Clone, clap::Args)]

@@ -12,7 +12,8 @@ use schemas::{DecodeError, SessionEvent};
 use tracing::warn;
 
 use crate::stored::{StoredMessage, StoredMessages};
-use crate::{Message, Nats};
+use crate::Message;
+use service::Nats;
 
 /// How far the clocks of agents may be ahead.
 pub const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);

@@ -7,17 +7,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use async_nats::{Subject, jetstream};
 use bytes::Bytes;
+use service::{Connection, Nats};
 use tokio::sync::watch;
 use tokio::time::sleep;
-use tracing::{error, warn};
-
-use crate::Nats;
-use crate::nats::Connection;
+use tracing::warn;
 
 /// How often one looks whether there is a new client.
 const LOOK: Duration = Duration::from_millis(20);
-/// Longest pause between two tries to start a client.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How often an answer is sent again while there is no client.
 const SENDS: u32 = 100;
 
@@ -29,10 +25,9 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects in the background, for as long as somebody has the link.
-    pub(crate) async fn keep(nats: &Nats, name: String) -> anyhow::Result<Self> {
-        let connection = Arc::new(nats.keep_connected(&name).await?);
-        let (sender, current) = watch::channel(connection);
-        tokio::spawn(renew(nats.clone(), name, sender));
+    pub(crate) async fn keep(nats: &Nats, name: &str) -> anyhow::Result<Self> {
+        let (sender, current) = watch::channel(Arc::new(nats.keep_connected(name).await?));
+        tokio::spawn(renew(sender));
         Ok(Self { current })
     }
 
@@ -40,18 +35,12 @@ impl Link {
         self.current.borrow().jetstream.clone()
     }
 
-    /// Is there a client, and is it connected?
-    pub(crate) fn is_connected(&self) -> bool {
-        let connection = self.current.borrow();
-        has_client(&connection) && *connection.connected.borrow()
-    }
-
-    /// The connection, as soon as there is one. Each loss of it and its client's end are changes of its `connected`.
-    pub(crate) async fn connected(&self) -> Connection {
+    /// The connection, as soon as there is one; until then it tells why there is none. Each loss of it and its client's end
+    /// are changes of its `connected`.
+    pub(crate) async fn connected(&self, not_yet: impl Fn(String)) -> Connection {
         loop {
             let mut connection = Connection::clone(&self.current.borrow());
-            let connected = connection.connected.wait_for(|connected| *connected).await.is_ok();
-            if connected && has_client(&connection) {
+            if connection.wait(&not_yet).await && *connection.connected.borrow_and_update() {
                 return connection;
             }
             sleep(LOOK).await;
@@ -73,30 +62,13 @@ impl Link {
     }
 }
 
-fn has_client(connection: &Connection) -> bool {
-    connection.connected.has_changed().is_ok()
-}
-
-async fn renew(nats: Nats, name: String, current: watch::Sender<Arc<Connection>>) {
+async fn renew(current: watch::Sender<Arc<Connection>>) {
     loop {
-        let mut connected = current.borrow().connected.clone();
+        let connection = Arc::clone(&current.borrow());
         tokio::select! {
             () = current.closed() => return,
-            // The last one is the client's end.
-            () = async { while connected.changed().await.is_ok() {} } => {}
+            () = connection.ended() => warn!("the NATS client has ended: another one connects"),
         }
-        warn!(connection = name, "the NATS client has ended: another one connects");
-        let mut pause = LOOK;
-        loop {
-            match nats.keep_connected(&name).await {
-                Ok(connection) => {
-                    current.send_replace(Arc::new(connection));
-                    break;
-                }
-                Err(error) => error!(error = format!("{error:#}"), "NATS client not started"),
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        current.send_replace(Arc::new(connection.renew().await));
     }
 }

@@ -17,10 +17,10 @@ use crate::headers::Headers;
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivered, Delivery, InHand};
 use crate::link::Link;
-use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::pull::{Pull, PullError};
 use crate::recover::Recovery;
+use service::Connection;
 
 /// Longest pause between two looks for a missing consumer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -99,11 +99,11 @@ impl Queue {
     async fn consumer(&mut self) -> (Connection, PullConsumer) {
         let mut failures = 0;
         loop {
-            if !(self.pulling.is_connected() && self.link.is_connected()) {
-                self.readiness.set(Part::Queue, Err("not connected to NATS".to_owned()));
-            }
-            self.link.connected().await;
-            let connection = self.pulling.connected().await;
+            let not_yet = |reason| {
+                self.readiness.set(Part::Queue, Err(reason));
+            };
+            self.link.connected(not_yet).await;
+            let connection = self.pulling.connected(not_yet).await;
             let looked_up: Result<PullConsumer, _> =
                 self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
             match looked_up {

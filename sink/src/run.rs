@@ -9,11 +9,12 @@ use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::Writer;
 use crate::health::{self, Part, Readiness};
 use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
-use crate::{Nats, Writer};
+use service::Nats;
 
 /// How long the last acks may take to reach the server.
 const LAST_ACKS: Duration = Duration::from_secs(2);
@@ -90,8 +91,8 @@ pub async fn run_until<W: Writer>(
     http: SocketAddr,
     writer: W,
 ) -> anyhow::Result<()> {
-    let link = Link::keep(&args.nats, sink.name.to_owned()).await?;
-    let pulling = Link::keep(&args.nats, format!("{} pull", sink.name)).await?;
+    let link = Link::keep(&args.nats, sink.name).await?;
+    let pulling = Link::keep(&args.nats, &format!("{} pull", sink.name)).await?;
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());

@@ -2,14 +2,15 @@
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use schemas::names::{self, SESSION_ENDED_V1};
-use sink::{Events, Nats, ReplayEventsArgs, StoredEvent};
+use service::Nats;
+use sink::{Events, ReplayEventsArgs, StoredEvent};
 
 use crate::dead_letters::NoFlags;
 use crate::scripted::*;
 use test_servers::NatsServer;
 
 async fn events(nats: &NatsServer) -> Events {
-    Events::connect(&Nats { nats_url: nats.url(), nats_creds: None }, "test").await.unwrap()
+    Events::connect(&args::<Nats>(&["--nats-url", &nats.url()]), "test").await.unwrap()
 }
 
 async fn sequences(events: impl Stream<Item = anyhow::Result<StoredEvent>>) -> Vec<u64> {

@@ -1,0 +1,40 @@
+//! Assertions: claims signed with the app's RSA key, as JSON Web Tokens (RFC 7515, RS256).
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde::Serialize;
+
+const HEADER: &[u8] = br#"{"typ":"JWT","alg":"RS256"}"#;
+
+/// An RSA key of 2048 to 4096 bits.
+pub(crate) struct SigningKey(RsaKeyPair);
+
+impl SigningKey {
+    /// Reads `PRIVATE KEY` (PKCS #8) or `RSA PRIVATE KEY` (PKCS #1).
+    pub(crate) fn from_pem(pem: &[u8]) -> anyhow::Result<Self> {
+        let der = PrivateKeyDer::from_pem_slice(pem).map_err(|_| anyhow::anyhow!("it has no private key"))?;
+        let pair = match &der {
+            PrivateKeyDer::Pkcs8(der) => RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()),
+            PrivateKeyDer::Pkcs1(der) => RsaKeyPair::from_der(der.secret_pkcs1_der()),
+            _ => bail!("it is no RSA key"),
+        };
+        let pair =
+            pair.map_err(|reason| anyhow::anyhow!("it is no RSA key of 2048 to 4096 bits: {reason}"))?;
+        Ok(Self(pair))
+    }
+
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> anyhow::Result<String> {
+        let claims = serde_json::to_vec(claims).context("write the claims")?;
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(claims));
+        let mut signature = vec![0; self.0.public().modulus_len()];
+        self.0
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+            .map_err(|_| anyhow::anyhow!("the key does not sign"))?;
+        Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
