@@ -1,7 +1,6 @@
 //! Puts the parts together and takes them apart again in order.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use service::shutdown_on_signal;

@@ -108,7 +108,9 @@ impl Bucket {
             Err(error) if matches!(store_error::status(&error), Some(400 | 401 | 403)) => {
                 return match self.list_one().await {
                     Ok(()) => Ok(Found::There),
-                    Err(trouble) if trouble.answer.as_ref().is_some_and(Answer::is_denial) => Ok(Found::NotTold),
+                    Err(trouble) if trouble.answer.as_ref().is_some_and(Answer::is_denial) => {
+                        Ok(Found::NotTold)
+                    }
                     Err(trouble) => Err(trouble),
                 };
             }
@@ -116,7 +118,9 @@ impl Bucket {
         }
         match self.list_one().await {
             // What cannot list may still be told apart from a store by the answer to a put.
-            Err(trouble) if trouble.answer.as_ref().is_some_and(Answer::is_page_without_error) => Err(trouble),
+            Err(trouble) if trouble.answer.as_ref().is_some_and(Answer::is_page_without_error) => {
+                Err(trouble)
+            }
             _ => {
                 self.shown_to_be_a_store.store(true, Ordering::Relaxed);
                 Ok(Found::There)
@@ -144,7 +148,9 @@ impl Bucket {
     pub(crate) async fn setup(&self, create: bool) -> anyhow::Result<()> {
         let trouble = match self.look().await {
             Ok(Found::There) => return Ok(()),
-            Ok(Found::NotTold) => bail!("bucket {}: the store does not say whether it is there (403)", self.name),
+            Ok(Found::NotTold) => {
+                bail!("bucket {}: the store does not say whether it is there (403)", self.name)
+            }
             Err(trouble) => trouble,
         };
         if !trouble.answer.as_ref().is_some_and(Answer::is_missing_bucket) {

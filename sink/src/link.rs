@@ -1,6 +1,7 @@
 //! A connection to NATS that outlives its client. The client reconnects by itself, but its task ends for good where it
 //! panics, and then it takes and gives nothing any more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -19,14 +20,14 @@ const SENDS: u32 = 100;
 /// Whoever has it has the client that there is now.
 #[derive(Clone)]
 pub(crate) struct Link {
-    current: watch::Receiver<Connection>,
+    current: watch::Receiver<Arc<Connection>>,
 }
 
 impl Link {
     /// Connects in the background, for as long as somebody has the link.
-    pub(crate) async fn keep(nats: &Nats, name: String) -> anyhow::Result<Self> {
-        let (tx, current) = watch::channel(nats.keep_connected(&name).await?);
-        tokio::spawn(renew(name, tx));
+    pub(crate) async fn keep(nats: &Nats, name: &str) -> anyhow::Result<Self> {
+        let (sender, current) = watch::channel(Arc::new(nats.keep_connected(name).await?));
+        tokio::spawn(renew(sender));
         Ok(Self { current })
     }
 
@@ -36,10 +37,10 @@ impl Link {
 
     /// The connection, as soon as there is one; until then it tells why there is none. Each loss of it and its client's end
     /// are changes of its `connected`.
-    pub(crate) async fn connected(&self, mut not_yet: impl FnMut(String)) -> Connection {
+    pub(crate) async fn connected(&self, not_yet: impl Fn(String)) -> Connection {
         loop {
-            let mut connection = self.current.borrow().clone();
-            if connection.wait(&mut not_yet).await {
+            let mut connection = Connection::clone(&self.current.borrow());
+            if connection.wait(&not_yet).await && *connection.connected.borrow_and_update() {
                 return connection;
             }
             sleep(LOOK).await;
@@ -61,15 +62,13 @@ impl Link {
     }
 }
 
-/// Follows each client to its end, for as long as somebody has the link.
-async fn renew(name: String, current: watch::Sender<Connection>) {
+async fn renew(current: watch::Sender<Arc<Connection>>) {
     loop {
-        let connection = current.borrow().clone();
+        let connection = Arc::clone(&current.borrow());
         tokio::select! {
             () = current.closed() => return,
-            () = connection.ended() => {}
+            () = connection.ended() => warn!("the NATS client has ended: another one connects"),
         }
-        warn!(connection = name, "the NATS client has ended: another one connects");
-        current.send_replace(connection.renew().await);
+        current.send_replace(Arc::new(connection.renew().await));
     }
 }

@@ -91,8 +91,8 @@ pub async fn run_until<W: Writer>(
     http: SocketAddr,
     writer: W,
 ) -> anyhow::Result<()> {
-    let link = Link::keep(&args.nats, sink.name.to_owned()).await?;
-    let pulling = Link::keep(&args.nats, format!("{} pull", sink.name)).await?;
+    let link = Link::keep(&args.nats, sink.name).await?;
+    let pulling = Link::keep(&args.nats, &format!("{} pull", sink.name)).await?;
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());

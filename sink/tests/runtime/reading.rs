@@ -10,8 +10,7 @@ use crate::scripted::*;
 use test_servers::NatsServer;
 
 async fn events(nats: &NatsServer) -> Events {
-    let settings: Nats = args(&["--nats-url", &nats.url()]);
-    Events::connect(&settings, "test").await.unwrap()
+    Events::connect(&args::<Nats>(&["--nats-url", &nats.url()]), "test").await.unwrap()
 }
 
 async fn sequences(events: impl Stream<Item = anyhow::Result<StoredEvent>>) -> Vec<u64> {
