@@ -5,8 +5,11 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::SecretString;
-use service::LogFormat;
+use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
+use livekit_api::access_token::{AccessToken, VideoGrants};
+use secrecy::ExposeSecret as _;
+use service::{LiveKitKey, LiveKitKeyArgs, LogFormat, ensure_stays_on_this_machine};
 
 use crate::conversation::RecordArgs;
 use crate::persona::arguments::PersonaArgs;
@@ -68,12 +71,43 @@ pub struct LiveKitArgs {
     /// Address of livekit-server: ws, wss, http or https
     #[arg(long, env)]
     pub livekit_url: LiveKitUrl,
-    /// LiveKit's API key
-    #[arg(long, env)]
-    pub livekit_api_key: String,
-    /// LiveKit's API secret; give it in the environment
-    #[arg(long, env, hide_env_values = true)]
-    pub livekit_api_secret: SecretString,
+    #[command(flatten)]
+    pub key: LiveKitKeyArgs,
+    /// Lets tokens for LiveKit go to another machine without TLS, by a ws or http address
+    #[arg(long, env, value_parser = FalseyValueParser::new())]
+    pub livekit_allow_plain_text: bool,
+}
+
+/// LiveKit, as those who ask it something need it.
+#[derive(Debug, Clone)]
+pub struct LiveKit {
+    /// Where it is.
+    pub url: LiveKitUrl,
+    key: LiveKitKey,
+}
+
+impl LiveKitArgs {
+    /// # Errors
+    /// The key is empty, or a token would cross a network in plain text.
+    pub fn checked(&self) -> anyhow::Result<LiveKit> {
+        if !self.livekit_allow_plain_text && !self.livekit_url.is_encrypted() {
+            let (host, instead) = (self.livekit_url.host(), "use wss:// in LIVEKIT_URL");
+            ensure_stays_on_this_machine("a token of LiveKit", host, instead, "LIVEKIT_ALLOW_PLAIN_TEXT")?;
+        }
+        Ok(LiveKit { url: self.livekit_url.clone(), key: self.key.key()? })
+    }
+}
+
+impl LiveKit {
+    /// A token with the key as it is now.
+    ///
+    /// # Errors
+    /// A file with the key cannot be read, or the token cannot be signed.
+    pub async fn token(&self, grants: VideoGrants, ttl: Duration) -> anyhow::Result<String> {
+        let (key, secret) = self.key.read().await?;
+        let token = AccessToken::with_api_key(key.expose_secret(), secret.expose_secret());
+        token.with_ttl(ttl).with_grants(grants).to_jwt().context("sign a token for LiveKit")
+    }
 }
 
 /// The worker's side of dispatching.
@@ -117,6 +151,20 @@ impl LiveKitUrl {
     /// The address for WebSockets, without a slash at its end, such as `ws://127.0.0.1:7880`.
     pub fn websocket(&self) -> &str {
         &self.0
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.0.starts_with("wss:")
+    }
+
+    /// Without a port; it has one, or it would not have been read.
+    fn host(&self) -> &str {
+        let authority = self.0.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => name,
+            _ => host,
+        }
     }
 
     /// The same address for HTTP, such as `http://127.0.0.1:7880`.
@@ -183,6 +231,24 @@ mod tests {
             "--nats-url",
             "nats://x",
         ];
+        let with_url =
+            |url: &'static str| complete.map(|argument| if argument == "ws://x" { url } else { argument });
+        for (url, allowed) in [
+            ("ws://127.0.0.1:7880", true),
+            ("http://localhost", true),
+            ("ws://[::1]:7880/livekit", true),
+            ("wss://x.livekit.cloud", true),
+            ("ws://x", false),
+            ("ws://localhost.example.org:7880", false),
+        ] {
+            let Command::Start(args) = Cli::parse_from(with_url(url)).command else {
+                panic!("another command")
+            };
+            let checked = args.livekit.checked();
+            assert_eq!(checked.is_ok(), allowed, "{url}");
+            let told = checked.map_err(|error| error.to_string()).err().unwrap_or_default();
+            assert!(allowed || told.contains("LIVEKIT_ALLOW_PLAIN_TEXT=true"), "{told}");
+        }
         let Command::Start(args) =
             Cli::try_parse_from(complete).map_err(|error| error.to_string()).unwrap().command
         else {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::metrics::Metrics;
+use crate::providers::health::Health;
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
 
@@ -30,8 +31,12 @@ pub struct Pages {
     pub status: watch::Receiver<WorkerStatus>,
     /// What the worker counts.
     pub metrics: Metrics,
+    /// Why there is no connection to NATS; none while there is one.
+    pub nats: watch::Receiver<Option<String>>,
     /// Where ended sessions wait.
     pub spool: Spool,
+    /// What is known of the speech and language services.
+    pub services: Health,
 }
 
 /// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until `stop` is cancelled.
@@ -58,21 +63,36 @@ pub async fn listen(
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.
-async fn registered(State(pages): State<Pages>) -> (StatusCode, &'static str) {
-    if pages.status.borrow().worker_id.is_some() {
-        (StatusCode::OK, "OK\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not connected to LiveKit\n")
+async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
+    let status = pages.status.borrow();
+    if status.worker_id.is_some() {
+        return (StatusCode::OK, "OK\n".to_owned());
     }
+    let why = status.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    (StatusCode::SERVICE_UNAVAILABLE, format!("not connected to LiveKit{why}\n"))
 }
 
-/// Whether the worker takes calls, or would when a place is free.
-async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
+/// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
+/// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is never
+/// offered again. What keeps it from no call is told, and is no reason to take its calls away: without NATS, ended sessions
+/// wait on disk.
+async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
     if pages.status.borrow().draining {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        registered(State(pages)).await
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
+    let nats = pages.nats.borrow().clone();
+    let complaints = pages.services.complaints();
+    let waiting = pages.spool.waiting();
+    let (mut status, mut text) = registered(State(pages)).await;
+    if let Some(complaints) = complaints {
+        text = if status.is_success() { complaints } else { format!("{text}{complaints}") };
+        status = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    if let Some(why) = nats {
+        let text = if status.is_success() { "degraded\n" } else { &text };
+        return (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"));
+    }
+    (status, text)
 }
 
 /// The names of LiveKit's `WorkerInfo`, and more.
@@ -98,7 +118,9 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
     };
-    match pages.metrics.text(connected, load, pages.spool.waiting()) {
+    let nats_connected = pages.nats.borrow().is_none();
+    pages.metrics.services(&pages.services);
+    match pages.metrics.text(connected, nats_connected, load, pages.spool.waiting()) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 use schemas::EndReason;
+
+use crate::providers::health::{Health, PROVIDERS, Standing};
 
 /// Seconds from an assignment to the agent in its room with its audio track.
 const JOIN_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -20,7 +23,10 @@ pub struct Metrics {
     join_seconds: Histogram,
     outbox_waiting: IntGauge,
     connected: IntGauge,
+    nats_connected: IntGauge,
     load: Gauge,
+    not_shown: IntCounterVec,
+    service_up: IntGaugeVec,
 }
 
 impl Metrics {
@@ -54,7 +60,19 @@ impl Metrics {
                 "Ended sessions that are not yet published",
             ))?,
             connected: IntGauge::with_opts(opts("connected", "1 while registered with LiveKit"))?,
+            nats_connected: IntGauge::with_opts(opts("nats_connected", "1 while connected to NATS"))?,
             load: Gauge::with_opts(opts("load", "Share of the places that is held, 0 to 1"))?,
+            not_shown: IntCounterVec::new(
+                opts(
+                    "not_shown_total",
+                    "States and words that front ends are not known to have been shown in time",
+                ),
+                &["what"],
+            )?,
+            service_up: IntGaugeVec::new(
+                opts("service_up", "1 while the last request to a speech or language service was answered"),
+                &["service"],
+            )?,
         };
         metrics.registry.register(Box::new(metrics.offers.clone()))?;
         metrics.registry.register(Box::new(metrics.sessions_active.clone()))?;
@@ -62,7 +80,10 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.join_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.outbox_waiting.clone()))?;
         metrics.registry.register(Box::new(metrics.connected.clone()))?;
+        metrics.registry.register(Box::new(metrics.nats_connected.clone()))?;
         metrics.registry.register(Box::new(metrics.load.clone()))?;
+        metrics.registry.register(Box::new(metrics.not_shown.clone()))?;
+        metrics.registry.register(Box::new(metrics.service_up.clone()))?;
         Ok(metrics)
     }
 
@@ -79,6 +100,17 @@ impl Metrics {
         self.sessions.with_label_values(&[&label(reason)]).inc();
     }
 
+    pub(crate) fn not_shown(&self, what: &str) {
+        self.not_shown.with_label_values(&[what]).inc();
+    }
+
+    pub(crate) fn services(&self, health: &Health) {
+        for provider in PROVIDERS {
+            let up = health.standing(provider) == Standing::Works;
+            self.service_up.with_label_values(&[provider.label()]).set(up.into());
+        }
+    }
+
     pub(crate) fn joined(&self, took: Duration) {
         self.join_seconds.observe(took.as_secs_f64());
     }
@@ -87,10 +119,12 @@ impl Metrics {
     pub(crate) fn text(
         &self,
         connected: bool,
+        nats_connected: bool,
         load: f32,
         outbox_waiting: usize,
     ) -> prometheus::Result<String> {
         self.connected.set(connected.into());
+        self.nats_connected.set(nats_connected.into());
         self.load.set(load.into());
         self.outbox_waiting.set(i64::try_from(outbox_waiting).unwrap_or(i64::MAX));
         let mut text = Vec::new();

@@ -2,15 +2,13 @@
 //! the network: what is in the outbox is published once the server is there again.
 
 use std::error::Error;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use async_nats::jetstream::context::{Context, ContextBuilder, PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, ConnectOptions, Event, ServerAddr, connection::State};
 use schemas::{SessionEvent, names};
+use service::{Connection, Nats};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -20,47 +18,42 @@ use crate::spool::Spool;
 
 /// Publishes that wait for their ack at the same time.
 const IN_FLIGHT: usize = 16;
-/// How long to wait for an ack.
-const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// First and longest pause after a failure; each lasts half of it at least, so that workers do not come back together.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// Longest time between two tries to connect.
-const RECONNECT_PAUSE: Duration = Duration::from_secs(4);
 /// Pause of an entry that the server refuses for itself, such as one that is too large; a reconnect ends it.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
-/// A server that does not answer two pings is left.
-const PING_INTERVAL: Duration = Duration::from_secs(10);
-/// How often to look for a connection.
-const CONNECTION_POLL: Duration = Duration::from_millis(50);
 
 /// Where session-end events are published.
 #[derive(Clone, clap::Args)]
 pub struct PublisherArgs {
-    /// NATS server, such as `nats://127.0.0.1:4222`, with `user:password@` or `token@` before the host where it has them;
-    /// several, separated by commas, are one cluster.
-    #[arg(long, env = "NATS_URL", value_delimiter = ',', hide_env_values = true, required = true)]
-    pub nats_url: Vec<ServerAddr>,
-    /// Credentials file (JWT and seed) for NATS.
-    #[arg(long, env = "NATS_CREDS")]
-    pub nats_creds: Option<PathBuf>,
+    #[command(flatten)]
+    pub nats: Nats,
     /// How long a stopping agent waits for its last events to be published; the rest is published at the next start.
     #[arg(long, env = "AGENT_PUBLISH_DRAIN_LIMIT", value_parser = humantime::parse_duration, default_value = "10s")]
     pub publish_drain_limit: Duration,
 }
 
+/// Why there is no connection to NATS; none while there is one.
+pub type Trouble = watch::Sender<Option<String>>;
+
 /// Publishes outbox entries until `shutdown` is cancelled, and then until the outbox is empty or the limit has passed.
 ///
 /// # Errors
-/// Where the credentials file cannot be read. Faults of the server or the network are waited out.
-pub async fn run(args: PublisherArgs, spool: Spool, shutdown: CancellationToken) -> anyhow::Result<()> {
+/// A setting for NATS cannot be used. Faults of the server or the network are waited out, and told.
+pub async fn run(
+    args: PublisherArgs,
+    spool: Spool,
+    trouble: Trouble,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let limit = args.publish_drain_limit;
-    let (client, reconnects) = connect(args).await?;
+    let connection = args.nats.keep_connected("postcall-agent").await?;
     let drained = async {
         shutdown.cancelled().await;
         timeout(limit, spool.drained()).await.is_ok()
     };
     let drained = tokio::select! {
-        () = publish_all(&client, &spool, reconnects) => false,
+        () = publish_all(connection, &spool, &trouble) => false,
         drained = drained => drained,
     };
     if !drained {
@@ -77,58 +70,6 @@ pub async fn run(args: PublisherArgs, spool: Spool, shutdown: CancellationToken)
         }
     }
     Ok(())
-}
-
-/// A client that connects by itself, whenever it can, and how often it has connected.
-async fn connect(args: PublisherArgs) -> anyhow::Result<(Client, watch::Receiver<u64>)> {
-    let (connected, reconnects) = watch::channel(0);
-    let last_error = watch::Sender::<Option<String>>::default();
-    let mut options = ConnectOptions::new()
-        .name("postcall-agent")
-        .retry_on_initial_connect()
-        .max_reconnects(None)
-        .ping_interval(PING_INTERVAL)
-        .client_capacity(2 * IN_FLIGHT)
-        .reconnect_delay_callback(|attempts| match attempts {
-            0 | 1 => Duration::ZERO,
-            attempts => jittered(grown(PAUSE.0, attempts).min(RECONNECT_PAUSE)),
-        })
-        .event_callback(move |event| {
-            let (connected, last_error) = (connected.clone(), last_error.clone());
-            async move { log_connection(event, &connected, &last_error) }
-        });
-    if let Some(path) = args.nats_creds {
-        options = options.credentials_file(path).await.context("read NATS credentials file")?;
-    } else if let Some(first) = args.nats_url.first() {
-        // The client does not look at what stands before the host.
-        options = match (first.username(), first.password()) {
-            (Some(user), Some(password)) => options.user_and_password(user.to_owned(), password.to_owned()),
-            (Some(token), None) => options.token(token.to_owned()),
-            (None, _) => options,
-        };
-    }
-    let client = options.connect(args.nats_url).await.context("connect to NATS")?;
-    Ok((client, reconnects))
-}
-
-fn log_connection(event: Event, connected: &watch::Sender<u64>, last_error: &watch::Sender<Option<String>>) {
-    match event {
-        Event::Connected => {
-            tracing::info!("connected to NATS");
-            last_error.send_replace(None);
-            connected.send_modify(|count| *count += 1);
-        }
-        Event::Disconnected => tracing::warn!("disconnected from NATS: ended sessions wait in the outbox"),
-        Event::ServerError(_) | Event::ClientError(_) => {
-            let error = event.to_string();
-            // While a server is away, every try says the same.
-            if last_error.borrow().as_ref() != Some(&error) {
-                tracing::warn!(%error, "cannot use NATS: ended sessions wait in the outbox");
-                last_error.send_replace(Some(error));
-            }
-        }
-        event => tracing::debug!(%event, "NATS connection"),
-    }
 }
 
 /// What came of one try, and the number of failures before it began.
@@ -148,8 +89,7 @@ enum Outcome {
 }
 
 /// Publishes for ever. While the server cannot store anything, one entry at a time is tried, after a growing pause.
-async fn publish_all(client: &Client, spool: &Spool, reconnects: watch::Receiver<u64>) {
-    let context = ContextBuilder::new().timeout(ACK_TIMEOUT).build(client.clone());
+async fn publish_all(mut connection: Connection, spool: &Spool, trouble: &Trouble) {
     let mut in_flight = JoinSet::new();
     let mut refused = JoinSet::new();
     let mut failures = 0;
@@ -176,7 +116,7 @@ async fn publish_all(client: &Client, spool: &Spool, reconnects: watch::Receiver
                         spool.put_back(entry);
                     }
                     Outcome::Refused => {
-                        refused.spawn(wait_refused(entry, reconnects.clone()));
+                        refused.spawn(wait_refused(entry, connection.connected.clone()));
                     }
                 }
             }
@@ -185,8 +125,13 @@ async fn publish_all(client: &Client, spool: &Spool, reconnects: watch::Receiver
                     spool.put_back(entry);
                 }
             }
-            entry = next_entry(client, spool, resume), if in_flight.len() < places => {
-                let (context, spool) = (context.clone(), spool.clone());
+            () = connection.ended() => {
+                tracing::error!("the NATS client has ended: connecting anew");
+                connection = connection.renew().await;
+            }
+            () = tell(connection.clone(), trouble) => {}
+            entry = next_entry(connection.clone(), spool, resume), if in_flight.len() < places => {
+                let (context, spool) = (connection.jetstream.clone(), spool.clone());
                 in_flight.spawn(async move {
                     let outcome = publish(&context, &spool, &entry).await;
                     Attempt { entry, failures_before: failures, outcome }
@@ -196,25 +141,49 @@ async fn publish_all(client: &Client, spool: &Spool, reconnects: watch::Receiver
     }
 }
 
+/// Keeps what is told of the connection true. It ends with the client only.
+async fn tell(mut connection: Connection, trouble: &Trouble) {
+    let told = |now: Option<String>| {
+        trouble.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
+    };
+    while connection.wait(|reason| told(Some(reason))).await {
+        told(None);
+        if connection.connected.changed().await.is_err() {
+            break;
+        }
+    }
+    told(connection.trouble());
+    std::future::pending().await
+}
+
 /// The next entry, once there is a connection and the pause is over. Without a connection nothing is sent: the client
 /// would keep every try in memory and send them all later.
-async fn next_entry(client: &Client, spool: &Spool, resume: Instant) -> String {
+async fn next_entry(mut connection: Connection, spool: &Spool, resume: Instant) -> String {
     sleep_until(resume).await;
     loop {
         spool.entry_available().await;
-        if client.connection_state() != State::Connected {
-            sleep(CONNECTION_POLL).await;
-        } else if let Some(entry) = spool.take_entry() {
+        if !connection.wait(drop).await {
+            // Another client is on its way, and this is asked again with it.
+            std::future::pending::<()>().await;
+        }
+        if let Some(entry) = spool.take_entry() {
             return entry;
         }
     }
 }
 
-async fn wait_refused(entry: String, mut reconnects: watch::Receiver<u64>) -> String {
-    reconnects.mark_unchanged();
+async fn wait_refused(entry: String, mut connected: watch::Receiver<bool>) -> String {
+    connected.mark_unchanged();
+    let reconnected = async {
+        while connected.changed().await.is_ok() {
+            if *connected.borrow_and_update() {
+                return;
+            }
+        }
+    };
     tokio::select! {
         () = sleep(jittered(REFUSED_PAUSE)) => {}
-        Ok(()) = reconnects.changed() => sleep(jittered(PAUSE.0)).await,
+        () = reconnected => sleep(jittered(PAUSE.0)).await,
     }
     entry
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail, ensure};
-use secrecy::ExposeSecret as _;
+use anyhow::{Context as _, bail};
 use service::shutdown_on_signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,24 +26,30 @@ use crate::{publisher, spool};
 /// # Errors
 /// A setting, the spool folder or the HTTP address cannot be used.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    check(&args)?;
+    let livekit = args.livekit.checked()?;
     let shutdown = shutdown_on_signal()?;
-    let mind = make_mind(&args)?;
-    let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
-    let spool = open_spool(args.spool.clone()).await?;
+    let providers = Providers::new(&args.providers)?;
+    let services = providers.health.clone();
+    let mind = make_mind(&args, providers, metrics.clone())?;
+    let trying = mind.keep_trying(args.providers.provider_check_interval);
+    let trying = AbortOnDropHandle::new(tokio::spawn(trying));
+    let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status, status_reader) = watch::channel(WorkerStatus::default());
+    let nats = watch::Sender::new(None);
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
         capacity: args.worker.agent_capacity.get(),
         status: status_reader,
         metrics: metrics.clone(),
+        nats: nats.subscribe(),
         spool: spool.clone(),
+        services,
     };
     let sessions = Sessions {
         args: args.session,
         mind: Arc::new(mind),
-        hang_up: HangUp::new(args.livekit.clone())?,
+        hang_up: HangUp::new(livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -52,10 +57,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
-    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, calls_over.clone()));
+    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, nats, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
-    let working = worker::run(args.livekit, args.worker, metrics, status, shutdown, run_session);
+    let working = worker::run(livekit, args.worker, metrics, status, shutdown, run_session);
     tokio::select! {
         () = working => {}
         ended = &mut publishing => {
@@ -64,7 +69,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
-    drop(preparing);
+    drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
     if let Err(error) = serving.await.context("join the HTTP server")? {
@@ -73,23 +78,16 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(args: &Args) -> anyhow::Result<()> {
-    ensure!(!args.livekit.livekit_api_key.is_empty(), "LIVEKIT_API_KEY is empty");
-    ensure!(!args.livekit.livekit_api_secret.expose_secret().is_empty(), "LIVEKIT_API_SECRET is empty");
-    Ok(())
-}
-
-fn make_mind(args: &Args) -> anyhow::Result<Mind> {
+fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
-    let providers = Providers::new(&args.providers)?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Mind::new(persona, toolbox, providers, args.record))
+    Ok(Mind::new(persona, toolbox, providers, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

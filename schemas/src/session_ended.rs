@@ -235,7 +235,7 @@ pub struct MetricsSummary {
     pub tts_characters_count: u64,
     /// Speech made, seconds.
     pub tts_audio_duration: f64,
-    /// Speech transcribed, seconds.
+    /// Speech sent to be transcribed, seconds, each time that it was sent: what is billed.
     pub stt_audio_duration: f64,
     /// Audio received from the participant, seconds.
     pub audio_received_seconds: f64,

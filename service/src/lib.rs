@@ -1,14 +1,24 @@
-//! What every program of the workspace does alike: how it logs, which TLS it uses, how it is told to stop, and how it
+//! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, and how it
 //! shows the error that ended it.
 
+mod livekit_key;
 mod logging;
+mod nats;
+mod plain_text;
+mod retry_after;
+mod secret;
 mod shutdown;
 
 use std::process::ExitCode;
 
 use tracing::error;
 
+pub use livekit_key::{LiveKitKey, LiveKitKeyArgs};
 pub use logging::LogFormat;
+pub use nats::{Connection, Nats, what_to_do};
+pub use plain_text::{ensure_stays_on_this_machine, is_loopback};
+pub use retry_after::retry_after;
+pub use secret::SecretSource;
 pub use shutdown::shutdown_on_signal;
 
 /// What a `main` calls: sets the process up, runs the program, and logs its error once.

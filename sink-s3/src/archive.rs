@@ -4,6 +4,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use sink::{Message, PERMANENT, WriteError, Writer, Written};
 
+use crate::answer::Answer;
 use crate::bucket::Bucket;
 use crate::gzip::gzip;
 use crate::put::PutError;
@@ -38,7 +39,9 @@ impl Archive {
         let object = compress(message.payload.clone()).await?;
         match self.bucket.put(&key, object, self.if_exists == IfExists::Skip).await {
             Ok(()) => Ok(Written { outcome: "archived" }),
-            Err(PutError::Refused { status: 412, .. }) => self.compare(&key, &message.payload).await,
+            Err(PutError::Refused { answer: Answer { status: 412, .. }, .. }) => {
+                self.compare(&key, &message.payload).await
+            }
             Err(error) => Err(store_error::of_put(&self.bucket.name, &error)),
         }
     }

@@ -1,8 +1,12 @@
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use futures::{Stream, TryStreamExt as _};
 
+use crate::credentials::are_refused;
 use crate::put::{PutError, Putter};
 use crate::store_error;
 
@@ -44,9 +48,17 @@ impl Bucket {
     pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
         let object = match self.client.get_object().bucket(&self.name).key(key).send().await {
             Ok(object) => object,
-            Err(error) if store_error::status(&error) == Some(404) => return Ok(None),
-            Err(error) => return Err(store_error::reason(&self.name, &error)),
+            Err(error) if store_error::answer(&error).is_some_and(|answer| answer.is_missing_object()) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(self.told(&error)),
         };
+        if object.e_tag().is_none_or(str::is_empty) {
+            return Err(format!(
+                "bucket {}: what answers is no S3 store: an object without an ETag",
+                self.name
+            ));
+        }
         let body = object.body.collect().await.map_err(|error| format!("read an object: {error}"))?;
         Ok(Some(body.into_bytes().into()))
     }
@@ -65,20 +77,42 @@ impl Bucket {
         .try_flatten()
     }
 
-    /// Is the bucket there? Denied access passes: a sink may be allowed to put and nothing else.
+    /// Is the bucket there, and is it a store that answers? Denied access passes: a sink may be allowed to put and nothing
+    /// else.
     pub(crate) async fn probe(&self) -> Result<(), String> {
-        match self.client.head_bucket().bucket(&self.name).send().await {
-            Ok(_) => Ok(()),
-            Err(error) if store_error::status(&error) == Some(403) => Ok(()),
-            Err(error) => Err(store_error::reason(&self.name, &error)),
+        match self.list_one().await {
+            Ok(()) => Ok(()),
+            Err(error) if store_error::answer(&error).is_some_and(|answer| answer.is_denial()) => Ok(()),
+            Err(error) => {
+                self.told(&error);
+                Err(store_error::reason_and_todo(&self.name, &error))
+            }
         }
+    }
+
+    /// Asks for a listing, which nothing but a store can answer, and which says more of what is wrong than `HeadBucket`
+    /// can, with the same right.
+    pub(crate) async fn list_one(&self) -> Result<(), SdkError<ListObjectsV2Error, HttpResponse>> {
+        let list = self.client.list_objects_v2().bucket(&self.name).prefix(&self.prefix).max_keys(1);
+        list.send().await.map(drop)
+    }
+
+    /// The reason of an error; where the store refuses the credentials, others are looked for.
+    fn told<E>(&self, error: &SdkError<E>) -> String
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        if error.code().is_some_and(are_refused) {
+            self.putter.credentials.refused_now();
+        }
+        store_error::reason(&self.name, error)
     }
 
     /// Checks that the bucket is there, or creates it.
     pub(crate) async fn setup(&self, create: bool) -> anyhow::Result<()> {
-        let Err(error) = self.client.head_bucket().bucket(&self.name).send().await else { return Ok(()) };
-        if store_error::status(&error) != Some(404) {
-            bail!("{}", store_error::reason(&self.name, &error));
+        let Err(error) = self.list_one().await else { return Ok(()) };
+        if !store_error::answer(&error).is_some_and(|answer| answer.is_missing_bucket()) {
+            bail!("{}", store_error::reason_and_todo(&self.name, &error));
         }
         if !create {
             bail!("bucket {} does not exist: create it, or run setup with --create-bucket", self.name);
@@ -90,7 +124,9 @@ impl Bucket {
         });
         let created =
             self.client.create_bucket().bucket(&self.name).set_create_bucket_configuration(location);
-        created.send().await.with_context(|| format!("create bucket {}", self.name))?;
+        if let Err(error) = created.send().await {
+            bail!("create {}", store_error::reason_and_todo(&self.name, &error));
+        }
         Ok(())
     }
 }

@@ -6,9 +6,9 @@ use anyhow::{Context as _, ensure};
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::RequestChecksumCalculation;
+use aws_sdk_s3::config::{IdentityCache, RequestChecksumCalculation};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
@@ -17,8 +17,10 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::OnceCell;
 
+use crate::answer::EntityTags;
 use crate::bucket::Bucket;
 use crate::credentials::Credentials;
+use crate::endpoint;
 use crate::put::Putter;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -46,6 +48,9 @@ pub(crate) struct BucketArgs {
     /// Address of an S3-compatible store, such as http://127.0.0.1:8333; without it, AWS.
     #[arg(long, env = "S3_ENDPOINT")]
     endpoint: Option<String>,
+    /// What the entity tags of the store are. A put counts when they prove it.
+    #[arg(long, env = "S3_ETAG", default_value = "md5")]
+    entity_tags: EntityTags,
     /// Bucket in the path instead of the host name [default: true with an endpoint].
     #[arg(long, env = "S3_FORCE_PATH_STYLE", num_args = 0..=1, default_missing_value = "true")]
     force_path_style: Option<bool>,
@@ -95,11 +100,26 @@ impl BucketArgs {
     /// A setting that the store could not take.
     pub(crate) async fn connect(&self) -> anyhow::Result<Bucket> {
         let headers = self.headers()?;
+        let given = self.endpoint.as_deref().map(str::trim).filter(|endpoint| !endpoint.is_empty());
+        let endpoint = given.map(endpoint::parse).transpose()?;
         let connector = connector();
-        let config = self.load(&connector).await;
+        let loading = loader(&connector, self.region.clone());
+        let config = match &endpoint {
+            Some(endpoint) => loading.endpoint_url(endpoint).load().await,
+            None => loading.load().await,
+        };
+        let credentials = {
+            let (connector, region) = (connector.clone(), self.region.clone());
+            Credentials::new(move || {
+                let loader = loader(&connector, region.clone());
+                async move { loader.load().await.credentials_provider() }
+            })
+        };
         let with_checksum = matches!(self.checksum, Checksum::WhenSupported);
         let client = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(self.force_path_style.unwrap_or(self.endpoint.is_some()))
+            .force_path_style(self.force_path_style.unwrap_or(endpoint.is_some()))
+            .credentials_provider(credentials.clone())
+            .identity_cache(IdentityCache::no_cache())
             .request_checksum_calculation(if with_checksum {
                 RequestChecksumCalculation::WhenSupported
             } else {
@@ -107,48 +127,26 @@ impl BucketArgs {
             })
             .build();
         let client = Client::from_conf(client);
-        let provider = config.credentials_provider().context("set up the chain of credentials")?;
         let region = config.region().map(ToString::to_string);
         let putter = Putter {
             client: client.clone(),
             connector,
-            credentials: Credentials::new(provider),
+            credentials,
             // Stores other than AWS take any.
             region: region.clone().unwrap_or_else(|| "us-east-1".to_owned()),
             bucket: self.bucket.clone(),
             headers,
             with_checksum,
+            entity_tags: self.entity_tags,
             address: OnceCell::new(),
         };
         Ok(Bucket {
             client,
             name: self.bucket.clone(),
             prefix: self.prefix.clone(),
-            location: region.filter(|region| self.endpoint.is_none() && region != "us-east-1"),
+            location: region.filter(|region| endpoint.is_none() && region != "us-east-1"),
             putter,
         })
-    }
-
-    async fn load(&self, connector: &SharedHttpConnector) -> SdkConfig {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(ATTEMPT_TIMEOUT * ATTEMPTS)
-            .build();
-        let connector = connector.clone();
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            // One pool of connections for the SDK's requests and for puts.
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .timeout_config(timeouts)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            // The time-outs above do its work, and it takes slow stores for stalled ones.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        if let Some(region) = &self.region {
-            loader = loader.region(Region::new(region.clone()));
-        }
-        if let Some(endpoint) = &self.endpoint {
-            loader = loader.endpoint_url(endpoint);
-        }
-        loader.load().await
     }
 
     /// Headers that every object is put with.
@@ -183,6 +181,25 @@ impl BucketArgs {
             set("x-amz-tagging", &tags.collect::<Vec<_>>().join("&"))?;
         }
         Ok(headers)
+    }
+}
+
+fn loader(connector: &SharedHttpConnector, region: Option<String>) -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(ATTEMPT_TIMEOUT * ATTEMPTS)
+        .build();
+    let connector = connector.clone();
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        // One pool of connections for the SDK's requests and for puts.
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        // The time-outs above do its work, and it takes slow stores for stalled ones.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    match region.filter(|region| !region.is_empty()) {
+        Some(region) => loader.region(Region::new(region)),
+        None => loader,
     }
 }
 

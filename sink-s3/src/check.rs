@@ -1,5 +1,6 @@
 //! `check`: all that archiving needs, tried.
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::DateTime;
 use sink::Check;
 
@@ -14,56 +15,100 @@ const PROBE_FOLDER: &str = "postcall-check";
 /// The bucket, and whether an object can be put.
 pub(crate) async fn check_bucket(bucket: &Bucket) -> Vec<Check> {
     let name = format!("bucket {}", bucket.name);
-    let head = bucket.client.head_bucket().bucket(&bucket.name).send().await;
-    let found = match &head {
-        Ok(_) => Check::good(name, "it is there"),
-        Err(error) if store_error::status(error) == Some(403) => {
+    let found = match bucket.list_one().await {
+        Ok(()) => Check::good(name, "it is there"),
+        Err(error) if denied(&error) => {
             Check::good(name, "the store does not say whether it is there (403); a put shows it")
         }
         Err(error) => {
-            let todo = match store_error::status(error) {
-                Some(404) => "correct S3_BUCKET, or run sink-s3 setup --create-bucket",
-                Some(301) => "set AWS_REGION to the bucket's region",
-                _ => "correct S3_ENDPOINT, AWS_REGION and the credentials",
-            };
-            return vec![Check::bad(name, store_error::reason(&bucket.name, error), todo)];
+            return vec![Check::bad(
+                name,
+                store_error::reason(&bucket.name, &error),
+                todo_of_request(&error),
+            )];
         }
     };
     let mut checks = vec![found];
     let process = std::process::id();
     let now = DateTime::from(std::time::SystemTime::now()).secs();
     let key = format!("{}{PROBE_FOLDER}/{now}-{process}", bucket.prefix);
-    checks.push(match bucket.put(&key, gzip(b"{}"), false).await {
+    let object = gzip(b"{}");
+    checks.push(match bucket.put(&key, object.clone(), false).await {
         Ok(()) => Check::good("put", format!("{key} is written")),
         Err(error) => Check::bad("put", error.to_string(), todo_of(&error)),
     });
     if checks.iter().all(|check| check.good) {
-        let removed = bucket.client.delete_object().bucket(&bucket.name).key(&key).send().await;
-        checks.push(match removed {
-            Ok(_) => Check::good("remove", "and removed"),
-            // Not needed for archiving.
-            Err(error) => Check::good(
-                "remove",
-                format!(
-                    "the probe object stays, remove it by hand ({})",
-                    store_error::reason(&bucket.name, &error)
-                ),
-            ),
-        });
+        checks.push(read_back(bucket, &key, &object).await);
+        checks.push(remove(bucket, &key).await);
     }
     checks
 }
 
+/// Whether the store kept what it said that it took.
+async fn read_back(bucket: &Bucket, key: &str, object: &[u8]) -> Check {
+    let read = match bucket.client.get_object().bucket(&bucket.name).key(key).send().await {
+        Ok(read) => match read.body.collect().await {
+            Ok(read) => Ok(read.to_vec()),
+            Err(error) => Err(error.to_string()),
+        },
+        Err(error) if denied(&error) => {
+            let found = "not allowed, and not needed; that it is stored is known from the answer to the put";
+            return Check::good("read back", found);
+        }
+        Err(error) => Err(store_error::reason(&bucket.name, &error)),
+    };
+    match read {
+        Ok(read) if read == object => Check::good("read back", "the same bytes"),
+        Ok(_) => Check::bad("read back", "other bytes than were put", "correct S3_ENDPOINT"),
+        Err(reason) => {
+            Check::bad("read back", reason, "correct S3_ENDPOINT: what answers there keeps no objects")
+        }
+    }
+}
+
+async fn remove(bucket: &Bucket, key: &str) -> Check {
+    match bucket.client.delete_object().bucket(&bucket.name).key(key).send().await {
+        Ok(_) => Check::good("remove", "and removed"),
+        // Not needed for archiving.
+        Err(error) => Check::good(
+            "remove",
+            format!(
+                "the probe object stays, remove it by hand ({})",
+                store_error::reason(&bucket.name, &error)
+            ),
+        ),
+    }
+}
+
+/// The store knows who asks, and does not let them.
+fn denied<E>(error: &SdkError<E>) -> bool
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    store_error::answer(error).is_some_and(|answer| answer.is_denial())
+}
+
+fn todo_of_request<E>(error: &SdkError<E>) -> &'static str
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    match store_error::answer(error) {
+        Some(answer) => store_error::todo(&answer),
+        None if crate::put::chain(error).contains("credentials") => NO_CREDENTIALS,
+        None => "correct S3_ENDPOINT, or start the store",
+    }
+}
+
+const NO_CREDENTIALS: &str = "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role";
+
 fn todo_of(error: &PutError) -> &'static str {
     match error {
-        PutError::Credentials(_) => {
-            "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role"
+        PutError::Credentials(_) => NO_CREDENTIALS,
+        PutError::Refused { answer, .. } => store_error::todo(answer),
+        PutError::NoStore(_) => "correct S3_ENDPOINT: what answers there is no S3 store",
+        PutError::Differs(_) => {
+            "look at what is between here and the store; where its entity tags are no MD5, set S3_ETAG=any"
         }
-        PutError::Refused { status: 403, .. } => {
-            "allow s3:PutObject below the prefix (and kms:GenerateDataKey for the key, where there is one)"
-        }
-        PutError::Refused { status: 404, .. } => "correct S3_BUCKET, or run sink-s3 setup --create-bucket",
-        PutError::Refused { .. } => "correct the encryption, the storage class, the tags or S3_CHECKSUM",
         PutError::TimedOut | PutError::Unreachable(_) => "correct S3_ENDPOINT, or start the store",
         PutError::Request(_) => "correct S3_BUCKET and S3_ENDPOINT",
     }

@@ -1,75 +1,179 @@
-//! Credentials of the standard chain, kept until shortly before they expire.
+//! Credentials of the standard chain, kept until shortly before they expire, and asked for anew when the store refuses
+//! them: files, roles and tokens are renewed while a program runs.
 
-use std::sync::{Mutex, PoisonError};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
-use aws_smithy_runtime_api::client::identity::Identity;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use tokio::time::Instant;
+use tracing::warn;
 
 /// How long before their end credentials are asked for anew.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
+/// First and longest time between two looks for others in the place of refused ones.
+const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-pub(crate) struct Credentials {
-    provider: SharedCredentialsProvider,
-    kept: Mutex<Option<Identity>>,
-    /// One at a time asks the provider; the others wait for what it gets.
+/// Codes of a store that does not accept who is asking; another key may be accepted.
+const REFUSED: [&str; 10] = [
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidToken",
+    "NotSignedUp",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+    "UnrecognizedClientException",
+];
+
+/// Whether an error code means that the credentials are not accepted.
+pub(crate) fn are_refused(code: &str) -> bool {
+    REFUSED.contains(&code)
+}
+
+/// Makes the chain anew, because its parts keep what they once read; none where no chain can be made.
+type MakeChain =
+    dyn Fn() -> Pin<Box<dyn Future<Output = Option<SharedCredentialsProvider>> + Send>> + Send + Sync;
+
+/// Clones share them.
+#[derive(Clone)]
+pub(crate) struct Credentials(Arc<Shared>);
+
+struct Shared {
+    make_chain: Box<MakeChain>,
+    state: Mutex<State>,
+    /// One at a time asks the chain; the others wait for what it gets.
     asking: tokio::sync::Mutex<()>,
 }
 
+#[derive(Default)]
+struct State {
+    chain: Option<SharedCredentialsProvider>,
+    kept: Option<Keys>,
+    /// What the store refused last, how often in a row, and when others may be looked for again.
+    refused: Option<(Keys, u32, Instant)>,
+}
+
 impl Credentials {
-    pub(crate) fn new(provider: SharedCredentialsProvider) -> Self {
-        Self { provider, kept: Mutex::default(), asking: tokio::sync::Mutex::default() }
+    pub(crate) fn new<F>(make_chain: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Option<SharedCredentialsProvider>> + Send + 'static,
+    {
+        let make_chain: Box<MakeChain> = Box::new(move || Box::pin(make_chain()));
+        Self(Arc::new(Shared { make_chain, state: Mutex::default(), asking: tokio::sync::Mutex::default() }))
     }
 
     /// # Errors
     /// The chain has none, or none any more.
-    pub(crate) async fn identity(&self) -> Result<Identity, CredentialsError> {
+    pub(crate) async fn keys(&self) -> Result<Keys, CredentialsError> {
         if let Some(kept) = self.kept(BEFORE_EXPIRY) {
             return Ok(kept);
         }
-        let _asking = self.asking.lock().await;
+        let _asking = self.0.asking.lock().await;
         if let Some(kept) = self.kept(BEFORE_EXPIRY) {
             return Ok(kept);
         }
-        match self.provider.provide_credentials().await {
-            Ok(credentials) => {
-                let identity = Identity::from(credentials);
-                *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity.clone());
-                Ok(identity)
+        let chain = self.state().chain.clone();
+        let chain = match chain {
+            Some(chain) => chain,
+            None => {
+                let chain = (self.0.make_chain)().await;
+                chain.ok_or_else(|| CredentialsError::not_loaded("there is no chain of credentials"))?
             }
-            // The old ones are good to their very end.
-            Err(error) => self.kept(Duration::ZERO).ok_or(error),
+        };
+        match chain.provide_credentials().await {
+            Ok(keys) => {
+                let mut state = self.state();
+                if state.refused.as_ref().is_some_and(|(refused, ..)| *refused != keys) {
+                    state.refused = None;
+                }
+                (state.chain, state.kept) = (Some(chain), Some(keys.clone()));
+                Ok(keys)
+            }
+            Err(error) => {
+                self.state().chain = None;
+                // The old ones are good to their very end.
+                self.kept(Duration::ZERO).ok_or(error)
+            }
         }
     }
 
-    /// The store does not accept them any more.
-    pub(crate) fn forget(&self) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// The store does not accept these. Others are looked for in their place, at once at first, and the longer these stay
+    /// the only ones, the less often.
+    pub(crate) fn refused(&self, keys: &Keys) {
+        let mut state = self.state();
+        if state.kept.as_ref() != Some(keys) {
+            return;
+        }
+        let now = Instant::now();
+        let times = match &state.refused {
+            Some((refused, _, again)) if refused == keys && now < *again => return,
+            Some((refused, times, _)) if refused == keys => times + 1,
+            _ => 0,
+        };
+        let (first, longest) = LOOK_AGAIN;
+        let pause = first.saturating_mul(1 << times.min(16)).min(longest);
+        if times == 0 {
+            warn!("the store refuses the credentials: they are read again");
+        }
+        state.refused = Some((keys.clone(), times, now + pause));
+        (state.chain, state.kept) = (None, None);
     }
 
-    fn kept(&self, margin: Duration) -> Option<Identity> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let good = kept.expiration().is_none_or(|expiry| SystemTime::now() + margin < expiry);
+    /// As [`Self::refused`], of those that are in use.
+    pub(crate) fn refused_now(&self) {
+        let kept = self.state().kept.clone();
+        if let Some(keys) = kept {
+            self.refused(&keys);
+        }
+    }
+
+    fn kept(&self, margin: Duration) -> Option<Keys> {
+        let kept = self.state().kept.clone()?;
+        let good = kept.expiry().is_none_or(|expiry| SystemTime::now() + margin < expiry);
         good.then_some(kept)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The SDK asks for them at every request, and is told to keep none.
+impl ProvideCredentials for Credentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.keys())
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Credentials")
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
-
-    use aws_credential_types::Credentials as Keys;
-    use aws_credential_types::provider::{ProvideCredentials, future};
 
     use super::*;
 
     #[derive(Debug, Clone, Default)]
     struct Chain {
+        made: Arc<AtomicU32>,
         asked: Arc<AtomicU32>,
         lifetime: Option<Duration>,
         fails_after: u32,
+        /// Each chain that is made has its own key; else all have the same.
+        renewed: bool,
     }
 
     impl ProvideCredentials for Chain {
@@ -82,16 +186,32 @@ mod tests {
                 return future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("gone")));
             }
             let expiry = self.lifetime.map(|lifetime| SystemTime::now() + lifetime);
-            future::ProvideCredentials::ready(Ok(Keys::new("key", "secret", None, expiry, "test")))
+            let made = if self.renewed { self.made.load(Ordering::Relaxed) } else { 0 };
+            let keys = Keys::new(format!("key-{made}"), "secret", None, expiry, "test");
+            future::ProvideCredentials::ready(Ok(keys))
+        }
+    }
+
+    impl Chain {
+        fn credentials(&self) -> Credentials {
+            let chain = self.clone();
+            Credentials::new(move || {
+                chain.made.fetch_add(1, Ordering::Relaxed);
+                std::future::ready(Some(SharedCredentialsProvider::new(chain.clone())))
+            })
+        }
+
+        fn counts(&self) -> (u32, u32) {
+            (self.made.load(Ordering::Relaxed), self.asked.load(Ordering::Relaxed))
         }
     }
 
     async fn asked(chain: &Chain, times: usize) -> u32 {
-        let credentials = Credentials::new(SharedCredentialsProvider::new(chain.clone()));
+        let credentials = chain.credentials();
         for _ in 0..times {
-            credentials.identity().await.unwrap();
+            credentials.keys().await.unwrap();
         }
-        chain.asked.load(Ordering::Relaxed)
+        chain.counts().1
     }
 
     #[tokio::test]
@@ -110,12 +230,43 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refused_ones_are_asked_for_anew() {
+    async fn a_chain_that_failed_is_made_anew() {
+        let chain = Chain { fails_after: 1, ..Chain::default() };
+        let credentials = chain.credentials();
+        let keys = credentials.keys().await.unwrap();
+        credentials.refused(&keys);
+        for made in 2..5 {
+            assert!(credentials.keys().await.is_err());
+            assert_eq!(chain.counts().0, made);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_ones_are_looked_for_in_a_new_chain() {
+        let chain = Chain { renewed: true, ..Chain::default() };
+        let credentials = chain.credentials();
+        let first = credentials.keys().await.unwrap();
+        // Many writes are refused with the same ones.
+        for _ in 0..64 {
+            credentials.refused(&first);
+        }
+        let second = credentials.keys().await.unwrap();
+        assert!(first != second);
+        credentials.refused(&first);
+        assert_eq!(credentials.keys().await.unwrap(), second, "the refused ones are not in use any more");
+        assert_eq!(chain.counts(), (2, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_ones_again_are_looked_for_less_and_less_often() {
         let chain = Chain::default();
-        let credentials = Credentials::new(SharedCredentialsProvider::new(chain.clone()));
-        credentials.identity().await.unwrap();
-        credentials.forget();
-        credentials.identity().await.unwrap();
-        assert_eq!(chain.asked.load(Ordering::Relaxed), 2);
+        let credentials = chain.credentials();
+        for _ in 0..600 {
+            let keys = credentials.keys().await.unwrap();
+            credentials.refused(&keys);
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        let (made, _) = chain.counts();
+        assert!((20..40).contains(&made), "{made}");
     }
 }

@@ -1,6 +1,7 @@
 //! Archives session-end payloads: each event is one object, the published bytes gzipped, in the UTC day of the session's
 //! end. The key is made of the event's identity, so an event that is delivered twice is still one object.
 
+mod answer;
 mod archive;
 mod bucket;
 mod bucket_args;
@@ -9,6 +10,7 @@ mod columns;
 mod compact;
 mod credentials;
 mod ddl;
+mod endpoint;
 mod gzip;
 mod put;
 mod store_error;
@@ -65,7 +67,7 @@ enum Command {
     /// Looks whether all is there that archiving needs, and says what to do where it is not. Puts an object and removes it.
     Check {
         #[command(flatten)]
-        nats: sink::Nats,
+        nats: service::Nats,
         #[command(flatten)]
         bucket: BucketArgs,
         /// One JSON object a line.

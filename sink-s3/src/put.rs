@@ -6,22 +6,24 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
-use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use aws_sdk_s3::primitives::SdkBody;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningParams, SigningSettings,
     UriPathNormalizationMode, sign,
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::http::{HttpConnector as _, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::identity::Identity;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::base64;
-use aws_smithy_xml::decode::{Document, try_data};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, USER_AGENT};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use crate::credentials::Credentials;
+use crate::answer::{Answer, EntityTags, Proof};
+use crate::credentials::{Credentials, are_refused};
+use crate::store_error;
 
 /// How long one put may take.
 pub(crate) const PUT_LIMIT: Duration = Duration::from_secs(12);
@@ -44,6 +46,7 @@ pub(crate) struct Putter {
     /// Of every object, as the operator wants them.
     pub(crate) headers: HeaderMap,
     pub(crate) with_checksum: bool,
+    pub(crate) entity_tags: EntityTags,
     /// Address of the bucket, up to where the key begins.
     pub(crate) address: OnceCell<String>,
 }
@@ -51,14 +54,18 @@ pub(crate) struct Putter {
 /// Why an object is not in the bucket.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PutError {
-    #[error("the store answered {status} {code}")]
+    #[error("{}", store_error::named(answer))]
     Refused {
-        status: u16,
-        /// S3's error code; empty where there is none.
-        code: String,
+        answer: Answer,
         /// What the store wants to be waited.
         after: Option<Duration>,
     },
+    /// What answered cannot be a store.
+    #[error("what answers is no S3 store: {0}")]
+    NoStore(String),
+    /// The store has other bytes than were sent.
+    #[error("the store has other bytes than were sent: {0}")]
+    Differs(String),
     #[error("no answer within {}", humantime::format_duration(PUT_LIMIT))]
     TimedOut,
     #[error("{0}")]
@@ -73,17 +80,20 @@ impl Putter {
     /// Puts a gzip file; durable when it returns. It has no `Content-Encoding`, with which some clients would decode it
     /// unasked. With `only_if_absent` the store refuses (412) where there is an object already.
     pub(crate) async fn put(&self, key: &str, object: Vec<u8>, only_if_absent: bool) -> Result<(), PutError> {
-        let request = self.request(key, object, only_if_absent).await?;
+        let keys = self.credentials.keys().await?;
+        let checksum = self.with_checksum.then(|| base64::encode(crc32fast::hash(&object).to_be_bytes()));
+        let proof = Proof::of(&object, checksum.clone(), self.entity_tags);
+        let request = self.request(key, object, checksum, only_if_absent, keys.clone().into()).await?;
         let answering = async {
             let response = self.connector.call(request).await;
             let response = response.map_err(|error| PutError::Unreachable(chain(&error)))?;
-            outcome(response).await
+            proof.judge(response).await
         };
         let result = timeout(PUT_LIMIT, answering).await.map_err(|_| PutError::TimedOut)?;
-        if let Err(PutError::Refused { code, .. }) = &result
-            && ["ExpiredToken", "InvalidAccessKeyId", "TokenRefreshRequired"].contains(&code.as_str())
+        if let Err(PutError::Refused { answer, .. }) = &result
+            && are_refused(&answer.code)
         {
-            self.credentials.forget();
+            self.credentials.refused(&keys);
         }
         result
     }
@@ -92,10 +102,11 @@ impl Putter {
         &self,
         key: &str,
         object: Vec<u8>,
+        checksum: Option<String>,
         only_if_absent: bool,
+        identity: Identity,
     ) -> Result<HttpRequest, PutError> {
         let address = self.address.get_or_try_init(|| self.find_address()).await?;
-        let identity = self.credentials.identity().await?;
         let mut request = http::Request::put(format!("{address}{}", utf8_percent_encode(key, PLAIN)))
             .body(())
             .map_err(|error| PutError::Request(error.to_string()))?;
@@ -109,8 +120,7 @@ impl Putter {
         if only_if_absent {
             headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
         }
-        if self.with_checksum {
-            let sum = base64::encode(crc32fast::hash(&object).to_be_bytes());
+        if let Some(sum) = checksum {
             headers.insert(
                 CHECKSUM,
                 HeaderValue::from_str(&sum).map_err(|error| PutError::Request(error.to_string()))?,
@@ -157,36 +167,6 @@ fn signing_settings() -> SigningSettings {
     settings
 }
 
-async fn outcome(response: HttpResponse) -> Result<(), PutError> {
-    let status = response.status().as_u16();
-    let after = response.headers().get("retry-after").and_then(|seconds| seconds.parse().ok());
-    let after = after.map(Duration::from_secs);
-    // Read to its end, or the connection cannot be used again.
-    let body = ByteStream::new(response.into_body()).collect().await;
-    if (200..300).contains(&status) {
-        return Ok(());
-    }
-    let body = body.map(|body| body.into_bytes()).unwrap_or_default();
-    let code = std::str::from_utf8(&body).ok().and_then(error_code).unwrap_or_default();
-    Err(PutError::Refused { status, code, after })
-}
-
-/// `<Error><Code>…</Code>…`. Of foreign text only what looks like a code is taken.
-fn error_code(body: &str) -> Option<String> {
-    let mut document = Document::try_from(body.as_bytes()).ok()?;
-    let mut root = document.root_element().ok()?;
-    while let Some(mut tag) = root.next_tag() {
-        if tag.start_el().matches("Code") {
-            let code = try_data(&mut tag).ok()?;
-            return code
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric())
-                .then(|| code.into_owned());
-        }
-    }
-    None
-}
-
 /// An error and its causes, each said once.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut parts = vec![error.to_string()];
@@ -204,15 +184,6 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_code_of_an_answer_is_found_and_nothing_else() {
-        let body = "<?xml version=\"1.0\"?><Error><Message>a/key</Message><Code>SlowDown</Code></Error>";
-        assert_eq!(error_code(body).as_deref(), Some("SlowDown"));
-        for other in ["", "<Error></Error>", "<html>", "<Error><Code>a b</Code></Error>", "not xml"] {
-            assert_eq!(error_code(other), None, "{other}");
-        }
-    }
 
     #[test]
     fn a_key_is_encoded_as_the_signature_wants_it() {

@@ -1,11 +1,13 @@
 //! What an error of the store means for the message: nearly always that the store is busy, unavailable or wrongly
-//! configured, and only in a few cases that this object can never be put.
+//! configured, and only in a few cases that this object can never be put. And what a person can do about it.
 
 use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use sink::{PERMANENT, WriteError};
 
+use crate::answer::{self, Answer};
+use crate::credentials::are_refused;
 use crate::put::{PutError, chain};
 
 /// Codes that are about the object and will be the same at another try.
@@ -14,20 +16,20 @@ const ABOUT_THE_OBJECT: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "XMini
 const BUSY: [&str; 3] = ["RequestTimeout", "OperationAborted", "ConditionalRequestConflict"];
 
 pub(crate) fn of_put(bucket: &str, error: &PutError) -> WriteError {
-    let PutError::Refused { status, code, after } = error else {
+    let PutError::Refused { answer, after } = error else {
         let reason = format!("bucket {bucket}: {error}");
         return match error {
             PutError::TimedOut | PutError::Unreachable(_) => WriteError::Busy { reason, after: None },
             _ => WriteError::Unavailable { reason, after: None },
         };
     };
-    let (reason, after) = (refusal(bucket, Some(*status), Some(code), ""), *after);
-    if ABOUT_THE_OBJECT.contains(&code.as_str()) {
+    let (reason, after) = (refusal(bucket, answer), *after);
+    if ABOUT_THE_OBJECT.contains(&answer.code.as_str()) {
         WriteError::Reject { outcome: PERMANENT, reason }
-    } else if matches!(status, 429 | 500..=599) || BUSY.contains(&code.as_str()) {
+    } else if matches!(answer.status, 200..=299 | 429 | 500..=599) || BUSY.contains(&answer.code.as_str()) {
         WriteError::Busy { reason, after }
     } else {
-        WriteError::Unavailable { reason, after }
+        WriteError::Unavailable { reason: with_todo(reason, answer), after }
     }
 }
 
@@ -36,23 +38,141 @@ pub(crate) fn reason<E>(bucket: &str, error: &SdkError<E>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let status = status(error);
-    let why = if status.is_none() { chain(error) } else { String::new() };
-    refusal(bucket, status, error.code(), &why)
+    match answer(error) {
+        Some(answer) => refusal(bucket, &answer),
+        None => format!("bucket {bucket}: {}", chain(error)),
+    }
+}
+
+/// As [`reason`], with what to do where that is known.
+pub(crate) fn reason_and_todo<E>(bucket: &str, error: &SdkError<E>) -> String
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let reason = reason(bucket, error);
+    match answer(error) {
+        Some(answer) => with_todo(reason, &answer),
+        None => reason,
+    }
 }
 
 pub(crate) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-fn refusal(bucket: &str, status: Option<u16>, code: Option<&str>, otherwise: &str) -> String {
-    let what = match (status, code.unwrap_or_default()) {
-        (Some(404), "" | "NotFound" | "NoSuchBucket") => "it does not exist".to_owned(),
-        (Some(301), _) => "it is in another region".to_owned(),
-        (Some(status), code) => format!("the store answered {status} {code}").trim_end().to_owned(),
-        (None, _) => otherwise.to_owned(),
+/// What the store answered; none where nothing came.
+pub(crate) fn answer<E>(error: &SdkError<E>) -> Option<Answer>
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let response = error.raw_response()?;
+    let header = |name: &str| response.headers().get(name).unwrap_or_default();
+    Some(Answer {
+        status: response.status().as_u16(),
+        code: error.code().unwrap_or_default().to_owned(),
+        page: answer::page(header("content-type")),
+        region: answer::region(header("x-amz-bucket-region")),
+    })
+}
+
+/// Status and code; a page instead of a code is named, too.
+pub(crate) fn named(answer: &Answer) -> String {
+    let Answer { status, code, page, .. } = answer;
+    if (200..300).contains(status) && code.is_empty() {
+        return match page.as_str() {
+            "" => format!("the store answered {status} with an error, or with what cannot be read"),
+            page => format!("what answers is no S3 store: it answers {status} with {page}"),
+        };
+    }
+    let what = if code.is_empty() { page } else { code };
+    format!("the store answered {status} {what}").trim_end().to_owned()
+}
+
+/// What a person can do about an answer, whatever was asked.
+pub(crate) fn todo(answer: &Answer) -> &'static str {
+    let Answer { status, code, page, .. } = answer;
+    let by_code = match code.as_str() {
+        code if are_refused(code) => {
+            "correct or renew the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile or the role)"
+        }
+        "RequestTimeTooSkewed" | "RequestExpired" => "set this machine's clock",
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            "set AWS_REGION to the bucket's region"
+        }
+        "TemporaryRedirect" => "wait, where the bucket is new, or set AWS_REGION to its region",
+        "AccessDenied" | "AllAccessDisabled" | "UnauthorizedAccess" => {
+            "allow s3:PutObject below the prefix (and kms:GenerateDataKey for the key, where there is one)"
+        }
+        "NoSuchBucket" | "InvalidBucketName" => "correct S3_BUCKET, or run sink-s3 setup --create-bucket",
+        "InvalidStorageClass" => "correct S3_STORAGE_CLASS",
+        "InvalidTag" => "correct S3_TAGS",
+        "InvalidEncryptionAlgorithmError" | "ServerSideEncryptionConfigurationNotFoundError" => {
+            "correct S3_ENCRYPTION"
+        }
+        "BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch" => {
+            "look at what is between here and the store: bytes change on their way"
+        }
+        "QuotaExceeded" | "XMinioStorageFull" | "StorageFull" | "InsufficientStorage" => {
+            "make room in the store"
+        }
+        "NotImplemented" => {
+            "leave out the encryption, the storage class or the tags, or set S3_CHECKSUM=when_required: the store does not \
+             know them"
+        }
+        "MethodNotAllowed" => "correct S3_ENDPOINT: what answers there takes no objects",
+        "SlowDown" | "ServiceUnavailable" | "InternalError" | "RequestTimeout" => {
+            "try again later: the store is busy"
+        }
+        code if code.starts_with("KMS.") => "enable the KMS key, allow its use, or correct S3_KMS_KEY_ID",
+        _ => "",
+    };
+    if !by_code.is_empty() {
+        return by_code;
+    }
+    match status {
+        200..=299 if page.is_empty() => "try again later; if it stays so, correct S3_ENDPOINT",
+        200..=299 => "correct S3_ENDPOINT: what answers there is no S3 store",
+        301 | 302 | 303 | 307 | 308 if page.is_empty() => {
+            "set AWS_REGION to the bucket's region, or correct S3_ENDPOINT"
+        }
+        301 | 302 | 303 | 307 | 308 => "correct S3_ENDPOINT: it leads elsewhere",
+        401 => {
+            "correct or renew the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile or the role)"
+        }
+        403 if page.is_empty() => {
+            "allow s3:PutObject below the prefix (and kms:GenerateDataKey for the key, where there is one)"
+        }
+        403 | 405 => "correct S3_ENDPOINT: what answers there, or what is before it, takes no objects",
+        404 if page.is_empty() => "correct S3_BUCKET, or run sink-s3 setup --create-bucket",
+        404 => "correct S3_ENDPOINT: what answers there is no S3 store",
+        407 => "correct the proxy's user in HTTPS_PROXY",
+        413 => "let what is before the store take larger requests",
+        429 => "try again later: the store is busy",
+        500..=599 => "try again later: the store, or what is before it, does not work",
+        _ => "correct the encryption, the storage class, the tags or S3_CHECKSUM",
+    }
+}
+
+fn refusal(bucket: &str, answer: &Answer) -> String {
+    let what = match (answer.status, answer.code.as_str()) {
+        (404, "" | "NotFound") if answer.page.is_empty() => "it does not exist".to_owned(),
+        (404, "NoSuchBucket") => "it does not exist".to_owned(),
+        (301, _) | (400, "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException")
+            if answer.page.is_empty() =>
+        {
+            match &answer.region {
+                Some(region) => format!("it is in another region, {region}"),
+                None => "it is in another region".to_owned(),
+            }
+        }
+        _ => named(answer),
     };
     format!("bucket {bucket}: {what}")
+}
+
+/// For whoever looks at a program that cannot work. A bucket that is missing speaks for itself.
+fn with_todo(reason: String, answer: &Answer) -> String {
+    if answer.status == 404 { reason } else { format!("{reason}; {}", todo(answer)) }
 }
 
 #[cfg(test)]
@@ -61,9 +181,13 @@ mod tests {
 
     use super::*;
 
+    fn of(status: u16, code: &str) -> Answer {
+        Answer { status, code: code.to_owned(), ..Answer::default() }
+    }
+
     fn answer(status: u16, code: &str, after: Option<u64>) -> WriteError {
         let after = after.map(Duration::from_secs);
-        of_put("archive", &PutError::Refused { status, code: code.to_owned(), after })
+        of_put("archive", &PutError::Refused { answer: of(status, code), after })
     }
 
     #[test]
@@ -79,10 +203,12 @@ mod tests {
             (403, ""),
             (404, "NoSuchBucket"),
             (301, "PermanentRedirect"),
+            (307, "TemporaryRedirect"),
         ] {
             assert!(matches!(answer(status, code, None), WriteError::Unavailable { .. }), "{code}");
         }
         for (status, code) in [
+            (200, "InternalError"),
             (400, "RequestTimeout"),
             (409, "OperationAborted"),
             (409, "ConditionalRequestConflict"),
@@ -93,6 +219,9 @@ mod tests {
             assert!(matches!(answer(status, code, None), WriteError::Busy { .. }), "{code}");
         }
         assert!(matches!(of_put("archive", &PutError::TimedOut), WriteError::Busy { .. }));
+        for unproven in [PutError::NoStore(String::new()), PutError::Differs(String::new())] {
+            assert!(matches!(of_put("archive", &unproven), WriteError::Unavailable { .. }));
+        }
     }
 
     #[test]
@@ -105,5 +234,50 @@ mod tests {
             of_put("archive", &PutError::TimedOut).to_string(),
             "bucket archive: no answer within 12s"
         );
+        let region = Some("eu-west-1".to_owned());
+        let elsewhere = Answer { region, ..of(301, "PermanentRedirect") };
+        assert_eq!(
+            of_put("archive", &PutError::Refused { answer: elsewhere, after: None }).to_string(),
+            "bucket archive: it is in another region, eu-west-1; set AWS_REGION to the bucket's region"
+        );
+    }
+
+    #[test]
+    fn each_answer_has_its_own_hint() {
+        for (status, code, page, hint) in [
+            (403, "RequestTimeTooSkewed", "", "clock"),
+            (403, "SignatureDoesNotMatch", "", "credentials"),
+            (403, "InvalidAccessKeyId", "", "credentials"),
+            (400, "ExpiredToken", "", "credentials"),
+            (401, "", "", "credentials"),
+            (301, "PermanentRedirect", "", "AWS_REGION"),
+            (301, "", "", "AWS_REGION"),
+            (307, "TemporaryRedirect", "", "wait"),
+            (307, "", "text/html", "S3_ENDPOINT"),
+            (302, "", "text/html", "S3_ENDPOINT"),
+            (400, "AuthorizationHeaderMalformed", "", "AWS_REGION"),
+            (403, "AccessDenied", "", "s3:PutObject"),
+            (403, "", "", "s3:PutObject"),
+            (403, "", "text/html", "S3_ENDPOINT"),
+            (404, "NoSuchBucket", "", "S3_BUCKET"),
+            (404, "", "", "S3_BUCKET"),
+            (404, "", "text/html", "S3_ENDPOINT"),
+            (405, "MethodNotAllowed", "", "S3_ENDPOINT"),
+            (407, "", "text/html", "HTTPS_PROXY"),
+            (502, "", "text/html", "later"),
+            (503, "", "text/html", "later"),
+            (503, "SlowDown", "", "busy"),
+            (500, "InternalError", "", "busy"),
+            (501, "NotImplemented", "", "S3_CHECKSUM"),
+            (400, "KMS.DisabledException", "", "S3_KMS_KEY_ID"),
+            (400, "InvalidStorageClass", "", "S3_STORAGE_CLASS"),
+            (400, "BadDigest", "", "between"),
+            (400, "InvalidArgument", "", "encryption"),
+            (507, "", "", "later"),
+            (200, "", "text/html", "no S3 store"),
+        ] {
+            let answer = Answer { page: page.to_owned(), ..of(status, code) };
+            assert!(todo(&answer).contains(hint), "{answer:?}: {}", todo(&answer));
+        }
     }
 }

@@ -9,7 +9,8 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use md5::{Digest as _, Md5};
 use schemas::names::archive_folder;
 use serde::Serialize;
-use sink::{Events, Nats, Period, Progress, print_line};
+use service::Nats;
+use sink::{Events, Period, Progress, print_line};
 
 use crate::archive::is_gzip_of;
 use crate::bucket::Bucket;

@@ -23,7 +23,7 @@ enum Command {
     /// Consumes until it is told to stop.
     Run(Box<Run>),
     /// Creates the streams and this sink's consumer, or checks those that exist.
-    Setup(Setup),
+    Setup(Box<Setup>),
     /// Looks whether all is there that updating needs, and says what to do where it is not. Writes nothing.
     Check(Box<CheckArgs>),
     /// Writes events of the stream again. Needs the right to create a consumer.
@@ -35,7 +35,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
     #[command(flatten)]
-    nats: sink::Nats,
+    nats: service::Nats,
     #[command(flatten)]
     salesforce: SalesforceArgs,
     /// One JSON object a line.
@@ -96,7 +96,10 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             let options = SinkOptions { linger, ..options(salesforce.request_timeout) };
             sink::run(options, sink, http, writer).await
         }
-        Command::Setup(Setup { timeout, sink }) => sink::setup(&options(timeout), &sink).await,
+        Command::Setup(setup) => {
+            let Setup { timeout, sink } = *setup;
+            sink::setup(&options(timeout), &sink).await
+        }
         Command::Check(check) => {
             let CheckArgs { nats, salesforce, json } = *check;
             let (client, map) = (Client::new(&salesforce)?, field_map(&salesforce)?);

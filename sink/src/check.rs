@@ -7,8 +7,9 @@ use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy};
 use schemas::names;
 use serde::Serialize;
 
+use crate::SinkOptions;
 use crate::output::print_line;
-use crate::{Nats, SinkOptions};
+use service::{Nats, what_to_do};
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,8 +42,7 @@ pub async fn check_queue(nats: &Nats, sink: &SinkOptions) -> Vec<Check> {
     let jetstream = match nats.connect(&format!("{} check", sink.name)).await {
         Ok(jetstream) => jetstream,
         Err(error) => {
-            let todo = "start nats-server, or correct NATS_URL and NATS_CREDS";
-            return vec![Check::bad("NATS", format!("{error:#}"), todo)];
+            return vec![Check::bad("NATS", format!("{error:#}"), what_to_do(&error))];
         }
     };
     let server = jetstream.client().server_info();

@@ -13,7 +13,8 @@ use crate::dead_letter::{original_message_id, text};
 use crate::dead_letters::{DeadLetters, Selection};
 use crate::output::print_line;
 use crate::replay::{Read, replay};
-use crate::{Message, Nats, SinkOptions, Writer};
+use crate::{Message, SinkOptions, Writer};
+use service::Nats;
 
 /// Flags and subcommands of `dead-letters`. `A` are the flags that the writer needs: only `replay` has them.
 #[derive(Debug, Clone, clap::Args)]

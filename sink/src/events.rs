@@ -10,7 +10,8 @@ use futures::{Stream, TryStreamExt as _};
 use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS, header};
 use schemas::{DecodeError, SessionEvent};
 
-use crate::{Message, Nats};
+use crate::Message;
+use service::Nats;
 
 /// How far the clocks of agents may be ahead.
 pub const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);

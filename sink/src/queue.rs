@@ -1,7 +1,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::connection::State;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
@@ -14,9 +13,9 @@ use tracing::{debug, info, warn};
 use crate::backoff::pause_after;
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
-use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::pull::{Pull, PullError};
+use service::Connection;
 
 /// Longest pause between two looks for a missing consumer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -70,17 +69,18 @@ impl Queue {
 
     /// The durable consumer, as soon as it can be reached.
     async fn consumer(&mut self) -> PullConsumer {
-        let jetstream = &self.connection.jetstream;
         let mut failures = 0;
         loop {
-            if jetstream.client().connection_state() != State::Connected {
-                self.readiness.set(Part::Queue, Err("not connected to NATS".to_owned()));
-                // Fails only with the client's end, and then the next look says so.
-                drop(self.connection.connected.wait_for(|connected| *connected).await);
+            let not_yet = |reason| {
+                self.readiness.set(Part::Queue, Err(reason));
+            };
+            if !self.connection.wait(not_yet).await {
+                // The client has ended; what is asked of it says so.
+                debug!("no client of NATS");
             }
             self.connection.connected.mark_unchanged();
             let looked_up: Result<PullConsumer, _> =
-                jetstream.get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
+                self.connection.jetstream.get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
             match looked_up {
                 Ok(consumer) => {
                     self.in_hand.set_ack_wait(consumer.cached_info().config.ack_wait);

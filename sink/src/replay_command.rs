@@ -8,7 +8,8 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _, future};
 use crate::events::{Events, Period, StoredEvent, first_moment, last_moment};
 use crate::output::{Progress, print_line};
 use crate::replay::{Read, replay};
-use crate::{Nats, SinkOptions, Writer};
+use crate::{SinkOptions, Writer};
+use service::Nats;
 
 /// Flags of `replay`. `A` are the flags that the writer needs.
 #[derive(Debug, Clone, clap::Args)]

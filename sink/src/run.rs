@@ -8,11 +8,12 @@ use schemas::names::SESSIONS_STREAM;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::Writer;
 use crate::health::{self, Part, Readiness};
 use crate::metrics::Metrics;
-use crate::nats::Connection;
 use crate::runtime::Runtime;
-use crate::{Nats, Writer};
+use service::Connection;
+use service::Nats;
 
 /// How long the last acks may take to reach the server.
 const LAST_ACKS: Duration = Duration::from_secs(2);

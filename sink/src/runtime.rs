@@ -14,12 +14,12 @@ use crate::concurrency::{Concurrency, Place};
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
 use crate::metrics::Metrics;
-use crate::nats::Connection;
 use crate::outage::Outage;
 use crate::queue::Queue;
 use crate::settle::{Batch, Settler};
 use crate::write::write;
 use crate::{Message, RunArgs, SinkOptions, UNDECODABLE, Writer};
+use service::Connection;
 
 /// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);

@@ -8,7 +8,8 @@ use async_nats::jetstream::{Context, ErrorCode};
 use schemas::names;
 use tracing::info;
 
-use crate::{Nats, SinkOptions};
+use crate::SinkOptions;
+use service::Nats;
 
 /// The same event published again within this time is dropped by the server.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(3_600);

@@ -1,3 +1,5 @@
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -79,12 +81,33 @@ impl NatsServer {
         jetstream::new(async_nats::connect(self.url()).await.expect("connect to nats-server"))
     }
 
+    /// Publishes a message without a payload, as another client can that does not look at the header it sends: the server
+    /// does not, either. The server has it when this returns.
+    pub fn publish_with_header(&self, subject: &str, header: &[u8]) {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).expect("connect to nats-server");
+        let headers = [b"NATS/1.0\r\n", header, b"\r\n\r\n"].concat();
+        let connect = "CONNECT {\"verbose\":false,\"headers\":true,\"lang\":\"x\",\"version\":\"1\"}";
+        let publish = format!("{connect}\r\nHPUB {subject} {0} {0}\r\n", headers.len());
+        let commands = [publish.as_bytes(), &headers, b"\r\nPING\r\n"].concat();
+        socket.write_all(&commands).expect("write to nats-server");
+        let mut answers = Vec::new();
+        while !answers.ends_with(b"PONG\r\n") {
+            let mut bytes = [0; 4096];
+            let read = socket.read(&mut bytes).expect("read from nats-server");
+            assert!(read > 0, "nats-server closed the connection");
+            answers.extend_from_slice(&bytes[..read]);
+        }
+    }
+
     /// The port is open a moment before JetStream answers.
     async fn answers(&self) -> bool {
         match async_nats::connect(self.url()).await {
             Ok(client) => jetstream::new(client).query_account().await.is_ok(),
-            // It lets in only the users that it names.
-            Err(error) => error.kind() == ConnectErrorKind::AuthorizationViolation,
+            // It lets in only the users that it names, or has a certificate of the test's.
+            Err(error) => {
+                error.kind() == ConnectErrorKind::AuthorizationViolation
+                    || error.to_string().contains("certificate")
+            }
         }
     }
 

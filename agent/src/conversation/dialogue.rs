@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, debug, info, warn};
 
+use super::disclosure::Disclosure;
 use super::ear::EAR_SAMPLE_RATE;
 use super::front_end::{Show, Shown};
 use super::hearing::Hearing;
@@ -286,6 +287,7 @@ impl Dialogue {
             self.show_caller(&turn.text, true);
         }
         self.caller_segment = None;
+        let disclosure = Disclosure::new(self.mind.persona.disclosure(), &turn.text);
         self.history.add(ChatMessage::User { content: turn.text });
         let moments = Moments {
             speech_ended: turn.spoken.map(|spoken| spoken.ended),
@@ -299,6 +301,7 @@ impl Dialogue {
             model: self.mind.language_model.clone(),
             messages: self.history.messages(),
             tools: self.tools.in_turn(self.turn),
+            disclosure,
             sentences,
             thoughts,
         };
@@ -468,7 +471,6 @@ impl Dialogue {
     }
 
     fn show(&self, show: Show) {
-        // Front ends that are gone are shown nothing.
-        drop(self.shown.send(show));
+        self.shown.show(show);
     }
 }

@@ -15,6 +15,8 @@ use crate::spool::Journal;
 
 /// Most bytes that the arguments of one tool call may have in the payload.
 const LONGEST_ARGUMENTS: usize = 4 * 1024;
+/// Most characters of a tool's name that a model has made up.
+const LONGEST_NAME: usize = 64;
 /// Most tool calls in the payload.
 const MOST_TOOL_CALLS: usize = 200;
 
@@ -69,6 +71,7 @@ impl Record {
         (start_time, end_time): (DateTime<Utc>, DateTime<Utc>),
         interrupted: bool,
     ) {
+        // Before anything is cut: half an address is not known as one.
         let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
         let entry = TranscriptEntry { role, text, start_time, end_time, interrupted };
         self.journal.update(|session| {
@@ -78,9 +81,14 @@ impl Record {
         });
     }
 
-    pub(super) fn tool_called(&self, mut call: ToolCall) {
-        if self.args.agent_redact {
-            redact_texts(&mut call.arguments);
+    /// `is_known` is false where the persona has no such tool: its name is then whatever the model has heard or made up.
+    pub(super) fn tool_called(&self, mut call: ToolCall, is_known: bool) {
+        if !is_known {
+            call.name = if self.args.agent_redact { "unknown".to_owned() } else { short(&call.name) };
+        }
+        // What is no JSON may spell an address in escapes that nobody resolves.
+        if self.args.agent_redact && call.arguments.is_string() {
+            call.arguments = Value::from("left out: no JSON");
         }
         if call.arguments.to_string().len() > LONGEST_ARGUMENTS {
             call.arguments = Value::from("left out: longer than 4 KiB");
@@ -133,11 +141,6 @@ fn time_of(then: Instant, (instant, time): (Instant, DateTime<Utc>)) -> DateTime
     time - instant.saturating_duration_since(then)
 }
 
-fn redact_texts(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = redact(text),
-        Value::Array(items) => items.iter_mut().for_each(redact_texts),
-        Value::Object(fields) => fields.values_mut().for_each(redact_texts),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn short(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).collect()
 }

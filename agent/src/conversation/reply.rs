@@ -6,6 +6,7 @@ use std::time::Instant;
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
+use super::disclosure::Disclosure;
 use super::sentences::Sentences;
 use super::session_tools::{ProposedCall, SessionTools};
 use crate::providers::ProviderError;
@@ -31,6 +32,8 @@ pub(super) struct Thinking {
     pub(super) model: LanguageModel,
     pub(super) messages: Vec<ChatMessage>,
     pub(super) tools: SessionTools,
+    /// Looks at what is to be said.
+    pub(super) disclosure: Disclosure,
     /// Where what is to be said goes.
     pub(super) sentences: mpsc::UnboundedSender<String>,
     pub(super) thoughts: mpsc::UnboundedSender<Thought>,
@@ -39,8 +42,13 @@ pub(super) struct Thinking {
 impl Thinking {
     /// Until all is handed on. Dropped, it stops; a tool that runs is not stopped, and its answer is told.
     pub(super) async fn run(mut self) {
-        if let Err(error) = self.think().await {
-            self.tell(Thought::Failed(error));
+        match self.think().await {
+            Ok(()) => {
+                if let Some(sentence) = self.disclosure.finish() {
+                    drop(self.sentences.send(sentence));
+                }
+            }
+            Err(error) => self.tell(Thought::Failed(error)),
         }
     }
 
@@ -62,7 +70,7 @@ impl Thinking {
     }
 
     /// One request; the calls that the model wants.
-    async fn ask(&self, may_call: bool, first: bool) -> Result<Vec<ProposedCall>, ProviderError> {
+    async fn ask(&mut self, may_call: bool, first: bool) -> Result<Vec<ProposedCall>, ProviderError> {
         let tools = if may_call { self.tools.definitions() } else { &[] };
         let mut answer = self.model.reply(&self.messages, tools).await?;
         let (mut sentences, mut calls) = (Sentences::default(), Vec::new());
@@ -92,12 +100,14 @@ impl Thinking {
         Ok(calls)
     }
 
-    fn say(&self, sentence: String, spoke: &mut bool) {
+    fn say(&mut self, sentence: String, spoke: &mut bool) {
         if !std::mem::replace(spoke, true) {
             self.tell(Thought::FirstSentence(Instant::now()));
         }
-        // Without a listener the reply is being given up.
-        drop(self.sentences.send(sentence));
+        for sentence in self.disclosure.check(sentence) {
+            // Without a listener the reply is being given up.
+            drop(self.sentences.send(sentence));
+        }
     }
 
     fn tell(&self, thought: Thought) {

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 use super::record::Record;
 use crate::persona::{Persona, Signal};
 use crate::providers::message::{ChatMessage, RequestedCall};
-use crate::tools::{CheckedCall, Toolbox};
+use crate::tools::{CallFault, CheckedCall, Toolbox};
 
 /// The signal that only the rules set.
 const TIER: &str = "qualification_tier";
@@ -95,7 +95,9 @@ impl SessionTools {
     async fn call(&self, proposed: &ProposedCall) -> Answer {
         let (start_time, started) = (Utc::now(), Instant::now());
         let mut ends_call = false;
-        let result = match self.toolbox.check(&proposed.name, &proposed.arguments) {
+        let checked = self.toolbox.check(&proposed.name, &proposed.arguments);
+        let is_known = !matches!(checked, Err(CallFault::UnknownTool));
+        let result = match checked {
             Ok(CheckedCall::RecordSignals { accepted, rejected }) => self.record_signals(accepted, rejected),
             Ok(CheckedCall::EndCall) => {
                 ends_call = true;
@@ -108,14 +110,15 @@ impl SessionTools {
         };
         let arguments = serde_json::from_str(&proposed.arguments)
             .unwrap_or_else(|_| Value::from(proposed.arguments.clone()));
-        self.record.tool_called(ToolCall {
+        let call = ToolCall {
             name: proposed.name.clone(),
             arguments,
             outcome: if result.is_ok() { ToolCallOutcome::Success } else { ToolCallOutcome::Error },
             error: result.as_ref().err().cloned(),
             start_time,
             duration_seconds: started.elapsed().as_secs_f64(),
-        });
+        };
+        self.record.tool_called(call, is_known);
         let text = result.unwrap_or_else(|error| json!({ "error": error }).to_string());
         Answer { text, ends_call }
     }

@@ -1,11 +1,10 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use livekit_api::access_token::{AccessToken, VideoGrants};
-use secrecy::ExposeSecret as _;
+use livekit_api::access_token::VideoGrants;
 use serde_json::json;
 
-use crate::configuration::LiveKitArgs;
+use crate::configuration::LiveKit;
 
 /// What the agent said last is still on its way to the participant's ear when it has been sent.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -16,13 +15,13 @@ const LIMIT: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct HangUp {
     http: reqwest::Client,
-    livekit: LiveKitArgs,
+    livekit: LiveKit,
 }
 
 impl HangUp {
     /// # Errors
     /// A client for HTTP cannot be made.
-    pub fn new(livekit: LiveKitArgs) -> anyhow::Result<Self> {
+    pub fn new(livekit: LiveKit) -> anyhow::Result<Self> {
         let http =
             reqwest::Client::builder().timeout(LIMIT).build().context("set up the HTTP client of rooms")?;
         Ok(Self { http, livekit })
@@ -34,13 +33,9 @@ impl HangUp {
     /// LiveKit does not do it.
     pub(super) async fn delete(&self, room: &str) -> anyhow::Result<()> {
         tokio::time::sleep(LAST_WORDS).await;
-        let url = format!("{}/twirp/livekit.RoomService/DeleteRoom", self.livekit.livekit_url.http());
-        let secret = self.livekit.livekit_api_secret.expose_secret();
-        let token = AccessToken::with_api_key(&self.livekit.livekit_api_key, secret)
-            .with_grants(VideoGrants { room_create: true, ..VideoGrants::default() })
-            .with_ttl(LIMIT * 2)
-            .to_jwt()
-            .context("sign a token to delete the room")?;
+        let url = format!("{}/twirp/livekit.RoomService/DeleteRoom", self.livekit.url.http());
+        let grants = VideoGrants { room_create: true, ..VideoGrants::default() };
+        let token = self.livekit.token(grants, LIMIT * 2).await?;
         let request = self.http.post(url).bearer_auth(token).json(&json!({ "room": room }));
         let status = request.send().await.context("ask LiveKit to delete the room")?.status();
         ensure!(status.is_success(), "LiveKit does not delete the room: {status}");

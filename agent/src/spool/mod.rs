@@ -70,6 +70,7 @@ pub struct Spool {
     folder: Arc<Folder>,
     outbox: Arc<Outbox>,
     writer: Arc<Writer>,
+    redacts: bool,
 }
 
 impl Spool {
@@ -87,13 +88,18 @@ impl Spool {
         }
         let writer =
             Writer::start(folder.clone(), outbox.clone(), args.max_payload_bytes).map_err(unusable)?;
-        Ok(Self { folder, outbox, writer: Arc::new(writer) })
+        Ok(Self { folder, outbox, writer: Arc::new(writer), redacts: false })
+    }
+
+    /// With addresses and numbers taken out of what is kept and published, or not.
+    pub fn redacting(self, redacts: bool) -> Self {
+        Self { redacts, ..self }
     }
 
     /// Starts the journal of a session; it is on disk when this returns. Without a disk the session goes on from
     /// memory.
     pub async fn begin(&self, session: SessionEnded) -> Journal {
-        Journal::begin(session, self.outbox.clone(), self.writer.clone()).await
+        Journal::begin(session, self.redacts, self.outbox.clone(), self.writer.clone()).await
     }
 
     /// How many ended sessions wait to be published, on disk or in memory.

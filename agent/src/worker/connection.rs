@@ -2,12 +2,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
 use futures::{SinkExt as _, StreamExt as _};
-use livekit_api::access_token::{AccessToken, VideoGrants};
+use livekit_api::access_token::VideoGrants;
 use livekit_protocol::{
     RegisterWorkerRequest, ServerMessage, WorkerMessage, WorkerPing, server_message, worker_message,
 };
 use prost::Message as _;
-use secrecy::ExposeSecret as _;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout, timeout_at};
@@ -18,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use tracing::{debug, info, warn};
 
-use crate::configuration::LiveKitArgs;
+use crate::configuration::LiveKit;
 
 /// The server closes a socket that has not registered after 10 s.
 const REGISTER_LIMIT: Duration = Duration::from_secs(10);
@@ -42,8 +41,8 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) enum FromServer {
     /// Connected, and registered under this worker id.
     Registered(String),
-    /// The connection is lost; it is being made again.
-    Lost,
+    /// There is no connection, for this reason; it is being made again.
+    Lost(String),
     /// A message after the registration.
     Message(Box<server_message::Message>),
 }
@@ -58,7 +57,7 @@ pub(super) struct ToServer {
 
 /// Keeps the worker connected and registered, with back-off, until `from_server` is closed.
 pub(super) async fn run(
-    livekit: LiveKitArgs,
+    livekit: LiveKit,
     registration: RegisterWorkerRequest,
     from_server: mpsc::Sender<FromServer>,
     mut to_server: mpsc::UnboundedReceiver<ToServer>,
@@ -69,7 +68,7 @@ pub(super) async fn run(
         let connecting = timeout(REGISTER_LIMIT, connect(&livekit, &registration));
         let error = match while_dropping(&mut to_server, connecting).await {
             Ok(Ok((socket, worker_id))) => {
-                info!(worker.id = %worker_id, url = livekit.livekit_url.websocket(), "registered");
+                info!(worker.id = %worker_id, url = livekit.url.websocket(), "registered");
                 if from_server.send(FromServer::Registered(worker_id)).await.is_err() {
                     return;
                 }
@@ -77,9 +76,6 @@ pub(super) async fn run(
                     Ok(()) => return,
                     Err(error) => error,
                 };
-                if from_server.send(FromServer::Lost).await.is_err() {
-                    return;
-                }
                 (lost_since, attempts) = (Instant::now(), 0);
                 error
             }
@@ -89,6 +85,9 @@ pub(super) async fn run(
         attempts += 1;
         let elapsed_seconds = lost_since.elapsed().as_secs();
         warn!(attempts, elapsed_seconds, "not connected to LiveKit, trying again: {error:#}");
+        if from_server.send(FromServer::Lost(format!("{error:#}"))).await.is_err() {
+            return;
+        }
         tokio::select! {
             () = while_dropping(&mut to_server, sleep(backoff(attempts, rand::random()))) => {}
             () = from_server.closed() => return,
@@ -118,18 +117,13 @@ async fn while_dropping<T>(
 }
 
 async fn connect(
-    livekit: &LiveKitArgs,
+    livekit: &LiveKit,
     registration: &RegisterWorkerRequest,
 ) -> anyhow::Result<(Socket, String)> {
-    let token =
-        AccessToken::with_api_key(&livekit.livekit_api_key, livekit.livekit_api_secret.expose_secret())
-            .with_ttl(TOKEN_TTL)
-            .with_grants(VideoGrants { agent: true, ..VideoGrants::default() })
-            .to_jwt()
-            .context("sign the worker's token")?;
-    let mut request = format!("{}/agent", livekit.livekit_url.websocket())
-        .into_client_request()
-        .context("read LIVEKIT_URL")?;
+    let grants = VideoGrants { agent: true, ..VideoGrants::default() };
+    let token = livekit.token(grants, TOKEN_TTL).await?;
+    let mut request =
+        format!("{}/agent", livekit.url.websocket()).into_client_request().context("read LIVEKIT_URL")?;
     request
         .headers_mut()
         .insert(AUTHORIZATION, format!("Bearer {token}").parse().context("make the header")?);
@@ -137,7 +131,9 @@ async fn connect(
         WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT)).max_frame_size(Some(FRAME_LIMIT));
     let (mut socket, _) = match connect_async_with_config(request, Some(limits), true).await {
         Err(WebSocketError::Http(response)) if response.status() == 401 => {
-            bail!("LiveKit refuses the API key or secret (401): check LIVEKIT_API_KEY and LIVEKIT_API_SECRET")
+            bail!(
+                "LiveKit refuses the API key or secret (401): check LIVEKIT_API_KEY and LIVEKIT_API_SECRET, or renew their files"
+            )
         }
         connected => connected.context("connect to LiveKit")?,
     };

@@ -19,7 +19,7 @@ use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use crate::configuration::{LiveKitArgs, WorkerArgs};
+use crate::configuration::{LiveKit, WorkerArgs};
 use crate::metrics::Metrics;
 use connection::{FromServer, ToServer};
 use job_control::Notice;
@@ -36,6 +36,8 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(15);
 pub struct WorkerStatus {
     /// Id given by LiveKit; `None` while not connected.
     pub worker_id: Option<String>,
+    /// Why not.
+    pub trouble: Option<String>,
     /// Places held.
     pub active_jobs: usize,
     /// Share of the places that is held, 0 to 1.
@@ -47,7 +49,7 @@ pub struct WorkerStatus {
 /// Works until `shutdown` is cancelled and then until the last session has ended, or was ended by the drain limit.
 /// `session` runs one job until it has left its room.
 pub async fn run<S, F>(
-    livekit: LiveKitArgs,
+    livekit: LiveKit,
     args: WorkerArgs,
     metrics: Metrics,
     status: watch::Sender<WorkerStatus>,
@@ -67,7 +69,7 @@ pub async fn run<S, F>(
         jobs: Jobs::new(capacity, args.agent_assignment_limit),
         sessions: JoinSet::new(),
         handles: HashMap::new(),
-        own_url: livekit.livekit_url.websocket().to_owned(),
+        own_url: livekit.url.websocket().to_owned(),
         agent_name: args.agent_name,
         to_server,
         notices,
@@ -142,10 +144,12 @@ where
 {
     fn on_connection(&mut self, event: FromServer) {
         match event {
-            FromServer::Registered(worker_id) => {
-                self.status.send_modify(|status| status.worker_id = Some(worker_id))
-            }
-            FromServer::Lost => self.status.send_modify(|status| status.worker_id = None),
+            FromServer::Registered(worker_id) => self.status.send_modify(|status| {
+                (status.worker_id, status.trouble) = (Some(worker_id), None);
+            }),
+            FromServer::Lost(why) => self.status.send_modify(|status| {
+                (status.worker_id, status.trouble) = (None, Some(why));
+            }),
             FromServer::Message(message) => return self.on_message(*message),
         }
         self.publish_status();

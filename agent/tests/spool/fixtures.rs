@@ -6,7 +6,9 @@ use std::time::Duration;
 use agent::publisher::{self, PublisherArgs};
 use agent::spool::{Spool, SpoolArgs, SpoolError};
 use chrono::Utc;
+use clap::Parser as _;
 use schemas::{Role, SessionEnded, TranscriptEntry};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -75,6 +77,12 @@ pub(crate) async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -
     }
 }
 
+#[derive(clap::Parser)]
+struct Flags {
+    #[command(flatten)]
+    publisher: PublisherArgs,
+}
+
 /// A publisher that runs; ended by [`Self::stop`].
 pub(crate) struct Publisher {
     shutdown: CancellationToken,
@@ -88,12 +96,11 @@ impl Publisher {
 
     pub(crate) fn start_at(nats_port: u16, spool: &Spool) -> Self {
         let shutdown = CancellationToken::new();
-        let arguments = PublisherArgs {
-            nats_url: vec![format!("nats://127.0.0.1:{nats_port}").parse().unwrap()],
-            nats_creds: None,
-            publish_drain_limit: Duration::from_secs(1),
-        };
-        let task = tokio::spawn(publisher::run(arguments, spool.clone(), shutdown.clone()));
+        let url = format!("nats://127.0.0.1:{nats_port}");
+        let flags = ["test", "--nats-url", &url, "--publish-drain-limit", "1s"];
+        let arguments = Flags::parse_from(flags).publisher;
+        let trouble = watch::Sender::new(None);
+        let task = tokio::spawn(publisher::run(arguments, spool.clone(), trouble, shutdown.clone()));
         Self { shutdown, task }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use agent::spool::{Spool, SpoolArgs};
 use chrono::Utc;
+use futures::StreamExt as _;
 use schemas::EndReason;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -222,4 +223,27 @@ async fn a_session_that_nobody_finishes_is_published_as_failed() {
     let published = decode(&messages[0].payload);
     assert_eq!(published.end_reason, Some(EndReason::AgentFailed));
     assert_eq!(published.room_sid.as_deref(), Some("RM_before_the_panic"));
+}
+
+#[tokio::test]
+async fn a_client_that_panicked_is_replaced_and_everything_is_published() {
+    let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
+    let other = async_nats::connect(nats.url()).await.unwrap();
+    let mut answers = other.subscribe("_INBOX.>").await.unwrap();
+    other.flush().await.unwrap();
+    let spool = open(folder.path());
+    let publisher = Publisher::start(&nats, &spool);
+    for (name, waits) in [("before", false), ("after", true)] {
+        if waits {
+            // Where the publisher's acks come in.
+            let inbox = answers.next().await.unwrap().subject;
+            nats.publish_with_header(&inbox, b"X-Trace: a\rb");
+            let ended = "the NATS client has ended: connecting anew";
+            until("the client has ended", Duration::from_secs(30), || !logs_with(ended).is_empty()).await;
+        }
+        spool.begin(session(name)).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
+        until("published", Duration::from_secs(30), || spool.waiting() == 0).await;
+    }
+    publisher.stop().await;
+    assert_eq!(nats.messages().await.len(), 2);
 }

@@ -1,10 +1,11 @@
 //! The worker against a real livekit-server, with participants of LiveKit's Python SDK.
 
 mod callers;
+mod credentials;
 mod ending;
 mod jobs;
 mod media;
-#[expect(dead_code, reason = "the tests of the conversation use the rest")]
 mod providers;
 mod servers;
+mod services;
 mod shutdown;

@@ -66,6 +66,18 @@ impl Agent {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        let agent = Self::spawn_with(livekit, providers, arguments, environment);
+        agent.wait_connected();
+        agent
+    }
+
+    /// As [`Self::start_with`], without waiting: it may never be ready.
+    pub(crate) fn spawn_with(
+        livekit: &LiveKitServer,
+        providers: &Providers,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temp folder");
         let http_port = free_port();
         let log = fs::File::create(folder.path().join("log")).expect("create the log");
@@ -86,9 +98,7 @@ impl Agent {
             .stderr(log)
             .spawn()
             .expect("start the agent");
-        let agent = Self { process, http_port, folder, own_providers: None };
-        agent.wait_connected();
-        agent
+        Self { process, http_port, folder, own_providers: None }
     }
 
     pub(crate) fn wait_connected(&self) {
@@ -98,6 +108,19 @@ impl Agent {
     /// Status of a page; `None` while nobody listens.
     pub(crate) fn status(&self, page: &str) -> Option<u16> {
         http(self.http_port, "GET", page, "").map(|(status, _)| status)
+    }
+
+    /// Status and body of a page; `None` while nobody listens.
+    pub(crate) fn page(&self, page: &str) -> Option<(u16, String)> {
+        http(self.http_port, "GET", page, "")
+    }
+
+    /// What `/readyz` says, once it has this status.
+    pub(crate) fn readiness(&self, status: u16) -> String {
+        wait_for(&format!("status {status} on /readyz"), || {
+            let (now, text) = http(self.http_port, "GET", "/readyz", "")?;
+            (now == status).then_some(text)
+        })
     }
 
     pub(crate) fn worker(&self) -> Value {

@@ -61,8 +61,10 @@ where
     tracing_subscriber::registry().with(lines.with_filter(limited)).with(filter)
 }
 
+/// A client of NATS that cannot connect says so at every try; `nats` says it when the reason changes.
 fn default_filter() -> String {
-    OUR_CRATES.iter().fold("warn".to_owned(), |filter, krate| format!("{filter},{krate}=info"))
+    let libraries = "warn,async_nats::connector=off".to_owned();
+    OUR_CRATES.iter().fold(libraries, |filter, krate| format!("{filter},{krate}=info"))
 }
 
 /// The place only: the message of a panic may hold what a caller said.

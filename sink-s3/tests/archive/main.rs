@@ -6,12 +6,17 @@ mod analytics;
 mod commands;
 mod compaction;
 mod dead_letters;
+mod former_rows;
 mod hostile;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;
 mod objects;
+mod odd_store;
 mod outages;
+mod places;
 mod program;
+mod proof;
 mod proxy;
 mod seaweedfs;
 mod storing;
+mod views;

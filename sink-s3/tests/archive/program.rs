@@ -1,6 +1,7 @@
 //! The program itself, its own NATS and bucket.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,8 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<SeaweedFs>,
     pub(crate) bucket: String,
     pub(crate) endpoint: SocketAddr,
+    /// Of the endpoint.
+    pub(crate) path: &'static str,
     pub(crate) http: SocketAddr,
 }
 
@@ -32,6 +35,7 @@ impl Stage {
             jetstream: nats.jetstream().await,
             nats,
             endpoint: local(store.port),
+            path: "",
             store,
             bucket: format!("archive-{}", http.port()),
             http,
@@ -47,6 +51,11 @@ impl Stage {
     /// Runs a command to its end.
     pub(crate) fn execute(&self, args: &[&str]) -> Output {
         self.command(args).output().unwrap()
+    }
+
+    /// Starts a command, of which output and log are kept.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// As [`Self::execute`]; what it printed.
@@ -72,13 +81,21 @@ impl Stage {
         Program(command.args(flags).stdout(Stdio::null()).spawn().unwrap())
     }
 
+    /// Without keys in its environment, but in the file of a profile.
+    pub(crate) fn run_with_keys_of(&self, file: &Path) -> Program {
+        let mut command = self.command(&["run"]);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        command.env("AWS_SHARED_CREDENTIALS_FILE", file).env("AWS_EC2_METADATA_DISABLED", "true");
+        Program(command.stdout(Stdio::null()).spawn().unwrap())
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sink-s3"));
         command
             .args(args)
             .env_clear()
             .env("NATS_URL", self.nats.url())
-            .env("S3_ENDPOINT", format!("http://{}", self.endpoint))
+            .env("S3_ENDPOINT", format!("http://{}{}", self.endpoint, self.path))
             .env("S3_BUCKET", &self.bucket)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
@@ -87,10 +104,10 @@ impl Stage {
         command
     }
 
-    pub(crate) async fn publish(&self, message_id: &str, payload: &str) {
+    pub(crate) async fn publish(&self, message_id: &str, payload: impl AsRef<[u8]>) {
         let mut headers = HeaderMap::new();
         headers.insert(names::header::MESSAGE_ID, message_id);
-        let payload = payload.to_owned().into();
+        let payload = payload.as_ref().to_vec().into();
         let ack =
             self.jetstream.publish_with_headers(names::SESSION_ENDED_V1, headers, payload).await.unwrap();
         ack.await.unwrap();

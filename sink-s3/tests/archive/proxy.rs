@@ -16,11 +16,26 @@ pub(crate) enum Mode {
     SwallowAnswers,
     /// A request whose first line has this in it gets 403, each other one passes.
     Deny(&'static str),
+    /// As [`Self::Deny`], with this status and code.
+    AnswerTo(&'static str, u16, &'static str),
+    /// The store is below this path, which is cut off.
+    Below(&'static str),
+    /// A request whose first line has both in it waits until it is released, each other one passes.
+    Hold(&'static str, &'static str),
+}
+
+/// Of the request that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    NotYet,
+    Here,
+    Released,
 }
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     mode: watch::Sender<Mode>,
+    held: watch::Sender<Held>,
     task: JoinHandle<()>,
 }
 
@@ -30,24 +45,45 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let mode = watch::Sender::new(mode);
         let modes = mode.subscribe();
+        let held = watch::Sender::new(Held::NotYet);
+        let holder = held.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let mut modes = modes.clone();
+                let (mut modes, held) = (modes.clone(), holder.clone());
                 let mode = *modes.borrow_and_update();
                 tokio::spawn(async move {
                     // Either side may end the connection as it likes.
                     tokio::select! {
-                        ended = serve(client, store, mode) => drop(ended),
+                        ended = serve(client, store, mode, held) => drop(ended),
                         changed = modes.changed() => drop(changed),
                     }
                 });
             }
         });
-        Self { address, mode, task }
+        Self { address, mode, held, task }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+}
+
+impl Proxy {
+    /// Holds the first request whose first line has both in it.
+    pub(crate) fn hold(&self, method: &'static str, path: &'static str) {
+        self.held.send_replace(Held::NotYet);
+        self.set(Mode::Hold(method, path));
+    }
+
+    pub(crate) async fn is_holding(&self) {
+        let mut held = self.held.subscribe();
+        let holding = held.wait_for(|held| *held == Held::Here);
+        tokio::time::timeout(std::time::Duration::from_secs(60), holding).await.unwrap().unwrap();
+    }
+
+    /// Lets it go on, and all that come later pass.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(Held::Released);
     }
 }
 
@@ -57,13 +93,27 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    store: u16,
+    mode: Mode,
+    held: watch::Sender<Held>,
+) -> std::io::Result<()> {
     if let Mode::Answer(status, code) = mode {
         return answer(client, Vec::new(), status, code).await;
     }
     let mut server = TcpStream::connect(("127.0.0.1", store)).await?;
     if let Mode::Deny(what) = mode {
-        return deny(what, client, server).await;
+        return answer_to(what, 403, "AccessDenied", client, server).await;
+    }
+    if let Mode::AnswerTo(what, status, code) = mode {
+        return answer_to(what, status, code, client, server).await;
+    }
+    if let Mode::Below(path) = mode {
+        return cut_off(path, client, server).await;
+    }
+    if let Mode::Hold(method, path) = mode {
+        return hold([method, path], client, server, held).await;
     }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
@@ -78,18 +128,67 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     Ok(())
 }
 
-/// Looks at one request; the next one comes over a connection of its own.
-async fn deny(what: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+/// Passes one request on, below the path, and names the path to the store, which needs it to check the signature.
+async fn cut_off(path: &str, mut client: TcpStream, mut server: TcpStream) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
+    let line = String::from_utf8_lossy(&request[..first_line]).replacen(path, "", 1);
+    let more = format!("{line}\r\nX-Forwarded-Prefix: {path}\r\nConnection: close");
+    server.write_all(more.as_bytes()).await?;
+    server.write_all(&request[first_line..]).await?;
+    tokio::io::copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+/// The beginning of a request, its head and perhaps more, and where its first line ends.
+async fn head(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>, usize)>> {
     let mut request = Vec::new();
     while !request.windows(4).any(|end| end == b"\r\n\r\n") {
         if client.read_buf(&mut request).await? == 0 {
-            return Ok(());
+            return Ok(None);
         }
     }
     let first_line = request.iter().position(|byte| *byte == b'\r').unwrap();
+    Ok(Some((request, first_line)))
+}
+
+/// Looks at one request; the next one comes over a connection of its own.
+async fn answer_to(
+    what: &str,
+    status: u16,
+    code: &str,
+    mut client: TcpStream,
+    server: TcpStream,
+) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
     if String::from_utf8_lossy(&request[..first_line]).contains(what) {
-        return answer(client, request, 403, "AccessDenied").await;
+        return answer(client, request, status, code).await;
     }
+    pass(&request, first_line, client, server).await
+}
+
+/// As [`answer_to`], but the request waits.
+async fn hold(
+    what: [&str; 2],
+    mut client: TcpStream,
+    server: TcpStream,
+    held: watch::Sender<Held>,
+) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
+    let line = String::from_utf8_lossy(&request[..first_line]).into_owned();
+    if *held.borrow() != Held::Released && what.iter().all(|what| line.contains(what)) {
+        held.send_replace(Held::Here);
+        let mut released = held.subscribe();
+        released.wait_for(|held| *held == Held::Released).await.map_err(std::io::Error::other)?;
+    }
+    pass(&request, first_line, client, server).await
+}
+
+async fn pass(
+    request: &[u8],
+    first_line: usize,
+    mut client: TcpStream,
+    mut server: TcpStream,
+) -> std::io::Result<()> {
     server.write_all(&request[..first_line]).await?;
     server.write_all(b"\r\nConnection: close").await?;
     server.write_all(&request[first_line..]).await?;

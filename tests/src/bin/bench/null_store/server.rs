@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use md5::{Digest as _, Md5};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep_until};
 
@@ -22,7 +23,7 @@ use super::objects::Objects;
 use super::target::Target;
 use crate::payloads::Chance;
 
-/// Of every object: nobody compares it.
+/// Of every object that is not put in one piece: nobody compares it.
 pub(super) const ETAG: &str = "00000000000000000000000000000000";
 
 pub(super) struct Store {
@@ -116,8 +117,13 @@ impl Store {
         if only_if_absent && objects.by_key.contains_key(&target.key) {
             return error(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
         }
+        let entity_tag = format!("\"{:032x}\"", u128::from_be_bytes(Md5::digest(&body).into()));
         objects.put(target.key.clone(), body, behaviour.keeps_bodies);
-        found(true)
+        let mut answer = empty(StatusCode::OK);
+        if let Ok(entity_tag) = entity_tag.parse() {
+            answer.headers_mut().insert(ETAG_HEADER, entity_tag);
+        }
+        answer
     }
 
     /// Without a pattern, and the same in every run.
