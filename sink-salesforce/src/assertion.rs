@@ -9,7 +9,7 @@ use serde::Serialize;
 use service::json_web_token;
 
 /// An RSA key of 2048 to 4096 bits.
-pub(crate) struct SigningKey(RsaKeyPair);
+pub(crate) struct SigningKey(Box<RsaKeyPair>);
 
 impl SigningKey {
     /// Reads `PRIVATE KEY` (PKCS #8) or `RSA PRIVATE KEY` (PKCS #1).
@@ -22,7 +22,7 @@ impl SigningKey {
         };
         let pair =
             pair.map_err(|reason| anyhow::anyhow!("it is no RSA key of 2048 to 4096 bits: {reason}"))?;
-        Ok(Self(pair))
+        Ok(Self(Box::new(pair)))
     }
 
     pub(crate) fn sign(&self, claims: &impl Serialize) -> anyhow::Result<String> {
