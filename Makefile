@@ -33,6 +33,17 @@ test: tools page ## All tests, over the real servers.
 soak: tools ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
 	CYCLES=500 cargo test --workspace --test it ended_sessions_are_counted -- --nocapture
 
+FUZZ_SECONDS ?= 60
+FUZZ := libwebrtc/fuzz
+# Sanitizers are behind a switch that the stable compiler has as well.
+.PHONY: fuzz
+fuzz: export RUSTC_BOOTSTRAP := 1
+fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FUZZ_SECONDS for each part.
+	@$(INSTALL) rust fuzz
+	@for target in $$(cargo fuzz list --fuzz-dir $(FUZZ)); do \
+	  echo "== $$target" && cargo fuzz run --fuzz-dir $(FUZZ) $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=20 -rss_limit_mb=2048 || exit 1; \
+	done
+
 .PHONY: up
 up: build ## Start what is not running, and say where it is.
 	@$(STACK) up
@@ -72,6 +83,11 @@ lint: page ## Formatting, clippy, licences, unused dependencies, documentation, 
 	cd web/page && npm run --silent check
 	@$(MAKE) --no-print-directory -C deploy/salesforce/check
 	cd deploy/salesforce/check && npm run --silent check && npm run --silent test
+
+.PHONY: advisories
+advisories: ## Known vulnerabilities in what is depended on; asks the databases of RustSec and npm.
+	@$(INSTALL) rust node lint
+	@.ci/advisories
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.

@@ -11,6 +11,7 @@ use livekit_api::access_token::{AccessToken, VideoGrants};
 use secrecy::ExposeSecret as _;
 use service::{LiveKitKey, LiveKitKeyArgs, LogFormat, ensure_stays_on_this_machine};
 
+use crate::budget::BudgetArgs;
 use crate::conversation::RecordArgs;
 use crate::persona::arguments::PersonaArgs;
 use crate::persona::check::CheckArgs;
@@ -47,6 +48,8 @@ pub struct Args {
     pub worker: WorkerArgs,
     #[command(flatten)]
     pub session: SessionArgs,
+    #[command(flatten)]
+    pub budget: BudgetArgs,
     #[command(flatten)]
     pub persona: PersonaArgs,
     #[command(flatten)]
@@ -125,14 +128,21 @@ pub struct WorkerArgs {
     /// How long a stopping worker lets its calls go on, such as 30m; then they are ended
     #[arg(long, env, value_parser = humantime::parse_duration, default_value = "30m")]
     pub agent_drain_limit: Duration,
+    /// How long the spool's disk may refuse writes before no further calls are taken, such as 10s
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
+    pub agent_spool_failure_limit: Duration,
 }
 
 /// Limits of one session.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SessionArgs {
-    /// How long the agent waits in a room for its participant, such as 60s
-    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "60s")]
+    /// How long the agent waits in a room for its participant, such as 10s; longer where agents are dispatched ahead
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
     pub agent_participant_wait: Duration,
+    /// How long a participant may take to be really connected and to show a track or type something, such as 10s; who is
+    /// connected and does neither is sent away only while more than half of the places are held
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
+    pub agent_sign_wait: Duration,
     /// How long a participant whose connection was lost may take to come back, such as 15s
     #[arg(long, env, value_parser = humantime::parse_duration, default_value = "15s")]
     pub agent_reconnect_grace: Duration,

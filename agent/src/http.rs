@@ -3,19 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use service::{HttpLimits, HttpServer};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Gauges, Metrics};
+use crate::providers::health::Health;
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
 
@@ -34,9 +33,11 @@ pub struct Pages {
     pub nats: watch::Receiver<Option<String>>,
     /// Where ended sessions wait.
     pub spool: Spool,
+    /// What is known of the speech and language services.
+    pub services: Health,
 }
 
-/// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until `stop` is cancelled.
+/// Listens at once, and serves `/`, `/healthz`, `/readyz`, `/worker` and `/metrics` until a few seconds after `stop` at most.
 ///
 /// # Errors
 /// The address is in use or not ours.
@@ -44,11 +45,9 @@ pub async fn listen(
     address: SocketAddr,
     pages: Pages,
     stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = std::io::Result<()>>> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen for HTTP on {address} (AGENT_HTTP)"))?;
-    info!(address = %listener.local_addr().context("read the HTTP address")?, "serving health and metrics");
+) -> anyhow::Result<impl Future<Output = ()>> {
+    let server = HttpServer::bind("agent", "AGENT_HTTP", address, HttpLimits::operations()).await?;
+    pages.metrics.add(server.metrics())?;
     let router = Router::new()
         .route("/", get(registered))
         .route("/healthz", get(async || "ok\n"))
@@ -56,7 +55,7 @@ pub async fn listen(
         .route("/worker", get(worker))
         .route("/metrics", get(scrape))
         .with_state(pages);
-    Ok(axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).into_future())
+    Ok(server.serve(router, stop))
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.
@@ -69,22 +68,36 @@ async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
     (StatusCode::SERVICE_UNAVAILABLE, format!("not connected to LiveKit{why}\n"))
 }
 
-/// Whether the worker takes calls, or would when a place is free. What does not keep it from that is told, and no reason to
-/// take its calls away: without NATS, ended sessions wait on disk.
+/// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
+/// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is never
+/// offered again. What keeps it from no call is told, and is no reason to take its calls away: without NATS, or room in the
+/// stream, ended sessions wait on disk. Without that disk no calls are taken.
 async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
-    if pages.status.borrow().draining {
+    let (draining, without_spool) = {
+        let status = pages.status.borrow();
+        (status.draining, status.without_spool)
+    };
+    if draining {
         return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
     }
-    let nats = pages.nats.borrow().clone();
-    let waiting = pages.spool.waiting();
-    let (status, text) = registered(State(pages)).await;
-    match nats {
-        None => (status, text),
-        Some(why) => {
-            let text = if status == StatusCode::OK { "degraded\n" } else { &text };
-            (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"))
-        }
+    if without_spool {
+        let text = "the spool cannot be written: free disk space; no calls are taken meanwhile\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
     }
+    let nats = pages.nats.borrow().clone();
+    let refused = pages.spool.why_publish_refused().map(|why| format!("publish refused: {why}"));
+    let complaints = pages.services.complaints();
+    let waiting = pages.spool.waiting();
+    let (mut status, mut text) = registered(State(pages)).await;
+    if let Some(complaints) = complaints {
+        text = if status.is_success() { complaints } else { format!("{text}{complaints}") };
+        status = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    if let Some(why) = nats.or(refused) {
+        let text = if status.is_success() { "degraded\n" } else { &text };
+        return (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"));
+    }
+    (status, text)
 }
 
 /// The names of LiveKit's `WorkerInfo`, and more.
@@ -99,7 +112,9 @@ async fn worker(State(pages): State<Pages>) -> Json<Value> {
         "capacity": pages.capacity,
         "worker_load": status.load,
         "draining": status.draining,
+        "without_spool": status.without_spool,
         "outbox_waiting": pages.spool.waiting(),
+        "outbox_in_memory": pages.spool.waiting_in_memory(),
         "version": env!("CARGO_PKG_VERSION"),
         "sdk_version": livekit::SDK_VERSION,
     }))
@@ -110,8 +125,17 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
     };
-    let nats_connected = pages.nats.borrow().is_none();
-    match pages.metrics.text(connected, nats_connected, load, pages.spool.waiting()) {
+    let gauges = Gauges {
+        connected,
+        nats_connected: pages.nats.borrow().is_none(),
+        load,
+        outbox_waiting: pages.spool.waiting(),
+        outbox_in_memory: pages.spool.waiting_in_memory(),
+        spool_failing: pages.spool.disk_fails().borrow().is_some(),
+        publish_refused: pages.spool.why_publish_refused().is_some(),
+    };
+    pages.metrics.services(&pages.services);
+    match pages.metrics.text(&gauges) {
         Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }

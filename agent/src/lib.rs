@@ -5,6 +5,7 @@
 //! empties into JetStream. Neither waits for the other: NATS never holds a call.
 
 pub mod agent_state;
+pub mod budget;
 pub mod configuration;
 pub mod conversation;
 pub mod http;

@@ -22,6 +22,9 @@ const IN_FLIGHT: usize = 16;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
 /// Pause of an entry that the server refuses for itself, such as one that is too large; a reconnect ends it.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+/// Why nothing is published where the stream has no room, or its store fails: JetStream's code is the same.
+const STREAM_FULL: &str =
+    "stream full; raise max_bytes of the stream SESSIONS, or make room on the disk of NATS";
 
 /// Where session-end events are published.
 #[derive(Clone, clap::Args)]
@@ -224,6 +227,7 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
                 stream.duplicate = ack.duplicate,
                 "published the session-end payload"
             );
+            spool.publish_refused(None);
             spool.remove(entry.to_owned()).await;
             Outcome::Done
         }
@@ -236,6 +240,9 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
             Outcome::Refused
         }
         Err(error) => {
+            if error_code(&error) == Some(ErrorCode::STREAM_STORE_FAILED) {
+                spool.publish_refused(Some(STREAM_FULL));
+            }
             tracing::warn!(
                 session.id = session_id, payload.bytes = payload_bytes, outbox.waiting = spool.waiting(),
                 error = %with_source(&error),
@@ -248,9 +255,13 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
 
 /// Whether the fault is this message's, so that others can be stored.
 fn is_about_the_message(error: &PublishError) -> bool {
-    let code = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
     error.kind() == PublishErrorKind::MaxPayloadExceeded
-        || code.is_some_and(|error| error.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
+        || error_code(error) == Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
+}
+
+fn error_code(error: &PublishError) -> Option<ErrorCode> {
+    let source = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    source.map(jetstream::Error::error_code)
 }
 
 fn with_source(error: &PublishError) -> String {

@@ -7,14 +7,14 @@ use service::shutdown_on_signal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::configuration::Args;
 use crate::conversation::Mind;
 use crate::http::{self, Pages};
 use crate::metrics::Metrics;
 use crate::providers::Providers;
-use crate::session::{HangUp, Sessions};
+use crate::session::{RoomService, Sessions, guard_data_channels};
 use crate::spool::Spool;
 use crate::tools::Toolbox;
 use crate::worker::{self, WorkerStatus};
@@ -28,10 +28,14 @@ use crate::{publisher, spool};
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let livekit = args.livekit.checked()?;
     let shutdown = shutdown_on_signal()?;
-    let mind = make_mind(&args)?;
-    let preparing = AbortOnDropHandle::new(tokio::spawn(mind.prepare()));
     let metrics = Metrics::new().context("register metrics")?;
-    let spool = open_spool(args.spool.clone()).await?;
+    guard_data_channels(metrics.clone());
+    let providers = Providers::new(&args.providers)?;
+    let services = providers.health.clone();
+    let mind = make_mind(&args, providers, metrics.clone())?;
+    let trying = mind.keep_trying(args.providers.provider_check_interval);
+    let trying = AbortOnDropHandle::new(tokio::spawn(trying));
+    let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status, status_reader) = watch::channel(WorkerStatus::default());
     let nats = watch::Sender::new(None);
     let pages = Pages {
@@ -41,11 +45,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         nats: nats.subscribe(),
         spool: spool.clone(),
+        services,
     };
     let sessions = Sessions {
         args: args.session,
+        budget: args.budget,
         mind: Arc::new(mind),
-        hang_up: HangUp::new(livekit.clone())?,
+        rooms: RoomService::new(livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -53,10 +59,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
+    let disk_fails = spool.disk_fails();
     let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, nats, calls_over.clone()));
 
     let run_session = |job, control| sessions.run(job, control);
-    let working = worker::run(livekit, args.worker, metrics, status, shutdown, run_session);
+    let working = worker::run(livekit, args.worker, metrics, status, disk_fails, shutdown, run_session);
     tokio::select! {
         () = working => {}
         ended = &mut publishing => {
@@ -65,26 +72,22 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
-    drop(preparing);
+    drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;
-    if let Err(error) = serving.await.context("join the HTTP server")? {
-        error!("the HTTP server failed: {error}");
-    }
-    Ok(())
+    serving.await.context("join the HTTP server")
 }
 
-fn make_mind(args: &Args) -> anyhow::Result<Mind> {
+fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
-    let providers = Providers::new(&args.providers)?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Mind::new(persona, toolbox, providers, args.record))
+    Ok(Mind::new(persona, toolbox, providers, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

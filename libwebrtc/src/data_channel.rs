@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug};
 use std::str::Utf8Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::connection::channel::Channel;
 use crate::rtp_parameters::Priority;
@@ -66,6 +66,29 @@ pub struct DataBuffer<'a> {
     pub data: &'a [u8],
     /// Otherwise text.
     pub binary: bool,
+}
+
+/// Looks at each message that comes in before the channel's owner does. One of them watches over one peer connection.
+///
+/// This is an addition to what the other crate of this name has: whoever makes the peer connection may read without a
+/// bound what a stranger sends, and nobody else stands before it.
+pub trait MessageGuard: Send + Sync {
+    /// Whether the owner of the channel of that label gets the message; otherwise nobody does. It is called on the
+    /// connection's task and must not block.
+    fn admits(&mut self, label: &str, data: &[u8]) -> bool;
+}
+
+type MakeGuard = Box<dyn Fn() -> Box<dyn MessageGuard> + Send + Sync>;
+
+static MAKE_GUARD: OnceLock<MakeGuard> = OnceLock::new();
+
+/// From now on every new peer connection of the process gets a guard. The first call counts; later ones answer `false`.
+pub fn guard_messages(make: impl Fn() -> Box<dyn MessageGuard> + Send + Sync + 'static) -> bool {
+    MAKE_GUARD.set(Box::new(make)).is_ok()
+}
+
+pub(crate) fn new_guard() -> Option<Box<dyn MessageGuard>> {
+    MAKE_GUARD.get().map(|make| make())
 }
 
 pub type OnStateChange = Box<dyn FnMut(DataChannelState) + Send + Sync>;

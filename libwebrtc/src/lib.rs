@@ -18,6 +18,7 @@ mod audio;
 mod connection;
 mod crypto;
 mod negotiation;
+mod runtime;
 mod sdp;
 
 pub mod audio_frame;
@@ -25,6 +26,8 @@ pub mod audio_source;
 pub mod audio_stream;
 pub mod audio_track;
 pub mod data_channel;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod ice_candidate;
 pub mod media_stream;
 pub mod media_stream_track;
@@ -38,7 +41,9 @@ pub mod rtp_sender;
 pub mod rtp_transceiver;
 pub mod session_description;
 pub mod stats;
+pub mod video_frame;
 pub mod video_source;
+pub mod video_stream;
 pub mod video_track;
 
 /// What a track or a media section carries.

@@ -21,6 +21,7 @@ pub use crate::{
     rtp_sender::{RtpSender, VideoEncoderBackend},
     rtp_transceiver::{RtpTransceiver, RtpTransceiverDirection, RtpTransceiverInit},
     session_description::{SdpType, SessionDescription},
+    video_frame::{BoxVideoBuffer, BoxVideoFrame, I420Buffer, VideoBuffer, VideoFrame, VideoRotation},
     video_source::{RtcVideoSource, VideoResolution},
     video_track::RtcVideoTrack,
 };

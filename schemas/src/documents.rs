@@ -56,14 +56,18 @@ pub fn asyncapi() -> Value {
                     "payload": { "$ref": "./session-ended.v1.schema.json" }
                 },
                 "deadLetter": {
-                    "title": "A message that a sink could not write, with its bytes and headers as they were",
+                    "title": "A message that a sink could not write, with its bytes and headers as they were, unless they are too large for that",
                     "headers": headers(&[
-                        (names::header::MESSAGE_ID, "<sink>:<stream sequence>"),
+                        (names::header::MESSAGE_ID, "Sink, sequence and time of the message, and a digest of its bytes."),
                         (names::header::DEAD_LETTER_ERROR, "Why it could not be written."),
                         (names::header::DEAD_LETTER_SINK, "The sink that could not write it."),
                         (names::header::DEAD_LETTER_STREAM_SEQUENCE, "Its sequence in the stream it came from."),
                         (names::header::DEAD_LETTER_SUBJECT, "The subject it had."),
+                        (names::header::DEAD_LETTER_PUBLISHED, "When that stream took it."),
                         (names::header::DEAD_LETTER_DELIVERIES, "How often it had been delivered."),
+                        (names::header::DEAD_LETTER_HEADERS, "Its own headers in base64, where they cannot be sent as headers."),
+                        (names::header::DEAD_LETTER_PACKED, "The body is gzip of so many bytes of its headers and of its body."),
+                        (names::header::DEAD_LETTER_CUT, "The body is only the beginning of its body, which has so many bytes."),
                     ]),
                     "payload": {}
                 }

@@ -1,49 +1,106 @@
+mod cleaning;
+mod syntax;
+
 use std::fmt;
 
-/// Longest address that mail systems accept (RFC 5321), in characters.
+/// Longest address that mail systems accept (RFC 5321), in bytes.
 const LONGEST: usize = 254;
 
-/// An e-mail address as a visitor typed it: plausible, unverified.
+/// An e-mail address in its one form: plausible, unverified.
+///
+/// What surrounds an address where it was copied from is taken off, and so is what nobody can see. The domain is in lower
+/// case and in ASCII, the name before it as typed. `schemas/email-cases.json` shows what becomes of what.
 ///
 /// `Debug` shows it masked, and there is no `Display`: an address never reaches a log by accident.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Email {
-    original: String,
+    address: String,
     normalized: String,
 }
 
-/// Why a text is no e-mail address. It does not repeat the text.
+/// Why a text is no e-mail address, in words for who typed it. They do not repeat the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEmail {
-    /// Nothing but white space.
+    /// Nothing that can be seen.
     #[error("the e-mail address is empty")]
     Empty,
-    /// Over 254 characters.
+    /// Over 254 bytes.
     #[error("the e-mail address is longer than 254 characters")]
     TooLong,
-    /// No `@` with something on both sides, or a character that no address has.
-    #[error("the e-mail address does not have the form name@domain")]
-    Malformed,
+    /// Over 64 bytes before the `@`.
+    #[error("there are more than 64 characters before the @")]
+    NameTooLong,
+    /// A name or a domain alone.
+    #[error("the e-mail address has no @")]
+    MissingAt,
+    /// Two addresses, or a slip.
+    #[error("there is more than one @: give one e-mail address")]
+    SeveralAts,
+    /// Only a domain.
+    #[error("there is nothing before the @")]
+    MissingName,
+    /// Only a name.
+    #[error("there is nothing behind the @")]
+    MissingDomain,
+    /// White space within.
+    #[error("there is a space in the e-mail address: remove the space")]
+    Space,
+    /// A dot at an end of a part, or two side by side.
+    #[error(
+        "a dot of the e-mail address is at a wrong place, or there are two side by side: correct the dots"
+    )]
+    Dots,
+    /// What no name of a mailbox has without quotes.
+    #[error("there is a character in the e-mail address that cannot be there: remove it")]
+    Character,
+    /// No domain of the internet.
+    #[error("what stands behind the @ is no domain such as company.com: correct it")]
+    Domain,
+    /// An address of a machine.
+    #[error("what stands behind the @ is a number: give a domain such as company.com")]
+    NumericDomain,
 }
 
 impl Email {
-    /// What the visitor typed, without white space around it.
-    pub fn original(&self) -> &str {
-        &self.original
+    /// As it is sent, stored and shown.
+    pub fn as_str(&self) -> &str {
+        &self.address
     }
 
-    /// For matching: lower case.
+    /// For matching: all of it in lower case.
     pub fn normalized(&self) -> &str {
         &self.normalized
     }
 
+    /// For matching with records that have the domain in its own script; `None` where that is ASCII.
+    pub fn normalized_in_unicode(&self) -> Option<String> {
+        let (name, domain) = self.normalized.rsplit_once('@')?;
+        Some(format!("{name}@{}", syntax::to_unicode(domain)?))
+    }
+
     /// For logs: the first character and the domain, such as `t***@company.com`.
     pub fn masked(&self) -> String {
-        let (local, domain) = self.original.rsplit_once('@').unwrap_or_default();
-        match local.chars().next() {
-            Some(first) if local.chars().count() > 1 => format!("{first}***@{domain}"),
+        let (name, domain) = self.address.rsplit_once('@').unwrap_or_default();
+        match name.chars().next() {
+            Some(first) if name.chars().count() > 1 => format!("{first}***@{domain}"),
             _ => format!("***@{domain}"),
         }
+    }
+
+    /// What a record has as its address, in the same form. It was taken once, maybe by others, so it is held to less:
+    /// whatever has a name, an `@` and a domain is an address.
+    pub fn recorded(text: &str) -> Option<Self> {
+        let recorded = || {
+            let cleaned = cleaning::clean(text).filter(|cleaned| cleaned.chars().count() <= LONGEST)?;
+            let (name, domain) = syntax::split_recorded(&cleaned)?;
+            Some(Self::new(name, &domain))
+        };
+        Self::try_from(text).ok().or_else(recorded)
+    }
+
+    fn new(name: &str, domain: &str) -> Self {
+        let address = format!("{name}@{domain}");
+        Self { normalized: address.to_lowercase(), address }
     }
 }
 
@@ -51,25 +108,30 @@ impl TryFrom<&str> for Email {
     type Error = InvalidEmail;
 
     fn try_from(text: &str) -> Result<Self, InvalidEmail> {
-        let original = text.trim();
-        if original.is_empty() {
-            return Err(InvalidEmail::Empty);
+        let cleaned = cleaning::clean(text).ok_or(InvalidEmail::TooLong)?;
+        let (name, domain) = syntax::split(&cleaned)?;
+        let email = Self::new(name, &domain);
+        if email.address.len() > LONGEST { Err(InvalidEmail::TooLong) } else { Ok(email) }
+    }
+}
+
+impl InvalidEmail {
+    /// For programs: the same for ever.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::TooLong => "too_long",
+            Self::NameTooLong => "name_too_long",
+            Self::MissingAt => "missing_at",
+            Self::SeveralAts => "several_ats",
+            Self::MissingName => "missing_name",
+            Self::MissingDomain => "missing_domain",
+            Self::Space => "space",
+            Self::Dots => "dots",
+            Self::Character => "character",
+            Self::Domain => "domain",
+            Self::NumericDomain => "numeric_domain",
         }
-        if original.chars().count() > LONGEST {
-            return Err(InvalidEmail::TooLong);
-        }
-        let (local, domain) = original.rsplit_once('@').ok_or(InvalidEmail::Malformed)?;
-        let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
-        let has_space = |part: &str| part.contains(char::is_whitespace);
-        let plausible = !local.is_empty()
-            && !domain.is_empty()
-            && !original.contains(char::is_control)
-            && !has_space(domain)
-            && (quoted || !(has_space(local) || local.contains('@')));
-        if !plausible {
-            return Err(InvalidEmail::Malformed);
-        }
-        Ok(Self { normalized: original.to_lowercase(), original: original.to_owned() })
     }
 }
 
@@ -82,53 +144,101 @@ impl fmt::Debug for Email {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::Value;
 
     use super::*;
 
     #[test]
-    fn keeps_what_was_typed_and_matches_in_lower_case() {
-        let email = Email::try_from("  O'Brien+X@Y.Inc ").unwrap();
-        assert_eq!(email.original(), "O'Brien+X@Y.Inc");
-        assert_eq!(email.normalized(), "o'brien+x@y.inc");
+    fn the_table_holds() {
+        let table: Value = serde_json::from_str(include_str!("../email-cases.json")).unwrap();
+        let mut reasons = std::collections::BTreeSet::new();
+        let mut differing = Vec::new();
+        for case in table.as_array().unwrap() {
+            let text = case["text"].as_str().unwrap().repeat(case["times"].as_u64().unwrap_or(1) as usize);
+            let text = text + case["then"].as_str().unwrap_or_default();
+            let found = match Email::try_from(text.as_str()) {
+                Ok(email) => ("email", email.as_str().to_owned()),
+                Err(error) => ("reason", error.code().to_owned()),
+            };
+            if found.0 == "reason" {
+                reasons.insert(found.1.clone());
+            }
+            if case[found.0] != found.1 {
+                differing.push((case, found));
+            }
+        }
+        assert!(differing.is_empty(), "{differing:#?}");
+        assert_eq!(reasons.len(), 12, "every reason has a case: {reasons:?}");
+    }
+
+    #[test]
+    fn one_address_has_one_form_for_matching() {
+        for text in [
+            "O'Brien+X@Y.Inc",
+            "o\u{2019}brien+x@y.inc.",
+            "Pat <o'brien+x@Y.INC>",
+            "\u{feff}o'Brien+x@y.inc\u{a0}",
+        ] {
+            assert_eq!(Email::try_from(text).unwrap().normalized(), "o'brien+x@y.inc");
+        }
+        for text in ["Ann@M\u{fc}nchen.de", "ann@xn--mnchen-3ya.DE"] {
+            let email = Email::try_from(text).unwrap();
+            assert_eq!(email.normalized(), "ann@xn--mnchen-3ya.de");
+            assert_eq!(email.normalized_in_unicode().as_deref(), Some("ann@m\u{fc}nchen.de"));
+        }
+        assert_eq!(Email::try_from("ann@x.org").unwrap().normalized_in_unicode(), None);
     }
 
     #[test]
     fn masks_all_but_the_first_character_and_the_domain() {
         assert_eq!(Email::try_from("test@company.com").unwrap().masked(), "t***@company.com");
         assert_eq!(Email::try_from("t@company.com").unwrap().masked(), "***@company.com");
-        assert_eq!(format!("{:?}", Email::try_from("éa@x.org").unwrap()), "Email(é***@x.org)");
+        assert_eq!(format!("{:?}", Email::try_from("\u{e9}a@x.org").unwrap()), "Email(\u{e9}***@x.org)");
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
-        for (text, why) in [
-            ("", InvalidEmail::Empty),
-            (" \t", InvalidEmail::Empty),
-            ("company.com", InvalidEmail::Malformed),
-            ("@company.com", InvalidEmail::Malformed),
-            ("test@", InvalidEmail::Malformed),
-            ("a b@company.com", InvalidEmail::Malformed),
-            ("a@b@company.com", InvalidEmail::Malformed),
-            ("a\u{0}b@company.com", InvalidEmail::Malformed),
-            ("a@b c", InvalidEmail::Malformed),
+    fn records_are_read_with_more_patience() {
+        for (text, normalized) in [
+            ("plain@x.org\u{200b}", "plain@x.org"),
+            ("Taro..Yamada.@docomo.ne.jp", "taro..yamada.@docomo.ne.jp"),
+            ("ann@localhost", "ann@localhost"),
+            ("ann@under_score.example", "ann@under_score.example"),
+            ("ann@[192.0.2.1]", "ann@[192.0.2.1]"),
         ] {
-            assert_eq!(Email::try_from(text), Err(why), "{text:?}");
+            assert_eq!(Email::recorded(text).unwrap().normalized(), normalized);
         }
-        assert_eq!(
-            Email::try_from(format!("{}@x.org", "a".repeat(250)).as_str()),
-            Err(InvalidEmail::TooLong)
-        );
-        assert!(Email::try_from("\"a b\"@x.org").is_ok());
+        for text in ["", "company.com", "a b@x.org", "a@b@x.org", "@x.org", "a@", "a\u{0}@x.org"] {
+            assert_eq!(Email::recorded(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_cost_little() {
+        for text in ["<", "\"", "mailto:", "\u{200b}", ".", ";", "a@", "%25"] {
+            let long = text.repeat(200_000);
+            assert!(Email::try_from(long.as_str()).is_err());
+            assert_eq!(Email::recorded(&long), None);
+        }
     }
 
     proptest! {
         #[test]
-        fn parsing_never_panics_and_is_stable(text in "\\PC{0,40}(@\\PC{0,20})?") {
-            if let Ok(email) = Email::try_from(text.as_str()) {
-                let masked = email.masked();
-                prop_assert!(masked.contains("***@"));
-                prop_assert_eq!(Email::try_from(email.original()).unwrap(), email);
+        fn parsing_never_panics_and_is_stable(text in "\\PC{0,40}(@\\PC{0,20}(\\.[a-z]{2})?)?") {
+            for email in [Email::try_from(text.as_str()).ok(), Email::recorded(&text)].into_iter().flatten() {
+                prop_assert!(email.masked().contains("***@"));
+                prop_assert_eq!(Email::recorded(email.as_str()).unwrap(), email);
             }
+        }
+
+        #[test]
+        fn what_cannot_be_seen_changes_nothing(
+            at in 0_usize..10,
+            invisible in prop::sample::select(vec!['\u{200b}', '\u{feff}', '\u{ad}', '\u{202e}', '\u{2066}', '\u{e0041}', '\u{fe0f}']),
+        ) {
+            let mut text = "ann@x.org".to_owned();
+            text.insert(at.min(text.len()), invisible);
+            let email = Email::try_from(text.as_str()).unwrap();
+            prop_assert_eq!(email.as_str(), "ann@x.org");
         }
     }
 }

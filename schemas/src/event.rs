@@ -1,9 +1,10 @@
-use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::Value;
+use std::borrow::Cow;
+
+use chrono::{DateTime, Datelike as _, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::identity::hex;
+use crate::json::{InvalidJson, Json};
 use crate::{Email, InvalidSessionId, SessionId, SessionIdentity, timestamp};
 
 /// What every consumer needs to know of a session-end payload. The rest of the payload is not looked at, so that a field
@@ -23,27 +24,39 @@ pub struct SessionEvent {
 /// Why a payload is no session-end event. The messages hold positions and field names, never content.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Not JSON, not an object, or a needed field is missing or of another type.
-    #[error("the payload is not a session-end object: {0} at line {line}, column {column}", line = .1, column = .2)]
-    Shape(&'static str, usize, usize),
+    /// Not UTF-8, or not JSON.
+    #[error("the payload is not a session-end object: {0}")]
+    Json(#[from] InvalidJson),
+    /// Another JSON value, such as an array.
+    #[error("the payload is not a session-end object: {0} instead of an object at line 1, column 1")]
+    NotAnObject(&'static str),
+    /// Who it is, or when it ended, is not said or not clear.
+    #[error("the payload is not a session-end object: {field} {what}")]
+    Field {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// `session_id` is empty.
     #[error("session_id: {0}")]
     SessionId(#[from] InvalidSessionId),
     /// `end_time` is no RFC 3339 time with an offset.
     #[error("end_time: {0} (wanted: RFC 3339 with an offset, such as 2025-10-29T12:34:56Z)")]
     EndTime(chrono::ParseError),
+    /// Its day in UTC has no name of four digits.
+    #[error("end_time: its year in UTC is not within 0000 to 9999")]
+    Year,
 }
 
-#[derive(Deserialize)]
-struct Fields {
-    session_id: String,
-    end_time: String,
-    #[serde(default)]
-    job_id: Value,
-    #[serde(default)]
-    user_email: Value,
-    #[serde(default)]
-    discovered_signals: Value,
+/// The fields that matter, wherever they stand. Of one that is given twice the last one counts.
+#[derive(Default)]
+struct Fields<'a> {
+    session_id: Option<Json<'a>>,
+    end_time: Option<Json<'a>>,
+    job_id: Option<Json<'a>>,
+    user_email: Option<Json<'a>>,
+    discovered_signals: Option<Json<'a>>,
 }
 
 impl SessionEvent {
@@ -53,32 +66,62 @@ impl SessionEvent {
     /// # Errors
     /// [`DecodeError`] where the payload has no identity or no end; it will not decode at another try.
     pub fn decode(payload: &[u8], message_id: Option<&str>) -> Result<Self, DecodeError> {
-        // serde also reads a struct from an array, by position.
-        if payload.trim_ascii_start().first() == Some(&b'[') {
-            return Err(DecodeError::Shape("an array instead of an object", 1, 1));
+        let fields = Fields::of(Json::parse(payload)?)?;
+        let (session_id, end_time) =
+            (text("session_id", fields.session_id)?, text("end_time", fields.end_time)?);
+        let job_id = fields.job_id.and_then(Json::as_str).or(message_id.map(Cow::Borrowed));
+        let job_id = job_id.filter(|id| !id.is_empty());
+        let job_id = job_id.map_or_else(|| hex(&Sha256::digest(payload)[..8]), Cow::into_owned);
+        let session_id = SessionId::try_from(session_id.into_owned())?;
+        let end_time = timestamp::parse(&end_time).map_err(DecodeError::EndTime)?;
+        if !(0..=9999).contains(&end_time.year()) {
+            return Err(DecodeError::Year);
         }
-        let fields: Fields = serde_json::from_slice(payload).map_err(|error| shape(&error))?;
-        let job_id = fields.job_id.as_str().or(message_id).filter(|id| !id.is_empty());
-        let job_id = job_id.map_or_else(|| hex(&Sha256::digest(payload)[..8]), str::to_owned);
+        let tier = fields.discovered_signals.and_then(|signals| signals.get("qualification_tier")?.as_str());
         Ok(Self {
-            identity: SessionIdentity { session_id: SessionId::try_from(fields.session_id)?, job_id },
-            end_time: timestamp::parse(&fields.end_time).map_err(DecodeError::EndTime)?,
-            email: fields.user_email.as_str().and_then(|text| Email::try_from(text).ok()),
-            qualification_tier: fields.discovered_signals["qualification_tier"].as_str().map(str::to_owned),
+            identity: SessionIdentity { session_id, job_id },
+            end_time,
+            email: fields.user_email.and_then(|email| Email::recorded(&email.as_str()?)),
+            qualification_tier: tier.map(Cow::into_owned),
         })
     }
 }
 
-/// serde_json's own messages can quote a value, so only the kind and the position are kept.
-fn shape(error: &serde_json::Error) -> DecodeError {
-    use serde_json::error::Category;
-    let what = match error.classify() {
-        Category::Syntax => "not valid JSON",
-        Category::Eof => "the JSON ends too early",
-        Category::Data => "session_id or end_time is missing, given twice, or not a text",
-        Category::Io => "it could not be read",
-    };
-    DecodeError::Shape(what, error.line(), error.column())
+impl<'a> Fields<'a> {
+    fn of(payload: Json<'a>) -> Result<Self, DecodeError> {
+        if !payload.is_object() {
+            return Err(DecodeError::NotAnObject(if payload.is_array() {
+                "an array"
+            } else {
+                "a single value"
+            }));
+        }
+        let mut fields = Self::default();
+        for (name, value) in payload.entries() {
+            match &*name {
+                "session_id" => once("session_id", &mut fields.session_id, value)?,
+                "end_time" => once("end_time", &mut fields.end_time, value)?,
+                "job_id" => once("job_id", &mut fields.job_id, value)?,
+                "user_email" => fields.user_email = Some(value),
+                "discovered_signals" => fields.discovered_signals = Some(value),
+                _ => {}
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// Two readers of a payload could take it for two events otherwise.
+fn once<'a>(field: &'static str, place: &mut Option<Json<'a>>, value: Json<'a>) -> Result<(), DecodeError> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(DecodeError::Field { field, what: "is given twice" }),
+    }
+}
+
+fn text<'a>(field: &'static str, value: Option<Json<'a>>) -> Result<Cow<'a, str>, DecodeError> {
+    let value = value.ok_or(DecodeError::Field { field, what: "is missing" })?;
+    value.as_str().ok_or(DecodeError::Field { field, what: "is not a text" })
 }
 
 #[cfg(test)]
@@ -131,18 +174,61 @@ mod tests {
         ] {
             assert_eq!(decode(payload).unwrap_err().to_string(), message);
         }
-        let twice = r#"{"session_id":"secret@x.org","session_id":"r","end_time":"2025-10-29T12:00:00Z"}"#;
-        assert!(!decode(twice).unwrap_err().to_string().contains("secret"));
+        for (payload, message) in [
+            (r#"{"session_id":"secret","session_id":"r"}"#, "session_id is given twice"),
+            (r#"{"session_id":"r","job_id":1,"\u006aob_id":"2"}"#, "job_id is given twice"),
+            (r#"{"end_time":"2025-10-29T12:00:00Z"}"#, "session_id is missing"),
+            (r#"{"session_id":"r","end_time":7}"#, "end_time is not a text"),
+            ("7", "a single value instead of an object at line 1, column 1"),
+        ] {
+            let whole = format!("the payload is not a session-end object: {message}");
+            assert_eq!(decode(payload).unwrap_err().to_string(), whole);
+        }
+        let error = SessionEvent::decode(b"{\"session_id\":\"Jos\xe9\"}", None).unwrap_err().to_string();
+        assert_eq!(error, "the payload is not a session-end object: not text in UTF-8 at line 1, column 19");
+        let before = r#"{"session_id":"r","end_time":"0000-01-01T00:00:00+10:00"}"#;
+        assert!(matches!(decode(before), Err(DecodeError::Year)));
     }
 
     #[test]
-    fn deep_nesting_is_an_error_and_no_crash() {
+    fn whatever_else_is_valid_json_keeps_no_field_from_being_read() {
+        let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for odd in [
+            "1e400",
+            &"9".repeat(400),
+            "-0",
+            r#""\ud83c""#,
+            r#""\u0000""#,
+            &deep(128),
+            &deep(1_000),
+            &deep(100_000),
+            r#"{"a":1,"a":2}"#,
+        ] {
+            let payload = format!(
+                r#"{{"odd":{odd},"session_id":"r","job_id":"j","end_time":"2025-10-29T12:00:00Z","user_email":"b@x.org",
+                    "user_email":"a@x.org","discovered_signals":{{"odd":{odd},"qualification_tier":"hot","last":{odd}}}}}"#
+            );
+            let event = decode(&payload).unwrap();
+            assert_eq!((event.identity.session_id.as_str(), event.identity.job_id.as_str()), ("r", "j"));
+            assert_eq!(event.email, Email::try_from("a@x.org").ok(), "the last one counts");
+            assert_eq!(event.qualification_tier.as_deref(), Some("hot"));
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_in_an_id_is_a_replacement_character() {
+        let event = decode(r#"{"session_id":"a\ud83c","end_time":"2025-10-29T12:00:00Z"}"#).unwrap();
+        assert_eq!(event.identity.session_id.as_str(), "a\u{fffd}");
+    }
+
+    #[test]
+    fn deep_nesting_is_no_crash() {
         let deep = format!(
             r#"{{"session_id":"r","end_time":"2025-10-29T12:00:00Z","user_email":{}1{}}}"#,
             "[".repeat(100_000),
             "]".repeat(100_000)
         );
-        assert!(decode(&deep).is_err());
+        assert_eq!(decode(&deep).unwrap().email, None);
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 //! - [`SessionEnded`]: the payload, version 1: nine core fields at the top level, further fields additive.
 //! - [`SessionIdentity`]: who an event is; the `Nats-Msg-Id` and the object key are made of it.
 //! - [`SessionEvent`]: what a consumer needs to know of a payload, decoded from its bytes.
+//! - [`json`]: JSON read in place, whatever a payload may hold.
 //! - [`names`]: subjects, streams, durables, headers.
 //! - [`documents`]: the JSON Schema and the AsyncAPI document, generated from these types.
 //!
@@ -12,6 +13,7 @@ pub mod documents;
 mod email;
 mod event;
 mod identity;
+pub mod json;
 pub mod names;
 mod session_ended;
 mod size_limit;

@@ -24,9 +24,18 @@ pub fn dead_letter_subject(sink: &str) -> String {
     format!("sessions.dead.{sink}")
 }
 
-/// `Nats-Msg-Id` of a dead letter: one for each message and sink, however often it is moved.
-pub fn dead_letter_message_id(sink: &str, stream_sequence: u64) -> String {
-    format!("{sink}:{stream_sequence}")
+/// `Nats-Msg-Id` of a dead letter: one for each message and sink, however often it is moved. A stream that is made anew
+/// counts from 1 again, so the sequence alone is not the message: `published` is when its stream took it, in nanoseconds,
+/// and `digest` are hex digits of its bytes' SHA-256. `copy` is 1, or more where a letter with the same id is gone.
+pub fn dead_letter_message_id(
+    sink: &str,
+    stream_sequence: u64,
+    published: i64,
+    digest: &str,
+    copy: u32,
+) -> String {
+    let again = if copy > 1 { format!(":{copy}") } else { String::new() };
+    format!("{sink}:{stream_sequence}:{published}:{digest}{again}")
 }
 
 /// Where the archive has the sessions that ended on a day (UTC): `sessions/year=2025/month=10/day=29/`.
@@ -52,9 +61,20 @@ pub mod header {
     pub const DEAD_LETTER_STREAM_SEQUENCE: &str = "Postcall-Dead-Letter-Stream-Sequence";
     /// Dead letter: subject that the message had.
     pub const DEAD_LETTER_SUBJECT: &str = "Postcall-Dead-Letter-Subject";
+    /// Dead letter: when the stream took the message, RFC 3339.
+    pub const DEAD_LETTER_PUBLISHED: &str = "Postcall-Dead-Letter-Published";
     /// Dead letter: how often the message had been delivered.
     pub const DEAD_LETTER_DELIVERIES: &str = "Postcall-Dead-Letter-Deliveries";
-    /// Dead letter: prefix of the message's own headers that start with `Nats-`, which the server would obey.
+    /// Dead letter: all of the message's own headers, in base64, where they hold bytes that no header can be sent with.
+    pub const DEAD_LETTER_HEADERS: &str = "Postcall-Dead-Letter-Headers";
+    /// Dead letter that was too large as it was: its body is gzip of the message's own headers and then its body; this is
+    /// how many bytes of that the headers are.
+    pub const DEAD_LETTER_PACKED: &str = "Postcall-Dead-Letter-Packed";
+    /// Dead letter that was too large even so: its body is only the beginning of the message's, which has so many bytes.
+    /// The whole of it is in [`super::SESSIONS_STREAM`], for as long as that keeps it.
+    pub const DEAD_LETTER_CUT: &str = "Postcall-Dead-Letter-Cut";
+    /// Dead letter: prefix of the message's own headers that start with `Nats-`, which the server would obey, or with
+    /// `Postcall-`, which are ours.
     pub const ORIGINAL_PREFIX: &str = "Postcall-Original-";
 }
 

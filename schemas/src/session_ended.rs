@@ -104,7 +104,7 @@ pub enum EndReason {
     ParticipantRemoved,
     /// The participant's connection was lost and did not come back within the grace.
     ConnectionLost,
-    /// No participant came within the time limit.
+    /// No participant came within the time limit, or none who gave a sign: was connected, and sent sound or text.
     ParticipantAbsent,
     /// The room was deleted or closed.
     RoomClosed,
@@ -116,6 +116,10 @@ pub enum EndReason {
     AgentEnded,
     /// The speech or language services failed again and again.
     ProviderFailed,
+    /// The call had lasted as long as a call may.
+    TimeLimit,
+    /// The call had used up one of its budgets, such as that of turns or of prompts.
+    BudgetSpent,
     /// The session failed inside the agent.
     AgentFailed,
     /// The agent process died; another one finished the session from its journal.
@@ -235,7 +239,7 @@ pub struct MetricsSummary {
     pub tts_characters_count: u64,
     /// Speech made, seconds.
     pub tts_audio_duration: f64,
-    /// Speech transcribed, seconds.
+    /// Speech sent to be transcribed, seconds, each time that it was sent: what is billed.
     pub stt_audio_duration: f64,
     /// Audio received from the participant, seconds.
     pub audio_received_seconds: f64,

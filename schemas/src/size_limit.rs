@@ -15,7 +15,9 @@ pub fn encode_within(mut session: SessionEnded, limit: usize) -> Vec<u8> {
         // Room for the name that `truncated` gains.
         let excess = encoded.len() - limit + 64;
         if let Some(field) = cut(&mut session, excess) {
-            session.truncated.push(field.to_owned());
+            if !session.truncated.iter().any(|name| name == field) {
+                session.truncated.push(field.to_owned());
+            }
             encoded = encode(&session);
         }
     }

@@ -6,13 +6,18 @@ Lines of JSON on standard input, each answered by one on standard output:
   {"bytes": n}       followed by n bytes of sound, 16 kHz, mono, 16 bit, little-endian -> {"text": "..."}
 """
 
+import ctypes
 import json
 import os
 import re
+import select
+import signal
 import sys
 
 from pocketsphinx import Decoder, get_model_path
 
+# Of linux/prctl.h.
+PR_SET_PDEATHSIG = 1
 SHORTEST_PART = 3
 # What each further word must be worth; with the library's 0.65, «thirty contracts» is heard as «thirty eight contracts».
 WORD_INSERTION = 0.2
@@ -60,17 +65,37 @@ def set_up(decoder, request):
     return {"ready": True}
 
 
+def end_with(parent):
+    """Has the kernel kill this process when its parent dies, however that dies."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def apart(work):
     """Does it in a copy of this process: a decoder keeps traces of what it heard, and each caller is to find it new."""
-    copy = os.fork()
+    parent, copy = os.getpid(), os.fork()
     if copy == 0:
         try:
+            end_with(parent)
             work()
             os._exit(0)
         finally:
             os._exit(1)
+    wait_for(copy)
     if os.waitpid(copy, 0)[1] != 0:
         sys.exit("the recogniser's copy did not answer")
+
+
+def wait_for(copy):
+    """Until the copy has ended. Nothing is asked meanwhile: what comes on standard input is its end, with its owner's."""
+    ended = os.pidfd_open(copy)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    poll.register(sys.stdin.fileno(), select.POLLIN)
+    if ended not in [file for file, _ in poll.poll()]:
+        os.kill(copy, signal.SIGKILL)
+    os.close(ended)
 
 
 def say(answer):

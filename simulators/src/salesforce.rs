@@ -46,7 +46,6 @@ use axum::extract::Extension;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use axum::{Router, routing};
-use jsonwebtoken::DecodingKey;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -55,6 +54,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use api_error::ApiError;
 use faults::{Fault, Faults};
+use oauth::assertion::PublicKey;
 use records::Records;
 use sessions::Sessions;
 use settings::Settings;
@@ -105,7 +105,7 @@ pub struct Salesforce(Arc<Shared>);
 
 struct Shared {
     config: Config,
-    public_key: DecodingKey,
+    public_key: PublicKey,
     org: Mutex<Org>,
 }
 
@@ -168,7 +168,7 @@ impl Salesforce {
     /// # Errors
     /// A key or a seed that cannot be read.
     pub fn new(config: Config, seed: &[u8]) -> anyhow::Result<Self> {
-        let public_key = DecodingKey::from_rsa_pem(&config.public_key_pem).context("read public key")?;
+        let public_key = PublicKey::from_pem(&config.public_key_pem).context("read public key")?;
         let records = Records::from_json(seed).context("read seed")?;
         let org = Org { records, settings: config.settings.clone(), ..Org::default() };
         Ok(Self(Arc::new(Shared { config, public_key, org: Mutex::new(org) })))

@@ -10,6 +10,8 @@ mod canned;
 mod chat;
 #[path = "openai/faults.rs"]
 mod faults;
+#[path = "openai/orphans.rs"]
+mod orphans;
 #[path = "openai/python.rs"]
 mod python;
 #[path = "openai/recognition.rs"]

@@ -26,6 +26,12 @@ pub enum CallError {
         /// What is wrong and what to do.
         reason: String,
     },
+    /// The org is not here, or no longer: a new token may say where it is.
+    #[error("{reason}")]
+    Elsewhere {
+        /// The status, and what to check.
+        reason: String,
+    },
     /// An internal error of Salesforce's, or a broken connection: the same call may pass at once.
     #[error("{reason}")]
     Broken {
@@ -55,9 +61,10 @@ impl From<CallError> for WriteError {
         match error {
             // Whoever stands between could be at fault as well: tried for some time before it is a dead letter.
             CallError::Content { .. } => Self::Retry { reason },
-            CallError::Unauthorized | CallError::Configuration { .. } | CallError::Broken { .. } => {
-                Self::Unavailable { reason, after: None }
-            }
+            CallError::Unauthorized
+            | CallError::Elsewhere { .. }
+            | CallError::Configuration { .. }
+            | CallError::Broken { .. } => Self::Unavailable { reason, after: None },
             CallError::Unavailable { after, .. } => Self::Unavailable { reason, after },
         }
     }
@@ -81,7 +88,11 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         _ => {
             let reason = explain(status, code, &error.message);
             let passes = PASSING.contains(&code) || PAUSING.contains(&code);
+            // Salesforce says in JSON that it has something not.
+            let is_salesforce = serde_json::from_slice::<Value>(body).is_ok();
             match status {
+                300..400 => CallError::Elsewhere { reason },
+                404 | 410 if !is_salesforce => CallError::Elsewhere { reason },
                 500.. if retry_after.is_none() => CallError::Broken { reason },
                 429 | 500.. => CallError::Unavailable { reason, after: retry_after },
                 _ if passes => CallError::Unavailable { reason, after: retry_after },
@@ -173,6 +184,7 @@ mod tests {
     fn reason(status: u16, body: &str) -> String {
         match refused(status, None, body.as_bytes()) {
             CallError::Broken { reason }
+            | CallError::Elsewhere { reason }
             | CallError::Unavailable { reason, .. }
             | CallError::Configuration { reason } => reason,
             other => panic!("{other:?}"),
@@ -219,6 +231,18 @@ mod tests {
         );
         insta::assert_snapshot!(reason(301, ""), @"Salesforce sends the call elsewhere (301); check SALESFORCE_URL");
         insta::assert_snapshot!(reason(410, "[]"), @"Salesforce has no such resource (410, no code); check SALESFORCE_API_VERSION");
+    }
+
+    #[test]
+    fn what_salesforce_does_not_say_itself_is_said_elsewhere() {
+        for (status, body) in [(301, ""), (307, "[]"), (404, "<html>"), (410, "")] {
+            assert!(
+                matches!(refused(status, None, body.as_bytes()), CallError::Elsewhere { .. }),
+                "{status}"
+            );
+        }
+        let gone = br#"[{"errorCode":"NOT_FOUND","message":""}]"#;
+        assert!(matches!(refused(404, None, gone), CallError::Configuration { .. }));
     }
 
     #[test]

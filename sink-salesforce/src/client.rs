@@ -2,18 +2,18 @@
 //! and counts the calls.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::auth::{Token, Tokens, network};
+use crate::auth::{Token, Tokens, body, network};
 use crate::call_error::{CallError, refused};
 use crate::config::SalesforceArgs;
 use crate::field_type::FieldDescription;
@@ -24,8 +24,6 @@ use crate::usage::Usage;
 
 /// Where the versions of the API are.
 const VERSIONS: &str = "/services/data";
-/// Longest time to open a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Further tries of a call that broke, and the longest pause before the first of them.
 const MORE_TRIES: u32 = 2;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -35,12 +33,13 @@ const LONGEST_REQUEST: usize = 16_384;
 const OTHER_HEADERS: usize = 1_024;
 /// Room for at least one address, whatever the token.
 pub(crate) const SHORTEST_STATEMENT: usize = 4_000;
+/// Longest time that an answer may ask to be left alone.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Most rows in an update call.
 pub const MOST_ROWS: usize = 200;
 
 /// Calls of one org, as one user.
 pub struct Client {
-    http: reqwest::Client,
     tokens: Tokens,
     /// Of the API, such as `v68.0`.
     pub version: String,
@@ -71,6 +70,9 @@ impl Description {
 /// What became of one row of an update.
 #[derive(Debug, Deserialize)]
 pub struct SaveResult {
+    /// The record; of a row that is refused it may be missing.
+    #[serde(default)]
+    pub id: Option<String>,
     /// Whether it is written.
     pub success: bool,
     /// Why not.
@@ -89,18 +91,10 @@ impl Client {
     /// Reads the private key; no call is made yet.
     ///
     /// # Errors
-    /// A key or a trust store that cannot be read.
+    /// A key or a trust store that cannot be read, or an address without TLS.
     pub fn new(args: &SalesforceArgs) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(args.request_timeout.salesforce_request_timeout)
-            .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("set up the HTTP client")?;
         Ok(Self {
-            tokens: Tokens::new(http.clone(), args)?,
-            http,
+            tokens: Tokens::new(args)?,
             version: args.salesforce_api_version.clone(),
             allow_duplicates: args.salesforce_allow_duplicates,
             usage: Usage::new(args.salesforce_api_percent).context("make metrics")?,
@@ -147,26 +141,26 @@ impl Client {
         self.get(&format!("{VERSIONS}/{}/sobjects/{object}/describe", self.version)).await
     }
 
-    /// All rows of a statement.
+    /// All rows of a statement. That there are no more is what the answer says itself: whatever else has the shape of an
+    /// answer without rows is none.
     ///
     /// # Errors
-    /// Any page that is not given.
+    /// Any page that is not given, or pages that are not as many rows as they say.
     pub async fn query<T: DeserializeOwned>(&self, statement: &str) -> Result<Vec<T>, CallError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Page<T> {
-            records: Vec<T>,
-            next_records_url: Option<String>,
-        }
         let path = format!("{VERSIONS}/{}/query", self.version);
-        let request = |url| self.http.get(url).query(&[("q", statement)]);
+        let request = |http: &reqwest::Client, url| http.get(url).query(&[("q", statement)]);
         let mut page: Page<T> = self.call(&path, request).await?;
+        let total = page.total_size;
         let mut rows = page.records;
-        while let Some(path) = page.next_records_url {
-            page = self.get(&path).await?;
+        while !page.done {
+            let next = page.next_records_url.filter(|_| rows.len() < total).ok_or_else(incomplete)?;
+            page = self.get(&next).await?;
+            if page.records.is_empty() {
+                return Err(incomplete());
+            }
             rows.append(&mut page.records);
         }
-        Ok(rows)
+        if rows.len() == total { Ok(rows) } else { Err(incomplete()) }
     }
 
     /// Updates at most [`MOST_ROWS`] records, each on its own; one result for each, in their order.
@@ -176,37 +170,33 @@ impl Client {
     pub async fn update(&self, rows: &[Row]) -> Result<Vec<SaveResult>, CallError> {
         let body = json!({ "allOrNone": false, "records": rows });
         let path = format!("{VERSIONS}/{}/composite/sobjects", self.version);
-        let request = |url| {
+        let request = |http: &reqwest::Client, url| {
             // Without it an assignment rule could give every updated Lead to a new owner.
-            let request = self.http.patch(url).header("Sforce-Auto-Assign", "FALSE");
+            let request = http.patch(url).header("Sforce-Auto-Assign", "FALSE");
             let allow = format!("allowSave={}", self.allow_duplicates);
             request.header("Sforce-Duplicate-Rule-Header", allow).json(&body)
         };
         let results: Vec<SaveResult> = self.call(&path, request).await?;
-        if results.len() != rows.len() {
-            return Err(CallError::unavailable(
-                "Salesforce answers with another number of rows than it was given",
-            ));
-        }
+        prove(&results, rows)?;
         Ok(results)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
-        self.call(path, |url| self.http.get(url)).await
+        self.call(path, |http, url| http.get(url)).await
     }
 
-    /// Calls: once more with a new token where the token is refused, and a few times more where the call broke. Every call
+    /// Calls: once more with a new token where the token is refused or the org has moved, and a few times more where the call broke. Every call
     /// that there is can be made again: what is written twice is written once.
     async fn call<T: DeserializeOwned>(
         &self,
         path: &str,
-        request: impl Fn(Url) -> RequestBuilder,
+        request: impl Fn(&reqwest::Client, Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
         let mut token = self.tokens.get(None).await?;
         let (mut renewed, mut broken) = (false, 0);
         loop {
             match self.call_with(&token, path, &request).await {
-                Err(CallError::Unauthorized) if !renewed => {
+                Err(CallError::Unauthorized | CallError::Elsewhere { .. }) if !renewed => {
                     renewed = true;
                     token = self.tokens.get(Some(&token)).await?;
                 }
@@ -224,45 +214,135 @@ impl Client {
         &self,
         token: &Arc<Token>,
         path: &str,
-        request: impl Fn(Url) -> RequestBuilder,
+        request: impl Fn(&reqwest::Client, Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
         let mut url = token.instance.clone();
         url.set_path(path);
-        let request = request(url).bearer_auth(token.value.expose_secret());
+        let request = request(&token.http, url).bearer_auth(token.value.expose_secret());
         self.usage.count();
-        let answer = request.send().await.map_err(network)?;
+        let unanswered = |error| {
+            token.suspect();
+            error
+        };
+        let answer = request.send().await.map_err(|error| unanswered(network(error)))?;
         self.usage.follow(answer.headers(), Instant::now());
         let (status, after) = (answer.status(), retry_after(answer.headers()));
-        let body = answer.bytes().await.map_err(network)?;
+        let body = body(answer).await.map_err(unanswered)?;
         if status != StatusCode::OK {
-            return Err(refused(status.as_u16(), after, &body));
+            let error = refused(status.as_u16(), after, &body);
+            if matches!(error, CallError::Elsewhere { .. })
+                || serde_json::from_slice::<IgnoredAny>(&body).is_err()
+            {
+                token.suspect();
+            }
+            return Err(error);
         }
         // The parser's message can quote the body.
         serde_json::from_slice(&body).map_err(|error| {
+            token.suspect();
             let (line, column) = (error.line(), error.column());
             CallError::unavailable(format!(
-                "the answer of Salesforce is not readable at line {line}, column {column}"
+                "the answer of Salesforce is not readable at line {line}, column {column}: does a proxy or a portal \
+                 answer in its place?"
             ))
         })
     }
 }
 
-/// Seconds of a `Retry-After`, an hour at most.
+/// A page of an answer to a query.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    total_size: usize,
+    done: bool,
+    records: Vec<T>,
+    next_records_url: Option<String>,
+}
+
+fn incomplete() -> CallError {
+    CallError::unavailable(
+        "Salesforce answers a query with another number of rows than it says that there are",
+    )
+}
+
+/// A row is written where the answer names it: one result for each, in the order of the rows.
+fn prove(results: &[SaveResult], rows: &[Row]) -> Result<(), CallError> {
+    if results.len() != rows.len() {
+        return Err(CallError::unavailable(
+            "Salesforce answers with another number of rows than it was given",
+        ));
+    }
+    let names = |(result, row): (&SaveResult, &Row)| {
+        let id = row.get("id").and_then(serde_json::Value::as_str);
+        match (&result.id, result.success) {
+            (Some(named), _) => id.is_some_and(|id| is_same_id(named, id)),
+            (None, success) => !success,
+        }
+    };
+    if results.iter().zip(rows).all(names) {
+        Ok(())
+    } else {
+        Err(CallError::unavailable(
+            "Salesforce does not name the rows that it was given; they are written again",
+        ))
+    }
+}
+
+/// An id of 15 characters, or the same with its three for those who cannot tell cases apart.
+fn is_same_id(one: &str, other: &str) -> bool {
+    let core = |id: &str| id.get(..15).map(str::to_owned).filter(|_| matches!(id.len(), 15 | 18));
+    core(one).is_some_and(|core_of_one| core(other) == Some(core_of_one))
+}
+
+/// How long a `Retry-After` asks to wait, in whatever form; five minutes at most, because nobody is asked meanwhile.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(3_600)))
+    let header = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    service::retry_after(header, SystemTime::now(), LONGEST_PAUSE)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, from_value};
+
     use super::*;
 
     #[test]
-    fn a_retry_after_is_read_in_seconds() {
+    fn a_retry_after_is_read_and_capped() {
         let header =
             |value: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]));
         assert_eq!(header("7"), Some(Duration::from_secs(7)));
-        assert_eq!(header("999999"), Some(Duration::from_secs(3_600)));
-        assert_eq!(header("Wed, 21 Oct 2015 07:28:00 GMT"), None);
+        for long in ["999999", "99999999999999999999999999", "Fri, 31 Dec 2999 23:59:59 GMT"] {
+            assert_eq!(header(long), Some(LONGEST_PAUSE), "{long}");
+        }
+        assert_eq!(header("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        for odd in ["soon", "-1", ""] {
+            assert_eq!(header(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_written_where_the_answer_names_it() {
+        let rows = ["00Q5f00000A0001EAB", "00Q5f00000A0002"]
+            .map(|id| Row::from_iter([("id".to_owned(), id.into())]));
+        let proven = |results: Value| prove(&from_value::<Vec<SaveResult>>(results).unwrap(), &rows).is_ok();
+        let one = json!({ "id": "00Q5f00000A0001", "success": true, "errors": [] });
+        let two = json!({ "id": "00Q5f00000A0002EAV", "success": true, "errors": [] });
+        let refused =
+            json!({ "success": false, "errors": [{ "statusCode": "X", "message": "", "fields": [] }] });
+        assert!(proven(json!([one, two])));
+        assert!(proven(json!([refused, two])) && proven(json!([one, refused])));
+        for odd in [
+            json!([two, one]),
+            json!([one, one]),
+            json!([one]),
+            json!([one, two, two]),
+            json!([]),
+            json!([{ "success": true }, { "success": true }]),
+            json!([one, { "id": null, "success": true }]),
+            json!([one, { "id": "", "success": true }]),
+            json!([one, { "id": "00q5f00000a0002EAV", "success": true }]),
+        ] {
+            assert!(!proven(odd.clone()), "{odd}");
+        }
     }
 }

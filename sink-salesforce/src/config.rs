@@ -13,16 +13,29 @@ pub struct SalesforceArgs {
     /// Where tokens are asked for: `https://login.salesforce.com`, `https://test.salesforce.com`, or the org's My Domain.
     #[arg(long, env = "SALESFORCE_URL")]
     pub salesforce_url: Url,
+    /// Whether tokens and records may go over `http://` to another machine. For networks that are trusted.
+    #[arg(long, env = "SALESFORCE_ALLOW_PLAIN_TEXT", default_value_t = false, action = clap::ArgAction::Set)]
+    pub salesforce_allow_plain_text: bool,
     /// Consumer key of the External Client App.
-    #[arg(long, env = "SALESFORCE_CLIENT_ID")]
+    #[arg(
+        long,
+        env = "SALESFORCE_CLIENT_ID",
+        default_value = "",
+        hide_default_value = true,
+        required_unless_present = "salesforce_client_id_file"
+    )]
     pub salesforce_client_id: String,
+    /// File with the consumer key, in its place.
+    #[arg(long, env = "SALESFORCE_CLIENT_ID_FILE", conflicts_with = "salesforce_client_id")]
+    pub salesforce_client_id_file: Option<PathBuf>,
     /// How the app shows who it is.
     #[arg(long, env = "SALESFORCE_GRANT", default_value = "jwt-bearer")]
     pub salesforce_grant: Grant,
     /// User name of the integration user; of `jwt-bearer`.
     #[arg(long, env = "SALESFORCE_USERNAME", required_if_eq("salesforce_grant", "jwt-bearer"))]
     pub salesforce_username: Option<String>,
-    /// PEM file with the RSA private key whose certificate the app holds; of `jwt-bearer`.
+    /// PEM file with the RSA private key whose certificate the app holds; of `jwt-bearer`. This file and the others with keys
+    /// are read again for each access token.
     #[arg(long, env = "SALESFORCE_PRIVATE_KEY_FILE", required_if_eq("salesforce_grant", "jwt-bearer"))]
     pub salesforce_private_key_file: Option<PathBuf>,
     /// File with the app's consumer secret; of `client-credentials`, which needs the org's My Domain as URL.

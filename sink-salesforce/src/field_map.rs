@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use schemas::json::Json;
 use serde::Deserialize;
-use serde_json::Value;
 use toml::Spanned;
 
 /// The seed's three fields, which the metadata in `deploy/salesforce` creates.
@@ -121,7 +121,7 @@ impl FieldMap {
 
 impl Mapped {
     /// The payload's value; a null is none.
-    pub fn value<'a>(&self, payload: &'a Value) -> Option<&'a Value> {
+    pub fn value<'a>(&self, payload: Json<'a>) -> Option<Json<'a>> {
         payload.pointer(&self.from).filter(|value| !value.is_null())
     }
 }
@@ -190,8 +190,6 @@ fn line_of(text: &str, at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn faults(text: &str) -> Vec<String> {
@@ -206,12 +204,18 @@ mod tests {
             names,
             ["Last_Voice_Call_Date__c", "Last_Voice_Session__c", "Voice_Qualification_Tier__c"]
         );
-        let payload = json!({ "discovered_signals": { "qualification_tier": "hot" } });
-        assert_eq!(map.others[0].value(&payload), Some(&json!("hot")));
+        let value = |tier: &str| {
+            let payload = format!(r#"{{"discovered_signals":{{"qualification_tier":{tier}}}}}"#);
+            let payload = Json::parse(payload.as_bytes()).unwrap();
+            map.others[0].value(payload).and_then(Json::as_str).map(|text| text.into_owned())
+        };
+        assert_eq!(value(r#""hot""#).as_deref(), Some("hot"));
         assert_eq!(
-            map.others[0].value(&json!({ "discovered_signals": { "qualification_tier": null } })),
-            None
+            value(r#""cold","qualification_tier":"hot""#).as_deref(),
+            Some("hot"),
+            "the last one counts"
         );
+        assert_eq!(value("null"), None);
         assert_eq!(map.others[0].absent, Absent::Omit);
     }
 

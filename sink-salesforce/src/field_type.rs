@@ -1,8 +1,11 @@
 //! What a field of the org takes, as the org describes it, and a payload's value as such a field takes it.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
+use schemas::json::Json;
 use serde::Deserialize;
-use serde_json::{Number, Value, json};
+use serde_json::{Number, Value};
 
 /// How Salesforce gives times: `2025-10-29T12:03:04.000+0000`.
 const GIVEN_TIME: &str = "%Y-%m-%dT%H:%M:%S%.f%z";
@@ -77,41 +80,56 @@ impl FieldDescription {
     }
 }
 
+/// What a payload's value is for a field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// As it is written.
+    Value(Value),
+    /// An empty text or an empty list: there is no value.
+    Nothing,
+    /// There is a value, and the field cannot take it.
+    Unfit,
+}
+
 impl FieldType {
-    /// The value as it is written; `None` where the field cannot take it.
-    pub fn fit(self, value: &Value) -> Option<Value> {
-        match self {
-            Self::Text(length) => text(&as_text(value)?, length).map(Value::String),
-            Self::Lines(length) => lines(&as_text(value)?, length).map(Value::String),
-            Self::Values(length) => {
-                let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-                let values: Option<Vec<_>> = values.iter().map(as_text).collect();
-                text(&values?.join(";"), length).map(Value::String)
-            }
-            Self::Number => number(value).and_then(Number::from_f64).map(Value::Number),
-            Self::Integer => {
-                let whole = number(value).filter(|number| number.fract() == 0.0)?;
-                // No fraction and not too large, so `as` changes nothing.
-                (whole.abs() <= LARGEST_WHOLE).then(|| json!(whole as i64))
-            }
-            Self::Boolean => match value {
-                Value::Bool(_) => Some(value.clone()),
-                Value::String(text) => text.trim().to_ascii_lowercase().parse().ok().map(Value::Bool),
-                _ => None,
-            },
-            Self::DateTime => Some(Value::String(written_time(moment(value)?))),
-            Self::Date => {
-                let text = value.as_str()?.trim();
-                let day = text.parse::<NaiveDate>().ok().or_else(|| Some(moment(value)?.date_naive()))?;
-                Some(Value::String(day.to_string()))
-            }
+    /// The value as it is written.
+    pub fn fit(self, value: Json<'_>) -> Fit {
+        if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) {
+            return Fit::Nothing;
         }
+        let of_text =
+            |text: Option<String>| text.map_or(Fit::Nothing, |text| Fit::Value(Value::String(text)));
+        let fitting = match self {
+            Self::Text(length) => return of_text(text(&as_text(value), length)),
+            Self::Lines(length) => return of_text(lines(&as_text(value), length)),
+            Self::Values(length) if value.is_array() => {
+                let values = value.elements().filter(|value| !value.is_null()).map(as_text);
+                return of_text(text(&values.collect::<Vec<_>>().join(";"), length));
+            }
+            Self::Values(length) => return of_text(text(&as_text(value), length)),
+            Self::Number => number(value).and_then(Number::from_f64).map(Value::Number),
+            Self::Integer => whole(value).map(Value::from),
+            Self::Boolean => match value.as_str() {
+                Some(text) => text.trim().to_ascii_lowercase().parse().ok().map(Value::Bool),
+                None => value.as_bool().map(Value::Bool),
+            },
+            Self::DateTime => {
+                value.as_str().and_then(|text| moment(&text)).map(written_time).map(Value::String)
+            }
+            Self::Date => {
+                value.as_str().and_then(|text| day(&text)).map(|day| Value::String(day.to_string()))
+            }
+        };
+        fitting.map_or(Fit::Unfit, Fit::Value)
     }
 
     /// Whether a record has the value already; both without a value are the same.
     pub fn is_same(self, written: &Value, current: &Value) -> bool {
         match self {
-            Self::DateTime => moment(written) == moment(current) && written.is_null() == current.is_null(),
+            Self::DateTime => {
+                let moments = [written, current].map(|value| value.as_str().and_then(moment));
+                moments[0] == moments[1] && written.is_null() == current.is_null()
+            }
             Self::Number | Self::Integer => written.as_f64() == current.as_f64(),
             Self::Text(_) | Self::Values(_) | Self::Boolean | Self::Date => written == current,
             // Salesforce ends lines in its own way.
@@ -129,8 +147,8 @@ pub fn written_time(time: DateTime<Utc>) -> String {
 }
 
 /// A moment in whole seconds: Salesforce keeps no more. It is read as payloads have it and as Salesforce gives it.
-pub fn moment(value: &Value) -> Option<DateTime<Utc>> {
-    let text = value.as_str()?.trim();
+pub fn moment(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
     let time =
         DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_str(text, GIVEN_TIME)).ok()?;
     Some(time.with_timezone(&Utc).trunc_subsecs(0))
@@ -160,28 +178,39 @@ fn cut(text: &str, longest: usize, is_refused: impl Fn(char) -> bool) -> Option<
 }
 
 /// A text as it is, numbers and truths as text, and lists and objects as JSON.
-fn as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+fn as_text(value: Json<'_>) -> Cow<'_, str> {
+    value.as_str().unwrap_or_else(|| value.compact())
 }
 
-fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    number.filter(|number| number.is_finite())
+fn number(value: Json<'_>) -> Option<f64> {
+    let of_text = |text: Cow<'_, str>| text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    value.as_str().map_or_else(|| value.as_f64(), of_text)
+}
+
+/// A number without a fraction: exact where it is written so, else only as far as each has a number of its own.
+fn whole(value: Json<'_>) -> Option<i64> {
+    let exact = value.as_str().map_or_else(|| value.as_i64(), |text| text.trim().parse().ok());
+    exact.or_else(|| {
+        let number = number(value).filter(|number| number.fract() == 0.0 && number.abs() <= LARGEST_WHOLE)?;
+        // No fraction and not too large, so `as` changes nothing.
+        Some(number as i64)
+    })
+}
+
+fn day(text: &str) -> Option<NaiveDate> {
+    text.trim().parse().ok().or_else(|| Some(moment(text)?.date_naive()))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+
+    fn fit(kind: FieldType, value: &str) -> Fit {
+        kind.fit(Json::parse(value.as_bytes()).unwrap())
+    }
 
     #[test]
     fn values_are_written_as_the_field_takes_them() {
@@ -204,14 +233,41 @@ mod tests {
             (FieldType::Date, json!("2025-10-29T23:30:00-02:00"), json!("2025-10-30")),
             (FieldType::Date, json!("2025-10-29"), json!("2025-10-29")),
         ] {
-            assert_eq!(kind.fit(&value), Some(written), "{kind:?} {value}");
+            assert_eq!(fit(kind, &value.to_string()), Fit::Value(written), "{kind:?} {value}");
         }
     }
 
     #[test]
-    fn what_a_field_cannot_take_is_none() {
+    fn whatever_json_has_is_written_where_a_text_is_wanted() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        for (kind, value, written) in [
+            (FieldType::Text(80), "1e400", "1e400"),
+            (FieldType::Text(80), "-0", "-0"),
+            (FieldType::Text(80), r#""party \ud83c""#, "party \u{fffd}"),
+            (FieldType::Text(80), r#""\ud83c\udf89""#, "🎉"),
+            (FieldType::Text(80), r#"{ "a": [1, "b c"] }"#, r#"{"a":[1,"b c"]}"#),
+            (FieldType::Text(80), &deep, &deep[..80]),
+            (FieldType::Values(80), r#"["a",null,"b"]"#, "a;b"),
+        ] {
+            assert_eq!(fit(kind, value), Fit::Value(json!(written)), "{kind:?}");
+        }
+        assert_eq!(fit(FieldType::Integer, "9007199254740993"), Fit::Value(json!(9_007_199_254_740_993_i64)));
+        assert_eq!(fit(FieldType::Integer, "-0"), Fit::Value(json!(0)));
+    }
+
+    #[test]
+    fn an_empty_text_is_no_value() {
+        for kind in [FieldType::Text(255), FieldType::Values(9), FieldType::Number, FieldType::Date] {
+            for value in [r#"" \u00a0 ""#, r#""""#, "null"] {
+                assert_eq!(fit(kind, value), Fit::Nothing, "{kind:?} {value}");
+            }
+        }
+        assert_eq!(fit(FieldType::Values(9), "[]"), Fit::Nothing);
+    }
+
+    #[test]
+    fn what_a_field_cannot_take_is_told_from_no_value() {
         for (kind, value) in [
-            (FieldType::Text(255), json!(" \u{a0} ")),
             (FieldType::Number, json!("about ten")),
             (FieldType::Number, json!("inf")),
             (FieldType::Integer, json!(1.5)),
@@ -221,7 +277,13 @@ mod tests {
             (FieldType::DateTime, json!("2025-10-29T12:00:00")),
             (FieldType::Date, json!(20_251_029)),
         ] {
-            assert_eq!(kind.fit(&value), None, "{kind:?} {value}");
+            assert_eq!(fit(kind, &value.to_string()), Fit::Unfit, "{kind:?} {value}");
+        }
+        let long = "9".repeat(400);
+        for (kind, value) in
+            [(FieldType::Number, "1e400"), (FieldType::Integer, "1e400"), (FieldType::Number, &long)]
+        {
+            assert_eq!(fit(kind, value), Fit::Unfit, "{kind:?}");
         }
     }
 

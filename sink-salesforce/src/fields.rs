@@ -1,11 +1,12 @@
 //! The field map held against what the org describes: what is selected, what is written, and what is the same already.
 
 use chrono::{DateTime, SubsecRound, Utc};
+use schemas::json::Json;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::field_map::{Absent, FieldMap};
-use crate::field_type::{FieldDescription, FieldType, moment, text, written_time};
+use crate::field_type::{FieldDescription, FieldType, Fit, moment, text, written_time};
 
 /// Fields of a row, by their names.
 pub type Row = Map<String, Value>;
@@ -115,28 +116,49 @@ impl ObjectFields {
         names.join(", ")
     }
 
+    /// Whether a row has all that was asked for, and says when the last call was, where there was one. What has not would be
+    /// taken for a record without a call, and an older one be written over a newer one.
+    pub fn is_complete(&self, row: &Row) -> bool {
+        let ended = row.get(&self.ended);
+        let readable =
+            ended.is_some_and(|ended| ended.is_null() || ended.as_str().and_then(moment).is_some());
+        let session = row.get(&self.session).is_some_and(|session| session.is_null() || session.is_string());
+        readable && session && self.others.iter().all(|field| row.contains_key(&field.name))
+    }
+
     /// What a record knows.
     pub fn known(&self, row: &Row) -> LastCall {
         let value = |name: &str| row.get(name).cloned().unwrap_or_default();
         LastCall {
-            ended: moment(&value(&self.ended)),
+            ended: value(&self.ended).as_str().and_then(moment),
             session: value(&self.session).as_str().map(str::to_owned),
             others: self.others.iter().map(|field| Some(value(&field.name))).collect(),
         }
     }
 
-    /// What a record shall know after a session; `values` are the payload's, in the order of the map. A value that its field
-    /// cannot take counts as absent.
-    pub fn wanted(&self, session_id: &str, end_time: DateTime<Utc>, values: &[Option<Value>]) -> LastCall {
-        let other = |(field, value): (&Field, &Option<Value>)| {
-            let fitting = value.as_ref().and_then(|value| field.kind.fit(value));
-            fitting.or_else(|| (field.absent == Absent::Null).then_some(Value::Null))
+    /// What a record shall know after a session; `values` are the payload's, in the order of the map. A field that
+    /// cannot take its value is left as it is: there is one, so nobody asked to empty the field.
+    pub fn wanted(&self, session_id: &str, end_time: DateTime<Utc>, values: &[Option<Json<'_>>]) -> LastCall {
+        let other = |(field, value): (&Field, &Option<Json<'_>>)| match value
+            .map_or(Fit::Nothing, |value| field.kind.fit(value))
+        {
+            Fit::Value(value) => Some(value),
+            Fit::Nothing => (field.absent == Absent::Null).then_some(Value::Null),
+            Fit::Unfit => None,
         };
         LastCall {
             ended: Some(end_time.trunc_subsecs(0)),
             session: text(session_id, self.session_length),
             others: self.others.iter().zip(values).map(other).collect(),
         }
+    }
+
+    /// The fields that cannot take their value.
+    pub fn unfit<'f>(&'f self, values: &'f [Option<Json<'_>>]) -> impl Iterator<Item = &'f str> {
+        let fields = self.others.iter().zip(values);
+        let unfit =
+            fields.filter(|(field, value)| value.is_some_and(|value| field.kind.fit(value) == Fit::Unfit));
+        unfit.map(|(field, _)| field.name.as_str())
     }
 
     /// What has to be written so that a record that knows `known` knows `wanted` as well.
@@ -221,6 +243,10 @@ mod tests {
         ObjectFields::resolve(&FieldMap::parse(DEFAULT).unwrap(), "Lead", described)
     }
 
+    fn parse(text: &str) -> Json<'_> {
+        Json::parse(text.as_bytes()).unwrap()
+    }
+
     fn row(value: Value) -> Row {
         value.as_object().unwrap().clone()
     }
@@ -233,7 +259,7 @@ mod tests {
             "Last_Voice_Call_Date__c, Last_Voice_Session__c, Voice_Qualification_Tier__c"
         );
         let end_time = "2025-10-29T14:03:04.900+02:00".parse().unwrap();
-        let wanted = fields.wanted(" room ", end_time, &[Some(json!("hot"))]);
+        let wanted = fields.wanted(" room ", end_time, &[Some(parse(r#""hot""#))]);
         let written = fields.row(&wanted);
         insta::assert_snapshot!(
             Value::Object(written).to_string(),
@@ -266,10 +292,53 @@ mod tests {
         let map =
             FieldMap::parse(&DEFAULT.replace("\"omit\"", "\"null\"").replace("null\" empties", "")).unwrap();
         let fields = ObjectFields::resolve(&map, "Lead", &org()).unwrap();
-        assert_eq!(
-            fields.row(&fields.wanted("s", end_time, &[None]))["Voice_Qualification_Tier__c"],
-            Value::Null
-        );
+        for absent in [None, Some(parse("\" \""))] {
+            let row = fields.row(&fields.wanted("s", end_time, &[absent]));
+            assert_eq!(row["Voice_Qualification_Tier__c"], Value::Null);
+        }
+    }
+
+    #[test]
+    fn a_value_that_does_not_fit_never_empties_its_field() {
+        let map =
+            FieldMap::parse(&DEFAULT.replace("\"omit\"", "\"null\"").replace("null\" empties", "")).unwrap();
+        let mut described = org();
+        described[2].kind = "double".to_owned();
+        let fields = ObjectFields::resolve(&map, "Lead", &described).unwrap();
+        let end_time = "2025-10-29T12:00:00Z".parse().unwrap();
+        for unfit in ["1e400", "\"hot\"", "[]"] {
+            let values = [Some(parse(unfit))];
+            let row = fields.row(&fields.wanted("s", end_time, &values));
+            assert!(!row.contains_key("Voice_Qualification_Tier__c"), "{unfit}");
+            assert_eq!(fields.unfit(&values).collect::<Vec<_>>(), ["Voice_Qualification_Tier__c"]);
+        }
+        assert_eq!(fields.unfit(&[Some(parse("7"))]).count() + fields.unfit(&[None]).count(), 0);
+    }
+
+    #[test]
+    fn a_row_without_what_was_asked_for_says_nothing_of_its_record() {
+        let fields = resolve(&org()).unwrap();
+        let whole = json!({
+            "Last_Voice_Call_Date__c": "2025-10-29T12:03:04.000+0000",
+            "Last_Voice_Session__c": null,
+            "Voice_Qualification_Tier__c": null,
+        });
+        assert!(fields.is_complete(&row(whole.clone())));
+        for (field, odd) in [
+            ("Last_Voice_Call_Date__c", Some(json!("yesterday"))),
+            ("Last_Voice_Call_Date__c", Some(json!(1_761_739_384))),
+            ("Last_Voice_Session__c", Some(json!(["room"]))),
+            ("Last_Voice_Call_Date__c", None),
+            ("Last_Voice_Session__c", None),
+            ("Voice_Qualification_Tier__c", None),
+        ] {
+            let mut row = row(whole.clone());
+            match odd {
+                Some(odd) => drop(row.insert(field.to_owned(), odd)),
+                None => drop(row.remove(field)),
+            }
+            assert!(!fields.is_complete(&row), "{row:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! a newer one: the plan compares, and a validation rule of the org holds against whoever writes in between. Calls of the API
 //! are what is scarce: [`usage`] holds them back before the org has none left.
 
+mod assertion;
 mod auth;
 pub mod call_error;
 pub mod check;

@@ -1,16 +1,17 @@
 //! Which records belong to the addresses of a batch.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use serde::de::DeserializeOwned;
+use schemas::Email;
 use sink::WriteError;
 
 use crate::call_error::CallError;
 use crate::choose::{Choice, Several, became, choose, has_open};
 use crate::client::Client;
+use crate::fields::ObjectFields;
 use crate::halving::Halving;
 use crate::plan::Lookup;
-use crate::records::{ContactRow, LeadRow, OrgFields, Record};
+use crate::records::{ContactRow, Found, LeadRow, OrgFields, Record};
 use crate::soql;
 
 /// How records are found.
@@ -35,7 +36,9 @@ impl Matching {
         fields: &OrgFields,
         emails: BTreeSet<&'c str>,
     ) -> Result<Lookup<'c>, CallError> {
-        let leads = select::<LeadRow>(client, &fields.leads_by_email(), &emails).await?;
+        let in_unicode = in_unicode(&emails);
+        let asked = spellings(&emails, &in_unicode);
+        let leads = select::<LeadRow>(client, &fields.lead, &fields.leads_by_email(), &asked).await?;
         let leads_of = by_email(&leads.rows, |lead| lead.email.as_deref());
         let leads_of = |email: &str| rows_of(&leads_of, email);
 
@@ -43,14 +46,16 @@ impl Matching {
         let became: BTreeMap<_, _> = without_open.map(|email| (email, became(leads_of(email)))).collect();
         let ids_of = |email: &str| became.get(email).map_or(&[][..], Vec::as_slice);
         let ids = became.values().flatten().copied().collect();
-        let customers = select::<ContactRow>(client, &fields.contacts_by_id(), &ids).await?;
+        let customers = select::<ContactRow>(client, &fields.contact, &fields.contacts_by_id(), &ids).await?;
         let by_id: HashMap<_, _> = customers.rows.iter().map(|row| (row.id.as_str(), row)).collect();
         let customers_of =
             |email: &str| ids_of(email).iter().filter_map(|id| by_id.get(id).copied()).collect::<Vec<_>>();
 
         let mut others: BTreeSet<_> = became.keys().copied().collect();
         others.retain(|email| self.contacts && customers_of(email).is_empty());
-        let contacts = select::<ContactRow>(client, &fields.contacts_by_email(), &others).await?;
+        let others = spellings(&others, &in_unicode);
+        let contacts =
+            select::<ContactRow>(client, &fields.contact, &fields.contacts_by_email(), &others).await?;
         let contacts_of = by_email(&contacts.rows, |contact| contact.email.as_deref());
 
         let mut lookup = Lookup::new();
@@ -71,8 +76,9 @@ impl Matching {
 }
 
 /// The rows whose field is one of some texts.
-async fn select<'t, T: DeserializeOwned>(
+async fn select<'t, T: Found>(
     client: &Client,
+    fields: &ObjectFields,
     select: &str,
     texts: &BTreeSet<&'t str>,
 ) -> Result<Selected<'t, T>, CallError> {
@@ -85,9 +91,16 @@ async fn select<'t, T: DeserializeOwned>(
     while let Some(texts) = lists.next_call() {
         lists.answered(texts, client.query(&soql::statement(select, texts)).await);
     }
+    let mut seen = HashSet::new();
     for (texts, answer) in lists.answers() {
         match answer {
-            Ok(mut rows) => selected.rows.append(&mut rows),
+            Ok(rows) if rows.iter().any(|row: &T| !fields.is_complete(row.fields())) => {
+                return Err(CallError::unavailable(
+                    "a row of Salesforce's answer lacks fields that were asked for",
+                ));
+            }
+            // A record that is given twice is one.
+            Ok(rows) => selected.rows.extend(rows.into_iter().filter(|row| seen.insert(row.id().to_owned()))),
             Err(error @ CallError::Content { .. }) => {
                 let error = WriteError::from(error);
                 selected.unreadable.extend(texts.iter().map(|text| (*text, error.clone())));
@@ -98,11 +111,26 @@ async fn select<'t, T: DeserializeOwned>(
     Ok(selected)
 }
 
+/// Of the addresses whose domain has a script of its own, how they are written in that: records may have either.
+fn in_unicode<'c>(emails: &BTreeSet<&'c str>) -> BTreeMap<&'c str, String> {
+    let in_unicode = |email: &str| Email::recorded(email)?.normalized_in_unicode();
+    emails.iter().filter_map(|email| Some((*email, in_unicode(email)?))).collect()
+}
+
+/// All the texts by which records of these addresses are found.
+fn spellings<'t>(emails: &BTreeSet<&'t str>, in_unicode: &'t BTreeMap<&'t str, String>) -> BTreeSet<&'t str> {
+    let others = emails.iter().filter_map(|email| in_unicode.get(email)).map(String::as_str);
+    emails.iter().copied().chain(others).collect()
+}
+
 /// Salesforce compares by rules of its own; only the very same address, whatever its case, counts.
 fn by_email<T>(rows: &[T], email: impl Fn(&T) -> Option<&str>) -> HashMap<String, Vec<&T>> {
     let mut by_email: HashMap<String, Vec<&T>> = HashMap::new();
     for row in rows {
-        by_email.entry(email(row).unwrap_or_default().to_lowercase()).or_default().push(row);
+        let text = email(row).unwrap_or_default();
+        let normalized =
+            Email::recorded(text).map_or_else(|| text.to_lowercase(), |email| email.normalized().to_owned());
+        by_email.entry(normalized).or_default().push(row);
     }
     by_email
 }

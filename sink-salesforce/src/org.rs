@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use schemas::json::{InvalidJson, Json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -89,12 +89,12 @@ impl Org {
     }
 
     /// What a payload has for the further fields, in the order of the map.
-    pub fn values(&self, payload: &[u8]) -> Vec<Option<Value>> {
-        let mapped = &self.map.others;
-        // A payload that is large is parsed for nothing where no further field is mapped.
-        let payload: Value =
-            if mapped.is_empty() { Value::Null } else { serde_json::from_slice(payload).unwrap_or_default() };
-        mapped.iter().map(|mapped| mapped.value(&payload).cloned()).collect()
+    ///
+    /// # Errors
+    /// It is no JSON: whether it has them is not known.
+    pub fn values<'p>(&self, payload: &'p [u8]) -> Result<Vec<Option<Json<'p>>>, InvalidJson> {
+        let payload = Json::parse(payload)?;
+        Ok(self.map.others.iter().map(|mapped| mapped.value(payload)).collect())
     }
 }
 

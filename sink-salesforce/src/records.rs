@@ -1,6 +1,7 @@
 //! Rows as look-ups give them, and records as updates name them.
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -64,6 +65,35 @@ pub struct ContactRow {
     /// All of the row; the mapped fields are read from it.
     #[serde(flatten)]
     pub fields: Row,
+}
+
+/// A row as a look-up gives it.
+pub trait Found: DeserializeOwned {
+    /// Id of 18 characters.
+    fn id(&self) -> &str;
+
+    /// All of it.
+    fn fields(&self) -> &Row;
+}
+
+impl Found for LeadRow {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn fields(&self) -> &Row {
+        &self.fields
+    }
+}
+
+impl Found for ContactRow {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn fields(&self) -> &Row {
+        &self.fields
+    }
 }
 
 /// What a record is. They are updated in this order: each change of kind within a call costs one of ten chunks.
@@ -173,5 +203,5 @@ impl Kind {
 /// Reads `2025-10-29T12:03:04.000+0000`, as Salesforce gives times.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let value = Value::deserialize(deserializer)?;
-    moment(&value).ok_or_else(|| serde::de::Error::custom("a time is not readable"))
+    value.as_str().and_then(moment).ok_or_else(|| serde::de::Error::custom("a time is not readable"))
 }

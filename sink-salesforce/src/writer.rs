@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use chrono::Utc;
+use prometheus::IntCounter;
 use prometheus::core::Collector;
 use schemas::names;
 use sink::{CLOCKS_APART, Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::call_error::CallError;
 use crate::client::{Client, MOST_ROWS, SaveResult};
@@ -18,7 +20,7 @@ use crate::field_map::{self, FieldMap};
 use crate::halving::Halving;
 use crate::matching::Matching;
 use crate::org::Org;
-use crate::plan::{Call, Lookup, Update, plan, settle};
+use crate::plan::{Call, Lookup, Settled, Update, plan, settle};
 use crate::records::OrgFields;
 use crate::results::Results;
 use crate::row_error::Verdict;
@@ -32,6 +34,8 @@ pub struct SalesforceWriter {
     client: Client,
     org: Org,
     matching: Matching,
+    /// Values that no field took.
+    unfit: IntCounter,
 }
 
 /// How the runtime drives this writer: one batch at a time, because calls of the API are what is scarce, and because two
@@ -57,6 +61,11 @@ impl SalesforceWriter {
             client: Client::new(args)?,
             org: Org::new(field_map(args)?),
             matching: Matching { several: args.salesforce_several, contacts: args.salesforce_match_contacts },
+            unfit: IntCounter::new(
+                "postcall_salesforce_unfit_values_total",
+                "Values of payloads that do not fit their fields, which were left as they were",
+            )
+            .context("make metrics")?,
         })
     }
 }
@@ -88,7 +97,9 @@ impl Writer for SalesforceWriter {
     }
 
     fn metrics(&self) -> Vec<Box<dyn Collector>> {
-        self.client.usage.metrics()
+        let mut metrics = self.client.usage.metrics();
+        metrics.push(Box::new(self.unfit.clone()));
+        metrics
     }
 
     /// A token, and the fields, which are asked for once: a probe must not use up the org's calls.
@@ -102,28 +113,34 @@ impl SalesforceWriter {
     /// The sessions that have an address. What has no place in time is settled: it would make every later call a stale one.
     pub(crate) fn calls<'a>(&self, batch: &'a [Message], results: &mut Results) -> Vec<Call<'a>> {
         let latest = Utc::now() + CLOCKS_APART;
-        let (calls, future): (Vec<_>, Vec<_>) = batch
-            .iter()
-            .enumerate()
-            .filter_map(|(index, message)| self.call(index, message))
-            .partition(|call| call.end_time <= latest);
-        for call in future {
-            let reason = "the session's end_time is in the future; correct the clock of its agent".to_owned();
-            results.add(call.index, Err(WriteError::Reject { outcome: PERMANENT, reason }));
+        let mut calls = Vec::with_capacity(batch.len());
+        for (index, message) in batch.iter().enumerate() {
+            match self.call(index, message) {
+                Some(Ok(call)) if call.end_time <= latest => calls.push(call),
+                Some(Ok(_)) => {
+                    let reason = "the session's end_time is in the future; correct the clock of its agent";
+                    results.add(index, Err(rejected(reason.to_owned())));
+                }
+                Some(Err(settled)) => results.add_all([settled]),
+                None => {}
+            }
         }
         calls
     }
 
-    fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Call<'a>> {
+    /// None of a session without an address.
+    fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Result<Call<'a>, Settled>> {
         let event = &message.event;
-        Some(Call {
+        let email = event.email.as_ref()?.normalized();
+        let call = self.org.values(&message.payload).map(|values| Call {
             index,
-            email: event.email.as_ref()?.normalized(),
+            email,
             session_id: event.identity.session_id.as_str(),
             job_id: &event.identity.job_id,
             end_time: event.end_time,
-            values: self.org.values(&message.payload),
-        })
+            values,
+        });
+        Some(call.map_err(|error| (index, Err(rejected(format!("the payload is {error}"))))))
     }
 
     async fn write_calls<'c>(&self, calls: &'c [Call<'c>], results: &mut Results) {
@@ -141,6 +158,9 @@ impl SalesforceWriter {
             };
             let (updates, settled) = plan(&open, &lookup, &fields);
             results.add_all(settled);
+            if round == 0 {
+                updates.iter().for_each(|update| self.tell_unfit(update, &fields));
+            }
             let verdicts = self.update(&updates, &fields).await;
             self.heed(&verdicts).await;
             let mut again = HashMap::new();
@@ -155,6 +175,18 @@ impl SalesforceWriter {
         for call in open {
             let reason = "newer sessions of the same record were refused one after the other".to_owned();
             results.add(call.index, Err(WriteError::Retry { reason }));
+        }
+    }
+
+    /// What a payload has and a field cannot take is not written, and not passed over in silence.
+    fn tell_unfit(&self, update: &Update<'_>, fields: &OrgFields) {
+        for field in fields.of(update.record.kind).unfit(&update.newest.values) {
+            self.unfit.inc();
+            warn!(
+                session.id = ?update.newest.session_id,
+                field,
+                "the payload has a value that does not fit the type of this field, which is left as it is"
+            );
         }
     }
 
@@ -204,6 +236,10 @@ impl SalesforceWriter {
     }
 }
 
+fn rejected(reason: String) -> WriteError {
+    WriteError::Reject { outcome: PERMANENT, reason }
+}
+
 fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) -> Vec<Verdict> {
     let error = match answer {
         Ok(results) => {
@@ -217,7 +253,9 @@ fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) 
         CallError::Content { .. } => Verdict::Retry(reason),
         CallError::Configuration { .. } => Verdict::Configuration(reason),
         CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
-        CallError::Unauthorized | CallError::Broken { .. } => Verdict::Unavailable { reason, after: None },
+        CallError::Unauthorized | CallError::Elsewhere { .. } | CallError::Broken { .. } => {
+            Verdict::Unavailable { reason, after: None }
+        }
     };
     vec![verdict; updates.len()]
 }

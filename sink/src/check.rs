@@ -96,6 +96,7 @@ async fn check_consumer(jetstream: &Context, sink: &SinkOptions) -> Check {
     );
     let as_setup_makes_it = config.ack_policy == AckPolicy::Explicit
         && config.max_deliver == -1
+        && config.max_ack_pending < 0
         && config.ack_wait == sink.ack_wait();
     if as_setup_makes_it { Check::good(what, found) } else { Check::bad(what, found, setup) }
 }

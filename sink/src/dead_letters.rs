@@ -1,13 +1,16 @@
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
-use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::Stream;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use schemas::names;
 
+use crate::stored::{StoredMessage, StoredMessages};
+
 /// The dead letters of one sink.
 pub(crate) struct DeadLetters {
+    pub(crate) jetstream: Context,
     stream: Stream,
+    letters: StoredMessages,
     subject: String,
 }
 
@@ -25,31 +28,33 @@ impl DeadLetters {
             .get_stream(names::DEAD_LETTERS_STREAM)
             .await
             .context("look up the dead-letter stream")?;
-        Ok(Self { stream, subject: names::dead_letter_subject(sink) })
+        let letters = StoredMessages::of(jetstream.clone(), names::DEAD_LETTERS_STREAM);
+        Ok(Self { jetstream: jetstream.clone(), stream, letters, subject: names::dead_letter_subject(sink) })
     }
 
     /// One by its sequence; an error where it is another sink's.
-    pub(crate) async fn get(&self, sequence: u64) -> anyhow::Result<StreamMessage> {
-        let reading = || format!("read dead letter {sequence}");
-        let letter = self.stream.get_raw_message(sequence).await.with_context(reading)?;
+    pub(crate) async fn get(&self, sequence: u64) -> anyhow::Result<StoredMessage> {
+        let letter = self.letters.get(sequence).await?;
+        let letter = letter.with_context(|| format!("there is no dead letter {sequence}"))?;
         ensure!(
             *letter.subject == *self.subject,
             "dead letter {sequence} is another sink's: {}",
-            letter.subject
+            letter.subject.escape_debug()
         );
         Ok(letter)
     }
 
     /// The selected ones, one after the other.
-    pub(crate) fn read(&self, selection: Selection) -> BoxStream<'_, anyhow::Result<StreamMessage>> {
+    pub(crate) fn read(&self, selection: Selection) -> BoxStream<'_, anyhow::Result<StoredMessage>> {
         match selection {
             Selection::Sequences(sequences) => {
                 stream::iter(sequences).then(|sequence| self.get(sequence)).boxed()
             }
-            Selection::All => stream::try_unfold(1, move |from| async move {
+            Selection::All => stream::try_unfold(Some(1), move |from| async move {
+                let Some(from) = from else { return Ok(None) };
                 let letter = self.next(from).await?;
                 Ok(letter.map(|letter| {
-                    let after = letter.sequence + 1;
+                    let after = letter.sequence.checked_add(1);
                     (letter, after)
                 }))
             })
@@ -66,14 +71,20 @@ impl DeadLetters {
     }
 
     /// The first from a sequence on; none beyond what was there when the command began.
-    async fn next(&self, from: u64) -> anyhow::Result<Option<StreamMessage>> {
-        if from > self.stream.cached_info().state.last_sequence {
-            return Ok(None);
+    async fn next(&self, from: u64) -> anyhow::Result<Option<StoredMessage>> {
+        let known = self.stream.cached_info();
+        let last = known.state.last_sequence;
+        if from <= last
+            && let Some(letter) = self.letters.next(from, &self.subject).await?
+            && letter.sequence <= last
+        {
+            return Ok(Some(letter));
         }
-        match self.stream.raw_message_builder().sequence(from).next_by_subject(&*self.subject).send().await {
-            Ok(letter) => Ok(Some(letter)),
-            Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
-            Err(error) => Err(error).with_context(|| format!("read the dead letters from {from}")),
-        }
+        let now = self.stream.get_info().await.context("look up the dead-letter stream again")?;
+        ensure!(
+            now.created == known.created,
+            "the dead-letter stream was made anew while it was read: run it again"
+        );
+        Ok(None)
     }
 }

@@ -2,17 +2,19 @@ use std::io::Write as _;
 use std::pin::pin;
 
 use anyhow::{Context as _, ensure};
-use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::Context;
 use chrono::SecondsFormat;
 use futures::TryStreamExt as _;
-use schemas::SessionEvent;
 use schemas::names::header;
 use serde::Serialize;
+use tracing::warn;
 
-use crate::dead_letter::{original_message_id, text};
 use crate::dead_letters::{DeadLetters, Selection};
+use crate::decode::decode;
+use crate::letter::original;
 use crate::output::print_line;
 use crate::replay::{Read, replay};
+use crate::stored::StoredMessage;
 use crate::{Message, SinkOptions, Writer};
 use service::Nats;
 
@@ -88,7 +90,7 @@ pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::R
     let letters = DeadLetters::open(&jetstream, sink.name).await?;
     match args.command {
         DeadLettersCommand::List { json } => list(&letters, json).await,
-        DeadLettersCommand::Show { sequence } => show(&letters.get(sequence).await?),
+        DeadLettersCommand::Show { sequence } => show(&letters, sequence).await,
         DeadLettersCommand::Replay(replay) => {
             let writer = connect(replay.writer).await?;
             write_again(&letters, &sink, &writer, replay.which.into(), replay.json).await
@@ -100,27 +102,37 @@ pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::R
 async fn list(letters: &DeadLetters, json: bool) -> anyhow::Result<()> {
     let mut listed = pin!(letters.read(Selection::All));
     while let Some(letter) = listed.try_next().await? {
-        let entry = Entry::of(&letter);
+        let entry = Entry::of(&letters.jetstream, &letter).await;
         if json {
             print_line(&serde_json::to_string(&entry)?)?;
         } else {
             let Entry { sequence, time, session_id, deliveries, error } = entry;
             let session_id = session_id.as_deref().unwrap_or("-").escape_debug();
+            let error = error.escape_debug();
             print_line(&format!("{sequence}\t{time}\t{session_id}\t{deliveries} deliveries\t{error}"))?;
         }
     }
     Ok(())
 }
 
-fn show(letter: &StreamMessage) -> anyhow::Result<()> {
+async fn show(letters: &DeadLetters, sequence: u64) -> anyhow::Result<()> {
+    let letter = letters.get(sequence).await?;
+    let payload = match original(&letter, &letters.jetstream).await {
+        Ok(original) => original.payload,
+        Err(error) => {
+            warn!(error = format!("{error:#}"), "this is not the whole message");
+            letter.payload.clone()
+        }
+    };
     let mut out = std::io::stdout().lock();
-    for (name, values) in letter.headers.iter() {
+    for (name, values) in letter.headers.read.iter() {
         for value in values {
-            writeln!(out, "{name}: {}", value.as_str())?;
+            // What a terminal would obey is shown instead.
+            writeln!(out, "{name}: {}", value.as_str().replace(char::is_control, "\u{fffd}"))?;
         }
     }
     writeln!(out)?;
-    out.write_all(&letter.payload)?;
+    out.write_all(&payload)?;
     writeln!(out).context("print dead letter")
 }
 
@@ -132,7 +144,8 @@ async fn write_again<W: Writer>(
     selection: Selection,
     json: bool,
 ) -> anyhow::Result<()> {
-    let mut replayed = pin!(replay(letters.read(selection).map_ok(message), sink, writer, None));
+    let mut replayed =
+        pin!(replay(letters.read(selection).and_then(|letter| message(letters, letter)), sink, writer, None));
     let mut failed = 0;
     while let Some(one) = replayed.try_next().await? {
         if one.error.is_none() {
@@ -152,16 +165,21 @@ async fn write_again<W: Writer>(
 }
 
 /// With the `Nats-Msg-Id` that the event was published with, so that its identity is the same.
-fn message(letter: StreamMessage) -> Read {
-    let deliveries = text(&letter.headers, header::DEAD_LETTER_DELIVERIES).and_then(|text| text.parse().ok());
-    let event = SessionEvent::decode(&letter.payload, original_message_id(&letter.headers));
+async fn message(letters: &DeadLetters, letter: StoredMessage) -> anyhow::Result<Read> {
+    let sequence = letter.sequence;
+    let deliveries = letter.headers.get(header::DEAD_LETTER_DELIVERIES).and_then(|text| text.parse().ok());
+    let original = match original(&letter, &letters.jetstream).await {
+        Ok(original) => original,
+        Err(error) => return Ok((sequence, Err(format!("{error:#}")))),
+    };
+    let event = decode(&original.payload, original.message_id.as_deref());
     let message = event.map(|event| Message {
         event,
-        payload: letter.payload,
-        attempt: deliveries.unwrap_or(0) + 1,
-        stream_sequence: letter.sequence,
+        payload: original.payload,
+        attempt: u64::saturating_add(deliveries.unwrap_or(0), 1),
+        stream_sequence: sequence,
     });
-    (letter.sequence, message.map_err(|error| error.to_string()))
+    Ok((sequence, message))
 }
 
 async fn remove(letters: &DeadLetters, selection: Selection) -> anyhow::Result<()> {
@@ -185,12 +203,14 @@ struct Entry {
 }
 
 impl Entry {
-    fn of(letter: &StreamMessage) -> Self {
-        let header = |name| text(&letter.headers, name).unwrap_or_default();
-        let event = SessionEvent::decode(&letter.payload, None).ok();
+    async fn of(jetstream: &Context, letter: &StoredMessage) -> Self {
+        let header = |name| letter.headers.get(name).unwrap_or_default();
+        let original = original(letter, jetstream).await.ok();
+        let event = original.and_then(|original| decode(&original.payload, None).ok());
+        let time = letter.published().map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true));
         Self {
             sequence: letter.sequence,
-            time: letter.time.to_rfc3339_opts(SecondsFormat::Millis, true),
+            time: time.unwrap_or_else(|| letter.time.clone()),
             session_id: event.map(|event| event.identity.session_id.into()),
             deliveries: header(header::DEAD_LETTER_DELIVERIES).parse().unwrap_or_default(),
             error: header(header::DEAD_LETTER_ERROR).to_owned(),

@@ -1,16 +1,18 @@
 //! The events of the stream, read again by a command; the sink's own consumer is not touched.
 
 use anyhow::{Context as _, ensure};
-use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::{Consumer, DeliverPolicy, pull::OrderedConfig};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use futures::{Stream, TryStreamExt as _};
-use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS, header};
+use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt as _, Stream, TryStreamExt as _};
+use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS};
 use schemas::{DecodeError, SessionEvent};
+use tracing::warn;
 
 use crate::Message;
+use crate::stored::{StoredMessage, StoredMessages};
 use service::Nats;
 
 /// How far the clocks of agents may be ahead.
@@ -72,9 +74,15 @@ impl StoredEvent {
     }
 }
 
+/// Events that are asked for at a time; one may have a mebibyte and more.
+const READS: usize = 16;
+/// After so many sequences in a row that the stream does not have, it is asked for the next that it has.
+const GAP: usize = 2 * READS;
+
 /// The stream of events, as a command reads it.
 pub struct Events {
     stream: jetstream::stream::Stream,
+    messages: StoredMessages,
 }
 
 impl Events {
@@ -86,7 +94,8 @@ impl Events {
 
     pub(crate) async fn open(jetstream: &Context) -> anyhow::Result<Self> {
         let stream = jetstream.get_stream(SESSIONS_STREAM).await;
-        Ok(Self { stream: stream.context("look up stream SESSIONS; where there is none, run setup")? })
+        let stream = stream.context("look up stream SESSIONS; where there is none, run setup")?;
+        Ok(Self { stream, messages: StoredMessages::of(jetstream.clone(), SESSIONS_STREAM) })
     }
 
     /// When the oldest that the stream still has was published; none in an empty stream.
@@ -100,24 +109,23 @@ impl Events {
     /// # Errors
     /// NATS cannot be reached, or the stream does not have it any more.
     pub async fn get(&self, sequence: u64) -> anyhow::Result<StoredEvent> {
-        let message = self.stream.get_raw_message(sequence).await;
-        let message = message.with_context(|| format!("read event {sequence}"))?;
-        Ok(stored(sequence, Some(&message.headers), message.payload))
+        let message = self.messages.get(sequence).await?;
+        message.map(stored).with_context(|| format!("the stream does not have event {sequence} any more"))
     }
 
     /// All that were published since, in order, up to the last that there is now.
     ///
     /// # Errors
-    /// NATS cannot be reached, or refuses: this needs the right to create a consumer.
+    /// NATS cannot be reached, or refuses: this needs the right to read messages of the stream. So do the events.
     pub async fn published_since(
         &self,
         since: Option<DateTime<Utc>>,
     ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
-        self.read(match since {
-            Some(start_time) => DeliverPolicy::ByStartTime { start_time },
-            None => DeliverPolicy::All,
-        })
-        .await
+        let first = match since {
+            Some(since) => self.messages.first_since(since, SESSIONS_SUBJECTS).await?,
+            None => self.messages.next(1, SESSIONS_SUBJECTS).await?,
+        };
+        Ok(self.read(first.map_or(u64::MAX, |first| first.sequence)))
     }
 
     /// Those from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
@@ -131,37 +139,26 @@ impl Events {
         let info = self.stream.consumer_info(sink).await;
         let info =
             info.with_context(|| format!("look up consumer {sink}; where there is none, run setup"))?;
-        let start_sequence = info.ack_floor.stream_sequence + 1;
-        self.read(DeliverPolicy::ByStartSequence { start_sequence }).await
+        Ok(self.read(info.ack_floor.stream_sequence.saturating_add(1)))
     }
 
-    async fn read(
-        &self,
-        deliver_policy: DeliverPolicy,
-    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
-        let last = self.stream.cached_info().state.last_sequence;
-        let config = OrderedConfig {
-            deliver_policy,
-            filter_subject: SESSIONS_SUBJECTS.to_owned(),
-            ..OrderedConfig::default()
+    /// From a sequence on up to the last that there is now; what is published meanwhile is not read. The end is where that last
+    /// one was asked for, and the stream is still the same: no other end is one.
+    fn read(&self, first: u64) -> impl Stream<Item = anyhow::Result<StoredEvent>> + use<> {
+        let state = &self.stream.cached_info().state;
+        let reading = Reading {
+            stream: self.stream.clone(),
+            messages: self.messages.clone(),
+            next: Some(first.max(state.first_sequence)),
+            last: state.last_sequence,
+            asked: FuturesOrdered::new(),
+            missed: 0,
+            undecodable: 0,
         };
-        let consumer: Consumer<OrderedConfig> =
-            self.stream.create_consumer(config).await.context("create a consumer to read the events with")?;
-        let pending = consumer.cached_info().num_pending;
-        let messages = consumer.messages().await.context("read the events")?;
-        let events = messages.map_err(|error| anyhow::Error::new(error).context("read the events"));
-        // What is published meanwhile is not read, and the end is not waited for.
-        Ok(futures::stream::try_unfold((events, pending > 0), move |(mut events, more)| async move {
-            if !more {
-                return Ok(None);
-            }
-            let Some(message) = events.try_next().await? else { return Ok(None) };
-            let info = message.info().map_err(|error| anyhow::anyhow!("read an event's place: {error}"))?;
-            let (sequence, more) = (info.stream_sequence, info.pending > 0 && info.stream_sequence < last);
-            Ok((sequence <= last).then(|| {
-                (stored(sequence, message.headers.as_ref(), message.payload.clone()), (events, more))
-            }))
-        }))
+        futures::stream::try_unfold(reading, |mut reading| async move {
+            let event = reading.next_event().await?;
+            Ok(event.map(|event| (event, reading)))
+        })
     }
 
     /// Those of sessions that ended in a period. An event is published after its session's end.
@@ -180,10 +177,80 @@ impl Events {
     }
 }
 
-fn stored(sequence: u64, headers: Option<&HeaderMap>, payload: Bytes) -> StoredEvent {
-    let message_id = headers.and_then(|headers| headers.get(header::MESSAGE_ID));
-    let decoded = SessionEvent::decode(&payload, message_id.map(|id| id.as_str()));
-    StoredEvent { sequence, payload, decoded }
+/// How far a reader of the stream is.
+struct Reading {
+    stream: jetstream::stream::Stream,
+    messages: StoredMessages,
+    /// The sequence that is asked for next; none where there is no further one.
+    next: Option<u64>,
+    last: u64,
+    asked: FuturesOrdered<BoxFuture<'static, anyhow::Result<Option<StoredMessage>>>>,
+    /// Sequences in a row that the stream does not have.
+    missed: usize,
+    undecodable: u64,
+}
+
+impl Reading {
+    async fn next_event(&mut self) -> anyhow::Result<Option<StoredEvent>> {
+        loop {
+            while self.missed < GAP
+                && self.asked.len() < READS
+                && let Some(sequence) = self.next.filter(|next| *next <= self.last)
+            {
+                self.next = sequence.checked_add(1);
+                let messages = self.messages.clone();
+                self.asked.push_back(async move { messages.get(sequence).await }.boxed());
+            }
+            match self.asked.try_next().await? {
+                Some(Some(message)) => {
+                    self.missed = 0;
+                    if is_event(&message.subject) {
+                        let event = stored(message);
+                        self.undecodable += u64::from(event.decoded.is_err());
+                        return Ok(Some(event));
+                    }
+                }
+                // Removed, or older than the stream keeps.
+                Some(None) => self.missed += 1,
+                None if self.missed >= GAP => self.skip_gap().await?,
+                None => return self.end().await.map(|()| None),
+            }
+        }
+    }
+
+    async fn skip_gap(&mut self) -> anyhow::Result<()> {
+        self.missed = 0;
+        if let Some(next) = self.next {
+            let message = self.messages.next(next, SESSIONS_SUBJECTS).await?;
+            self.next = message.map(|message| message.sequence);
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> anyhow::Result<()> {
+        let created = self.stream.cached_info().created;
+        let now = self.stream.info().await.context("look up stream SESSIONS again")?;
+        ensure!(
+            now.created == created && now.state.last_sequence >= self.last,
+            "the stream was made anew while it was read: what was read is not all; run it again"
+        );
+        if self.undecodable > 0 {
+            warn!(
+                messages = self.undecodable,
+                "among what was read are messages that are no session-end events"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn is_event(subject: &str) -> bool {
+    SESSIONS_SUBJECTS.strip_suffix('>').is_none_or(|prefix| subject.starts_with(prefix))
+}
+
+fn stored(message: StoredMessage) -> StoredEvent {
+    let decoded = SessionEvent::decode(&message.payload, message.headers.message_id());
+    StoredEvent { sequence: message.sequence, payload: message.payload, decoded }
 }
 
 pub(crate) fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {

@@ -2,14 +2,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context as _;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tracing::{error, info};
+use service::{HttpLimits, HttpServer};
+use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
@@ -18,6 +16,10 @@ use crate::metrics::Metrics;
 pub(crate) enum Part {
     /// The connection, the stream, or the durable consumer.
     Queue,
+    /// Messages that cannot be received.
+    Messages,
+    /// As many messages wait for another try as the consumer may have.
+    Window,
     /// The store refused a write.
     Store,
     /// The store did not answer a probe as it should.
@@ -47,7 +49,7 @@ impl Readiness {
     }
 
     /// One line for each reason; none when ready.
-    fn reasons(&self) -> Option<String> {
+    pub(crate) fn reasons(&self) -> Option<String> {
         let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lines: Vec<_> =
             reasons.iter().map(|(part, reason)| format!("{}: {reason}\n", part.label())).collect();
@@ -59,6 +61,8 @@ impl Part {
     fn label(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Messages => "messages",
+            Self::Window => "window",
             Self::Store => "store",
             Self::Probe => "store probe",
             Self::DeadLetters => "dead letters",
@@ -66,24 +70,22 @@ impl Part {
     }
 }
 
-/// Binds the address, then serves `/healthz`, `/readyz` and `/metrics` until the task is aborted.
+/// Listens at once, and serves `/healthz`, `/readyz` and `/metrics` until a few seconds after `stop` at most.
 pub(crate) async fn listen(
+    name: &str,
     address: SocketAddr,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let listener =
-        TcpListener::bind(address).await.with_context(|| format!("listen for HTTP on {address}"))?;
-    info!(address = %listener.local_addr().context("read the HTTP address")?, "serving health and metrics");
+    stop: CancellationToken,
+) -> anyhow::Result<impl Future<Output = ()>> {
+    let setting = format!("{}_HTTP", name.to_uppercase().replace('-', "_"));
+    let server = HttpServer::bind(name, &setting, address, HttpLimits::operations()).await?;
+    metrics.add(server.metrics())?;
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&readiness)))
         .route("/metrics", get(async move || scrape(&metrics)));
-    Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            error!(%error, "HTTP server ended");
-        }
-    }))
+    Ok(server.serve(router, stop))
 }
 
 fn ready(readiness: &Readiness) -> Response {

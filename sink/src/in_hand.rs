@@ -1,35 +1,51 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::{AckKind, Context};
-use async_nats::{Subject, jetstream};
+use async_nats::Subject;
+use async_nats::jetstream::AckKind;
+use bytes::Bytes;
 use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::{Span, warn};
 
+use crate::ack_subject::MessageKey;
+use crate::headers::Headers;
+use crate::link::Link;
+use crate::lost::Unsettled;
+
 /// The messages that were pulled and are not yet settled. The server is told that they are in progress, so that it does not
 /// deliver them again while they wait for the store.
 pub(crate) struct InHand {
-    replies: Mutex<HashMap<u64, Subject>>,
+    link: Link,
+    replies: Mutex<HashMap<u64, (u64, Subject)>>,
     next_id: AtomicU64,
     ack_wait: watch::Sender<Duration>,
     gauge: IntGauge,
 }
 
-/// One of them. It is settled by one of its methods; dropped otherwise, the server delivers it again after `ack_wait`.
-pub(crate) struct Delivery {
-    pub(crate) message: async_nats::Message,
-    /// Its sequence in the stream.
-    pub(crate) stream_sequence: u64,
+/// A message as it came, from the consumer or read by its sequence.
+pub(crate) struct Delivered {
+    pub(crate) subject: String,
+    pub(crate) headers: Headers,
+    pub(crate) payload: Bytes,
+    pub(crate) key: MessageKey,
     /// How often it was delivered, this one included.
     pub(crate) deliveries: u64,
+    /// Where it is answered.
+    pub(crate) reply: Subject,
+}
+
+/// One of them. It is settled by one of its methods; dropped otherwise, the server delivers it again after `ack_wait`.
+pub(crate) struct Delivery {
+    pub(crate) message: Delivered,
     /// Span of all that happens to it.
     pub(crate) span: Span,
     /// Its share of the bytes that may be in hand.
     pub(crate) bytes: Option<OwnedSemaphorePermit>,
-    acker: jetstream::message::Acker,
+    /// It is one that the client could not receive.
+    pub(crate) unsettled: Option<Unsettled>,
     entry: Entry,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -40,8 +56,9 @@ struct Entry {
 }
 
 impl InHand {
-    pub(crate) fn new(ack_wait: Duration, gauge: IntGauge) -> Self {
+    pub(crate) fn new(link: Link, ack_wait: Duration, gauge: IntGauge) -> Self {
         Self {
+            link,
             replies: Mutex::default(),
             next_id: AtomicU64::default(),
             ack_wait: watch::Sender::new(ack_wait),
@@ -54,34 +71,33 @@ impl InHand {
         self.ack_wait.send_if_modified(|known| std::mem::replace(known, ack_wait) != ack_wait);
     }
 
-    /// Takes a message into the hand. A message that does not come from a consumer is an error.
+    /// Takes a message into the hand.
     pub(crate) fn take(
         self: &Arc<Self>,
-        message: jetstream::Message,
+        message: Delivered,
         place: Option<OwnedSemaphorePermit>,
-    ) -> Result<Delivery, async_nats::Error> {
-        let info = message.info()?;
-        let (stream_sequence, deliveries) =
-            (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1));
+    ) -> Delivery {
+        let sequence = message.key.sequence;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        if let Some(reply) = message.reply.clone() {
-            self.replies().insert(id, reply);
-            self.gauge.inc();
-        }
-        let (message, acker) = message.split();
+        self.replies().insert(id, (sequence, message.reply.clone()));
+        self.gauge.inc();
         let entry = Entry { in_hand: Arc::clone(self), id };
         let span = tracing::info_span!(
             "message",
             session.id = tracing::field::Empty,
-            stream.sequence = stream_sequence,
-            delivery.attempt = deliveries
+            stream.sequence = sequence,
+            delivery.attempt = message.deliveries
         );
-        Ok(Delivery { message, stream_sequence, deliveries, span, bytes: None, acker, entry, _place: place })
+        Delivery { message, span, bytes: None, unsettled: None, entry, _place: place }
+    }
+
+    /// Sequences of the messages in hand.
+    pub(crate) fn sequences(&self) -> HashSet<u64> {
+        self.replies().values().map(|(sequence, _)| *sequence).collect()
     }
 
     /// Says "in progress" for every message in hand, three times in each `ack_wait`, for ever.
-    pub(crate) async fn keep_in_progress(&self, jetstream: Context) {
-        let client = jetstream.client();
+    pub(crate) async fn keep_in_progress(&self) {
         let mut ack_wait = self.ack_wait.subscribe();
         loop {
             let third = *ack_wait.borrow_and_update() / 3;
@@ -89,17 +105,17 @@ impl InHand {
             if let Ok(Ok(())) = tokio::time::timeout(third, ack_wait.changed()).await {
                 continue;
             }
-            let replies: Vec<_> = self.replies().values().cloned().collect();
+            let replies: Vec<_> = self.replies().values().map(|(_, reply)| reply.clone()).collect();
             for reply in replies {
-                let progress = AckKind::Progress.into();
-                if let Err(error) = client.publish(reply, progress).await {
-                    warn!(%error, "in-progress ack not sent");
+                if let Err(error) = self.link.publish(reply, AckKind::Progress.into()).await {
+                    warn!(error = format!("{error:#}"), "in-progress ack not sent");
+                    break;
                 }
             }
         }
     }
 
-    fn replies(&self) -> MutexGuard<'_, HashMap<u64, Subject>> {
+    fn replies(&self) -> MutexGuard<'_, HashMap<u64, (u64, Subject)>> {
         self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,11 +137,13 @@ impl Delivery {
     }
 
     async fn answer(self, kind: AckKind) {
-        let Self { entry, acker, span, .. } = self;
+        let Self { message, entry, span, .. } = self;
+        let in_hand = Arc::clone(&entry.in_hand);
         // First, so that no "in progress" follows the answer.
         drop(entry);
-        if let Err(error) = acker.ack_with(kind).await {
-            warn!(parent: &span, error = %error, ?kind, "not acknowledged: it will be delivered again");
+        if let Err(error) = in_hand.link.publish(message.reply, kind.into()).await {
+            let error = format!("{error:#}");
+            warn!(parent: &span, error, ?kind, "not acknowledged: it will be delivered again");
         }
     }
 }

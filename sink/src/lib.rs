@@ -11,26 +11,37 @@
 //! A message is acked after its write only. It is a dead letter when it cannot be decoded, when the writer rejects it, or
 //! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
 
+mod ack_subject;
 mod backoff;
 mod check;
 mod concurrency;
 mod dead_letter;
 mod dead_letters;
 mod dead_letters_command;
+mod decode;
 mod events;
+mod faults;
+mod headers;
 mod health;
 mod in_hand;
+mod letter;
+mod letter_box;
+mod link;
+mod lost;
 mod metrics;
 mod outage;
 mod output;
 mod pull;
 mod queue;
+mod recover;
 mod replay;
 mod replay_command;
 mod run;
 mod runtime;
 mod settle;
 mod setup;
+mod stored;
+mod watch;
 mod write;
 mod writer;
 

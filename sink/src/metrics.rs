@@ -29,6 +29,16 @@ pub(crate) struct Metrics {
     pub(crate) store_retries: IntCounter,
     /// 1 while pulling is paused because the store is unavailable.
     pub(crate) paused: IntGauge,
+    /// Messages that the store has not taken for longer than a minute.
+    pub(crate) long_holds: IntGauge,
+    /// Messages whose dead letters cannot be stored.
+    pub(crate) dead_letters_waiting: IntGauge,
+    /// Messages that the consumer has delivered and nobody has settled: in hand somewhere, or waiting for another try.
+    pub(crate) unsettled: IntGauge,
+    /// Messages that the consumer has not delivered yet.
+    pub(crate) undelivered: IntGauge,
+    /// Messages that may be unsettled at a time; 0 where there is no limit.
+    pub(crate) window: IntGauge,
     /// Seconds of one call of the writer.
     pub(crate) write_seconds: Histogram,
     /// Messages in one call of the writer.
@@ -45,6 +55,7 @@ impl Metrics {
         let histogram = |name, help, buckets: &[f64]| {
             Histogram::with_opts(HistogramOpts::from(opts(name, help)).buckets(buckets.to_vec()))
         };
+        let gauge = |name, help| IntGauge::with_opts(opts(name, help));
         let metrics = Self {
             messages: IntCounterVec::new(
                 opts("messages_total", "Messages settled, by outcome"),
@@ -54,19 +65,30 @@ impl Metrics {
                 "dead_letters_total",
                 "Messages moved to the dead letters",
             ))?,
-            in_flight: IntGauge::with_opts(opts("in_flight", "Messages pulled and not yet settled"))?,
-            concurrency: IntGauge::with_opts(opts(
+            in_flight: gauge("in_flight", "Messages pulled and not yet settled")?,
+            concurrency: gauge(
                 "concurrency",
                 "Writes that may be under way at a time; fewer while the store refuses many",
-            ))?,
+            )?,
             store_retries: IntCounter::with_opts(opts(
                 "store_retries_total",
                 "Writes repeated because the store was busy or unavailable",
             ))?,
-            paused: IntGauge::with_opts(opts(
-                "paused",
-                "1 while the store is unavailable and pulling is paused",
-            ))?,
+            paused: gauge("paused", "1 while the store is unavailable and pulling is paused")?,
+            long_holds: gauge(
+                "long_holds",
+                "Messages that the store has not taken for longer than a minute",
+            )?,
+            dead_letters_waiting: gauge(
+                "dead_letters_waiting",
+                "Messages whose dead letters cannot be stored",
+            )?,
+            unsettled: gauge(
+                "unsettled",
+                "Messages that the consumer has delivered and nobody has settled, those that wait for another try included",
+            )?,
+            undelivered: gauge("undelivered", "Messages that the consumer has not delivered yet")?,
+            window: gauge("window", "Messages that may be unsettled at a time, 0 without a limit")?,
             write_seconds: histogram("write_seconds", "Seconds of one call of the writer", WRITE_SECONDS)?,
             batch_messages: histogram(
                 "batch_messages",
@@ -82,10 +104,19 @@ impl Metrics {
         }
         metrics.registry.register(Box::new(metrics.messages.clone()))?;
         metrics.registry.register(Box::new(metrics.dead_letters.clone()))?;
-        metrics.registry.register(Box::new(metrics.in_flight.clone()))?;
-        metrics.registry.register(Box::new(metrics.concurrency.clone()))?;
+        for gauge in [
+            &metrics.in_flight,
+            &metrics.concurrency,
+            &metrics.paused,
+            &metrics.long_holds,
+            &metrics.dead_letters_waiting,
+            &metrics.unsettled,
+            &metrics.undelivered,
+            &metrics.window,
+        ] {
+            metrics.registry.register(Box::new(gauge.clone()))?;
+        }
         metrics.registry.register(Box::new(metrics.store_retries.clone()))?;
-        metrics.registry.register(Box::new(metrics.paused.clone()))?;
         metrics.registry.register(Box::new(metrics.write_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.batch_messages.clone()))?;
         metrics.registry.register(Box::new(metrics.lag_seconds.clone()))?;

@@ -1,20 +1,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::Message;
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
-use async_nats::jetstream::{self, ErrorCode};
 use bytes::Bytes;
 use schemas::names::SESSIONS_STREAM;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use crate::ack_subject::read_ack_subject;
 use crate::backoff::pause_after;
+use crate::headers::Headers;
 use crate::health::{Part, Readiness};
-use crate::in_hand::{Delivery, InHand};
+use crate::in_hand::{Delivered, Delivery, InHand};
+use crate::link::Link;
 use crate::outage::Outage;
 use crate::pull::{Pull, PullError};
+use crate::recover::Recovery;
 use service::Connection;
 
 /// Longest pause between two looks for a missing consumer.
@@ -34,29 +39,52 @@ pub(crate) struct Queue {
     pub(crate) bytes: u32,
     /// Told when a message has to wait for bytes: until others are settled, none comes.
     pub(crate) no_room: Arc<Notify>,
-    pub(crate) connection: Connection,
+    /// By which messages come. What publishers sent is received by it and by nothing else, so nothing else ends with it.
+    pub(crate) pulling: Link,
+    /// By which everything else goes.
+    pub(crate) link: Link,
     pub(crate) in_hand: Arc<InHand>,
     pub(crate) outage: Arc<Outage>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) shutdown: CancellationToken,
     /// The last pull request got no answer, or a refusal.
     pub(crate) in_trouble: bool,
+    /// The next message is larger than the server takes by now.
+    pub(crate) next_is_large: bool,
+    pub(crate) recovery: Recovery,
+}
+
+/// Where pulled messages go, and what room there is for them.
+pub(crate) struct Room {
+    places: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    pulled: mpsc::Sender<Delivery>,
 }
 
 impl Queue {
     /// Pulls until the shutdown. A lost connection, stream or consumer makes the sink not ready until it is back.
     pub(crate) async fn pull_until_shutdown(mut self, pulled: mpsc::Sender<Delivery>) {
-        let places = Arc::new(Semaphore::new(self.places));
-        let bytes = Arc::new(Semaphore::new(self.bytes as usize));
+        let room = Room {
+            places: Arc::new(Semaphore::new(self.places)),
+            bytes: Arc::new(Semaphore::new(self.bytes as usize)),
+            pulled,
+        };
         let shutdown = self.shutdown.clone();
-        while let Some(consumer) = shutdown.run_until_cancelled(self.consumer()).await {
-            match self.pull_from(&consumer, &places, &bytes, &pulled).await {
+        while let Some((connection, consumer)) = shutdown.run_until_cancelled(self.consumer()).await {
+            if shutdown.run_until_cancelled(self.take_lost(&consumer, &room)).await.is_none() {
+                return;
+            }
+            match self.pull_from(connection, &consumer, &room).await {
                 Ok(()) => return,
                 Err(error @ (PullError::MissingHeartbeat | PullError::Ended(_))) => {
                     // The consumer is there, but its messages do not come: not ready until they do.
                     warn!(%error, "pull request ended early");
                     self.in_trouble = true;
                     self.readiness.set(Part::Queue, Err(format!("pull messages: {error}")));
+                }
+                Err(PullError::TooLarge) => {
+                    self.next_is_large = true;
+                    continue;
                 }
                 // Usual when the server restarts; `consumer` says what is missing, where something is.
                 Err(error) => info!(%error, "pull request ended early"),
@@ -67,27 +95,24 @@ impl Queue {
         }
     }
 
-    /// The durable consumer, as soon as it can be reached.
-    async fn consumer(&mut self) -> PullConsumer {
+    /// The durable consumer, as soon as it can be reached, and the connection to pull by.
+    async fn consumer(&mut self) -> (Connection, PullConsumer) {
         let mut failures = 0;
         loop {
             let not_yet = |reason| {
                 self.readiness.set(Part::Queue, Err(reason));
             };
-            if !self.connection.wait(not_yet).await {
-                // The client has ended; what is asked of it says so.
-                debug!("no client of NATS");
-            }
-            self.connection.connected.mark_unchanged();
+            self.link.connected(not_yet).await;
+            let connection = self.pulling.connected(not_yet).await;
             let looked_up: Result<PullConsumer, _> =
-                self.connection.jetstream.get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
+                self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
             match looked_up {
                 Ok(consumer) => {
                     self.in_hand.set_ack_wait(consumer.cached_info().config.ack_wait);
                     if !self.in_trouble && self.readiness.set(Part::Queue, Ok(())) {
                         info!(stream = SESSIONS_STREAM, consumer = self.sink, "pulling");
                     }
-                    return consumer;
+                    return (connection, consumer);
                 }
                 Err(error) => {
                     let sink = self.sink;
@@ -103,13 +128,26 @@ impl Queue {
             tokio::time::sleep(pause_after(failures).min(LONGEST_PAUSE)).await;
         }
     }
+
+    /// What was on its way when the connection was lost, where the client could not receive it.
+    async fn take_lost(&mut self, consumer: &PullConsumer, room: &Room) {
+        let jetstream = self.link.jetstream();
+        for (message, unsettled) in self.recovery.lost_messages(jetstream, consumer, &self.in_hand).await {
+            // The semaphore is never closed.
+            let place = Arc::clone(&room.places).acquire_owned().await.ok();
+            let mut delivery = self.in_hand.take(message, place);
+            delivery.unsettled = Some(unsettled);
+            self.send(delivery, room).await;
+        }
+        self.recovery.deliver_others_again(&self.link).await;
+    }
+
     /// Asks for as many messages as there are places, again and again. Ends without an error at the shutdown only.
     async fn pull_from(
         &mut self,
+        mut connection: Connection,
         consumer: &PullConsumer,
-        places: &Arc<Semaphore>,
-        bytes: &Arc<Semaphore>,
-        pulled: &mpsc::Sender<Delivery>,
+        room: &Room,
     ) -> Result<(), PullError> {
         let shutdown = self.shutdown.clone();
         loop {
@@ -117,27 +155,42 @@ impl Queue {
                 self.outage.over().await;
                 // Some at a time, or a busy sink would ask for every message by itself. And no less than a batch: what the
                 // batch before it still holds would be asked for too late to join this one.
-                free_places(places, self.places.div_ceil(4).max(self.batch)).await
+                free_places(&room.places, self.places.div_ceil(4).max(self.batch)).await
             };
             let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
-            let jetstream = &self.connection.jetstream;
             // What is on its way is not counted as in hand: no more than a third of it is asked for at a time.
             let bytes_on_their_way = self.bytes as usize / 3;
-            let mut pull = Pull::request(jetstream, consumer, free.num_permits(), bytes_on_their_way).await?;
+            let (messages, bytes) = if std::mem::take(&mut self.next_is_large) {
+                (1, None)
+            } else if self.recovery.is_one_at_a_time() {
+                (1, Some(bytes_on_their_way))
+            } else {
+                (free.num_permits(), Some(bytes_on_their_way))
+            };
+            let client = connection.jetstream.client();
+            let mut pull = Pull::request(&client, consumer, messages, bytes).await?;
             loop {
                 let message = tokio::select! {
-                    message = pull.next() => message?,
-                    changed = self.connection.connected.changed() => {
-                        return Err(changed.map_or(PullError::Closed, |()| PullError::ConnectionChanged));
+                    message = pull.next() => message,
+                    changed = connection.connected.changed() => {
+                        // What has arrived already is not lost.
+                        while let Some(message) = pull.arrived() {
+                            self.hand_over(message, &mut free, room).await;
+                        }
+                        Err(changed.map_or(PullError::Closed, |()| PullError::ConnectionChanged))
                     }
-                    () = shutdown.cancelled() => return self.end(pull, free, bytes, pulled).await,
+                    () = shutdown.cancelled() => return self.end(pull, free, room).await,
                 };
+                if let Err(PullError::Closed | PullError::ConnectionChanged) = message {
+                    self.recovery.lost_connection(pull.remaining());
+                }
+                let message = message?;
                 if std::mem::take(&mut self.in_trouble) {
                     info!("messages come again");
                     self.readiness.set(Part::Queue, Ok(()));
                 }
                 let Some(message) = message else { break };
-                self.hand_over(message, &mut free, bytes, pulled).await;
+                self.hand_over(message, &mut free, room).await;
             }
         }
     }
@@ -147,42 +200,50 @@ impl Queue {
         &self,
         mut pull: Pull,
         mut free: OwnedSemaphorePermit,
-        bytes: &Arc<Semaphore>,
-        pulled: &mpsc::Sender<Delivery>,
+        room: &Room,
     ) -> Result<(), PullError> {
         let rest = async {
             pull.end().await?;
             while let Ok(Some(message)) = pull.next().await {
-                self.hand_over(message, &mut free, bytes, pulled).await;
+                self.hand_over(message, &mut free, room).await;
             }
             Ok(())
         };
         tokio::time::timeout(LONGEST_END, rest).await.unwrap_or(Ok(()))
     }
 
-    async fn hand_over(
-        &self,
-        mut message: jetstream::Message,
-        free: &mut OwnedSemaphorePermit,
-        bytes: &Arc<Semaphore>,
-        pulled: &mpsc::Sender<Delivery>,
-    ) {
-        // As it came, it keeps the whole of the client's read buffer in memory.
-        message.message.payload = Bytes::copy_from_slice(&message.payload);
-        let size = u32::try_from(message.payload.len()).unwrap_or(u32::MAX).clamp(1, self.bytes);
-        let mut delivery = match self.in_hand.take(message, free.split(1)) {
-            Ok(delivery) => delivery,
-            Err(error) => return warn!(%error, "not a message of a consumer"),
+    async fn hand_over(&self, message: Message, free: &mut OwnedSemaphorePermit, room: &Room) {
+        let read = message.reply.and_then(|reply| Some((read_ack_subject(&reply)?, reply)));
+        let Some(((key, deliveries), reply)) = read else {
+            return warn!("not a message of a consumer");
         };
-        delivery.bytes = match Arc::clone(bytes).try_acquire_many_owned(size) {
+        let status = message.status.map(|status| {
+            format!("{status} {}", message.description.unwrap_or_default()).trim_end().to_owned()
+        });
+        let message = Delivered {
+            subject: message.subject.to_string(),
+            headers: Headers::read_by_client(message.headers, status),
+            // As it came, it keeps the whole of the client's read buffer in memory.
+            payload: Bytes::copy_from_slice(&message.payload),
+            key,
+            deliveries,
+            reply,
+        };
+        self.send(self.in_hand.take(message, free.split(1)), room).await;
+    }
+
+    async fn send(&self, mut delivery: Delivery, room: &Room) {
+        let size = delivery.message.payload.len();
+        let size = u32::try_from(size).unwrap_or(u32::MAX).clamp(1, self.bytes);
+        delivery.bytes = match Arc::clone(&room.bytes).try_acquire_many_owned(size) {
             Ok(share) => Some(share),
             Err(_) => {
                 self.no_room.notify_one();
-                let share = Arc::clone(bytes).acquire_many_owned(size);
+                let share = Arc::clone(&room.bytes).acquire_many_owned(size);
                 self.shutdown.run_until_cancelled(share).await.and_then(Result::ok)
             }
         };
-        if pulled.send(delivery).await.is_err() {
+        if room.pulled.send(delivery).await.is_err() {
             debug!("nobody takes messages any more");
         }
     }

@@ -2,17 +2,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use async_nats::jetstream::consumer::PullConsumer;
 use schemas::names::SESSIONS_STREAM;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::Writer;
 use crate::health::{self, Part, Readiness};
+use crate::link::Link;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
-use service::Connection;
 use service::Nats;
 
 /// How long the last acks may take to reach the server.
@@ -90,29 +91,35 @@ pub async fn run_until<W: Writer>(
     http: SocketAddr,
     writer: W,
 ) -> anyhow::Result<()> {
-    let connection = args.nats.keep_connected(sink.name).await?;
+    let link = Link::keep(&args.nats, sink.name).await?;
+    let pulling = Link::keep(&args.nats, &format!("{} pull", sink.name)).await?;
     let metrics = Arc::new(Metrics::new(sink.name).context("register metrics")?);
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let readiness = Arc::new(Readiness::starting());
-    let server = health::listen(http, Arc::clone(&readiness), Arc::clone(&metrics)).await?;
+    // Health is served until the end.
+    let stopped = CancellationToken::new();
+    let server =
+        health::listen(sink.name, http, Arc::clone(&readiness), Arc::clone(&metrics), stopped.clone())
+            .await?;
+    let mut server = tokio::spawn(server);
 
     let name = sink.name;
-    let runtime = Arc::new(Runtime::new(sink, &args, writer, &connection, metrics, &readiness));
+    let runtime = Arc::new(Runtime::new(sink, &args, writer, &link, metrics, &readiness));
     let in_hand = Arc::clone(&runtime.in_hand);
-    let in_progress = tokio::spawn({
-        let jetstream = connection.jetstream.clone();
-        async move { in_hand.keep_in_progress(jetstream).await }
-    });
-    let probes = tokio::spawn(Arc::clone(&runtime).probe_store());
-    let mut consuming = tokio::spawn(Arc::clone(&runtime).consume(connection.clone(), shutdown.clone()));
+    let mut in_progress = tokio::spawn(async move { in_hand.keep_in_progress().await });
+    let mut probes = tokio::spawn(Arc::clone(&runtime).probe_store());
+    let mut watch = tokio::spawn(Arc::clone(&runtime).watch_consumer());
+    let mut consuming = tokio::spawn(Arc::clone(&runtime).consume(pulling, shutdown.clone()));
 
     tokio::select! {
         biased;
         () = shutdown.cancelled() => {}
-        ended = &mut consuming => {
-            ended.context("consume")?;
-            anyhow::bail!("the consumer ended without a shutdown");
-        }
+        // None of them ends by itself: without one, the sink would look alive and not be.
+        ended = &mut consuming => return ended_early("the consumer", ended),
+        ended = &mut in_progress => return ended_early("what keeps messages in hand", ended),
+        ended = &mut probes => return ended_early("the probe of the store", ended),
+        ended = &mut watch => return ended_early("the watch over the consumer", ended),
+        ended = &mut server => return ended_early("the HTTP server", ended),
     }
     let grace = args.shutdown_grace;
     info!(grace_seconds = grace.as_secs_f64(), "shutting down: nothing more is pulled");
@@ -121,17 +128,25 @@ pub async fn run_until<W: Writer>(
         Ok(ended) => ended.context("consume")?,
         Err(_) => warn!("the grace is over: what is still in hand will be delivered again"),
     }
-    for task in [in_progress, probes, server] {
+    for task in [in_progress, probes, watch] {
         task.abort();
     }
-    confirm_acks(&connection, name).await;
+    confirm_acks(&link, name).await;
+    stopped.cancel();
+    server.await.context("serve health and metrics")?;
     info!("stopped");
     Ok(())
 }
 
+fn ended_early(what: &str, ended: Result<(), JoinError>) -> anyhow::Result<()> {
+    ended.with_context(|| format!("{what} failed"))?;
+    bail!("{what} ended without a shutdown")
+}
+
 /// The server answers a connection's commands in their order: an answer to this request means that it has the acks before it.
-async fn confirm_acks(connection: &Connection, sink: &str) {
-    let lookup = connection.jetstream.get_consumer_from_stream(sink, SESSIONS_STREAM);
+async fn confirm_acks(link: &Link, sink: &str) {
+    let jetstream = link.jetstream();
+    let lookup = jetstream.get_consumer_from_stream(sink, SESSIONS_STREAM);
     let answer: Result<Result<PullConsumer, _>, _> = tokio::time::timeout(LAST_ACKS, lookup).await;
     if !matches!(answer, Ok(Ok(_))) {
         warn!("the last acks are not confirmed: these messages may be delivered again");

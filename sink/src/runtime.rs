@@ -1,8 +1,7 @@
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use schemas::SessionEvent;
-use schemas::names::header;
+use prometheus::IntGauge;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,24 +10,38 @@ use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::backoff::{pause_after, short_pause_after};
 use crate::concurrency::{Concurrency, Place};
+use crate::decode::decode;
+use crate::faults::Faults;
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivery, InHand};
+use crate::letter_box::LetterBox;
+use crate::link::Link;
+use crate::lost::UnsettledMessages;
 use crate::metrics::Metrics;
 use crate::outage::Outage;
 use crate::queue::Queue;
+use crate::recover::Recovery;
 use crate::settle::{Batch, Settler};
-use crate::write::write;
+use crate::watch::Watch;
+use crate::write::{probe, write};
 use crate::{Message, RunArgs, SinkOptions, UNDECODABLE, Writer};
-use service::Connection;
 
 /// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+/// A busy store is asked again after this time, whatever it says: it may take what others write long before.
+const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(30);
+/// So is a store that is unavailable.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
+/// A message that is held for longer is logged once, and counted.
+const LONG_HOLD: Duration = Duration::from_secs(60);
 
 /// A sink at work.
 pub(crate) struct Runtime<W> {
     sink: SinkOptions,
     writer: W,
     settler: Settler,
+    link: Link,
+    unsettled: UnsettledMessages,
     pub(crate) in_hand: Arc<InHand>,
     outage: Arc<Outage>,
     concurrency: Arc<Concurrency>,
@@ -42,29 +55,39 @@ impl<W: Writer> Runtime<W> {
         sink: SinkOptions,
         args: &RunArgs,
         writer: W,
-        connection: &Connection,
+        link: &Link,
         metrics: Arc<Metrics>,
         readiness: &Arc<Readiness>,
     ) -> Self {
+        let waiting = metrics.dead_letters_waiting.clone();
         let settler = Settler {
             sink: sink.name,
-            jetstream: connection.jetstream.clone(),
+            letter_box: LetterBox::new(link.clone(), Arc::clone(readiness), waiting),
             metrics: Arc::clone(&metrics),
-            readiness: Arc::clone(readiness),
             max_attempts: args.max_attempts,
-            faults: Mutex::default(),
+            faults: Arc::new(Faults::default()),
         };
-        let in_hand = Arc::new(InHand::new(sink.ack_wait(), metrics.in_flight.clone()));
+        let in_hand = InHand::new(link.clone(), sink.ack_wait(), metrics.in_flight.clone());
         let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
-        // The most that is allowed, 4 GiB, is one byte more than fits.
-        let bytes_in_hand = args.max_mib_in_hand.saturating_mul(1024 * 1024);
-        let readiness = Arc::clone(readiness);
-        Self { sink, writer, settler, in_hand, outage, concurrency, bytes_in_hand, metrics, readiness }
+        Self {
+            sink,
+            writer,
+            settler,
+            link: link.clone(),
+            unsettled: UnsettledMessages::none(Arc::clone(readiness)),
+            in_hand: Arc::new(in_hand),
+            outage,
+            concurrency,
+            // The most that is allowed, 4 GiB, is one byte more than fits.
+            bytes_in_hand: args.max_mib_in_hand.saturating_mul(1024 * 1024),
+            metrics,
+            readiness: Arc::clone(readiness),
+        }
     }
 
     /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.
-    pub(crate) async fn consume(self: Arc<Self>, connection: Connection, shutdown: CancellationToken) {
+    pub(crate) async fn consume(self: Arc<Self>, pulling: Link, shutdown: CancellationToken) {
         let no_room = Arc::new(Notify::new());
         let queue = Queue {
             sink: self.sink.name,
@@ -72,12 +95,15 @@ impl<W: Writer> Runtime<W> {
             batch: self.sink.max_batch,
             bytes: self.bytes_in_hand,
             no_room: Arc::clone(&no_room),
-            connection,
+            pulling,
+            link: self.link.clone(),
             in_hand: Arc::clone(&self.in_hand),
             outage: Arc::clone(&self.outage),
             readiness: Arc::clone(&self.readiness),
             shutdown,
             in_trouble: false,
+            next_is_large: false,
+            recovery: Recovery::new(self.unsettled.clone(), Arc::clone(&self.settler.faults)),
         };
         let (sender, mut pulled) = mpsc::channel(self.sink.places());
         let tasks = TaskTracker::new();
@@ -117,18 +143,16 @@ impl<W: Writer> Runtime<W> {
         let mut batch = Batch::default();
         for delivery in deliveries {
             let payload = delivery.message.payload.clone();
-            let message_id =
-                delivery.message.headers.as_ref().and_then(|headers| headers.get(header::MESSAGE_ID));
-            match SessionEvent::decode(&payload, message_id.map(|id| id.as_str())) {
+            match decode(&payload, delivery.message.headers.message_id()) {
                 Ok(event) => {
                     delivery.span.record("session.id", event.identity.session_id.as_str());
-                    let (attempt, stream_sequence) = (delivery.deliveries, delivery.stream_sequence);
+                    let (attempt, stream_sequence) =
+                        (delivery.message.deliveries, delivery.message.key.sequence);
                     batch.messages.push(Message { event, payload, attempt, stream_sequence });
                     batch.deliveries.push(delivery);
                 }
-                Err(error) => {
+                Err(reason) => {
                     let span = delivery.span.clone();
-                    let reason = error.to_string();
                     self.settler.dead_letter(delivery, UNDECODABLE, &reason).instrument(span).await;
                 }
             }
@@ -144,6 +168,8 @@ impl<W: Writer> Runtime<W> {
         mut place: Place,
         pulling_ended: &CancellationToken,
     ) {
+        let began = Instant::now();
+        let mut long_hold: Option<LongHold> = None;
         for failures in 1.. {
             let started = Instant::now();
             self.metrics.batch_messages.observe(batch.messages.len() as f64);
@@ -155,14 +181,20 @@ impl<W: Writer> Runtime<W> {
             let held = self.settler.settle(batch, results).await;
             self.concurrency.answered(held.is_none());
             let Some(held) = held else { return self.outage.end() };
-            let pause = if held.busy {
+            let (pause, longest) = if held.busy {
                 self.outage.busy(&held.reason);
-                short_pause_after(failures)
+                (short_pause_after(failures), LONGEST_BUSY_PAUSE)
             } else {
                 self.outage.begin_or_go_on(&held.reason);
-                pause_after(failures)
+                (pause_after(failures), LONGEST_PAUSE)
             };
-            let pause = pause.max(held.after.unwrap_or_default());
+            let pause = pause.max(held.after.unwrap_or_default()).min(longest);
+            if long_hold.is_some() || began.elapsed() + pause >= LONG_HOLD {
+                let messages = held.batch.messages.len();
+                long_hold
+                    .get_or_insert_with(|| LongHold::begin(&self.metrics.long_holds, &held.reason))
+                    .has(messages);
+            }
             debug!(reason = held.reason, pause_seconds = pause.as_secs_f64(), "not taken by the store");
             let another_try = async {
                 tokio::select! {
@@ -180,12 +212,23 @@ impl<W: Writer> Runtime<W> {
         }
     }
 
+    /// Looks at the consumer, for ever.
+    pub(crate) async fn watch_consumer(self: Arc<Self>) {
+        let watch = Watch {
+            sink: self.sink.name,
+            link: self.link.clone(),
+            metrics: Arc::clone(&self.metrics),
+            readiness: Arc::clone(&self.readiness),
+            unsettled: self.unsettled.clone(),
+        };
+        watch.watch(&self.settler).await;
+    }
+
     /// Keeps the readiness true while nothing is written, and lets the first message be pulled.
     pub(crate) async fn probe_store(self: Arc<Self>) {
         let mut failures = 0;
         loop {
-            let answer = tokio::time::timeout(self.sink.write_timeout, self.writer.probe()).await;
-            let state = answer.unwrap_or_else(|_| Err("no answer to the probe".to_owned()));
+            let state = probe(&self.writer, self.sink.write_timeout).await;
             let reason = state.clone().err();
             failures = if reason.is_some() { failures + 1 } else { 0 };
             if failures == 0 {
@@ -200,6 +243,31 @@ impl<W: Writer> Runtime<W> {
             let pause = if failures > 0 { pause_after(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
             tokio::time::sleep(pause).await;
         }
+    }
+}
+
+/// Messages that are held for long, told once and counted as long as it lasts.
+struct LongHold {
+    gauge: IntGauge,
+    messages: i64,
+}
+
+impl LongHold {
+    fn begin(gauge: &IntGauge, reason: &str) -> Self {
+        info!(reason, "held for more than a minute, because the store does not take it");
+        Self { gauge: gauge.clone(), messages: 0 }
+    }
+
+    fn has(&mut self, messages: usize) {
+        let messages = i64::try_from(messages).unwrap_or(i64::MAX);
+        self.gauge.add(messages - self.messages);
+        self.messages = messages;
+    }
+}
+
+impl Drop for LongHold {
+    fn drop(&mut self) {
+        self.gauge.sub(self.messages);
     }
 }
 

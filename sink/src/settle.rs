@@ -1,14 +1,14 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream;
-use tracing::{Instrument as _, error, info, warn};
+use tokio::time::Instant;
+use tracing::{Instrument as _, info, warn};
 
-use crate::backoff::{own_pause_after, pause_after};
-use crate::dead_letter::DeadLetter;
-use crate::health::{Part, Readiness};
+use crate::backoff::own_pause_after;
+use crate::dead_letter::{DeadLetter, Form};
+use crate::faults::Faults;
 use crate::in_hand::Delivery;
+use crate::letter_box::LetterBox;
 use crate::metrics::Metrics;
 use crate::{ATTEMPTS_USED_UP, Message, RETRIED, WriteError, Written};
 
@@ -53,13 +53,11 @@ impl Held {
 /// Turns a result into an ack, another delivery, or a dead letter.
 pub(crate) struct Settler {
     pub(crate) sink: &'static str,
-    pub(crate) jetstream: jetstream::Context,
+    pub(crate) letter_box: LetterBox,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) readiness: Arc<Readiness>,
     /// Tries that a message gets while the faults are its own.
     pub(crate) max_attempts: u32,
-    /// Own faults by stream sequence. Deliveries are no measure of them: an outage or a restart makes deliveries too.
-    pub(crate) faults: Mutex<HashMap<u64, u32>>,
+    pub(crate) faults: Arc<Faults>,
 }
 
 impl Settler {
@@ -94,34 +92,33 @@ impl Settler {
 
     /// Publishes the dead letter and waits for the stream's ack; only then is the message settled.
     pub(crate) async fn dead_letter(&self, delivery: Delivery, outcome: &'static str, reason: &str) {
+        let message = &delivery.message;
         let letter = DeadLetter {
             sink: self.sink,
-            reason,
-            payload: delivery.message.payload.clone(),
-            headers: delivery.message.headers.as_ref(),
-            subject: &delivery.message.subject,
-            stream_sequence: delivery.stream_sequence,
-            deliveries: delivery.deliveries,
+            reason: reason.to_owned(),
+            payload: message.payload.clone(),
+            headers: message.headers.clone(),
+            subject: message.subject.clone(),
+            key: message.key,
+            deliveries: message.deliveries,
         };
-        match letter.store(&self.jetstream).await {
-            Ok(()) => {
-                warn!(outcome, reason, "moved to the dead letters");
-                self.readiness.set(Part::DeadLetters, Ok(()));
+        match self.letter_box.store(&letter).await {
+            Ok(form) => {
+                match form {
+                    Form::AsItWas | Form::Packed => warn!(outcome, reason, "moved to the dead letters"),
+                    Form::Cut(_) => warn!(
+                        outcome,
+                        reason,
+                        bytes = letter.payload.len(),
+                        "moved to the dead letters, cut: the whole message stays in the stream until its time is over"
+                    ),
+                }
                 self.metrics.settled(outcome);
                 self.metrics.dead_letters.inc();
-                self.faults().remove(&delivery.stream_sequence);
+                self.faults.forget(letter.key);
                 delivery.terminate().await;
             }
-            Err(error) => {
-                error!(
-                    reason,
-                    error = format!("{error:#}"),
-                    "dead letter not stored: the message stays in the stream"
-                );
-                self.readiness.set(Part::DeadLetters, Err(format!("{error:#}")));
-                let pause = pause_after(self.one_more_fault(delivery.stream_sequence));
-                delivery.again(Some(pause)).await;
-            }
+            Err(pause) => delivery.again(Some(pause)).await,
         }
     }
 
@@ -129,12 +126,12 @@ impl Settler {
         info!(outcome = written.outcome, "written");
         self.metrics.settled(written.outcome);
         self.metrics.lag(message.event.end_time);
-        self.faults().remove(&delivery.stream_sequence);
+        self.faults.forget(delivery.message.key);
         delivery.ack().await;
     }
 
     async fn retry(&self, delivery: Delivery, reason: &str) {
-        let faults = self.one_more_fault(delivery.stream_sequence);
+        let faults = self.faults.one_more(delivery.message.key, Instant::now());
         if faults >= self.max_attempts {
             let reason = format!("{reason} (tried {faults} times)");
             return self.dead_letter(delivery, ATTEMPTS_USED_UP, &reason).await;
@@ -143,16 +140,5 @@ impl Settler {
         info!(reason, pause_seconds = pause.as_secs_f64(), "not written: it will be delivered again");
         self.metrics.settled(RETRIED);
         delivery.again(Some(pause)).await;
-    }
-
-    fn one_more_fault(&self, stream_sequence: u64) -> u32 {
-        let mut faults = self.faults();
-        let count = faults.entry(stream_sequence).or_default();
-        *count = count.saturating_add(1);
-        *count
-    }
-
-    fn faults(&self) -> MutexGuard<'_, HashMap<u64, u32>> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,8 +13,9 @@ use service::Nats;
 
 /// The same event published again within this time is dropped by the server.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(3_600);
-/// Messages that all replicas of a sink may have in hand or in back-off.
-const MAX_ACK_PENDING: i64 = 4_096;
+/// Without a limit. What a replica has in hand is bounded by its places; what waits for another try (a locked record, a
+/// dead-letter stream that is full) takes nothing but an entry of the server's, and must not keep the others waiting.
+const MAX_ACK_PENDING: i64 = -1;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1024 * 1024;

@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /** The file is played once, then the microphone is silent; without a file it beeps, unless the page replaces it. */
-export function startChromium(microphone) {
+export function startChromium(microphone, more = []) {
   return chromium.launch({
     executablePath: find(),
     // As root there is no sandbox to be had.
@@ -22,6 +22,7 @@ export function startChromium(microphone) {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
+      ...more,
     ],
   });
 }

@@ -14,8 +14,7 @@ impl Environment {
     pub fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file)
             .with_context(|| format!("read {}: run «make up» first", file.display()))?;
-        let pairs = text.lines().filter_map(|line| line.split_once('='));
-        Ok(Self(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+        Ok(Self(text.lines().filter_map(pair).collect()))
     }
 
     /// Sets one.
@@ -34,6 +33,15 @@ impl Environment {
     }
 }
 
+/// A line as a person may write it: indented, exported, with quotes around the value.
+fn pair(line: &str) -> Option<(String, String)> {
+    let line = line.trim();
+    let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+    let within = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
+    let value = within('\'').or_else(|| within('"')).unwrap_or(value);
+    (!name.starts_with('#')).then(|| (name.trim().to_owned(), value.to_owned()))
+}
+
 /// One of our own programs, beside the running one.
 pub fn program(name: &str) -> Result<PathBuf> {
     let running = std::env::current_exe().context("find the running program")?;
@@ -44,4 +52,19 @@ pub fn program(name: &str) -> Result<PathBuf> {
         .find(|path| path.is_file())
         .with_context(|| format!("{name} is not built: run «cargo build --workspace --bins»"))?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_as_a_shell_reads_them() {
+        let file = tempfile::NamedTempFile::new().expect("a temporary file");
+        let text = "A=1\n# B=2\n\n export C='x y'\nD=\"a=b\"\nE=\n";
+        std::fs::write(file.path(), text).expect("write it");
+        let environment = Environment::read(file.path()).expect("read it");
+        let pairs: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(pairs, [("A", "1"), ("C", "x y"), ("D", "a=b"), ("E", "")]);
+    }
 }

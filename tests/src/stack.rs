@@ -74,7 +74,7 @@ impl Stack {
         self.ready(&self.sink_s3, "SINK_S3_HTTP").await?;
         self.ready(&self.sink_salesforce, "SINK_SALESFORCE_HTTP").await?;
         self.ready(&self.agent, "AGENT_HTTP").await?;
-        self.ready(&self.web, "WEB_HTTP").await
+        self.ready(&self.web, "WEB_OPERATIONS_HTTP").await
     }
 
     /// Waits until the agent is registered.
@@ -135,11 +135,12 @@ fn environment(folder: &Path) -> Result<Environment> {
         environment.set(name, value);
     }
     let openai = format!("http://127.0.0.1:{}/v1", free_port());
+    environment.set("OPENAI_SIMULATOR_API_KEY", "a-key-for-tests");
     for service in ["STT", "LLM", "TTS"] {
         environment.set(&format!("{service}_BASE_URL"), openai.clone());
         environment.set(&format!("{service}_API_KEY"), "a-key-for-tests");
     }
-    for name in ["WEB_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
+    for name in ["WEB_HTTP", "WEB_OPERATIONS_HTTP", "AGENT_HTTP", "SINK_S3_HTTP", "SINK_SALESFORCE_HTTP"] {
         environment.set(name, format!("127.0.0.1:{}", free_port()));
     }
     environment.set("WEB_URL", format!("http://{}", environment.get("WEB_HTTP")?));
@@ -221,11 +222,10 @@ fn openai(folder: &Path, environment: &Environment) -> Result<Process> {
     let address = environment.get("STT_BASE_URL")?;
     let arguments = [
         ("--listen", address.trim_start_matches("http://").trim_end_matches("/v1")),
-        ("--api-key", environment.get("STT_API_KEY")?),
         ("--persona", &persona.to_string_lossy()),
     ];
     let arguments: Vec<&str> = arguments.into_iter().flat_map(|(flag, value)| [flag, value]).collect();
-    ours(folder, &Environment::default(), "openai-simulator", &arguments)
+    ours(folder, environment, "openai-simulator", &arguments)
 }
 
 fn server(folder: &Path, name: &str, arguments: &[&str]) -> Process {

@@ -29,7 +29,8 @@ const { metafile } = await build({
 let html = await readFile('src/index.html', 'utf8');
 for (const [file, { entryPoint }] of Object.entries(metafile.outputs)) {
   if (entryPoint) {
-    html = html.replaceAll(`/${entryPoint}`, file.replace('dist', ''));
+    // Relative, so that the page may be anywhere below a host.
+    html = html.replaceAll(`"${entryPoint}"`, `"${file.replace('dist/', '')}"`);
   }
 }
 await writeFile('dist/index.html', html);

@@ -1,11 +1,16 @@
 //! Flags and environment variables, checked before the network is touched.
 
 use std::net::SocketAddr;
-use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::ensure;
-use axum::http::{HeaderValue, Uri};
-use secrecy::{ExposeSecret, SecretString};
+use axum::http::{HeaderName, HeaderValue};
+use service::{HttpLimits, LiveKitKey, LiveKitKeyArgs, Networks};
+
+use crate::base_path::BasePath;
+use crate::client_address::Proxies;
+use crate::livekit_url::LivekitUrl;
+use crate::rate_limit::PerMinute;
 
 /// Gives the page, and tokens for calls.
 #[derive(Debug, clap::Parser)]
@@ -17,52 +22,92 @@ pub struct Args {
     /// Address of livekit-server for browsers, where it is another one than LIVEKIT_URL
     #[arg(long, env)]
     livekit_public_url: Option<LivekitUrl>,
-    /// LiveKit's API key
-    #[arg(long, env)]
-    livekit_api_key: String,
-    /// LiveKit's API secret; give it in the environment
-    #[arg(long, env, hide_env_values = true)]
-    livekit_api_secret: SecretString,
+    #[command(flatten)]
+    livekit_key: LiveKitKeyArgs,
     /// Name of the agent that is dispatched to every call
     #[arg(long, env)]
     agent_name: String,
-    /// Address to listen on
+    /// Address for visitors: the page, and tokens for calls. Put a proxy with TLS before it
     #[arg(long, env, default_value = "127.0.0.1:3000")]
     web_http: SocketAddr,
+    /// Address for health and metrics
+    #[arg(long, env, default_value = "127.0.0.1:9103")]
+    web_operations_http: SocketAddr,
+    /// Path below which a proxy shows the page, where the proxy leaves it in the requests; such as `/voice`
+    #[arg(long, env, default_value = "/")]
+    web_base_path: BasePath,
     /// Rooms are named `<ROOM_PREFIX>_<milliseconds>_<random>`
     #[arg(long, env, default_value = "pandadoc_trial")]
     room_prefix: String,
     /// Name that the agent and other participants see of the visitor
     #[arg(long, env, default_value = "PandaDoc Trialist")]
     participant_name: String,
+    /// How long a room stays open for a caller whose connection was lost; longer than AGENT_RECONNECT_GRACE
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "20s")]
+    room_departure_timeout: Duration,
     /// Origin of a page elsewhere that may ask for connection details, such as `https://example.com`; several are
     /// separated by commas
     #[arg(long, env, value_delimiter = ',')]
     allow_origin: Vec<HeaderValue>,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// What a visitor may take.
+#[derive(Debug, clap::Args)]
+struct LimitArgs {
+    /// Tokens for calls that one client address (IPv6: one /64) gets in a minute; as many at once after a pause. 0: no limit
+    #[arg(long, env, default_value_t = 60)]
+    web_tokens_per_address: u32,
+    /// Tokens for calls in a minute, of all visitors together; as many at once after a pause. 0: no limit
+    #[arg(long, env, default_value_t = 1_200)]
+    web_tokens: u32,
+    /// Networks of the proxies before this service, such as `10.0.0.0/8,192.0.2.7`. Only what these say of a client's
+    /// address is believed
+    #[arg(long, env, default_value = "")]
+    web_trusted_proxies: Networks,
+    /// Header in which they say it
+    #[arg(long, env, default_value = "x-forwarded-for")]
+    web_client_address_header: HeaderName,
+    /// Connections at a time; fewer where the limit of open files is low. One more takes the place of the one that has waited
+    /// longest
+    #[arg(long, env, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..))]
+    web_max_connections: u32,
+    /// The same of one client address that is no trusted proxy
+    #[arg(long, env, default_value_t = 250, value_parser = clap::value_parser!(u32).range(1..))]
+    web_max_connections_per_address: u32,
 }
 
 /// What the service needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// Where visitors come.
+    pub http: SocketAddr,
+    /// Where health and metrics are.
+    pub operations_http: SocketAddr,
+    pub base_path: BasePath,
     /// Given to browsers as `serverUrl`.
     pub server_url: LivekitUrl,
-    pub api_key: String,
-    pub api_secret: SecretString,
+    pub livekit_key: LiveKitKey,
     pub agent_name: String,
     pub room_prefix: String,
     pub participant_name: String,
+    pub room_departure_timeout: Duration,
     /// Origins of other pages that may read the answers; none by default.
     pub allowed_origins: Vec<HeaderValue>,
+    pub tokens_of_an_address: PerMinute,
+    pub tokens_of_all: PerMinute,
+    pub proxies: Proxies,
+    /// Of the visitors' connections.
+    pub http_limits: HttpLimits,
 }
 
 impl Args {
-    /// The address to listen on, and the rest.
+    /// The settings, checked.
     ///
     /// # Errors
     /// A setting is empty, or is none that LiveKit accepts.
-    pub fn into_settings(self) -> anyhow::Result<(SocketAddr, Settings)> {
-        ensure!(!self.livekit_api_key.is_empty(), "LIVEKIT_API_KEY is empty");
-        ensure!(!self.livekit_api_secret.expose_secret().is_empty(), "LIVEKIT_API_SECRET is empty");
+    pub fn into_settings(self) -> anyhow::Result<Settings> {
         ensure!(!self.agent_name.is_empty(), "AGENT_NAME is empty");
         ensure!(
             (1..=100).contains(&self.room_prefix.len()) && !self.room_prefix.contains(char::is_control),
@@ -74,62 +119,31 @@ impl Args {
                 "ALLOW_ORIGIN names origins one by one: `*` would let every page ask"
             );
         }
-        let settings = Settings {
+        let limits = self.limits;
+        Ok(Settings {
+            http: self.web_http,
+            operations_http: self.web_operations_http,
+            base_path: self.web_base_path,
             server_url: self.livekit_public_url.unwrap_or(self.livekit_url),
-            api_key: self.livekit_api_key,
-            api_secret: self.livekit_api_secret,
+            livekit_key: self.livekit_key.key()?,
             agent_name: self.agent_name,
             room_prefix: self.room_prefix,
             participant_name: self.participant_name,
+            room_departure_timeout: self.room_departure_timeout,
             allowed_origins: self.allow_origin,
-        };
-        Ok((self.web_http, settings))
-    }
-}
-
-/// Address of a livekit-server: ws, wss, http or https, with a host.
-#[derive(Debug, Clone)]
-pub struct LivekitUrl {
-    text: String,
-    secure: bool,
-    host: String,
-    port: Option<u16>,
-}
-
-/// Why a text is no address of a livekit-server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a URL such as ws://127.0.0.1:7880 or wss://livekit.example.com")]
-pub struct InvalidLivekitUrl;
-
-impl LivekitUrl {
-    /// As configured.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Sources for `connect-src`: the client opens a WebSocket, and asks over HTTP why that did not work.
-    ///
-    /// LiveKit Cloud moves clients to another host of its domain, so there the whole domain is named.
-    pub fn content_security_sources(&self) -> String {
-        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
-        let suffix = if self.secure { "s" } else { "" };
-        let host = if self.host.ends_with(".livekit.cloud") { "*.livekit.cloud" } else { &self.host };
-        format!("ws{suffix}://{host}{port} http{suffix}://{host}{port}")
-    }
-}
-
-impl FromStr for LivekitUrl {
-    type Err = InvalidLivekitUrl;
-
-    fn from_str(text: &str) -> Result<Self, InvalidLivekitUrl> {
-        let uri = Uri::from_str(text).map_err(|_| InvalidLivekitUrl)?;
-        let secure = match uri.scheme_str() {
-            Some("wss" | "https") => true,
-            Some("ws" | "http") => false,
-            _ => return Err(InvalidLivekitUrl),
-        };
-        let host = uri.host().filter(|host| !host.is_empty()).ok_or(InvalidLivekitUrl)?;
-        Ok(Self { text: text.to_owned(), secure, host: host.to_owned(), port: uri.port_u16() })
+            tokens_of_an_address: PerMinute(limits.web_tokens_per_address),
+            tokens_of_all: PerMinute(limits.web_tokens),
+            http_limits: HttpLimits {
+                connections: limits.web_max_connections as usize,
+                connections_of_an_address: limits.web_max_connections_per_address as usize,
+                proxies: limits.web_trusted_proxies.clone(),
+                ..HttpLimits::operations()
+            },
+            proxies: Proxies {
+                trusted: limits.web_trusted_proxies,
+                header: limits.web_client_address_header,
+            },
+        })
     }
 }
 
@@ -139,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(extra: &[&str]) -> anyhow::Result<(SocketAddr, Settings)> {
+    fn parse(extra: &[&str]) -> anyhow::Result<Settings> {
         let required = ["web", "--livekit-url=ws://127.0.0.1:7880", "--livekit-api-key=key"];
         let rest = ["--livekit-api-secret=secret", "--agent-name=agent"];
         Args::try_parse_from(required.iter().chain(&rest).chain(extra))?.into_settings()
@@ -147,10 +161,10 @@ mod tests {
 
     #[test]
     fn browsers_get_the_public_address_where_there_is_one() {
-        let (address, settings) = parse(&[]).unwrap();
-        assert_eq!(address, "127.0.0.1:3000".parse().unwrap());
+        let settings = parse(&[]).unwrap();
+        assert_eq!(settings.http, "127.0.0.1:3000".parse().unwrap());
         assert_eq!(settings.server_url.as_str(), "ws://127.0.0.1:7880");
-        let (_, settings) = parse(&["--livekit-public-url=wss://calls.example.com"]).unwrap();
+        let settings = parse(&["--livekit-public-url=wss://calls.example.com"]).unwrap();
         assert_eq!(settings.server_url.as_str(), "wss://calls.example.com");
     }
 
@@ -164,6 +178,10 @@ mod tests {
             "--web-http=3000",
             "--allow-origin=*",
             "--allow-origin=https://a.example,*",
+            "--web-base-path=voice",
+            "--web-trusted-proxies=proxy.internal",
+            "--web-client-address-header=a b",
+            "--web-max-connections=0",
         ] {
             assert!(parse(&[bad]).is_err(), "{bad}");
         }
@@ -172,19 +190,7 @@ mod tests {
 
     #[test]
     fn the_secret_is_not_in_debug_output() {
-        let (_, settings) = parse(&["--room-prefix=secretless"]).unwrap();
+        let settings = parse(&["--room-prefix=secretless"]).unwrap();
         assert!(!format!("{settings:?}").contains("\"secret\""));
-    }
-
-    #[test]
-    fn the_policy_names_both_schemes() {
-        let sources = |text: &str| text.parse::<LivekitUrl>().unwrap().content_security_sources();
-        assert_eq!(sources("ws://127.0.0.1:7880"), "ws://127.0.0.1:7880 http://127.0.0.1:7880");
-        assert_eq!(
-            sources("https://calls.example.com/x"),
-            "wss://calls.example.com https://calls.example.com"
-        );
-        assert_eq!(sources("wss://one.livekit.cloud"), "wss://*.livekit.cloud https://*.livekit.cloud");
-        assert_eq!(sources("ws://[::1]:7880"), "ws://[::1]:7880 http://[::1]:7880");
     }
 }

@@ -39,12 +39,12 @@ pub(crate) async fn answer(
     let email = match request::read(&body, &settings.agent_name) {
         Ok(email) => email,
         Err(refusal) => {
-            info!(reason = code(&refusal), "connection details refused");
-            return problem(status(&refusal), code(&refusal), &refusal.to_string());
+            info!(reason = refusal.code(), "connection details refused");
+            return refused(&refusal);
         }
     };
     let place = Place::new(&settings, email.as_ref(), Utc::now(), &random_digits());
-    match place.token(&settings) {
+    match place.token(&settings).await {
         Ok(token) => {
             let email = email.as_ref().map(Email::masked).unwrap_or_default();
             info!(
@@ -95,20 +95,17 @@ fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "error": code, "message": message }))).into_response()
 }
 
-fn status(refusal: &Refusal) -> StatusCode {
-    match refusal {
+/// Of an address, `reason` says more exactly what is wrong with it.
+fn refused(refusal: &Refusal) -> Response {
+    let status = match refusal {
         Refusal::WrongType { .. } | Refusal::InvalidEmail { .. } => StatusCode::BAD_REQUEST,
         Refusal::NotYoursToChoose { .. } | Refusal::OtherAgent => StatusCode::FORBIDDEN,
+    };
+    let mut body = json!({ "error": refusal.code(), "message": refusal.to_string() });
+    if let Refusal::InvalidEmail { error, .. } = refusal {
+        body["reason"] = error.code().into();
     }
-}
-
-fn code(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::WrongType { .. } => "wrong_type",
-        Refusal::InvalidEmail { .. } => "invalid_email",
-        Refusal::NotYoursToChoose { .. } => "not_yours_to_choose",
-        Refusal::OtherAgent => "other_agent",
-    }
+    (status, Json(body)).into_response()
 }
 
 fn random_digits() -> String {

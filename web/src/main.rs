@@ -13,6 +13,5 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let (address, settings) = args.into_settings()?;
-    web::server::run(address, settings, shutdown_on_signal()?).await
+    web::server::run(args.into_settings()?, shutdown_on_signal()?).await
 }

@@ -3,27 +3,66 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use prometheus::{IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::core::Collector;
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-/// One service's counters.
+/// One service's counters. Clones share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     registry: Registry,
     answers: IntCounterVec,
+    limited: IntCounterVec,
+    limited_clients: IntGauge,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
+    /// All at zero.
+    ///
+    /// # Errors
+    /// Two metrics with one name.
+    pub fn new() -> prometheus::Result<Self> {
         let answers = Opts::new(
             "web_connection_details_answers_total",
             "Answers to requests for connection details, by status",
         );
-        let answers = IntCounterVec::new(answers, &["status"])?;
-        // Present from the start, so that a rate over the first answer is right.
-        answers.with_label_values(&["200"]);
-        registry.register(Box::new(answers.clone()))?;
-        Ok(Self { registry, answers })
+        let limited = Opts::new(
+            "web_connection_details_limited_total",
+            "Requests for connection details that were refused with 429, by the limit",
+        );
+        let limited_clients = Opts::new(
+            "web_connection_details_limited_clients",
+            "Networks of clients whose requests are counted at the moment",
+        );
+        let metrics = Self {
+            registry: Registry::new(),
+            answers: IntCounterVec::new(answers, &["status"])?,
+            limited: IntCounterVec::new(limited, &["limit"])?,
+            limited_clients: IntGauge::with_opts(limited_clients)?,
+        };
+        // Present from the start, so that a rate over the first one is right.
+        metrics.answers.with_label_values(&["200"]);
+        for limit in ["client", "all"] {
+            metrics.limited.with_label_values(&[limit]);
+        }
+        metrics.add(vec![
+            Box::new(metrics.answers.clone()),
+            Box::new(metrics.limited.clone()),
+            Box::new(metrics.limited_clients.clone()),
+        ])?;
+        Ok(metrics)
+    }
+
+    /// Shows what a part of the program counts by itself.
+    pub(crate) fn add(&self, collectors: Vec<Box<dyn Collector>>) -> prometheus::Result<()> {
+        collectors.into_iter().try_for_each(|collector| self.registry.register(collector))
+    }
+
+    pub(crate) fn limited(&self, limit: &str) {
+        self.limited.with_label_values(&[limit]).inc();
+    }
+
+    pub(crate) fn limited_clients(&self, count: usize) {
+        self.limited_clients.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Text exposition format.

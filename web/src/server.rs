@@ -1,62 +1,66 @@
 //! Routes, headers, and the server itself.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use tokio::net::TcpListener;
+use service::{HttpLimits, HttpServer, LiveKitKey};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tracing::{info, warn};
 
 use crate::configuration::Settings;
 use crate::connection_details::{self, LONGEST_BODY};
 use crate::metrics::{self, Metrics};
 use crate::page;
-
-/// For how long an answer under way may hold up the end.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+use crate::token_limit::{self, TokenLimit};
 
 /// Serves until `shutdown`, then lets the answers under way end.
 ///
 /// # Errors
-/// The address is taken, or the server fails.
-pub async fn run(address: SocketAddr, settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
-    let router = router(settings, shutdown.clone())?;
-    let listener = TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))?;
-    info!(address = %listener.local_addr()?, "web is listening");
-    let server = axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let too_long = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(SHUTDOWN_GRACE).await;
-    };
-    tokio::select! {
-        served = server => served.context("serve"),
-        () = too_long => {
-            warn!("connections were still open");
-            Ok(())
-        }
-    }
+/// An address is taken, or a setting cannot be a header.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let metrics = Metrics::new().context("register metrics")?;
+    let limits = settings.http_limits.clone();
+    let for_visitors = HttpServer::bind("web", "WEB_HTTP", settings.http, limits).await?;
+    let (address, limits) = (settings.operations_http, HttpLimits::operations());
+    let for_operations = HttpServer::bind("web-operations", "WEB_OPERATIONS_HTTP", address, limits).await?;
+    metrics.add(for_visitors.metrics())?;
+    metrics.add(for_operations.metrics())?;
+
+    // Whoever runs it sees the visitors' last answers out.
+    let visitors_gone = CancellationToken::new();
+    let operations = operations(&settings, metrics.clone(), shutdown.clone());
+    let operations = tokio::spawn(for_operations.serve(operations, visitors_gone.clone()));
+    for_visitors.serve(visitors(settings, &metrics)?, shutdown).await;
+    visitors_gone.cancel();
+    operations.await.context("serve health and metrics")
 }
 
-/// The whole service. `/readyz` answers 503 from `shutdown` on.
+/// For whoever runs the service. `/readyz` answers 503 from `shutdown` on, and while LiveKit's key cannot be read.
+pub fn operations(settings: &Settings, metrics: Metrics, shutdown: CancellationToken) -> Router {
+    let key = settings.livekit_key.clone();
+    Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(async move || ready(&key, &shutdown).await))
+        .route("/metrics", get(show_metrics).with_state(metrics))
+}
+
+/// For visitors: the page, and tokens for calls.
 ///
 /// # Errors
 /// A setting cannot be a header.
-pub fn router(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<Router> {
-    let metrics = Metrics::new()?;
+pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router> {
     let headers = [
         (CONTENT_SECURITY_POLICY, content_security_policy(&settings)),
         (
@@ -66,16 +70,18 @@ pub fn router(settings: Settings, shutdown: CancellationToken) -> anyhow::Result
         (REFERRER_POLICY, "no-referrer".into()),
         (X_CONTENT_TYPE_OPTIONS, "nosniff".into()),
     ];
-    let pages = Router::new()
-        .route("/", get(page::index))
-        .route("/{*path}", get(page::asset))
-        .layer(CompressionLayer::new());
+    let base = settings.base_path.clone();
+    let index = base.join("/");
+    let mut pages =
+        Router::new().route(&index, get(page::index)).route(&base.join("/{*path}"), get(page::asset));
+    if !base.is_root() {
+        // The page names all that it needs relative to itself.
+        pages = pages.route(&base.join(""), get(async move || Redirect::permanent(&index)));
+    }
     let mut router = Router::new()
-        .merge(connection_details(settings, &metrics))
+        .merge(connection_details(settings, metrics))
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(ready).with_state(shutdown))
-        .route("/metrics", get(show_metrics).with_state(metrics))
-        .merge(pages);
+        .merge(pages.layer(CompressionLayer::new()));
     for (name, value) in headers {
         let value = HeaderValue::try_from(value).with_context(|| format!("make the header {name}"))?;
         router = router.layer(SetResponseHeaderLayer::overriding(name, value));
@@ -89,10 +95,15 @@ fn connection_details(settings: Settings, metrics: &Metrics) -> Router {
         cors = cors
             .allow_origin(settings.allowed_origins.clone())
             .allow_methods([Method::POST])
-            .allow_headers([CONTENT_TYPE, HeaderName::from_static("x-sandbox-id")]);
+            .allow_headers([CONTENT_TYPE, HeaderName::from_static("x-sandbox-id")])
+            .expose_headers([RETRY_AFTER]);
     }
+    let limit = middleware::from_fn_with_state(TokenLimit::new(&settings, metrics), token_limit::check);
     Router::new()
-        .route("/api/connection-details", post(connection_details::answer))
+        .route(
+            &settings.base_path.join("/api/connection-details"),
+            post(connection_details::answer).route_layer(limit),
+        )
         .with_state(Arc::new(settings))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store")))
@@ -105,16 +116,18 @@ fn content_security_policy(settings: &Settings) -> String {
     let livekit = settings.server_url.content_security_sources();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
-         worker-src 'self' blob:; connect-src 'self' {livekit}; base-uri 'none'; form-action 'self'; \
+         worker-src 'self' blob:; connect-src 'self' {livekit}; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     )
 }
 
-async fn ready(State(shutdown): State<CancellationToken>) -> Response {
+async fn ready(key: &LiveKitKey, shutdown: &CancellationToken) -> Response {
     if shutdown.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down").into_response()
-    } else {
-        "ready".into_response()
+        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+    }
+    match key.read().await {
+        Ok(_) => "ready\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}\n")).into_response(),
     }
 }
 

@@ -3,16 +3,24 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use livekit_api::access_token::{AccessToken, AccessTokenError, VideoGrants};
+use livekit_api::access_token::{Claims, VideoGrants};
 use livekit_protocol::{RoomAgentDispatch, RoomConfiguration};
 use schemas::{Email, timestamp};
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use service::shared_secret_token;
 
 use crate::configuration::Settings;
 
-/// For how long a token opens its room; a call that has begun goes on.
-const TIME_TO_LIVE: Duration = Duration::from_mins(15);
+/// For how long a token opens its room. The server gives a participant who has joined a token of its own at once, and a new
+/// one every few minutes, so a call of any length can be gone on with after a broken connection.
+const TIME_TO_LIVE: Duration = Duration::from_mins(2);
+/// How far the server's clock may be behind ours. It may be ahead by the time to live, and a minute that it allows for.
+const CLOCK_BEHIND: Duration = Duration::from_mins(5);
+/// The caller, and somebody of ours who listens; agents are not counted.
+const MOST_PARTICIPANTS: u32 = 2;
+/// For which a room stays that nobody came to, in seconds.
+const EMPTY_SECONDS: u32 = 30;
 
 /// One visitor's place in one room.
 #[derive(Debug, Clone)]
@@ -25,7 +33,7 @@ pub(crate) struct Place {
 /// What the agent reads, as JSON text.
 #[derive(Debug, Clone, Serialize)]
 struct Metadata {
-    /// As typed; empty where the visitor left none.
+    /// In its one form; empty where the visitor left none.
     user_email: String,
     #[serde(with = "timestamp")]
     session_start: DateTime<Utc>,
@@ -34,17 +42,19 @@ struct Metadata {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TokenError {
+    #[error("{0:#}")]
+    Key(anyhow::Error),
     #[error("encode the metadata: {0}")]
     Metadata(#[from] serde_json::Error),
-    #[error("sign the token: {0}")]
-    Signature(#[from] AccessTokenError),
+    #[error("sign the token: {0:#}")]
+    Signature(anyhow::Error),
 }
 
 impl Place {
     /// A new room, named after the moment.
     pub(crate) fn new(settings: &Settings, email: Option<&Email>, now: DateTime<Utc>, random: &str) -> Self {
         let milliseconds = now.timestamp_millis();
-        let user_email = email.map(Email::original).unwrap_or_default().to_owned();
+        let user_email = email.map(Email::as_str).unwrap_or_default().to_owned();
         Self {
             room_name: format!("{}_{milliseconds}_{random}", settings.room_prefix),
             identity: format!("trialist_{milliseconds}_{random}"),
@@ -52,28 +62,47 @@ impl Place {
         }
     }
 
-    /// The token: who joins creates the room, and with it comes the agent.
+    /// The token: who joins creates the room, and with it comes the agent, whose job has the metadata as well: it knows
+    /// whose call this is before it sees the caller.
     ///
     /// The right to change one's own metadata is left out: it is the server's word to the agent.
-    pub(crate) fn token(&self, settings: &Settings) -> Result<String, TokenError> {
-        let grants = VideoGrants {
-            room_join: true,
-            room: self.room_name.clone(),
-            can_publish: Some(true),
-            can_subscribe: Some(true),
-            can_publish_data: Some(true),
-            ..VideoGrants::default()
+    pub(crate) async fn token(&self, settings: &Settings) -> Result<String, TokenError> {
+        let (key, secret) = settings.livekit_key.read().await.map_err(TokenError::Key)?;
+        let metadata = serde_json::to_string(&self.metadata)?;
+        let now = self.metadata.session_start;
+        let claims = Claims {
+            iss: key.expose_secret().to_owned(),
+            nbf: seconds(now - CLOCK_BEHIND),
+            exp: seconds(now + TIME_TO_LIVE),
+            sub: self.identity.clone(),
+            name: settings.participant_name.clone(),
+            metadata: metadata.clone(),
+            video: VideoGrants {
+                room_join: true,
+                room: self.room_name.clone(),
+                can_publish: Some(true),
+                can_subscribe: Some(true),
+                can_publish_data: Some(true),
+                ..VideoGrants::default()
+            },
+            room_config: Some(RoomConfiguration {
+                agents: vec![RoomAgentDispatch {
+                    agent_name: settings.agent_name.clone(),
+                    metadata,
+                    ..RoomAgentDispatch::default()
+                }],
+                max_participants: MOST_PARTICIPANTS,
+                empty_timeout: EMPTY_SECONDS,
+                departure_timeout: settings.room_departure_timeout.as_secs().try_into().unwrap_or(u32::MAX),
+                ..RoomConfiguration::default()
+            }),
+            ..Claims::default()
         };
-        let agent =
-            RoomAgentDispatch { agent_name: settings.agent_name.clone(), ..RoomAgentDispatch::default() };
-        let token = AccessToken::with_api_key(&settings.api_key, settings.api_secret.expose_secret())
-            .with_identity(&self.identity)
-            .with_name(&settings.participant_name)
-            .with_metadata(&serde_json::to_string(&self.metadata)?)
-            .with_ttl(TIME_TO_LIVE)
-            .with_grants(grants)
-            .with_room_config(RoomConfiguration { agents: vec![agent], ..RoomConfiguration::default() })
-            .to_jwt()?;
-        Ok(token)
+        shared_secret_token(secret.expose_secret(), &claims).map_err(TokenError::Signature)
     }
+}
+
+/// As tokens count: since 1970.
+fn seconds(time: DateTime<Utc>) -> usize {
+    usize::try_from(time.timestamp()).unwrap_or_default()
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use futures::stream::SelectAll;
 use livekit::webrtc::audio_frame::AudioFrame;
 use livekit::webrtc::audio_source::native::NativeAudioSource;
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
 use schemas::EndReason;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, debug, info, warn};
 
+use super::disclosure::Disclosure;
 use super::ear::EAR_SAMPLE_RATE;
 use super::front_end::{Show, Shown};
 use super::hearing::Hearing;
@@ -26,8 +27,10 @@ use super::reply::{Thinking, Thought};
 use super::session_tools::{SessionTools, ToolsAnswered};
 use super::speech::{Said, Speech, SpeechEvent};
 use super::turn_taking::{Action, Event, Turn, TurnTaking};
+use super::typed::Typed;
 use super::{CHANNELS, Line, Mind, Over};
 use crate::agent_state::AgentState;
+use crate::budget::{Budget, Budgeted, Cut};
 use crate::providers::ProviderError;
 use crate::providers::message::ChatMessage;
 
@@ -35,6 +38,10 @@ use crate::providers::message::ChatMessage;
 const AUDIBLE_LIMIT: Duration = Duration::from_secs(3);
 /// Failures of services in a row after which the call is ended.
 const MOST_FAILURES: usize = 3;
+/// Longest that the last sentence of a call whose budget is used up may take.
+const LEAVE_LIMIT: Duration = Duration::from_secs(20);
+/// Samples of a recording that are listened to at a time: 100 ms. Other calls are served in between.
+const EARLY_PART: usize = EAR_SAMPLE_RATE as usize / 10;
 
 /// Holds the conversation until it is over.
 pub(super) async fn hold(
@@ -43,7 +50,7 @@ pub(super) async fn hold(
     shown: &Shown,
     hang_up: &CancellationToken,
 ) -> anyhow::Result<Over> {
-    let Line { room, voice, mut audible, mut heard, mut heard_early, mut typed, journal, .. } = line;
+    let Line { room, voice, mut audible, mut heard, mut heard_early, mut typed, journal, budget, .. } = line;
     let audible = timeout(AUDIBLE_LIMIT, audible.wait_for(|audible| *audible));
     match hang_up.run_until_cancelled(audible).await {
         None => return Ok(Over::HungUp),
@@ -51,7 +58,7 @@ pub(super) async fn hold(
         Some(Ok(_)) => {}
     }
     let (answered, mut answers) = mpsc::unbounded_channel();
-    let record = Record::new(journal, mind.record);
+    let record = Record::new(journal, mind.record, budget.clone());
     let tools = SessionTools::new(
         mind.toolbox.clone(),
         Arc::clone(&mind.persona),
@@ -59,11 +66,15 @@ pub(super) async fn hold(
         room.name().into(),
         answered,
     );
-    let mut dialogue = Dialogue::new(mind, voice, record, tools, shown.clone());
-    let mut tracks = SelectAll::new();
+    let mut dialogue = Dialogue::new(mind, voice, record, tools, shown.clone(), budget.clone());
+    let mut microphone: Option<NativeAudioStream> = None;
+    let mut leave_by: Option<(Instant, EndReason)> = None;
+    let spent = budget.spent();
+    tokio::pin!(spent);
     dialogue.say(Phrase::Greeting);
     loop {
-        let deadline = dialogue.turns.deadline();
+        let deadline = [dialogue.turns.deadline(), dialogue.typed.due(Instant::now())];
+        let deadline = deadline.into_iter().flatten().min().filter(|_| !dialogue.takes_leave);
         let happens = tokio::select! {
             // Tools have answered before the reply that called them ends, and may end the call with it.
             biased;
@@ -71,16 +82,23 @@ pub(super) async fn hold(
                 dialogue.hung_up().await?;
                 return Ok(Over::HungUp);
             }
+            reason = &mut spent, if leave_by.is_none() => {
+                leave_by = Some((Instant::now() + LEAVE_LIMIT, reason));
+                dialogue.take_leave(reason).await?;
+                continue;
+            }
+            reason = left(leave_by) => return Ok(Over::EndsTheCall(reason)),
             Some(heard) = heard.recv() => {
                 let track = heard.track.rtc_track();
-                tracks.push(NativeAudioStream::new(track, EAR_SAMPLE_RATE as i32, CHANNELS as i32));
+                let stream = NativeAudioStream::new(track, EAR_SAMPLE_RATE as i32, CHANNELS as i32);
+                microphone = Some(stream);
                 if heard.has_early_audio {
                     dialogue.hearing.wait_for_early_audio();
                 }
                 continue;
             }
             Some(samples) = heard_early.recv() => Happens::HeardEarly(samples),
-            Some(frame) = tracks.next() => Happens::Heard(frame),
+            frame = next_frame(&mut microphone) => Happens::Heard(frame),
             Some(text) = typed.recv() => Happens::Typed(text),
             words = dialogue.hearing.transcribed() => Happens::Transcribed(words),
             Some(answer) = answers.recv() => Happens::ToolsAnswered(answer),
@@ -91,6 +109,22 @@ pub(super) async fn hold(
             return Ok(Over::EndsTheCall(reason));
         }
     }
+}
+
+async fn next_frame(microphone: &mut Option<NativeAudioStream>) -> AudioFrame<'static> {
+    if let Some(stream) = microphone {
+        if let Some(frame) = stream.next().await {
+            return frame;
+        }
+        *microphone = None;
+    }
+    pending().await
+}
+
+async fn left(leave_by: Option<(Instant, EndReason)>) -> EndReason {
+    let Some((at, reason)) = leave_by else { return pending().await };
+    sleep_until(at.into()).await;
+    reason
 }
 
 enum Happens {
@@ -123,6 +157,8 @@ enum Phrase {
     StillThere,
     Apology,
     Goodbye,
+    /// The last one, whatever the caller does.
+    TimeIsUp,
 }
 
 /// A reply, or a phrase, that is being made and spoken.
@@ -150,6 +186,10 @@ struct Dialogue {
     turns: TurnTaking,
     hearing: Hearing,
     history: History,
+    typed: Typed,
+    budget: Budget,
+    /// The call's budget is used up: the caller is not heard any more.
+    takes_leave: bool,
     latencies: LatencyRecord,
     reply: Option<Reply>,
     /// Makes the ids of segments; no other session in the room has the same.
@@ -170,10 +210,14 @@ impl Dialogue {
         record: Record,
         tools: SessionTools,
         shown: Shown,
+        budget: Budget,
     ) -> Self {
         Self {
             turns: TurnTaking::new(mind.rules, Instant::now()),
-            history: History::new(mind.persona.system_prompt()),
+            history: History::new(mind.persona.system_prompt(), budget.clone()),
+            typed: Typed::default(),
+            budget,
+            takes_leave: false,
             hearing: Hearing::new(Arc::clone(&mind), record.clone()),
             mind,
             voice,
@@ -196,32 +240,65 @@ impl Dialogue {
     async fn on(&mut self, happens: Happens) -> anyhow::Result<Option<EndReason>> {
         let now = Instant::now();
         match happens {
+            Happens::Heard(_) | Happens::HeardEarly(_) | Happens::Transcribed(_) if self.takes_leave => {}
             Happens::Heard(frame) => {
                 for event in self.hearing.hear(&frame) {
                     self.take_turns(event).await?;
                 }
             }
             Happens::HeardEarly(samples) => {
-                for event in self.hearing.hear_early(&samples) {
-                    self.take_turns(event).await?;
+                let samples = self.hearing.early(samples);
+                let mut rest = samples.as_slice();
+                while !rest.is_empty() {
+                    let (part, later) = rest.split_at(EARLY_PART.min(rest.len()));
+                    for event in self.hearing.hear_early(part, later.len()) {
+                        self.take_turns(event).await?;
+                    }
+                    rest = later;
+                    yield_now().await;
                 }
             }
-            Happens::Typed(text) => self.take_turns(Event::Typed(text)).await?,
+            Happens::Typed(text) => {
+                if self.takes_leave || !self.typed.add(&text) {
+                    self.budget.cut(Cut::TypedMessages);
+                } else {
+                    self.typed_turn(now).await?;
+                }
+            }
             Happens::Transcribed(words) => self.transcribed(words).await?,
             Happens::ToolsAnswered(answered) => {
                 answered.messages.into_iter().for_each(|message| self.history.add(message));
-                if answered.ends_call {
+                if answered.ends_call && !self.takes_leave {
                     self.ends = Some(EndReason::AgentEnded);
                 }
             }
             Happens::Thought(thought) => self.thought(thought),
             Happens::Speech(event) => return self.spoken(event).await,
             Happens::Due => {
+                self.typed_turn(now).await?;
                 let actions = self.turns.expire(now);
                 self.act(actions).await?;
             }
         }
         Ok(None)
+    }
+
+    async fn typed_turn(&mut self, now: Instant) -> anyhow::Result<()> {
+        match self.typed.turn(now) {
+            Some(text) => self.take_turns(Event::Typed(text)).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The call has used up its time or a budget: it ends with one more sentence.
+    async fn take_leave(&mut self, reason: EndReason) -> anyhow::Result<()> {
+        self.finish_reply().await?;
+        self.hearing.drop_transcription();
+        self.typed = Typed::default();
+        self.takes_leave = true;
+        self.ends = Some(reason);
+        self.say(Phrase::TimeIsUp);
+        Ok(())
     }
 
     async fn take_turns(&mut self, event: Event) -> anyhow::Result<()> {
@@ -279,6 +356,9 @@ impl Dialogue {
     }
 
     fn reply_to(&mut self, turn: Turn) {
+        if self.budget.spend(Budgeted::Turns, 1).is_err() {
+            return;
+        }
         self.turn += 1;
         self.times_away = 0;
         self.record.user_said(&turn.text, turn.spoken.map(|spoken| (spoken.began, spoken.ended)));
@@ -286,6 +366,7 @@ impl Dialogue {
             self.show_caller(&turn.text, true);
         }
         self.caller_segment = None;
+        let disclosure = Disclosure::new(self.mind.persona.disclosure(), &turn.text);
         self.history.add(ChatMessage::User { content: turn.text });
         let moments = Moments {
             speech_ended: turn.spoken.map(|spoken| spoken.ended),
@@ -299,6 +380,8 @@ impl Dialogue {
             model: self.mind.language_model.clone(),
             messages: self.history.messages(),
             tools: self.tools.in_turn(self.turn),
+            budget: self.budget.clone(),
+            disclosure,
             sentences,
             thoughts,
         };
@@ -314,6 +397,7 @@ impl Dialogue {
             Phrase::StillThere => persona.still_there(),
             Phrase::Apology => persona.apology(),
             Phrase::Goodbye => persona.goodbye(),
+            Phrase::TimeIsUp => persona.time_is_up(),
         };
         let (sentences, to_say) = mpsc::unbounded_channel();
         // It is received below.
@@ -332,7 +416,10 @@ impl Dialogue {
         thoughts: mpsc::UnboundedReceiver<Thought>,
         thinking: Option<AbortOnDropHandle<()>>,
     ) {
-        let (speech, spoken) = Speech::start(Arc::clone(&self.mind.phrases), self.voice.clone(), to_say);
+        // The last sentence is beyond the budget.
+        let budget = (phrase != Some(Phrase::TimeIsUp)).then(|| self.budget.clone());
+        let phrases = Arc::clone(&self.mind.phrases);
+        let (speech, spoken) = Speech::start(phrases, self.voice.clone(), to_say, budget);
         let segment = self.new_segment();
         self.reply = Some(Reply {
             phrase,
@@ -390,6 +477,9 @@ impl Dialogue {
             self.reply.as_ref().map_or((None, false), |reply| (reply.phrase, reply.failed));
         let said = self.finish_reply().await?;
         self.take_turns(Event::VoiceEnded).await?;
+        if self.takes_leave {
+            return Ok(self.ends);
+        }
         let silent = phrase.is_none() && said.text.is_empty();
         if failed {
             // An apology that failed is not apologised for.
@@ -439,7 +529,7 @@ impl Dialogue {
         self.failures += 1;
         self.record.provider_failed();
         warn!(failures = self.failures, "a service failed: {error}");
-        if self.failures >= MOST_FAILURES {
+        if self.failures >= MOST_FAILURES && !self.takes_leave {
             self.ends = Some(EndReason::ProviderFailed);
         }
     }
@@ -449,6 +539,9 @@ impl Dialogue {
         self.finish_reply().await?;
         if let Some(text) = self.hearing.last_words().await {
             self.record.user_said(&text, self.turns.speech(Instant::now()));
+        }
+        if let Some(text) = std::mem::take(&mut self.typed).rest() {
+            self.record.user_said(&text, None);
         }
         Ok(())
     }
@@ -468,7 +561,6 @@ impl Dialogue {
     }
 
     fn show(&self, show: Show) {
-        // Front ends that are gone are shown nothing.
-        drop(self.shown.send(show));
+        self.shown.show(show);
     }
 }

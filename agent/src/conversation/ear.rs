@@ -88,6 +88,12 @@ impl Ear {
         self.pre_roll.clear();
     }
 
+    /// What was said first is known; what was said since is kept.
+    pub(crate) fn forget_first(&mut self, samples: usize) {
+        self.turn.drain(..samples.min(self.turn.len()));
+        self.turn.shrink_to(self.turn.len() + EAR_SAMPLE_RATE as usize);
+    }
+
     /// `later` samples are there already beyond the frame.
     fn judge(&mut self, later: usize) -> Option<Heard> {
         let score = self.detector.predict_i16(&self.frame);

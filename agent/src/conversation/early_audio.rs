@@ -13,9 +13,13 @@ use super::ear::EAR_SAMPLE_RATE;
 pub const EARLY_AUDIO_TOPIC: &str = "lk.agent.pre-connect-audio-buffer";
 /// Most bytes of it; a minute of PCM.
 pub const LONGEST_EARLY_AUDIO: usize = 6 * 1024 * 1024;
+/// Most that is heard of it, decoded: a minute. What a recording becomes, not what it is, is what memory and time are spent on.
+const LONGEST_DECODED: usize = EAR_SAMPLE_RATE as usize * 60;
 
 /// Samples that an Opus packet may have, 120 ms.
 const LONGEST_PACKET: usize = EAR_SAMPLE_RATE as usize * 120 / 1000;
+/// Most packets that are looked at: a minute of the shortest ones, 2.5 ms. Those without sound count, too.
+const MOST_PACKETS: usize = 60 * 400;
 
 /// Why a recording cannot be heard. The call goes on without it.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +72,10 @@ fn webm(bytes: Vec<u8>) -> Result<Vec<i16>, EarlyAudioFault> {
     let mut decoder = OpusDecoder::new(EAR_SAMPLE_RATE, 1).map_err(|_| EarlyAudioFault::NoOpus)?;
     let (mut frame, mut packet) = (Frame::default(), vec![0; LONGEST_PACKET]);
     let mut samples = Vec::new();
-    while matches!(file.next_frame(&mut frame), Ok(true)) {
+    for _ in 0..MOST_PACKETS {
+        if samples.len() >= LONGEST_DECODED || !matches!(file.next_frame(&mut frame), Ok(true)) {
+            break;
+        }
         if frame.track != track {
             continue;
         }
@@ -80,16 +87,17 @@ fn webm(bytes: Vec<u8>) -> Result<Vec<i16>, EarlyAudioFault> {
             Err(_) => break,
         }
     }
+    samples.truncate(LONGEST_DECODED);
     Ok(samples)
 }
 
 /// Mixes to mono, and takes the mean of the samples around each of the ear's: enough to recognise speech.
 fn pcm(bytes: &[u8], rate: u32, channels: usize) -> Vec<i16> {
-    let samples: Vec<i32> =
-        bytes.chunks_exact(2).map(|pair| i32::from(i16::from_le_bytes([pair[0], pair[1]]))).collect();
-    let mono: Vec<i32> =
-        samples.chunks_exact(channels).map(|frame| frame.iter().sum::<i32>() / channels as i32).collect();
-    let length = mono.len() as u64 * u64::from(EAR_SAMPLE_RATE) / u64::from(rate);
+    let sample = |pair: &[u8]| i32::from(i16::from_le_bytes([pair[0], pair[1]]));
+    let mix = |frame: &[u8]| frame.chunks_exact(2).map(sample).sum::<i32>() / channels as i32;
+    let mono: Vec<i32> = bytes.chunks_exact(2 * channels).map(mix).collect();
+    let length =
+        (mono.len() as u64 * u64::from(EAR_SAMPLE_RATE) / u64::from(rate)).min(LONGEST_DECODED as u64);
     let place = |index: u64| (index * u64::from(rate) / u64::from(EAR_SAMPLE_RATE)) as usize;
     let mean = |index: u64| {
         let around = &mono[place(index)..place(index + 1).max(place(index) + 1).min(mono.len())];
@@ -143,6 +151,66 @@ mod tests {
                 speech.len()
             );
             assert!(hears_speech(&samples), "{rate}");
+        }
+    }
+
+    /// A WebM file of `bytes` bytes in which each block holds 256 packets of two bytes, which become 120 ms each, or nothing.
+    fn laced(bytes: usize, packet: [u8; 2]) -> Vec<u8> {
+        let element = |id: &[u8], content: &[u8]| {
+            let size = (content.len() as u64 | 1 << 56).to_be_bytes();
+            [id, &size, content].concat()
+        };
+        let opus_head =
+            [b"OpusHead\x01\x01".as_slice(), &[0; 2], &48_000_u32.to_le_bytes(), &[0; 3]].concat();
+        let audio = [element(&[0xb5], &48_000_f32.to_be_bytes()), element(&[0x9f], &[1])].concat();
+        let entry = [
+            element(&[0xd7], &[1]),
+            element(&[0x73, 0xc5], &[1]),
+            element(&[0x83], &[2]),
+            element(&[0x86], b"A_OPUS"),
+            element(&[0x63, 0xa2], &opus_head),
+            element(&[0xe1], &audio),
+        ]
+        .concat();
+        let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &element(&[0xae], &entry));
+        // Fixed-size lacing: flags 0x04, and the number of packets but one.
+        let block = [&[0x81, 0, 0, 0x04, 255][..], &packet.repeat(256)].concat();
+        let block = element(&[0xa3], &block);
+        let mut cluster = element(&[0xe7], &[0]);
+        while cluster.len() < bytes {
+            cluster.extend_from_slice(&block);
+        }
+        let times_and_programs = [
+            element(&[0x2a, 0xd7, 0xb1], &[0x0f, 0x42, 0x40]),
+            element(&[0x4d, 0x80], b"test"),
+            element(&[0x57, 0x41], b"test"),
+        ];
+        let info = element(&[0x15, 0x49, 0xa9, 0x66], &times_and_programs.concat());
+        let segment = [info, tracks, element(&[0x1f, 0x43, 0xb6, 0x75], &cluster)].concat();
+        let header =
+            [element(&[0x42, 0x82], b"webm"), element(&[0x42, 0x87], &[4]), element(&[0x42, 0x85], &[2])];
+        [element(&[0x1a, 0x45, 0xdf, 0xa3], &header.concat()), element(&[0x18, 0x53, 0x80, 0x67], &segment)]
+            .concat()
+    }
+
+    #[test]
+    fn a_recording_that_grows_is_heard_for_a_minute() {
+        let samples = decode("audio/webm", None, None, laced(100_000, [0x5b, 2])).unwrap();
+        assert_eq!(samples.len(), LONGEST_DECODED);
+        // As many packets that are none: what they cost is bounded, too.
+        let started = std::time::Instant::now();
+        assert!(decode("audio/webm", None, None, laced(6_000_000, [0xff, 0xff])).unwrap().is_empty());
+        println!("{:?} for packets without sound", started.elapsed());
+    }
+
+    #[test]
+    fn pcm_of_a_low_rate_is_heard_for_a_minute() {
+        let bytes = vec![0; LONGEST_EARLY_AUDIO];
+        let samples = decode("audio/pcm", Some("8000"), Some("1"), bytes).unwrap();
+        assert_eq!(samples.len(), LONGEST_DECODED);
+        for rate in ["1", "7999", "192001", "4294967295", "-1"] {
+            let refused = decode("audio/pcm", Some(rate), Some("1"), vec![0; 64]);
+            assert!(matches!(refused, Err(EarlyAudioFault::Shape)), "{rate}");
         }
     }
 

@@ -1,16 +1,32 @@
-//! What front ends read of a conversation: the agent's state, both sides' words, chat. It is shown by a task of its own, in
-//! order; a server that does not take it, or not in time, changes nothing for the call.
+//! What front ends read of a conversation: the agent's state, both sides' words, chat. States and words are shown apart from
+//! the call and from each other, each in its order and within a limit; a server that does not take something, or not in time,
+//! changes nothing for the call.
 
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::Arc;
+use std::time::Duration;
 
 use livekit::prelude::{ParticipantIdentity, Room};
 use livekit::{StreamTextOptions, StreamWriter as _, TextStreamWriter, Transcription, TranscriptionSegment};
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::agent_state::{AgentState, attributes};
+use crate::metrics::Metrics;
+
+/// Longest that a state is waited for. The SDK (livekit 0.10) begins to wait for the server's answer after it has sent the
+/// request, so that an answer which is quicker than that is lost: `set_attributes` then returns an error after 5 s, although
+/// the state has arrived.
+const STATE_LIMIT: Duration = Duration::from_millis(500);
+/// When a state that may not have arrived is sent once more, if there is no newer one.
+const STATE_AGAIN: Duration = Duration::from_secs(2);
+/// Longest that words are waited for: a connection that is being made anew takes none.
+const WORDS_LIMIT: Duration = Duration::from_secs(2);
+/// What may wait to be shown. What is beyond it is not shown.
+const MOST_WAITING: usize = 256;
 
 /// Topics of LiveKit's text streams.
 pub const CHAT_TOPIC: &str = "lk.chat";
@@ -55,38 +71,120 @@ pub struct Caller {
 }
 
 /// Where to show it. What is shown after its task has ended is lost.
-pub(super) type Shown = mpsc::UnboundedSender<Show>;
+#[derive(Clone)]
+pub(super) struct Shown {
+    states: mpsc::Sender<AgentState>,
+    words: mpsc::Sender<Show>,
+    metrics: Metrics,
+}
 
-/// Shows what comes until the sender is dropped, or a second after the call is over.
+/// What is to be shown, for [`FrontEnd::run`].
+pub(super) struct Shows {
+    states: mpsc::Receiver<AgentState>,
+    words: mpsc::Receiver<Show>,
+}
+
+pub(super) fn channel(metrics: Metrics) -> (Shown, Shows) {
+    let (states, to_states) = mpsc::channel(MOST_WAITING);
+    let (words, to_words) = mpsc::channel(MOST_WAITING);
+    (Shown { states, words, metrics }, Shows { states: to_states, words: to_words })
+}
+
+impl Shown {
+    /// Shows it soon; never waits.
+    pub(super) fn show(&self, show: Show) {
+        let (what, is_full) = match show {
+            Show::State(state) => (STATE, is_full(self.states.try_send(state))),
+            show => (WORDS, is_full(self.words.try_send(show))),
+        };
+        if is_full {
+            self.metrics.not_shown(what);
+        }
+    }
+}
+
+/// Front ends that are gone are shown nothing, and that is no loss.
+fn is_full<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> bool {
+    matches!(sent, Err(mpsc::error::TrySendError::Full(_)))
+}
+
+/// What metrics call it.
+const STATE: &str = "state";
+const WORDS: &str = "words";
+
+/// Shows what comes until the sender is dropped, or the call is over.
 pub(super) struct FrontEnd {
     pub(super) room: Arc<Room>,
     pub(super) agent_name: Arc<str>,
     pub(super) agent_track_id: String,
     pub(super) caller: tokio::sync::watch::Receiver<Caller>,
+    pub(super) metrics: Metrics,
 }
 
 impl FrontEnd {
-    pub(super) async fn run(self, mut shown: mpsc::UnboundedReceiver<Show>, hang_up: CancellationToken) {
-        let mut spoken = None;
-        while let Some(show) = shown.recv().await {
-            // The call is over when a front end has gone: there is nothing left to wait for.
-            let show = self.show(show, &mut spoken);
-            if hang_up.run_until_cancelled(show).await.is_none() {
-                return;
-            }
+    pub(super) async fn run(self, shows: Shows, hang_up: CancellationToken) {
+        let Shows { states, words } = shows;
+        // The call is over when a front end has gone: there is nothing left to wait for.
+        let showing = async { tokio::join!(self.show_states(states), self.show_words(words)) };
+        hang_up.run_until_cancelled(showing).await;
+    }
+
+    async fn show_states(&self, mut states: mpsc::Receiver<AgentState>) {
+        let mut in_doubt = None;
+        loop {
+            let again = async {
+                if in_doubt.is_none() {
+                    pending::<()>().await;
+                }
+                sleep(STATE_AGAIN).await;
+            };
+            let (state, is_first) = tokio::select! {
+                biased;
+                state = states.recv() => match state {
+                    Some(state) => (state, true),
+                    None => return,
+                },
+                () = again => match in_doubt {
+                    Some(state) => (state, false),
+                    None => continue,
+                },
+            };
+            let arrived = self.within(STATE_LIMIT, STATE, self.show_state(state)).await;
+            in_doubt = (!arrived && is_first).then_some(state);
         }
     }
 
-    async fn show(&self, show: Show, spoken: &mut Option<Spoken>) {
-        let result = match show {
+    async fn show_words(&self, mut words: mpsc::Receiver<Show>) {
+        let mut spoken = None;
+        while let Some(show) = words.recv().await {
+            self.within(WORDS_LIMIT, WORDS, self.show(show, &mut spoken)).await;
+        }
+    }
+
+    /// Whether it is known to have been shown.
+    async fn within(
+        &self,
+        limit: Duration,
+        what: &str,
+        showing: impl Future<Output = anyhow::Result<()>>,
+    ) -> bool {
+        let shown = timeout(limit, showing).await;
+        match &shown {
+            Ok(Ok(())) => return true,
+            Ok(Err(error)) => debug!("front ends are not shown all: {error:#}"),
+            Err(_) => debug!("front ends are not known to be shown a {what} within {limit:?}"),
+        }
+        self.metrics.not_shown(what);
+        false
+    }
+
+    async fn show(&self, show: Show, spoken: &mut Option<Spoken>) -> anyhow::Result<()> {
+        match show {
             Show::State(state) => self.show_state(state).await,
             Show::CallerSaid { segment, text, is_final } => self.show_caller(segment, text, is_final).await,
             Show::AgentSays { segment, text } => self.show_agent(spoken, segment, &text).await,
             Show::AgentSaid { segment, text } => self.close_agent(spoken.take(), segment, text).await,
             Show::Chat(text) => self.send_chat(&text).await,
-        };
-        if let Err(error) = result {
-            debug!("front ends are not shown all: {error:#}");
         }
     }
 
@@ -106,32 +204,48 @@ impl FrontEnd {
         self.send_packet(caller, segment, text, is_final).await
     }
 
-    /// One stream for the whole segment, to which each sentence is added.
+    /// One stream for the whole segment, to which each sentence is added; another one for all of it where that has broken.
     async fn show_agent(
         &self,
         spoken: &mut Option<Spoken>,
         segment: String,
         sentence: &str,
     ) -> anyhow::Result<()> {
-        let spoken = match spoken {
-            Some(spoken) => spoken,
+        let spoken = spoken.get_or_insert_default();
+        let separator = if spoken.text.is_empty() { "" } else { " " };
+        let piece = format!("{separator}{sentence}");
+        spoken.text.push_str(&piece);
+        // It is back when it has taken the words, also where this is given up in the middle.
+        let stream = match spoken.stream.take() {
+            Some(stream) => {
+                stream.write(&piece).await?;
+                stream
+            }
             None => {
                 let options = transcription(&segment, &self.agent_track_id, false);
                 let stream = self.room.local_participant().stream_text(options).await?;
-                spoken.insert(Spoken { stream, text: String::new() })
+                stream.write(&spoken.text).await?;
+                stream
             }
         };
-        let separator = if spoken.text.is_empty() { "" } else { " " };
-        let piece = format!("{separator}{sentence}");
-        spoken.stream.write(&piece).await?;
-        spoken.text.push_str(&piece);
+        spoken.stream = Some(stream);
         self.send_packet(self.agent(), segment, spoken.text.clone(), false).await
     }
 
     async fn close_agent(&self, spoken: Option<Spoken>, segment: String, text: String) -> anyhow::Result<()> {
         let Some(Spoken { stream, .. }) = spoken else { return Ok(()) };
-        let is_final = HashMap::from([(FINAL.to_owned(), "true".to_owned())]);
-        stream.close_with_options(None, Some(is_final)).await?;
+        match stream {
+            Some(stream) => {
+                let is_final = HashMap::from([(FINAL.to_owned(), "true".to_owned())]);
+                stream.close_with_options(None, Some(is_final)).await?;
+            }
+            None => {
+                let options = transcription(&segment, &self.agent_track_id, true);
+                let stream = self.room.local_participant().stream_text(options).await?;
+                stream.write(&text).await?;
+                stream.close().await?;
+            }
+        }
         self.send_packet(self.agent(), segment, text, true).await
     }
 
@@ -160,8 +274,10 @@ impl FrontEnd {
 }
 
 /// The agent's segment that is open.
+#[derive(Default)]
 struct Spoken {
-    stream: TextStreamWriter,
+    /// None before it is open, and where it has broken.
+    stream: Option<TextStreamWriter>,
     text: String,
 }
 

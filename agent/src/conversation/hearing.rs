@@ -14,18 +14,18 @@ use super::Mind;
 use super::ear::{EAR_SAMPLE_RATE, Ear, Heard};
 use super::record::Record;
 use super::turn_taking::Event;
+use crate::budget::Budgeted;
 use crate::providers::ProviderError;
 
 /// How much is heard between two entries in the journal, seconds.
 const HEARD_STEP: f64 = 1.0;
-/// A turn's audio above this length is transcribed in parts.
-const LONG_TURN: usize = EAR_SAMPLE_RATE as usize * 20;
 /// Longest that the recording of what was said before the agent was there is waited for.
 const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(3);
 /// Longest that the caller's last words are waited for when the call is over.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 
-/// Listens to the caller, and has what was said transcribed.
+/// Listens to the caller, and has what was said transcribed: each part of a turn once, one request at a time. A pause within
+/// a turn sends what was said since the words that are known; if the caller goes on, the request goes on as well.
 pub(super) struct Hearing {
     mind: Arc<Mind>,
     record: Record,
@@ -34,9 +34,12 @@ pub(super) struct Hearing {
     held: Option<(Instant, Vec<i16>)>,
     /// Seconds heard that are not in the journal yet.
     heard: f64,
+    /// The one request.
     transcription: Option<BoxFuture<'static, Transcription>>,
-    /// The beginning of a long turn, transcribed already.
-    earlier_words: String,
+    /// Somebody waits for the words of the turn so far.
+    wanted: bool,
+    /// The words of the turn that are known; the ear has what was said since.
+    words: String,
 }
 
 struct Transcription {
@@ -53,7 +56,8 @@ impl Hearing {
             held: None,
             heard: 0.0,
             transcription: None,
-            earlier_words: String::new(),
+            wanted: false,
+            words: String::new(),
         }
     }
 
@@ -62,11 +66,15 @@ impl Hearing {
         self.held = Some((Instant::now() + EARLY_AUDIO_LIMIT, Vec::new()));
     }
 
-    pub(super) fn hear_early(&mut self, samples: &[i16]) -> Vec<Event> {
-        let held = self.held.take().map(|(_, held)| held).unwrap_or_default();
-        let mut events = self.listen(samples);
-        events.extend(self.listen(&held));
-        events
+    /// What was said before, and what was held meanwhile: to be listened to part by part.
+    pub(super) fn early(&mut self, mut samples: Vec<i16>) -> Vec<i16> {
+        samples.extend(self.held.take().map(|(_, held)| held).unwrap_or_default());
+        samples
+    }
+
+    /// Listens to a part of what [`Self::early`] gave; so many samples came after it.
+    pub(super) fn hear_early(&mut self, part: &[i16], later: usize) -> Vec<Event> {
+        self.listen(part, later)
     }
 
     pub(super) fn hear(&mut self, frame: &AudioFrame<'_>) -> Vec<Event> {
@@ -74,7 +82,7 @@ impl Hearing {
         if self.heard >= HEARD_STEP {
             self.enter_heard();
         }
-        let Some((until, held)) = &mut self.held else { return self.listen(&frame.data) };
+        let Some((until, held)) = &mut self.held else { return self.listen(&frame.data, 0) };
         held.extend_from_slice(&frame.data);
         if Instant::now() < *until {
             return Vec::new();
@@ -82,11 +90,11 @@ impl Hearing {
         debug!("what was said before the agent was there did not come in time");
         let held = std::mem::take(held);
         self.held = None;
-        self.listen(&held)
+        self.listen(&held, 0)
     }
 
-    fn listen(&mut self, samples: &[i16]) -> Vec<Event> {
-        let now = Instant::now();
+    fn listen(&mut self, samples: &[i16], later: usize) -> Vec<Event> {
+        let now = Instant::now() - Duration::from_secs(later as u64) / EAR_SAMPLE_RATE;
         let event = |heard| match heard {
             Heard::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
             Heard::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
@@ -95,67 +103,84 @@ impl Hearing {
         self.ear.hear(samples).into_iter().map(event).collect()
     }
 
-    /// Has the turn so far transcribed; an earlier transcription of it is void.
+    /// Has the turn so far transcribed.
     pub(super) fn transcribe(&mut self) {
-        self.transcription = Some(self.transcription());
+        self.wanted = true;
+        if self.transcription.is_none() {
+            self.transcription = self.transcription();
+        }
     }
 
+    /// The caller goes on: nobody waits for the words so far, and they are kept.
     pub(super) fn drop_transcription(&mut self) {
-        self.transcription = None;
+        self.wanted = false;
     }
 
     /// What was heard so far belongs to no turn to come.
     pub(super) fn forget(&mut self) {
         self.ear.forget();
-        self.earlier_words.clear();
+        self.words.clear();
+        self.transcription = None;
+        self.wanted = false;
     }
 
-    /// The words of the turn so far, once they are known. Where nothing is being transcribed it waits for ever.
+    /// The words of the turn so far, once they are known. Where nobody waits for them it waits for ever.
     pub(super) async fn transcribed(&mut self) -> Result<String, ProviderError> {
-        let Some(transcription) = &mut self.transcription else { return pending().await };
-        let Transcription { words, samples } = transcription.await;
-        self.transcription = None;
-        let text = self.with_earlier_words(words, samples)?;
-        if samples > LONG_TURN {
-            self.earlier_words.clone_from(&text);
-            self.ear.forget();
+        loop {
+            let Some(transcription) = &mut self.transcription else { return pending().await };
+            let transcription = transcription.await;
+            self.transcription = None;
+            let result = self.learn(transcription);
+            if !self.wanted {
+                // What failed is sent again with what follows.
+                if result.is_err() {
+                    self.record.provider_failed();
+                }
+                continue;
+            }
+            if result.is_err() || self.ear.turn().is_empty() {
+                self.wanted = false;
+                return result.map(|()| self.words.clone());
+            }
+            self.transcription = self.transcription();
         }
-        Ok(text)
     }
 
     /// What was said and not yet replied to when the call is over.
     pub(super) async fn last_words(&mut self) -> Option<String> {
         self.enter_heard();
-        if self.ear.turn().is_empty() {
-            return None;
+        if self.transcription.is_some() || !self.ear.turn().is_empty() {
+            self.transcribe();
+            // What is known by then is better than nothing.
+            drop(timeout(LAST_WORDS_LIMIT, self.transcribed()).await);
         }
-        let transcription = self.transcription.take().unwrap_or_else(|| self.transcription());
-        let Transcription { words, samples } = timeout(LAST_WORDS_LIMIT, transcription).await.ok()?;
-        self.with_earlier_words(words, samples).ok().filter(|text| !text.is_empty())
+        Some(std::mem::take(&mut self.words)).filter(|words| !words.is_empty())
     }
 
-    fn transcription(&self) -> BoxFuture<'static, Transcription> {
-        let (mind, turn) = (Arc::clone(&self.mind), self.ear.turn().to_vec());
-        async move {
+    /// Of what was said since the words that are known. What the budget does not allow is not sent; it ends the call.
+    fn transcription(&self) -> Option<BoxFuture<'static, Transcription>> {
+        let milliseconds = self.ear.turn().len() as u64 * 1_000 / u64::from(EAR_SAMPLE_RATE);
+        self.record.budget().spend(Budgeted::TranscribedMilliseconds, milliseconds).ok()?;
+        let (mind, turn, record) = (Arc::clone(&self.mind), self.ear.turn().to_vec(), self.record.clone());
+        let transcribing = async move {
             let persona = &mind.persona;
+            let seconds = turn.len() as f64 / f64::from(EAR_SAMPLE_RATE);
+            let sent = || record.transcribed(seconds);
             let words =
-                mind.speech_to_text.transcribe(&turn, persona.language(), &persona.vocabulary()).await;
+                mind.speech_to_text.transcribe(&turn, persona.language(), &persona.vocabulary(), sent).await;
             Transcription { words, samples: turn.len() }
-        }
-        .boxed()
+        };
+        Some(transcribing.boxed())
     }
 
-    fn with_earlier_words(
-        &self,
-        words: Result<String, ProviderError>,
-        samples: usize,
-    ) -> Result<String, ProviderError> {
-        self.record.transcribed(samples as f64 / f64::from(EAR_SAMPLE_RATE));
-        let words = words?;
-        Ok(match (self.earlier_words.as_str(), words.trim()) {
-            ("", text) | (text, "") => text.to_owned(),
-            (earlier, later) => format!("{earlier} {later}"),
-        })
+    fn learn(&mut self, transcription: Transcription) -> Result<(), ProviderError> {
+        let words = transcription.words?;
+        self.ear.forget_first(transcription.samples);
+        if !self.words.is_empty() && !words.is_empty() {
+            self.words.push(' ');
+        }
+        self.words.push_str(&words);
+        Ok(())
     }
 
     fn enter_heard(&mut self) {

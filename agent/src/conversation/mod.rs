@@ -8,6 +8,7 @@
 //! speaks the answer, `front_end` shows it.
 
 mod dialogue;
+mod disclosure;
 mod ear;
 mod early_audio;
 mod front_end;
@@ -22,9 +23,12 @@ mod reply;
 mod sentences;
 mod session_tools;
 mod speech;
+mod trials;
 mod turn_taking;
+mod typed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use livekit::prelude::{RemoteAudioTrack, Room};
 use livekit::webrtc::audio_source::native::NativeAudioSource;
@@ -35,10 +39,14 @@ use tokio_util::sync::CancellationToken;
 pub use early_audio::{EARLY_AUDIO_TOPIC, LONGEST_EARLY_AUDIO, decode as decode_early_audio};
 pub use front_end::{CHAT_TOPIC, Caller};
 use phrases::Phrases;
+use trials::Trials;
 use turn_taking::Rules;
 
+use crate::budget::Budget;
+use crate::metrics::Metrics;
 use crate::persona::Persona;
 use crate::providers::Providers;
+use crate::providers::health::Health;
 use crate::providers::language_model::LanguageModel;
 use crate::providers::speech_to_text::SpeechToText;
 use crate::spool::Journal;
@@ -61,16 +69,18 @@ pub struct Line {
     pub voice_track_id: String,
     /// Whether somebody receives the agent's track.
     pub audible: watch::Receiver<bool>,
-    /// The participant's audio tracks, as they are subscribed.
-    pub heard: mpsc::UnboundedReceiver<HeardTrack>,
+    /// The participant's microphone; a newer one takes its place.
+    pub heard: mpsc::Receiver<HeardTrack>,
     /// What the participant said before the agent was there, 16 kHz, mono; nothing where it cannot be heard.
-    pub heard_early: mpsc::UnboundedReceiver<Vec<i16>>,
+    pub heard_early: mpsc::Receiver<Vec<i16>>,
     /// What the participant types.
-    pub typed: mpsc::UnboundedReceiver<String>,
+    pub typed: mpsc::Receiver<String>,
     /// Who the participant is.
     pub caller: watch::Receiver<Caller>,
     /// Where it is written down.
     pub journal: Journal,
+    /// What the call may use.
+    pub budget: Budget,
 }
 
 /// A track of the participant's.
@@ -96,7 +106,7 @@ pub struct RecordArgs {
     /// Leave the transcript out of the session-end payload
     #[arg(long, env)]
     pub agent_without_transcript: bool,
-    /// Replace e-mail addresses, phone and card numbers in the transcript and in the arguments of tools
+    /// Replace e-mail addresses, phone and card numbers in all of the session-end payload but `user_email` and the ids
     #[arg(long, env)]
     pub agent_redact: bool,
 }
@@ -110,18 +120,35 @@ pub struct Mind {
     phrases: Arc<Phrases>,
     record: RecordArgs,
     rules: Rules,
+    health: Health,
+    metrics: Metrics,
 }
 
 impl Mind {
-    pub fn new(persona: Arc<Persona>, toolbox: Toolbox, providers: Providers, record: RecordArgs) -> Self {
-        let Providers { speech_to_text, language_model, text_to_speech } = providers;
+    pub fn new(
+        persona: Arc<Persona>,
+        toolbox: Toolbox,
+        providers: Providers,
+        record: RecordArgs,
+        metrics: Metrics,
+    ) -> Self {
+        let Providers { speech_to_text, language_model, text_to_speech, health } = providers;
         let phrases = Arc::new(Phrases::new(text_to_speech, &persona));
-        Self { persona, toolbox, speech_to_text, language_model, phrases, record, rules: Rules::default() }
+        let rules = Rules::default();
+        Self { persona, toolbox, speech_to_text, language_model, phrases, record, rules, health, metrics }
     }
 
-    /// Makes ready what every call begins with; until then the first call does it.
-    pub fn prepare(&self) -> impl Future<Output = ()> + Send + use<> {
-        Arc::clone(&self.phrases).learn()
+    /// Tries the services, and makes ready what every call begins with; until then the first call does it. Never ends.
+    pub fn keep_trying(&self, interval: Duration) -> impl Future<Output = ()> + Send + use<> {
+        let trials = Trials {
+            health: self.health.clone(),
+            persona: Arc::clone(&self.persona),
+            toolbox: self.toolbox.clone(),
+            speech_to_text: self.speech_to_text.clone(),
+            language_model: self.language_model.clone(),
+            phrases: Arc::clone(&self.phrases),
+        };
+        trials.run(interval)
     }
 }
 
@@ -130,12 +157,13 @@ impl Mind {
 /// # Errors
 /// The agent cannot speak. That ends the session.
 pub async fn run(line: Line, mind: Arc<Mind>, hang_up: CancellationToken) -> anyhow::Result<Over> {
-    let (shown, shows) = mpsc::unbounded_channel();
+    let (shown, shows) = front_end::channel(mind.metrics.clone());
     let front_end = front_end::FrontEnd {
         room: Arc::clone(&line.room),
         agent_name: Arc::clone(&line.agent_name),
         agent_track_id: line.voice_track_id.clone(),
         caller: line.caller.clone(),
+        metrics: mind.metrics.clone(),
     };
     let talking = async {
         // The front end ends when nothing more is to be shown.

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt as _};
 use tokio::time::timeout;
-use tracing::warn;
 
 use crate::persona::{Persona, Voice};
 use crate::providers::ProviderError;
@@ -20,6 +19,8 @@ pub(super) type SpeechStream = BoxStream<'static, Result<Arc<[i16]>, ProviderErr
 const RECORDED_APOLOGY: &[u8] = include_bytes!("../../assets/apology.wav");
 /// Bytes of a WAV file before its samples.
 const WAV_HEADER: usize = 44;
+/// What is spoken only to see whether it can be.
+const A_WORD: &str = "OK.";
 /// An apology that is not known yet has to come within this time: something has failed already.
 const APOLOGY_LIMIT: Duration = Duration::from_millis(1_500);
 
@@ -34,7 +35,13 @@ pub(crate) struct Phrases {
 
 impl Phrases {
     pub(crate) fn new(text_to_speech: TextToSpeech, persona: &Persona) -> Self {
-        let fixed = [persona.greeting(), persona.still_there(), persona.apology(), persona.goodbye()];
+        let fixed = [
+            persona.greeting(),
+            persona.still_there(),
+            persona.apology(),
+            persona.goodbye(),
+            persona.time_is_up(),
+        ];
         let fixed = fixed.map(|sentence| (sentence.to_owned(), None));
         Self {
             text_to_speech,
@@ -44,22 +51,34 @@ impl Phrases {
         }
     }
 
-    /// Synthesises the fixed sentences that are not known yet, one after another. What fails is only told: it is tried
-    /// again when it is needed.
-    pub(crate) async fn learn(self: Arc<Self>) {
+    /// Synthesises the fixed sentences that are not known yet, one after another; where all are, a word. What fails is
+    /// tried again when it is needed.
+    ///
+    /// # Errors
+    /// The first failure of the service.
+    pub(crate) async fn learn(self: Arc<Self>) -> Result<(), ProviderError> {
         let unknown = |fixed: &mut HashMap<String, Option<Arc<[i16]>>>| {
             let unknown = fixed.iter().filter(|(_, samples)| samples.is_none());
             unknown.map(|(sentence, _)| sentence.clone()).collect::<Vec<_>>()
         };
-        for sentence in self.with_fixed(unknown) {
-            let samples = match self.text_to_speech.speak(&sentence, &self.voice).await {
-                Ok(samples) => shared(samples),
-                Err(error) => return warn!("text to speech does not work: {error}"),
-            };
+        let unknown = self.with_fixed(unknown);
+        if unknown.is_empty() {
+            return self.text_to_speech.try_once(A_WORD, &self.voice).await.map(drop);
+        }
+        for sentence in unknown {
+            let samples = shared(self.text_to_speech.try_once(&sentence, &self.voice).await?);
             // Its end is when it is remembered.
             let mut samples = self.remember(sentence, samples);
-            while samples.next().await.is_some_and(|part| part.is_ok()) {}
+            while let Some(part) = samples.next().await {
+                part?;
+            }
         }
+        Ok(())
+    }
+
+    /// Whether there is reason to [`Self::learn`] although all went well.
+    pub(crate) async fn is_doubtful(&self) -> bool {
+        self.text_to_speech.is_doubtful().await
     }
 
     /// # Errors

@@ -1,5 +1,7 @@
 //! Writes the conversation into the session's journal.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -9,28 +11,41 @@ use serde_json::Value;
 use super::RecordArgs;
 use super::latencies::{LatencyRecord, Moments};
 use super::speech::Said;
+use crate::budget::{Budget, Cut};
 use crate::providers::language_model::Usage;
 use crate::redaction::redact;
 use crate::spool::Journal;
 
 /// Most bytes that the arguments of one tool call may have in the payload.
 const LONGEST_ARGUMENTS: usize = 4 * 1024;
-/// Most tool calls in the payload.
-const MOST_TOOL_CALLS: usize = 200;
+/// Most bytes of tool calls in the payload.
+const MOST_TOOL_CALL_BYTES: usize = 64_000;
+/// Most bytes of one entry of the transcript, and about as many as are around its text.
+const LONGEST_ENTRY: usize = 2_000;
+const ENTRY_FRAME: usize = 130;
+/// Most characters of a tool's name that a model has made up.
+const LONGEST_NAME: usize = 64;
 
 /// One session's journal, written as the operator has settled.
 #[derive(Clone)]
 pub(super) struct Record {
     journal: Journal,
     args: RecordArgs,
+    budget: Budget,
+    /// Bytes of the transcript and of the tool calls so far.
+    bytes: Arc<[AtomicUsize; 2]>,
 }
 
 impl Record {
-    pub(super) fn new(journal: Journal, args: RecordArgs) -> Self {
+    pub(super) fn new(journal: Journal, args: RecordArgs, budget: Budget) -> Self {
         if args.agent_without_transcript {
             journal.update(|session| session.transcript = None);
         }
-        Self { journal, args }
+        Self { journal, args, budget, bytes: Arc::default() }
+    }
+
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     pub(super) fn journal(&self) -> &Journal {
@@ -69,29 +84,54 @@ impl Record {
         (start_time, end_time): (DateTime<Utc>, DateTime<Utc>),
         interrupted: bool,
     ) {
+        // Before anything is cut: half an address is not known as one.
         let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
+        let (text, cut) = cut_text(text, LONGEST_ENTRY);
+        let fits = self.fits(0, text.len() + ENTRY_FRAME, self.budget.transcript_bytes());
+        if cut || !fits {
+            self.budget.cut(Cut::Transcript);
+        }
         let entry = TranscriptEntry { role, text, start_time, end_time, interrupted };
         self.journal.update(|session| {
-            if let Some(transcript) = &mut session.transcript {
+            let Some(transcript) = &mut session.transcript else { return };
+            if fits {
                 transcript.push(entry);
+            }
+            if cut || !fits {
+                mark_truncated(&mut session.truncated, "transcript");
             }
         });
     }
 
-    pub(super) fn tool_called(&self, mut call: ToolCall) {
-        if self.args.agent_redact {
-            redact_texts(&mut call.arguments);
+    /// `is_known` is false where the persona has no such tool: its name is then whatever the model has heard or made up.
+    pub(super) fn tool_called(&self, mut call: ToolCall, is_known: bool) {
+        if !is_known {
+            call.name = if self.args.agent_redact { "unknown".to_owned() } else { short(&call.name) };
+        }
+        // What is no JSON may spell an address in escapes that nobody resolves.
+        if self.args.agent_redact && call.arguments.is_string() {
+            call.arguments = Value::from("left out: no JSON");
         }
         if call.arguments.to_string().len() > LONGEST_ARGUMENTS {
             call.arguments = Value::from("left out: longer than 4 KiB");
         }
+        let bytes = serde_json::to_vec(&call).map_or(0, |encoded| encoded.len());
+        let fits = self.fits(1, bytes, MOST_TOOL_CALL_BYTES);
+        if !fits {
+            self.budget.cut(Cut::ToolCalls);
+        }
         self.journal.update(|session| {
-            if session.tool_calls.len() < MOST_TOOL_CALLS {
+            if fits {
                 session.tool_calls.push(call);
-            } else if !session.truncated.iter().any(|field| field == "tool_calls") {
-                session.truncated.push("tool_calls".to_owned());
+            } else {
+                mark_truncated(&mut session.truncated, "tool_calls");
             }
         });
+    }
+
+    /// Whether the payload has room for more of a part of it. Once it had none it has none: what follows would not be whole.
+    fn fits(&self, part: usize, bytes: usize, most: usize) -> bool {
+        self.bytes[part].fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= most
     }
 
     pub(super) fn heard(&self, seconds: f64) {
@@ -128,16 +168,27 @@ impl Record {
     }
 }
 
+/// At most so many bytes of a text, and whether that is less than all.
+fn cut_text(mut text: String, most: usize) -> (String, bool) {
+    let cut = text.len() > most;
+    if cut {
+        text.truncate(text.floor_char_boundary(most - '…'.len_utf8()));
+        text.push('…');
+    }
+    (text, cut)
+}
+
+fn mark_truncated(truncated: &mut Vec<String>, field: &str) {
+    if !truncated.iter().any(|name| name == field) {
+        truncated.push(field.to_owned());
+    }
+}
+
 /// What the wall clock showed then.
 fn time_of(then: Instant, (instant, time): (Instant, DateTime<Utc>)) -> DateTime<Utc> {
     time - instant.saturating_duration_since(then)
 }
 
-fn redact_texts(value: &mut Value) {
-    match value {
-        Value::String(text) => *text = redact(text),
-        Value::Array(items) => items.iter_mut().for_each(redact_texts),
-        Value::Object(fields) => fields.values_mut().for_each(redact_texts),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
+fn short(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).collect()
 }

@@ -5,15 +5,21 @@ use std::time::Instant;
 
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
+use tracing::debug;
 
+use super::disclosure::Disclosure;
 use super::sentences::Sentences;
 use super::session_tools::{ProposedCall, SessionTools};
+use crate::budget::{Budget, BudgetSpent, Budgeted, Cut};
 use crate::providers::ProviderError;
 use crate::providers::language_model::{LanguageModel, ReplyPart, Usage};
 use crate::providers::message::ChatMessage;
 
 /// How often in one reply the model may call tools; then it has to answer without.
 const MOST_TOOL_STEPS: usize = 3;
+/// Tools that a model may call at once, and bytes that it may say; what is more is left out.
+const MOST_CALLS: usize = 16;
+const LONGEST_ANSWER: usize = 16 * 1024;
 
 /// What happens while a reply is made.
 #[derive(Debug)]
@@ -31,6 +37,9 @@ pub(super) struct Thinking {
     pub(super) model: LanguageModel,
     pub(super) messages: Vec<ChatMessage>,
     pub(super) tools: SessionTools,
+    pub(super) budget: Budget,
+    /// Looks at what is to be said.
+    pub(super) disclosure: Disclosure,
     /// Where what is to be said goes.
     pub(super) sentences: mpsc::UnboundedSender<String>,
     pub(super) thoughts: mpsc::UnboundedSender<Thought>,
@@ -39,14 +48,24 @@ pub(super) struct Thinking {
 impl Thinking {
     /// Until all is handed on. Dropped, it stops; a tool that runs is not stopped, and its answer is told.
     pub(super) async fn run(mut self) {
-        if let Err(error) = self.think().await {
-            self.tell(Thought::Failed(error));
+        match self.think().await {
+            Ok(()) => {
+                if let Some(sentence) = self.disclosure.finish() {
+                    drop(self.sentences.send(sentence));
+                }
+            }
+            Err(error) => self.tell(Thought::Failed(error)),
         }
     }
 
     async fn think(&mut self) -> Result<(), ProviderError> {
         for step in 0..=MOST_TOOL_STEPS {
             let may_call = step < MOST_TOOL_STEPS;
+            if let Err(spent) = self.pay(may_call) {
+                // Who holds the conversation is told by the budget.
+                debug!("the language model is not asked: {spent}");
+                return Ok(());
+            }
             let calls = self.ask(may_call, step == 0).await?;
             if calls.is_empty() || !may_call {
                 return Ok(());
@@ -61,12 +80,21 @@ impl Thinking {
         Ok(())
     }
 
+    /// Of each request, before it is made: what is given up half-way is paid for, too.
+    fn pay(&self, may_call: bool) -> Result<(), BudgetSpent> {
+        let tools = if may_call { self.tools.definitions() } else { &[] };
+        let tools: usize = tools.iter().map(|tool| tool.to_string().len()).sum();
+        let messages: usize = self.messages.iter().map(ChatMessage::bytes).sum();
+        self.budget.spend(Budgeted::LlmRequests, 1)?;
+        self.budget.spend(Budgeted::PromptBytes, (messages + tools) as u64)
+    }
+
     /// One request; the calls that the model wants.
-    async fn ask(&self, may_call: bool, first: bool) -> Result<Vec<ProposedCall>, ProviderError> {
+    async fn ask(&mut self, may_call: bool, first: bool) -> Result<Vec<ProposedCall>, ProviderError> {
         let tools = if may_call { self.tools.definitions() } else { &[] };
         let mut answer = self.model.reply(&self.messages, tools).await?;
         let (mut sentences, mut calls) = (Sentences::default(), Vec::new());
-        let (mut began, mut spoke) = (false, false);
+        let (mut began, mut spoke, mut bytes) = (false, false, 0);
         while let Some(part) = answer.next().await {
             let part = part?;
             if first && !began && matches!(part, ReplyPart::Text(_) | ReplyPart::ToolCall { .. }) {
@@ -75,10 +103,16 @@ impl Thinking {
             }
             match part {
                 ReplyPart::Text(text) => {
+                    bytes += text.len();
+                    if bytes > LONGEST_ANSWER {
+                        self.budget.cut(Cut::Replies);
+                        break;
+                    }
                     for sentence in sentences.push(&text) {
                         self.say(sentence, &mut spoke);
                     }
                 }
+                ReplyPart::ToolCall { .. } if calls.len() >= MOST_CALLS => self.budget.cut(Cut::ToolCalls),
                 ReplyPart::ToolCall { id, name, arguments } => {
                     calls.push(ProposedCall { id, name, arguments })
                 }
@@ -92,12 +126,14 @@ impl Thinking {
         Ok(calls)
     }
 
-    fn say(&self, sentence: String, spoke: &mut bool) {
+    fn say(&mut self, sentence: String, spoke: &mut bool) {
         if !std::mem::replace(spoke, true) {
             self.tell(Thought::FirstSentence(Instant::now()));
         }
-        // Without a listener the reply is being given up.
-        drop(self.sentences.send(sentence));
+        for sentence in self.disclosure.check(sentence) {
+            // Without a listener the reply is being given up.
+            drop(self.sentences.send(sentence));
+        }
     }
 
     fn tell(&self, thought: Thought) {

@@ -5,15 +5,17 @@ use std::time::Instant;
 
 use chrono::Utc;
 use futures::future::join_all;
+use schemas::json::{Json, USUAL_DEPTH};
 use schemas::{SignalSource, ToolCall, ToolCallOutcome};
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::record::Record;
+use crate::budget::Budgeted;
 use crate::persona::{Persona, Signal};
 use crate::providers::message::{ChatMessage, RequestedCall};
-use crate::tools::{CheckedCall, Toolbox};
+use crate::tools::{CallFault, CheckedCall, Toolbox};
 
 /// The signal that only the rules set.
 const TIER: &str = "qualification_tier";
@@ -95,7 +97,12 @@ impl SessionTools {
     async fn call(&self, proposed: &ProposedCall) -> Answer {
         let (start_time, started) = (Utc::now(), Instant::now());
         let mut ends_call = false;
-        let result = match self.toolbox.check(&proposed.name, &proposed.arguments) {
+        if let Err(spent) = self.record.budget().spend(Budgeted::ToolCalls, 1) {
+            return Answer { text: json!({ "error": spent.to_string() }).to_string(), ends_call };
+        }
+        let checked = self.toolbox.check(&proposed.name, &proposed.arguments);
+        let is_known = !matches!(checked, Err(CallFault::UnknownTool));
+        let result = match checked {
             Ok(CheckedCall::RecordSignals { accepted, rejected }) => self.record_signals(accepted, rejected),
             Ok(CheckedCall::EndCall) => {
                 ends_call = true;
@@ -106,16 +113,16 @@ impl SessionTools {
             }
             Err(fault) => Err(fault.to_string()),
         };
-        let arguments = serde_json::from_str(&proposed.arguments)
-            .unwrap_or_else(|_| Value::from(proposed.arguments.clone()));
-        self.record.tool_called(ToolCall {
+        let arguments = as_recorded(&proposed.arguments);
+        let call = ToolCall {
             name: proposed.name.clone(),
             arguments,
             outcome: if result.is_ok() { ToolCallOutcome::Success } else { ToolCallOutcome::Error },
             error: result.as_ref().err().cloned(),
             start_time,
             duration_seconds: started.elapsed().as_secs_f64(),
-        });
+        };
+        self.record.tool_called(call, is_known);
         let text = result.unwrap_or_else(|error| json!({ "error": error }).to_string());
         Answer { text, ends_call }
     }
@@ -153,4 +160,35 @@ impl SessionTools {
 struct Answer {
     text: String,
     ends_call: bool,
+}
+
+/// Arguments as every reader of the payload can hold them: what is no JSON, nested too deep or beyond all numbers is text.
+fn as_recorded(arguments: &str) -> Value {
+    let json = Json::parse(arguments.as_bytes());
+    json.map_or_else(|_| Value::from(arguments), |json| json.to_value(USUAL_DEPTH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_wrote_is_recorded_so_that_every_reader_can_hold_it() {
+        let nested = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));
+        let lists = |depth: usize| format!(r#"{{"a":{}1{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        for arguments in
+            [nested(124), nested(127), nested(128), lists(126), nested(5_000), r#"{"n":1e400}"#.to_owned()]
+        {
+            let recorded = as_recorded(&arguments);
+            assert!(recorded.is_object());
+            // Three levels deeper, as it stands in a payload.
+            let payload = json!({ "tool_calls": [{ "arguments": recorded }] }).to_string();
+            assert!(serde_json::from_str::<Value>(&payload).is_ok(), "{}", &arguments[..20]);
+        }
+        assert_eq!(
+            as_recorded(r#"{"half":"\ud83c","n":1e400}"#),
+            json!({ "half": "\u{fffd}", "n": "1e400" })
+        );
+        assert_eq!(as_recorded("{cut"), json!("{cut"));
+    }
 }

@@ -17,6 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::phrases::Phrases;
 use super::{CHANNELS, SAMPLE_RATE};
+use crate::budget::{Budget, Budgeted};
 use crate::providers::ProviderError;
 
 /// Samples captured at a time: 20 ms.
@@ -62,17 +63,18 @@ pub(super) struct Speech {
 }
 
 impl Speech {
-    /// Speaks the sentences as they come, until their channel is closed.
+    /// Speaks the sentences as they come, until their channel is closed, or as far as the budget goes, where one counts.
     pub(super) fn start(
         phrases: Arc<Phrases>,
         voice: NativeAudioSource,
         sentences: mpsc::UnboundedReceiver<String>,
+        budget: Option<Budget>,
     ) -> (Self, mpsc::UnboundedReceiver<SpeechEvent>) {
         let (paused, is_paused) = watch::channel(false);
         let (events, happens) = mpsc::unbounded_channel();
         let (audio, audio_parts) = mpsc::channel(AHEAD);
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(synthesise(phrases, sentences, audio)));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(synthesise(phrases, sentences, audio, budget)));
         let player = Player {
             voice,
             events,
@@ -116,8 +118,14 @@ async fn synthesise(
     phrases: Arc<Phrases>,
     mut sentences: mpsc::UnboundedReceiver<String>,
     audio: mpsc::Sender<Part>,
+    budget: Option<Budget>,
 ) {
     while let Some(sentence) = sentences.recv().await {
+        let characters = sentence.chars().count() as u64;
+        if budget.as_ref().is_some_and(|budget| budget.spend(Budgeted::SpeechCharacters, characters).is_err())
+        {
+            return;
+        }
         let mut samples = match phrases.speak(&sentence).await {
             Ok(samples) => samples,
             Err(error) => return drop(audio.send(Part::Failed(error)).await),

@@ -31,7 +31,7 @@ pub const DEFAULT: &str = include_str!("../../personas/pandadoc-trial.toml");
 /// What the voice may be slowed down or sped up to; the limits of OpenAI's wire format.
 const SPEAKING_RATES: std::ops::RangeInclusive<f64> = 0.25..=4.0;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 14] = [
     "name",
     "language",
     "voice",
@@ -41,10 +41,15 @@ const KEYS: [&str; 12] = [
     "still_there",
     "apology",
     "goodbye",
+    "time_is_up",
+    "disclosure",
     "signals",
     "tools",
     "qualification",
 ];
+
+/// What is said where the file has no `time_is_up`.
+const TIME_IS_UP: &str = "I am sorry, our time is up. Thank you for calling. Goodbye!";
 
 /// A persona without faults.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +62,8 @@ pub struct Persona {
     still_there: String,
     apology: String,
     goodbye: String,
+    time_is_up: String,
+    disclosure: String,
     signals: Vec<Signal>,
     tools: Vec<HttpTool>,
     qualification: Qualification,
@@ -134,6 +141,16 @@ impl Persona {
         &self.goodbye
     }
 
+    /// What it says where the call has lasted, or cost, as much as a call may.
+    pub fn time_is_up(&self) -> &str {
+        &self.time_is_up
+    }
+
+    /// What it says of itself in the place of a claim to be human, and to who asks: that it is an AI.
+    pub fn disclosure(&self) -> &str {
+        &self.disclosure
+    }
+
     /// What it is to discover, one signal at least, in the order of asking.
     pub fn signals(&self) -> &[Signal] {
         &self.signals
@@ -202,19 +219,25 @@ fn read(text: &str, faults: &mut Faults<'_>) -> Option<Persona> {
     let speaking_rate = read_speaking_rate(&mut file, faults);
     let [instructions, greeting, still_there, apology, goodbye] =
         ["instructions", "greeting", "still_there", "apology", "goodbye"].map(|key| file.text(key, faults));
+    let time_is_up =
+        file.optional_text("time_is_up", faults).map_or(TIME_IS_UP.to_owned(), |text| text.value);
+    let disclosure = file.optional_text("disclosure", faults).map(|text| text.value);
     let (signals, declared) = signal::read(&mut file, faults);
     let tools = http_tool::read(&mut file, faults);
     let qualification = rules::read(&mut file, &declared, faults);
     file.finish(&KEYS, faults);
+    let language = language?;
     Some(Persona {
         name: name?,
-        language: language?,
         voice: Voice { name: voice?.value, speaking_rate },
         instructions: instructions?.value,
         greeting: greeting?.value,
         apology: apology?.value,
         still_there: still_there?.value,
         goodbye: goodbye?.value,
+        time_is_up,
+        disclosure: disclosure.unwrap_or_else(|| prompt::disclosure_in(&language).to_owned()),
+        language,
         signals,
         tools,
         qualification: qualification?,

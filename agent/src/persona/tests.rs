@@ -64,6 +64,15 @@ fn faults_after(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_last_sentence_need_not_be_written() {
+    assert_eq!(Persona::parse(SMALL).unwrap().time_is_up(), super::TIME_IS_UP);
+    let given = SMALL.replace("goodbye = \"Bye.\"", "goodbye = \"Bye.\"\ntime_is_up = \"It is late.\"");
+    assert_eq!(Persona::parse(&given).unwrap().time_is_up(), "It is late.");
+    let faults = faults_after("goodbye = \"Bye.\"", "goodbye = \"Bye.\"\ntime_is_up = \"\"");
+    assert!(faults[0].contains("`time_is_up` is empty"), "{faults:?}");
+}
+
+#[test]
 fn a_file_is_read_whole() {
     let persona = Persona::parse(SMALL).unwrap();
     assert_eq!((persona.name(), persona.language(), persona.voice().name.as_str()), ("small", "en", "alloy"));

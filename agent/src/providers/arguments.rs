@@ -1,11 +1,13 @@
 //! Settings of the providers.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{bail, ensure};
-use reqwest::header::HeaderValue;
+use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::key::Key;
+use super::text_to_speech::{self, SoundFormat};
 use super::{BaseUrl, Provider};
 
 const OPENAI: &str = "https://api.openai.com/v1";
@@ -19,6 +21,9 @@ pub struct ProviderArgs {
     /// Key of speech to text; a server of your own may need none. Give it in the environment
     #[arg(long, env, hide_env_values = true)]
     pub stt_api_key: Option<SecretString>,
+    /// File with the key of speech to text, in the place of `STT_API_KEY`; it is read again when the key is refused
+    #[arg(long, env)]
+    pub stt_api_key_file: Option<PathBuf>,
     /// Model of speech to text
     #[arg(long, env, default_value = "gpt-4o-mini-transcribe")]
     pub stt_model: String,
@@ -28,6 +33,9 @@ pub struct ProviderArgs {
     /// Key of the language model; a server of your own may need none. Give it in the environment
     #[arg(long, env, hide_env_values = true)]
     pub llm_api_key: Option<SecretString>,
+    /// File with the key of the language model, in the place of `LLM_API_KEY`; it is read again when the key is refused
+    #[arg(long, env)]
+    pub llm_api_key_file: Option<PathBuf>,
     /// Language model; it has to know tool calls
     #[arg(long, env, default_value = "gpt-4o-mini")]
     pub llm_model: String,
@@ -40,15 +48,31 @@ pub struct ProviderArgs {
     /// Key of text to speech; a server of your own may need none. Give it in the environment
     #[arg(long, env, hide_env_values = true)]
     pub tts_api_key: Option<SecretString>,
+    /// File with the key of text to speech, in the place of `TTS_API_KEY`; it is read again when the key is refused
+    #[arg(long, env)]
+    pub tts_api_key_file: Option<PathBuf>,
     /// Model of text to speech
     #[arg(long, env, default_value = "gpt-4o-mini-tts")]
     pub tts_model: String,
+    /// What text to speech is asked for. Whatever it sends is looked at: PCM and WAV of any rate, and MP3, are understood
+    #[arg(long, env, value_enum, default_value = "pcm")]
+    pub tts_format: SoundFormat,
+    /// Samples a second of PCM whose rate the server does not tell
+    #[arg(long, env, default_value_t = text_to_speech::SAMPLE_RATE, value_parser = clap::value_parser!(u32).range(4_000..=192_000))]
+    pub tts_sample_rate: u32,
     /// Key for each of the three that is at OpenAI and has no key of its own; no other server is given it
     #[arg(long, env, hide_env_values = true)]
     pub openai_api_key: Option<SecretString>,
+    /// File with that key, in the place of `OPENAI_API_KEY`; it is read again when the key is refused
+    #[arg(long, env)]
+    pub openai_api_key_file: Option<PathBuf>,
     /// Longest that a provider may take to begin its answer, and to go on with it, such as 10s
     #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
     pub provider_time_limit: Duration,
+    /// How often each of the three is looked at, such as 30s: one that works by a request that costs nothing, one that does
+    /// not by a small one
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "30s")]
+    pub provider_check_interval: Duration,
 }
 
 fn temperature(text: &str) -> Result<f64, String> {
@@ -56,35 +80,46 @@ fn temperature(text: &str) -> Result<f64, String> {
     temperature.filter(|degree| (0.0..=2.0).contains(degree)).ok_or_else(|| "wanted 0 to 2".to_owned())
 }
 
-/// The key that a provider is given.
-///
-/// # Errors
-/// OpenAI needs a key and there is none, or a key has characters that none has.
-pub(super) fn key(
-    provider: Provider,
-    base: &BaseUrl,
-    own: Option<&SecretString>,
-    openai: Option<&SecretString>,
-) -> anyhow::Result<Option<SecretString>> {
-    let present = |key: &&SecretString| !key.expose_secret().is_empty();
-    let own = own.filter(present);
-    let key = own.or_else(|| openai.filter(present).filter(|_| base.is_openai()));
-    let prefix = provider.prefix();
-    match key {
-        None if base.is_openai() => {
-            bail!(
+impl ProviderArgs {
+    /// The key that a provider is given.
+    ///
+    /// # Errors
+    /// OpenAI needs a key and there is none, there are two, or a key has characters that none has.
+    pub(super) fn key(&self, provider: Provider, base: &BaseUrl) -> anyhow::Result<Option<Key>> {
+        let (own, own_file) = match provider {
+            Provider::SpeechToText => (&self.stt_api_key, &self.stt_api_key_file),
+            Provider::LanguageModel => (&self.llm_api_key, &self.llm_api_key_file),
+            Provider::TextToSpeech => (&self.tts_api_key, &self.tts_api_key_file),
+        };
+        let prefix = provider.prefix();
+        if let Some(key) = key(prefix, own.as_ref(), own_file.as_ref())? {
+            return Ok(Some(key));
+        }
+        if !base.is_openai() {
+            return Ok(None);
+        }
+        let key = key("OPENAI", self.openai_api_key.as_ref(), self.openai_api_key_file.as_ref())?;
+        let key = key.with_context(|| {
+            format!(
                 "set {prefix}_API_KEY or OPENAI_API_KEY: {provider} is at OpenAI, which wants a key; or set {prefix}_BASE_URL to a server of your own"
             )
+        })?;
+        Ok(Some(key))
+    }
+}
+
+fn key(prefix: &str, given: Option<&SecretString>, file: Option<&PathBuf>) -> anyhow::Result<Option<Key>> {
+    let given = given.filter(|key| !key.expose_secret().is_empty());
+    let file = file.filter(|file| !file.as_os_str().is_empty());
+    match (given, file) {
+        (Some(_), Some(_)) => bail!("set {prefix}_API_KEY or {prefix}_API_KEY_FILE, and not both"),
+        (Some(given), None) => {
+            Key::given(given.clone()).with_context(|| format!("use {prefix}_API_KEY")).map(Some)
         }
-        None => Ok(None),
-        Some(key) => {
-            let fits = HeaderValue::from_str(key.expose_secret()).is_ok();
-            ensure!(
-                fits,
-                "the key of {provider} has characters that no key has: set it again, without line breaks"
-            );
-            Ok(Some(key.clone()))
+        (None, Some(file)) => {
+            Key::of_file(file.clone()).with_context(|| format!("use {prefix}_API_KEY_FILE")).map(Some)
         }
+        (None, None) => Ok(None),
     }
 }
 
@@ -101,11 +136,47 @@ mod tests {
     }
 
     fn key_of(base: &str, own: Option<&str>, openai: Option<&str>) -> Result<Option<String>, String> {
-        let secret = |text: &str| SecretString::from(text);
-        let (own, openai) = (own.map(secret), openai.map(secret));
-        key(Provider::LanguageModel, &base.parse().unwrap(), own.as_ref(), openai.as_ref())
-            .map(|key| key.map(|key| key.expose_secret().to_owned()))
-            .map_err(|error| error.to_string())
+        let mut args = vec!["x"];
+        args.extend(own.into_iter().flat_map(|key| ["--llm-api-key", key]));
+        args.extend(openai.into_iter().flat_map(|key| ["--openai-api-key", key]));
+        shown_key(&args, base)
+    }
+
+    fn shown_key(args: &[&str], base: &str) -> Result<Option<String>, String> {
+        let args = Cli::try_parse_from(args).map_err(|error| error.to_string())?.args;
+        let key = args.key(Provider::LanguageModel, &base.parse().unwrap());
+        let key = key.map_err(|error| format!("{error:#}"))?;
+        Ok(key.map(|key| key.now().expose_secret().to_owned()))
+    }
+
+    #[tokio::test]
+    async fn a_key_may_be_in_a_file_and_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("key");
+        std::fs::write(&file, " first\n").unwrap();
+        let path = file.to_str().unwrap();
+        let own = ["x", "--llm-api-key-file", path];
+        assert_eq!(shown_key(&own, "http://127.0.0.1:8000"), Ok(Some("first".to_owned())));
+        assert_eq!(shown_key(&["x", "--openai-api-key-file", path], OPENAI), Ok(Some("first".to_owned())));
+        assert_eq!(shown_key(&["x", "--openai-api-key-file", path], "http://127.0.0.1:8000"), Ok(None));
+        let both = shown_key(&["x", "--llm-api-key", "k", "--llm-api-key-file", path], OPENAI).unwrap_err();
+        assert!(both.contains("LLM_API_KEY_FILE") && both.contains("not both"), "{both}");
+        let key = Key::of_file(file.clone()).unwrap();
+        assert!(!key.read_again().await, "it is the same");
+        for broken in ["", "a\nb"] {
+            std::fs::write(&file, broken).unwrap();
+            assert!(shown_key(&own, OPENAI).is_err(), "{broken:?}");
+            assert!(!key.read_again().await);
+            assert_eq!(key.now().expose_secret(), "first");
+        }
+        std::fs::write(&file, "second").unwrap();
+        assert!(key.read_again().await);
+        assert_eq!(key.now().expose_secret(), "second");
+        assert!(
+            shown_key(&["x", "--llm-api-key-file", "/no/such/file"], OPENAI)
+                .unwrap_err()
+                .contains("/no/such/file")
+        );
     }
 
     #[test]

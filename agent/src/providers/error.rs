@@ -15,6 +15,15 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// What metrics call it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::SpeechToText => "speech_to_text",
+            Self::LanguageModel => "language_model",
+            Self::TextToSpeech => "text_to_speech",
+        }
+    }
+
     /// How the names of its settings begin.
     pub(super) fn prefix(self) -> &'static str {
         match self {
@@ -97,6 +106,15 @@ impl ProviderError {
         let message =
             format!("nothing came within {limit}: look at the provider, or raise PROVIDER_TIME_LIMIT");
         Self::new(provider, ErrorKind::Timeout, true, message)
+    }
+
+    pub(super) fn endless(provider: Provider) -> Self {
+        Self::new(
+            provider,
+            ErrorKind::Timeout,
+            true,
+            "the answer does not come to its end: look at the provider",
+        )
     }
 
     /// The library's own text may hold the address with all that is in it, so only its class is kept.

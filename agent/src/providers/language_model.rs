@@ -90,6 +90,26 @@ impl LanguageModel {
     /// # Errors
     /// The provider failed before the first part, and the tries are used up. Later failures are in the stream.
     pub async fn reply(&self, messages: &[ChatMessage], tools: &[Value]) -> Result<Reply, ProviderError> {
+        let body = self.body(messages, tools)?;
+        let reply = self.endpoint.retried(|| self.attempt(body.clone())).await?;
+        Ok(self.endpoint.watched(reply))
+    }
+
+    /// Asks once, and waits for the begin of the reply only.
+    ///
+    /// # Errors
+    /// The provider failed.
+    pub async fn try_once(&self, messages: &[ChatMessage], tools: &[Value]) -> Result<(), ProviderError> {
+        let body = self.body(messages, tools)?;
+        self.endpoint.once(|| self.attempt(body.clone())).await.map(drop)
+    }
+
+    /// Whether there is reason to [`Self::try_once`].
+    pub async fn is_doubtful(&self) -> bool {
+        self.endpoint.is_doubtful().await
+    }
+
+    fn body(&self, messages: &[ChatMessage], tools: &[Value]) -> Result<Bytes, ProviderError> {
         let body = Body {
             model: &self.model,
             messages,
@@ -99,10 +119,9 @@ impl LanguageModel {
             stream_options: StreamOptions { include_usage: true },
         };
         let provider = self.endpoint.provider;
-        let body = serde_json::to_vec(&body)
-            .map_err(|_| ProviderError::malformed(provider, "the conversation cannot be sent"))?;
-        let body = Bytes::from(body);
-        self.endpoint.retried(|| self.attempt(body.clone())).await
+        let body = serde_json::to_vec(&body);
+        body.map(Bytes::from)
+            .map_err(|_| ProviderError::malformed(provider, "the conversation cannot be sent"))
     }
 
     async fn attempt(&self, body: Bytes) -> Result<Reply, ProviderError> {
@@ -110,8 +129,8 @@ impl LanguageModel {
         let request =
             self.endpoint.post("chat/completions").header(CONTENT_TYPE, "application/json").body(body);
         let answer = self.endpoint.send(request, ANSWER_LIMIT).await?;
-        if answer.content_type.starts_with("text/html") || answer.content_type.starts_with("application/json")
-        {
+        let content_type = answer.content_type();
+        if content_type.starts_with("text/html") || content_type.starts_with("application/json") {
             let what = "the answer is no stream of events: look at LLM_BASE_URL";
             return Err(ProviderError::malformed(provider, what));
         }

@@ -34,6 +34,25 @@ pub enum ChatMessage {
     },
 }
 
+impl ChatMessage {
+    /// About how many bytes of a prompt it is.
+    pub fn bytes(&self) -> usize {
+        /// Of the names around the texts.
+        const FRAME: usize = 40;
+        FRAME
+            + match self {
+                Self::System { content } | Self::User { content } => content.len(),
+                Self::Tool { tool_call_id, content } => tool_call_id.len() + content.len(),
+                Self::Assistant { content, tool_calls } => {
+                    let call = |call: &RequestedCall| {
+                        FRAME + call.id.len() + call.function.name.len() + call.function.arguments.len()
+                    };
+                    content.len() + tool_calls.iter().map(call).sum::<usize>()
+                }
+            }
+    }
+}
+
 /// A call in a message of the model's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RequestedCall {

@@ -7,10 +7,13 @@
 pub mod arguments;
 mod base_url;
 mod error;
+pub mod health;
+mod key;
 pub mod language_model;
 pub mod message;
 mod reply;
 mod request;
+mod sound;
 pub mod speech_to_text;
 #[cfg(test)]
 mod tests;
@@ -27,6 +30,7 @@ pub use error::{ErrorKind, Provider, ProviderError};
 pub use request::Limits;
 
 use arguments::ProviderArgs;
+use health::Health;
 use language_model::LanguageModel;
 use request::Endpoint;
 use speech_to_text::SpeechToText;
@@ -41,6 +45,8 @@ pub struct Providers {
     pub language_model: LanguageModel,
     /// Speaks.
     pub text_to_speech: TextToSpeech,
+    /// What is known of the three.
+    pub health: Health,
 }
 
 impl Providers {
@@ -52,17 +58,25 @@ impl Providers {
         let http = http_client()?;
         let limit = args.provider_time_limit;
         let limits = Limits { answer: limit, idle: limit, ..Limits::default() };
-        let endpoint = |provider, base: &BaseUrl, key| {
-            let key = arguments::key(provider, base, key, args.openai_api_key.as_ref())?;
-            anyhow::Ok(Endpoint::new(provider, http.clone(), base.clone(), key, limits))
+        let health = Health::default();
+        let endpoint = |provider, base: &BaseUrl| {
+            let (http, base, health) = (http.clone(), base.clone(), health.clone());
+            let key = args.key(provider, &base)?;
+            anyhow::Ok(Endpoint { provider, http, base, key, limits, health })
         };
-        let hearing = endpoint(Provider::SpeechToText, &args.stt_base_url, args.stt_api_key.as_ref())?;
-        let thinking = endpoint(Provider::LanguageModel, &args.llm_base_url, args.llm_api_key.as_ref())?;
-        let speaking = endpoint(Provider::TextToSpeech, &args.tts_base_url, args.tts_api_key.as_ref())?;
+        let hearing = endpoint(Provider::SpeechToText, &args.stt_base_url)?;
+        let thinking = endpoint(Provider::LanguageModel, &args.llm_base_url)?;
+        let speaking = endpoint(Provider::TextToSpeech, &args.tts_base_url)?;
         Ok(Self {
             speech_to_text: SpeechToText::new(hearing, &args.stt_model),
             language_model: LanguageModel::new(thinking, &args.llm_model, args.llm_temperature),
-            text_to_speech: TextToSpeech::new(speaking, &args.tts_model),
+            text_to_speech: TextToSpeech::new(
+                speaking,
+                &args.tts_model,
+                args.tts_format,
+                args.tts_sample_rate,
+            ),
+            health,
         })
     }
 }

@@ -2,12 +2,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response};
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::{Instant, sleep, timeout_at};
+use secrecy::ExposeSecret as _;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::warn;
 
+use super::health::Health;
+use super::key::Key;
 use super::{BaseUrl, Provider, ProviderError};
 
 /// Most bytes that are read of the body beside a status that is no success.
@@ -45,42 +47,103 @@ impl Default for Limits {
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) provider: Provider,
-    http: reqwest::Client,
-    base: BaseUrl,
-    key: Option<SecretString>,
+    pub(super) http: reqwest::Client,
+    pub(super) base: BaseUrl,
+    pub(super) key: Option<Key>,
     pub(super) limits: Limits,
+    pub(super) health: Health,
 }
 
 /// An answer whose status is a success.
 pub(super) struct Answer {
-    /// In lower case; empty where there is none.
-    pub(super) content_type: String,
+    pub(super) headers: HeaderMap,
     /// The body, with its time limits.
     pub(super) chunks: BoxStream<'static, Result<Bytes, ProviderError>>,
 }
 
-impl Endpoint {
-    pub(super) fn new(
-        provider: Provider,
-        http: reqwest::Client,
-        base: BaseUrl,
-        key: Option<SecretString>,
-        limits: Limits,
-    ) -> Self {
-        Self { provider, http, base, key, limits }
+impl Answer {
+    /// In lower case; empty where there is none.
+    pub(super) fn content_type(&self) -> String {
+        let value = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().trim().to_ascii_lowercase()
     }
+}
 
+impl Endpoint {
     /// A request to a path of the server's, such as `chat/completions`.
     pub(super) fn post(&self, path: &str) -> RequestBuilder {
-        let request = self.http.post(self.base.join(path));
+        self.authorized(self.http.post(self.base.join(path)))
+    }
+
+    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.key {
-            Some(key) => request.bearer_auth(key.expose_secret()),
+            Some(key) => request.bearer_auth(key.now().expose_secret()),
             None => request,
         }
     }
 
-    /// Tries until an attempt succeeds, fails for good, or the tries are used up.
+    /// Tries until an attempt succeeds, fails for good, or the tries are used up; what came of it is known to all.
     pub(super) async fn retried<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
+    where
+        A: Future<Output = Result<T, ProviderError>>,
+    {
+        self.known(self.tries(|| self.with_new_key(&attempt)).await)
+    }
+
+    /// One attempt; what came of it is known to all.
+    pub(super) async fn once<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
+    where
+        A: Future<Output = Result<T, ProviderError>>,
+    {
+        self.known(self.with_new_key(&attempt).await)
+    }
+
+    /// Parts of an answer, whose failure is known to all.
+    pub(super) fn watched<T: 'static>(
+        &self,
+        parts: BoxStream<'static, Result<T, ProviderError>>,
+    ) -> BoxStream<'static, Result<T, ProviderError>> {
+        let health = self.health.clone();
+        let watch = move |part: &Result<T, ProviderError>| {
+            if let Err(error) = part {
+                health.failed(error);
+            }
+        };
+        parts.inspect(watch).boxed()
+    }
+
+    /// Whether there is reason to doubt that the server works: a look that costs nothing anywhere. Not every server has this
+    /// page, so that only silence and a refused key say something.
+    pub(super) async fn is_doubtful(&self) -> bool {
+        let looking = self.authorized(self.http.get(self.base.join("models"))).send();
+        match timeout(self.limits.answer, looking).await {
+            Ok(Ok(answer)) => is_refusal(answer.status().as_u16()),
+            Ok(Err(_)) | Err(_) => true,
+        }
+    }
+
+    fn known<T>(&self, result: Result<T, ProviderError>) -> Result<T, ProviderError> {
+        match &result {
+            Ok(_) => self.health.works(self.provider),
+            Err(error) => self.health.failed(error),
+        }
+        result
+    }
+
+    /// A refused key may have been replaced in its file.
+    async fn with_new_key<T, A>(&self, attempt: &impl Fn() -> A) -> Result<T, ProviderError>
+    where
+        A: Future<Output = Result<T, ProviderError>>,
+    {
+        let result = attempt().await;
+        let refused = matches!(&result, Err(error) if error.status().is_some_and(is_refusal));
+        match &self.key {
+            Some(key) if refused && key.read_again().await => attempt().await,
+            _ => result,
+        }
+    }
+
+    async fn tries<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
     where
         A: Future<Output = Result<T, ProviderError>>,
     {
@@ -112,10 +175,10 @@ impl Endpoint {
             .map_err(|_| ProviderError::timeout(self.provider, self.limits.answer))?
             .map_err(|error| ProviderError::connection(self.provider, &error))?;
         let status = response.status();
-        let content_type = content_type(response.headers());
         let retry_after = retry_after(response.headers());
         if status.is_success() {
-            return Ok(Answer { content_type, chunks: self.chunks(response, deadline, most_bytes) });
+            let headers = response.headers().clone();
+            return Ok(Answer { headers, chunks: self.chunks(response, deadline, most_bytes) });
         }
         // What can be had of the body may tell more; the status is enough.
         let mut chunks = self.chunks(response, deadline, ERROR_BODY_LIMIT);
@@ -165,9 +228,9 @@ pub(super) async fn begun<T: Send + 'static>(
     Ok(stream::once(std::future::ready(Ok(first))).chain(parts).boxed())
 }
 
-fn content_type(headers: &HeaderMap) -> String {
-    let value = headers.get(reqwest::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.unwrap_or_default().trim().to_ascii_lowercase()
+/// The key is not taken, or not for this.
+fn is_refusal(status: u16) -> bool {
+    [401, 403].contains(&status)
 }
 
 /// In seconds. The other form, a date, is taken as none given.

@@ -27,7 +27,8 @@ impl SpeechToText {
     }
 
     /// What was said, without space at its ends; empty where nothing was. `samples` are [`SAMPLE_RATE`], mono. `language`
-    /// is an ISO 639 code, and `vocabulary` has words that are likely; either may be empty.
+    /// is an ISO 639 code, and `vocabulary` has words that are likely; either may be empty. `sent` is called each time that
+    /// the samples are sent.
     ///
     /// # Errors
     /// The provider failed, and the tries are used up.
@@ -36,9 +37,28 @@ impl SpeechToText {
         samples: &[i16],
         language: &str,
         vocabulary: &str,
+        sent: impl Fn(),
     ) -> Result<String, ProviderError> {
         let wav = Bytes::from(wav::encode(samples, SAMPLE_RATE));
-        self.endpoint.retried(|| self.attempt(wav.clone(), language, vocabulary)).await
+        let attempt = || {
+            sent();
+            self.attempt(wav.clone(), language, vocabulary)
+        };
+        self.endpoint.retried(attempt).await
+    }
+
+    /// Asks once, with half a second in which nothing is said.
+    ///
+    /// # Errors
+    /// The provider failed.
+    pub async fn try_once(&self, language: &str) -> Result<(), ProviderError> {
+        let wav = Bytes::from(wav::encode(&[0; SAMPLE_RATE as usize / 2], SAMPLE_RATE));
+        self.endpoint.once(|| self.attempt(wav.clone(), language, "")).await.map(drop)
+    }
+
+    /// Whether there is reason to [`Self::try_once`].
+    pub async fn is_doubtful(&self) -> bool {
+        self.endpoint.is_doubtful().await
     }
 
     async fn attempt(&self, wav: Bytes, language: &str, vocabulary: &str) -> Result<String, ProviderError> {

@@ -2,33 +2,35 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use livekit::prelude::{AudioTrackFeature, ParticipantIdentity, RemoteTrack, Room, RoomEvent};
-use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
+use livekit::participant::ParticipantState;
+use livekit::prelude::{
+    AudioTrackFeature, ParticipantIdentity, RemoteParticipant, RemoteTrack, Room, RoomEvent, TrackKind,
+    TrackSource,
+};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, info, warn};
+use tracing::{info, warn};
 
 use super::ending::{Attendance, Ending, Moment, Observation, OwnDeparture, Step};
 use super::metadata::{self, MetadataFault};
+use super::microphone::Microphone;
 use super::room::Joined;
+use super::sign::{Seen, SignOfLife};
+use super::streams::Streams;
 use super::{Sessions, room};
-use crate::conversation::{
-    self, CHAT_TOPIC, Caller, EARLY_AUDIO_TOPIC, HeardTrack, LONGEST_EARLY_AUDIO, Line, Mind, Over,
-};
+use crate::budget::{Budget, Cut};
+use crate::conversation::{self, CHAT_TOPIC, Caller, EARLY_AUDIO_TOPIC, HeardTrack, Line, Mind, Over};
 use crate::spool::Journal;
 use crate::worker::JobControl;
 
 /// Longest that a conversation may take to end once the call is over; it waits two seconds for the last words.
 const HANG_UP_LIMIT: Duration = Duration::from_secs(3);
-/// Longest that a typed message may take to arrive, and most bytes that it may have.
-const TYPED_LIMIT: Duration = Duration::from_secs(10);
-const LONGEST_TYPED: usize = 16 * 1024;
-/// Longest that the recording of what was said before the agent was there may take to arrive.
-const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(10);
+/// Typed messages, and changes of the microphone, that wait for the conversation. What is more is left out.
+const TYPED_WAITING: usize = 32;
+const TRACKS_WAITING: usize = 8;
 
 /// A joined call: follows the room, links the session to its participant, and runs the conversation.
 pub(super) struct Call {
@@ -41,52 +43,72 @@ pub(super) struct Call {
     mind: Arc<Mind>,
     conversation: Option<BoxFuture<'static, anyhow::Result<Over>>>,
     hang_up: CancellationToken,
+    budget: Budget,
+    microphone: Microphone,
+    streams: Streams,
+    sign: SignOfLife,
+    has_typed: bool,
     audible: watch::Sender<bool>,
-    heard: mpsc::UnboundedSender<HeardTrack>,
-    heard_early: mpsc::UnboundedSender<Vec<i16>>,
-    typed: mpsc::UnboundedSender<String>,
+    heard_tx: mpsc::Sender<HeardTrack>,
     caller: watch::Sender<Caller>,
     /// The first metadata that was read stays.
     metadata_pinned: bool,
+    /// Resolves when the caller, who made the room, has left it before the agent saw anybody.
+    nobody_left: Option<BoxFuture<'static, ()>>,
 }
 
 impl Call {
-    /// Follows a joined room; its events go to [`Self::run`].
-    pub(super) fn new(sessions: &Sessions, joined: Joined, journal: Journal) -> Self {
+    /// Follows a joined room; its events go to [`Self::run`]. `calls` says that somebody was in the room before the agent
+    /// was: the job was dispatched by the caller's own token.
+    pub(super) fn new(
+        sessions: &Sessions,
+        joined: Joined,
+        journal: Journal,
+        budget: Budget,
+        calls: bool,
+    ) -> Self {
         let (audible, is_audible) = watch::channel(false);
-        let (heard, hears) = mpsc::unbounded_channel();
-        let (heard_early, hears_early) = mpsc::unbounded_channel();
-        let (typed, types) = mpsc::unbounded_channel();
+        let (heard_tx, heard_rx) = mpsc::channel(TRACKS_WAITING);
+        let (early_tx, early_rx) = mpsc::channel(1);
+        let (typed_tx, typed_rx) = mpsc::channel(TYPED_WAITING);
         let (caller, is_caller) = watch::channel(Caller::default());
         let Joined { room, voice, voice_track_id } = joined;
+        let rooms = sessions.rooms.clone();
+        let name = room.name();
         let line = Line {
             room: Arc::clone(&room),
             agent_name: Arc::clone(&sessions.agent_name),
             voice,
             voice_track_id,
             audible: is_audible,
-            heard: hears,
-            heard_early: hears_early,
-            typed: types,
+            heard: heard_rx,
+            heard_early: early_rx,
+            typed: typed_rx,
             caller: is_caller,
             journal: journal.clone(),
+            budget: budget.clone(),
         };
-        let grace = sessions.args.agent_reconnect_grace;
+        let args = &sessions.args;
+        let now = Moment::now();
         Self {
             room,
             journal,
-            attendance: Attendance::new(sessions.args.agent_participant_wait, grace, Moment::now()),
-            grace,
+            attendance: Attendance::new(args.agent_participant_wait, args.agent_reconnect_grace, now),
+            grace: args.agent_reconnect_grace,
             line: Some(line),
             mind: Arc::clone(&sessions.mind),
             conversation: None,
             hang_up: CancellationToken::new(),
+            microphone: Microphone::new(budget.clone()),
+            streams: Streams::new(budget.clone(), typed_tx, early_tx),
+            sign: SignOfLife::new(now.instant, args.agent_sign_wait),
+            has_typed: false,
+            budget,
             audible,
-            heard,
-            heard_early,
-            typed,
+            heard_tx,
             caller,
             metadata_pinned: false,
+            nobody_left: calls.then(|| async move { rooms.nobody_left(&name).await }.boxed()),
         }
     }
 
@@ -97,16 +119,23 @@ impl Call {
         control: &mut JobControl,
     ) -> anyhow::Result<Ending> {
         let ending = loop {
-            let deadline = self.attendance.deadline();
+            let due = [self.attendance.deadline(), self.sign.due(), Some(self.budget.end())];
+            let due = due.into_iter().flatten().min().unwrap_or_else(Instant::now);
             let ending = tokio::select! {
-                event = events.recv() => self.on_event(event).await,
-                reason = control.stopped() => self.observe(Observation::Stopped(reason)).await,
-                () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => self.on_deadline(),
+                // What ends the call is seen before what goes on in it, and nothing here waits for anything else.
+                biased;
+                reason = control.stopped() => self.observe(Observation::Stopped(reason)),
+                event = events.recv() => self.on_event(event),
+                () = resolved(&mut self.nobody_left) => {
+                    self.nobody_left = None;
+                    self.observe(Observation::NobodyLeft)
+                }
+                () = sleep_until(due.into()) => self.on_due(control),
                 result = talk(&mut self.conversation) => {
                     self.conversation = None;
                     match result? {
                         Over::HungUp => None,
-                        Over::EndsTheCall(reason) => self.observe(Observation::ConversationOver(reason)).await,
+                        Over::EndsTheCall(reason) => self.observe(Observation::ConversationOver(reason)),
                     }
                 }
             };
@@ -124,27 +153,34 @@ impl Call {
         Ok(ending)
     }
 
-    async fn on_event(&mut self, event: Option<RoomEvent>) -> Option<Ending> {
+    fn on_event(&mut self, event: Option<RoomEvent>) -> Option<Ending> {
         let Some(event) = event else {
-            return self.observe(Observation::Out(OwnDeparture::ConnectionLost)).await;
+            return self.observe(Observation::Out(OwnDeparture::ConnectionLost));
         };
         for observation in room::observations(&event) {
-            if let Some(ending) = self.observe(observation).await {
+            if let Some(ending) = self.observe(observation) {
                 return Some(ending);
             }
         }
         match event {
-            RoomEvent::TrackPublished { publication, participant }
-                if self.attendance.is_linked_to(participant.identity().as_str()) =>
-            {
-                room::subscribe_to_audio(&publication);
+            RoomEvent::TrackPublished { publication, participant } if self.is_ours(&participant) => {
+                self.microphone.published(&publication);
             }
-            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. } => {
+            RoomEvent::TrackUnpublished { publication, participant } if self.is_ours(&participant) => {
+                if self.microphone.unpublished(&publication.sid()) {
+                    self.hear(&participant);
+                }
+            }
+            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. }
+                if self.microphone.is_heard(&publication.sid()) =>
+            {
                 self.caller.send_modify(|caller| caller.track_id = track.sid().to_string());
-                // Without a receiver the conversation is over, and nobody listens.
                 let has_early_audio =
                     publication.audio_features().contains(&AudioTrackFeature::TfPreconnectBuffer);
-                drop(self.heard.send(HeardTrack { track, has_early_audio }));
+                // Without a receiver the conversation is over, and nobody listens.
+                if self.heard_tx.try_send(HeardTrack { track, has_early_audio }).is_err() {
+                    self.budget.cut(Cut::Tracks);
+                }
             }
             RoomEvent::LocalTrackSubscribed { .. } => {
                 self.audible.send_replace(true);
@@ -152,45 +188,52 @@ impl Call {
             RoomEvent::TextStreamOpened { reader, topic, participant_identity }
                 if topic == CHAT_TOPIC && self.attendance.is_linked_to(participant_identity.as_str()) =>
             {
+                self.has_typed = true;
                 if let Some(reader) = reader.take() {
-                    tokio::spawn(read_typed(reader, self.typed.clone()).in_current_span());
+                    self.streams.read_typed(reader);
                 }
             }
             RoomEvent::ByteStreamOpened { reader, topic, participant_identity }
                 if topic == EARLY_AUDIO_TOPIC
                     && self.attendance.is_linked_to(participant_identity.as_str()) =>
             {
+                let announced = self.participant(participant_identity.as_str()).is_some_and(announces);
                 if let Some(reader) = reader.take() {
-                    tokio::spawn(read_early_audio(reader, self.heard_early.clone()).in_current_span());
+                    self.streams.read_early_audio(reader, announced);
                 }
             }
             RoomEvent::ChatMessage { message, participant: Some(participant) }
-                if self.attendance.is_linked_to(participant.identity().as_str()) =>
+                if self.is_ours(&participant) =>
             {
-                take_typed(message.message, &self.typed);
+                self.has_typed = true;
+                self.streams.take_typed(message.message);
             }
-            RoomEvent::ParticipantMetadataChanged { participant, metadata, .. } => {
-                let linked = self.attendance.is_linked_to(participant.identity().as_str());
-                if linked && !self.metadata_pinned && !metadata.is_empty() {
-                    self.pin_metadata(participant.identity().as_str(), &metadata).await;
-                }
+            RoomEvent::ParticipantMetadataChanged { participant, metadata, .. }
+                if self.attendance.is_linked_to(participant.identity().as_str())
+                    && !self.metadata_pinned
+                    && !metadata.is_empty() =>
+            {
+                self.pin_metadata(participant.identity().as_str(), &metadata);
             }
             _ => {}
         }
         None
     }
 
-    async fn observe(&mut self, observation: Observation) -> Option<Ending> {
+    fn observe(&mut self, observation: Observation) -> Option<Ending> {
         let identity = match &observation {
             Observation::Present { identity } => identity.clone(),
             _ => String::new(),
         };
         match self.attendance.observe(observation, Moment::now()) {
             Step::End(ending) => return Some(ending),
-            Step::Linked => self.welcome(&identity).await,
+            Step::Linked => self.welcome(&identity),
             Step::Back => {
                 info!("the participant is back");
-                self.subscribe(&identity);
+                self.microphone.forget();
+                if let Some(participant) = self.participant(&identity) {
+                    self.hear(&participant);
+                }
             }
             Step::Lost => {
                 info!(grace_seconds = self.grace.as_secs_f64(), "the participant's connection is lost")
@@ -200,96 +243,106 @@ impl Call {
         None
     }
 
-    fn on_deadline(&self) -> Option<Ending> {
-        match self.attendance.expire(Moment::now()) {
-            Step::End(ending) => Some(ending),
-            _ => None,
+    fn on_due(&mut self, control: &JobControl) -> Option<Ending> {
+        let now = Moment::now();
+        if let Step::End(ending) = self.attendance.expire(now) {
+            return Some(ending);
         }
+        if now.instant >= self.budget.end() {
+            warn!("the conversation did not end with its time: it is ended");
+            return self.observe(Observation::ConversationOver(schemas::EndReason::TimeLimit));
+        }
+        let identity = self.caller.borrow().identity.clone();
+        let participant = self.participant(&identity);
+        let seen = Seen {
+            connected: participant.as_ref().is_some_and(is_connected),
+            gave_sign: self.has_typed || participant.is_some_and(|who| !who.track_publications().is_empty()),
+            places_are_scarce: control.places_are_scarce(),
+        };
+        if self.sign.is_absent(seen, now.instant) {
+            info!(connected = seen.connected, "the participant gives no sign: its place is given back");
+            return self.observe(Observation::NoSign);
+        }
+        None
     }
 
     /// The participant is here: the conversation begins.
-    async fn welcome(&mut self, identity: &str) {
-        self.subscribe(identity);
+    fn welcome(&mut self, identity: &str) {
+        self.nobody_left = None;
+        self.sign.participant_came(Instant::now());
         self.caller.send_modify(|caller| caller.identity = identity.to_owned());
         if let Some(line) = self.line.take() {
             let mind = Arc::clone(&self.mind);
             self.conversation = Some(conversation::run(line, mind, self.hang_up.clone()).boxed());
         }
-        let participant = self.room.remote_participants().remove(&ParticipantIdentity(identity.to_owned()));
+        let participant = self.participant(identity);
+        if let Some(participant) = &participant {
+            self.hear(participant);
+        }
         let metadata = participant.map(|participant| participant.metadata()).unwrap_or_default();
-        self.pin_metadata(identity, &metadata).await;
+        self.pin_metadata(identity, &metadata);
     }
 
-    async fn pin_metadata(&mut self, identity: &str, text: &str) {
+    /// What the participant's own metadata says wins over what the job said; without any, the job's stays.
+    fn pin_metadata(&mut self, identity: &str, text: &str) {
         let (metadata, fault) = metadata::parse(text);
         self.metadata_pinned = fault != Some(MetadataFault::Missing);
         match fault {
+            Some(MetadataFault::TooLong) => {
+                self.budget.cut(Cut::Metadata);
+                warn!("{}", MetadataFault::TooLong);
+            }
             Some(fault) => warn!("{fault}"),
             None => info!("Participant metadata: {}", metadata.masked()),
         }
         if let Some(email) = metadata::masked_email(&metadata.user_email) {
             info!("Session started for email: {email}");
         }
-        self.journal
-            .update_now(|session| {
-                session.participant_identity = Some(identity.to_owned());
+        self.journal.update_soon(|session| {
+            session.participant_identity = Some(identity.to_owned());
+            if !metadata.user_email.is_empty() {
                 session.user_email = metadata.user_email;
-                session.user_metadata = metadata.user_metadata;
-            })
-            .await;
-    }
-
-    fn subscribe(&self, identity: &str) {
-        if let Some(participant) =
-            self.room.remote_participants().get(&ParticipantIdentity(identity.to_owned()))
-        {
-            for publication in participant.track_publications().values() {
-                room::subscribe_to_audio(publication);
             }
+            if !metadata.user_metadata.is_empty() {
+                session.user_metadata = metadata.user_metadata;
+            }
+        });
+    }
+
+    /// Hears one of the tracks that the participant has.
+    fn hear(&mut self, participant: &RemoteParticipant) {
+        let mut tracks: Vec<_> = participant.track_publications().into_values().collect();
+        tracks.retain(|track| track.kind() == TrackKind::Audio);
+        tracks.sort_by_key(|track| (track.source() == TrackSource::Microphone, track.sid().to_string()));
+        if let Some(microphone) = tracks.pop() {
+            self.microphone.published(&microphone);
         }
+        tracks.iter().for_each(|_| self.budget.cut(Cut::Tracks));
+    }
+
+    fn is_ours(&self, participant: &RemoteParticipant) -> bool {
+        self.attendance.is_linked_to(participant.identity().as_str())
+    }
+
+    fn participant(&self, identity: &str) -> Option<RemoteParticipant> {
+        self.room.remote_participants().remove(&ParticipantIdentity(identity.to_owned()))
     }
 }
 
-/// The recording of what was said before the agent was there; nothing where it cannot be heard, so that nobody waits.
-async fn read_early_audio(reader: ByteStreamReader, heard_early: mpsc::UnboundedSender<Vec<i16>>) {
-    let samples = early_audio(reader).await.unwrap_or_else(|fault| {
-        warn!("what was said before the agent was there is not heard: {fault:#}");
-        Vec::new()
-    });
-    // Without a receiver the conversation is over.
-    drop(heard_early.send(samples));
+fn is_connected(participant: &RemoteParticipant) -> bool {
+    participant.state() == ParticipantState::Active
 }
 
-async fn early_audio(reader: ByteStreamReader) -> anyhow::Result<Vec<i16>> {
-    let info = reader.info().clone();
-    let bytes =
-        timeout(EARLY_AUDIO_LIMIT, reader.read_all()).await.context("read it in time")?.context("read it")?;
-    ensure!(bytes.len() <= LONGEST_EARLY_AUDIO, "it is longer than {LONGEST_EARLY_AUDIO} bytes");
-    let decode = move || {
-        let attributes = info.attributes();
-        let attribute = |name| attributes.get(name).map(String::as_str);
-        let (rate, channels) = (attribute("sampleRate"), attribute("channels"));
-        conversation::decode_early_audio(&info.mime_type, rate, channels, bytes.to_vec())
-    };
-    Ok(tokio::task::spawn_blocking(decode).await.context("decode it")??)
+/// Whether one of its tracks says that a recording of what was said before comes.
+fn announces(participant: RemoteParticipant) -> bool {
+    let early = AudioTrackFeature::TfPreconnectBuffer;
+    participant.track_publications().values().any(|track| track.audio_features().contains(&early))
 }
 
-/// A message that comes as a stream; one that does not come to its end, or is too long, is no turn.
-async fn read_typed(reader: TextStreamReader, typed: mpsc::UnboundedSender<String>) {
-    match timeout(TYPED_LIMIT, reader.read_all()).await {
-        Ok(Ok(text)) => take_typed(text, &typed),
-        Ok(Err(error)) => warn!("a typed message was cut: {error}"),
-        Err(_) => warn!("a typed message did not come within {TYPED_LIMIT:?}"),
-    }
-}
-
-fn take_typed(text: String, typed: &mpsc::UnboundedSender<String>) {
-    if text.len() > LONGEST_TYPED {
-        return warn!("a typed message is longer than {LONGEST_TYPED} bytes: it is left out");
-    }
-    if !text.trim().is_empty() {
-        // Without a receiver the conversation is over.
-        drop(typed.send(text.trim().to_owned()));
+async fn resolved(future: &mut Option<BoxFuture<'static, ()>>) {
+    match future {
+        Some(future) => future.await,
+        None => pending().await,
     }
 }
 

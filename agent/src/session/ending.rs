@@ -33,6 +33,10 @@ pub(super) enum Observation {
     Present { identity: String },
     /// Someone is no longer in the room.
     Gone { identity: String, departure: Departure },
+    /// Whoever called has left before anybody was seen.
+    NobodyLeft,
+    /// The participant gives no sign that it is somebody.
+    NoSign,
     /// The agent's own connection is lost and being made again.
     Interrupted,
     /// The agent's own connection is back.
@@ -129,6 +133,11 @@ impl Attendance {
         match observation {
             Observation::Present { identity } => self.present(identity),
             Observation::Gone { identity, departure } => self.gone(&identity, departure, now),
+            Observation::NobodyLeft => match self.state {
+                State::Waiting { .. } => self.end(EndReason::ParticipantLeft, now.time),
+                State::Linked { .. } | State::Lost { .. } => Step::Stay,
+            },
+            Observation::NoSign => self.end(EndReason::ParticipantAbsent, now.time),
             Observation::Interrupted => {
                 self.interrupted.get_or_insert(now.time);
                 Step::Stay

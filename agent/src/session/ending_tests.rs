@@ -167,3 +167,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn who_left_before_anybody_was_seen_has_left() {
+    let (mut attendance, clock) = begin();
+    let step = attendance.observe(Observation::NobodyLeft, clock.at(1));
+    assert_eq!(step, end(EndReason::ParticipantLeft, clock.at(1)));
+    attendance.observe(present("ann"), clock.at(2));
+    assert_eq!(attendance.observe(Observation::NobodyLeft, clock.at(3)), Step::Stay);
+}
+
+#[test]
+fn who_gives_no_sign_is_absent() {
+    let (mut attendance, clock) = begin();
+    attendance.observe(present("ann"), clock.at(1));
+    let step = attendance.observe(Observation::NoSign, clock.at(11));
+    assert_eq!(step, end(EndReason::ParticipantAbsent, clock.at(11)));
+}

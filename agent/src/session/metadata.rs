@@ -1,3 +1,4 @@
+use schemas::json::{Json, USUAL_DEPTH};
 use schemas::names::metadata;
 use schemas::{Email, timestamp};
 use serde_json::{Map, Value};
@@ -36,14 +37,19 @@ pub(super) fn parse(text: &str) -> (Metadata, Option<MetadataFault>) {
     if text.len() > LONGEST_BYTES {
         return (Metadata::default(), Some(MetadataFault::TooLong));
     }
-    let user_metadata = match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => object,
-        Ok(_) => return (Metadata::default(), Some(MetadataFault::NotAnObject)),
-        Err(_) => return (Metadata::default(), Some(MetadataFault::NotJson)),
+    let Ok(json) = Json::parse(text.as_bytes()) else {
+        return (Metadata::default(), Some(MetadataFault::NotJson));
     };
-    let (user_email, fault) = match user_metadata.get(metadata::USER_EMAIL) {
-        Some(Value::String(email)) => (email.clone(), None),
-        Some(_) => (String::new(), Some(MetadataFault::EmailNotAText)),
+    // As everybody can hold it who reads the payload.
+    let Value::Object(user_metadata) = json.to_value(USUAL_DEPTH) else {
+        return (Metadata::default(), Some(MetadataFault::NotAnObject));
+    };
+    let (user_email, fault) = match json.get(metadata::USER_EMAIL).map(Json::as_str) {
+        // What no program can read as an address is kept as it is: a person may.
+        Some(Some(text)) => {
+            (Email::recorded(&text).map_or_else(|| text.to_string(), |email| email.as_str().to_owned()), None)
+        }
+        Some(None) => (String::new(), Some(MetadataFault::EmailNotAText)),
         None => (String::new(), None),
     };
     (Metadata { user_email, user_metadata }, fault)
@@ -68,7 +74,7 @@ impl Metadata {
 
 /// For logs; `None` for what is no address.
 pub(super) fn masked_email(text: &str) -> Option<String> {
-    Email::try_from(text).ok().map(|email| email.masked().escape_debug().to_string())
+    Email::recorded(text).map(|email| email.masked().escape_debug().to_string())
 }
 
 #[cfg(test)]
@@ -91,6 +97,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_another_front_end_gets_its_one_form() {
+        for (text, email) in [
+            ("Ann Lee <mailto:Ann\u{200b}@Company.COM>", "Ann@company.com"),
+            ("\u{feff}ann@x.org.", "ann@x.org"),
+            ("call me", "call me"),
+        ] {
+            let (metadata, fault) = parse(&serde_json::json!({ "user_email": text }).to_string());
+            assert_eq!((metadata.user_email.as_str(), fault), (email, None));
+            assert_eq!(metadata.user_metadata["user_email"], text);
+        }
+    }
+
+    #[test]
     fn goes_on_without_what_it_cannot_use() {
         let nested = "[".repeat(60_000);
         for (text, fault) in [
@@ -109,13 +128,29 @@ mod tests {
 
     #[test]
     fn an_address_that_is_no_text_costs_only_the_address() {
-        for email in ["null", "7", "[\"a@b.org\"]", "{}"] {
+        for email in ["null", "7", "1e400", "[\"a@b.org\"]", "{}"] {
             let (metadata, fault) = parse(&format!(r#"{{"user_email":{email},"plan":"pro"}}"#));
             assert_eq!(fault, Some(MetadataFault::EmailNotAText));
             assert_eq!(metadata.user_email, "");
             assert_eq!(metadata.user_metadata["plan"], "pro");
         }
         assert_eq!(parse("{}"), (Metadata::default(), None));
+    }
+
+    #[test]
+    fn whatever_else_is_in_it_keeps_the_address_and_every_reader_can_hold_it() {
+        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        for odd in ["1e400", r#""\ud83d""#, r#""\u0000""#, "-0", &"9".repeat(400), &deep] {
+            let (metadata, fault) = parse(&format!(r#"{{"a":{odd},"user_email":"a@b.org","b":{odd}}}"#));
+            assert_eq!(
+                (metadata.user_email.as_str(), fault),
+                ("a@b.org", None),
+                "{}",
+                &odd[..odd.len().min(9)]
+            );
+            let published = Value::Object(metadata.user_metadata).to_string();
+            assert!(serde_json::from_str::<Value>(&published).is_ok(), "{}", &odd[..odd.len().min(9)]);
+        }
     }
 
     #[test]

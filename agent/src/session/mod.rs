@@ -1,15 +1,20 @@
 //! One call: joins the room, waits for the participant, lets the conversation talk until the call is over, and exports
 //! what is known of it.
 //!
-//! `ending` decides when a call is over and `metadata` reads who calls; both have no IO. `call` is between them and the room.
+//! `ending` decides when a call is over, `sign` whether somebody is there, and `metadata` reads who calls; they have no IO.
+//! `call` is between them and the room. `data_guard`, `streams` and `microphone` bound what a participant may send.
 //! `supervisor` exports a call however it ended. The order at the end is fixed: outbox, report to LiveKit, leave; then the
 //! worker frees the place.
 
 mod call;
+mod data_guard;
 mod ending;
-mod hang_up;
 mod metadata;
+mod microphone;
 mod room;
+mod room_service;
+mod sign;
+mod streams;
 mod supervisor;
 
 use std::collections::BTreeMap;
@@ -17,18 +22,21 @@ use std::sync::{Arc, OnceLock};
 
 use chrono::Utc;
 use livekit::prelude::Room;
-use schemas::{EndReason, MetricsSummary, SCHEMA_VERSION, SessionEnded, SessionId};
+use schemas::{EndReason, MetricsSummary, SCHEMA_VERSION, SessionEnded, SessionId, names};
+use secrecy::ExposeSecret as _;
 use serde_json::Map;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
+use crate::budget::{Budget, BudgetArgs};
 use crate::configuration::SessionArgs;
 use crate::conversation::Mind;
 use crate::metrics::Metrics;
 use crate::spool::{Journal, Spool};
 use crate::worker::{AssignedJob, JobControl};
 use call::Call;
+pub(crate) use data_guard::guard_data_channels;
 use ending::Ending;
-pub use hang_up::HangUp;
+pub use room_service::RoomService;
 use supervisor::supervise;
 
 /// What all sessions of a worker have in common.
@@ -36,6 +44,8 @@ use supervisor::supervise;
 pub struct Sessions {
     /// Limits of a session.
     pub args: SessionArgs,
+    /// What one call may use.
+    pub budget: BudgetArgs,
     /// Name under which calls are dispatched.
     pub agent_name: Arc<str>,
     /// Where sessions are kept until they are published.
@@ -44,8 +54,8 @@ pub struct Sessions {
     pub metrics: Metrics,
     /// What conversations are held with.
     pub mind: Arc<Mind>,
-    /// Ends calls for the participant, too.
-    pub hang_up: HangUp,
+    /// Ends calls for the participant, too, and tells who is in a room.
+    pub rooms: RoomService,
 }
 
 impl Sessions {
@@ -71,8 +81,8 @@ impl Sessions {
             self.metrics.session_ended(reason);
         }
         control.report(over.outcome).await;
-        if over.session.end_reason.is_some_and(ended_by_agent)
-            && let Err(error) = self.hang_up.delete(&job.room_name).await
+        if ended_by_agent(&over.session)
+            && let Err(error) = self.rooms.delete(&job.room_name).await
         {
             warn!("the participant is left in the room: {error:#}");
         }
@@ -93,15 +103,21 @@ impl Sessions {
         self.metrics.joined(join_time);
         journal.update(|session| session.start_time = Utc::now());
         info!(join_seconds = join_time.as_secs_f64(), "joined the room");
-        Call::new(self, joined, journal.clone()).run(events, control).await
+        let budget = Budget::new(self.budget.clone(), self.metrics.clone());
+        // Only the token service writes this: the job comes of the caller's own token, so the caller was there first.
+        let (metadata, _) = metadata::parse(job.metadata.expose_secret());
+        let calls = metadata.user_metadata.contains_key(names::metadata::SESSION_START);
+        Call::new(self, joined, journal.clone(), budget, calls).run(events, control).await
     }
 
     fn new_session(&self, session_id: SessionId, job: &AssignedJob) -> SessionEnded {
         let now = Utc::now();
+        // Who calls is known from the job on, though the caller may be gone before anybody sees him.
+        let (metadata, _) = metadata::parse(job.metadata.expose_secret());
         SessionEnded {
             session_id,
-            user_email: String::new(),
-            user_metadata: Map::new(),
+            user_email: metadata.user_email,
+            user_metadata: metadata.user_metadata,
             start_time: now,
             end_time: now,
             duration_seconds: 0.0,
@@ -122,8 +138,15 @@ impl Sessions {
     }
 }
 
-fn ended_by_agent(reason: EndReason) -> bool {
-    matches!(reason, EndReason::AgentEnded | EndReason::ProviderFailed)
+fn ended_by_agent(session: &SessionEnded) -> bool {
+    match session.end_reason {
+        Some(
+            EndReason::AgentEnded | EndReason::ProviderFailed | EndReason::TimeLimit | EndReason::BudgetSpent,
+        ) => true,
+        // Somebody is there, and is sent away.
+        Some(EndReason::ParticipantAbsent) => session.participant_identity.is_some(),
+        _ => false,
+    }
 }
 
 fn log_export(session: &SessionEnded) {

@@ -2,11 +2,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use livekit::RoomDataStreamOptions;
 use livekit::options::TrackPublishOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::{
-    LocalAudioTrack, LocalTrack, RemoteParticipant, RemoteTrackPublication, Room, RoomEvent, RoomOptions,
-    TrackKind, TrackSource,
+    LocalAudioTrack, LocalTrack, RemoteParticipant, Room, RoomEvent, RoomOptions, TrackSource,
 };
 use livekit::webrtc::audio_source::native::NativeAudioSource;
 use livekit::webrtc::audio_source::{AudioSourceOptions, RtcAudioSource};
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::ending::{Observation, OwnDeparture};
-use crate::conversation::{CHANNELS, SAMPLE_RATE};
+use crate::conversation::{CHANNELS, LONGEST_EARLY_AUDIO, SAMPLE_RATE};
 use crate::worker::AssignedJob;
 
 /// Longest that joining a room may take; LiveKit gives the participant's page 20 s to see an agent.
@@ -42,6 +42,7 @@ pub(super) async fn join(
     let mut options = RoomOptions::default();
     options.auto_subscribe = false;
     options.connect_timeout = JOIN_LIMIT / 3;
+    options.data_stream = RoomDataStreamOptions::default().with_max_payload_byte_length(LONGEST_EARLY_AUDIO);
     let (room, events) = timeout(JOIN_LIMIT, Room::connect(&job.url, job.token.expose_secret(), options))
         .await
         .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
@@ -92,13 +93,6 @@ pub(super) fn observations(event: &RoomEvent) -> Vec<Observation> {
         RoomEvent::Reconnected => vec![Observation::Restored],
         RoomEvent::Disconnected { reason } => vec![Observation::Out(own_departure(*reason))],
         _ => Vec::new(),
-    }
-}
-
-/// Asks for the media of an audio publication; others are left alone.
-pub(super) fn subscribe_to_audio(publication: &RemoteTrackPublication) {
-    if publication.kind() == TrackKind::Audio {
-        publication.set_subscribed(true);
     }
 }
 

@@ -19,9 +19,12 @@ pub(super) struct Folder {
     journal: PathBuf,
     outbox: PathBuf,
     unreadable: PathBuf,
-    // Held for its lock: the system frees it with the process.
-    _lock: File,
+    // Held for their locks: the system frees them with the process.
+    _locks: [File; 2],
 }
+
+/// As many bytes as a journal may have at its beginning: an empty file fits on a full disk.
+const PROBE_BYTES: usize = 16 * 1024;
 
 /// Name of a session's file. Ids come from outside and can be longer than a file name, so it is a hash of the identity.
 pub(super) fn file_name(session: &SessionEnded) -> String {
@@ -35,17 +38,19 @@ pub(super) fn file_name(session: &SessionEnded) -> String {
 }
 
 impl Folder {
-    pub(super) fn open(root: &Path) -> Result<Self, SpoolError> {
+    /// Opens it, and says whether its disk is full: room can be made while calls go on.
+    pub(super) fn open(root: &Path) -> Result<(Self, Option<io::Error>), SpoolError> {
         let unusable = |error| SpoolError::Unusable(root.to_owned(), error);
+        let is_new = !root.exists();
         DirBuilder::new().recursive(true).mode(PRIVATE_FOLDER).create(root).map_err(unusable)?;
-        let lock = OpenOptions::new()
+        let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .mode(PRIVATE_FILE)
             .open(root.join("lock"))
             .map_err(unusable)?;
-        lock.try_lock().map_err(|error| match error {
+        file.try_lock().map_err(|error| match error {
             TryLockError::WouldBlock => SpoolError::InUse(root.to_owned()),
             TryLockError::Error(error) => unusable(error),
         })?;
@@ -55,19 +60,28 @@ impl Folder {
             journal: subfolder("journal")?,
             outbox: subfolder("outbox")?,
             unreadable: subfolder("unreadable")?,
-            _lock: lock,
+            _locks: [file, lock_folder(root)?],
         };
+        // What is in them is durable only where they themselves are.
+        File::open(root).and_then(|folder| folder.sync_all()).map_err(unusable)?;
+        if is_new && let Some(parent) = root.canonicalize().map_err(unusable)?.parent() {
+            // Not everybody may read the parent's names.
+            File::open(parent).and_then(|folder| folder.sync_all()).ok();
+        }
         match folder.probe() {
-            // Room can be made while calls go on; the writer says so at the first session.
             Err(error) if error.kind() != ErrorKind::StorageFull => Err(unusable(error)),
-            _ => Ok(folder),
+            probed => Ok((folder, probed.err())),
         }
     }
 
-    fn probe(&self) -> io::Result<()> {
-        let path = self.journal.join("probe.tmp");
-        private_file(&path)?;
-        fs::remove_file(path)
+    /// Whether a journal can be written.
+    pub(super) fn probe(&self) -> io::Result<()> {
+        probe(&self.journal)
+    }
+
+    /// Whether the disk has room, looked at beside the journals.
+    pub(super) fn probe_disk(&self) -> io::Result<()> {
+        probe(&self.root)
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -172,7 +186,7 @@ impl Folder {
             self.set_aside_file(path)?;
             return Ok(None);
         };
-        let session_id = event.identity.session_id;
+        let session_id = event.identity.session_id.as_str().escape_debug();
         if self.outbox.join(name).exists() {
             tracing::warn!(session.id = %session_id, "this session had already ended: its journal is removed");
             fs::remove_file(path)?;
@@ -186,6 +200,27 @@ impl Folder {
                 Ok(Some((name.to_owned(), Some(payload.into()))))
             }
         }
+    }
+}
+
+fn probe(folder: &Path) -> io::Result<()> {
+    let path = folder.join("probe.tmp");
+    let written = private_file(&path).and_then(|mut file| file.write_all(&[0; PROBE_BYTES]));
+    let removed = remove_if_there(&path);
+    written.and(removed)
+}
+
+/// Locks the folder itself: somebody may remove a file in it, and the next worker would lock another one. Where folders cannot
+/// be locked, as on some network file systems, the file has to do.
+fn lock_folder(root: &Path) -> Result<File, SpoolError> {
+    let folder = File::open(root).map_err(|error| SpoolError::Unusable(root.to_owned(), error))?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(SpoolError::InUse(root.to_owned())),
+        Err(TryLockError::Error(error)) => {
+            tracing::debug!(%error, "the spool folder itself cannot be locked");
+            Ok(folder)
+        }
+        Ok(()) => Ok(folder),
     }
 }
 

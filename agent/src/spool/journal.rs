@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::folder::file_name;
 use super::outbox::Outbox;
 use super::writer::{Request, Writer};
+use crate::redaction::redact_session;
 
 /// One live session. Clones share it: the session's task updates it, its supervisor finishes it even if that task
 /// panicked. When the last clone is dropped unfinished, the session ends with `agent_failed`.
@@ -31,8 +32,13 @@ struct Handle {
 }
 
 impl Journal {
-    pub(super) async fn begin(session: SessionEnded, outbox: Arc<Outbox>, writer: Arc<Writer>) -> Self {
-        let draft = Arc::new(Draft::new(session));
+    pub(super) async fn begin(
+        session: SessionEnded,
+        redacts: bool,
+        outbox: Arc<Outbox>,
+        writer: Arc<Writer>,
+    ) -> Self {
+        let draft = Arc::new(Draft::new(session, redacts));
         let handle = Arc::new(Handle { draft: draft.clone(), outbox, writer });
         handle.writer.request(|done| Request::Begin(draft, done)).await;
         Self { handle }
@@ -52,6 +58,12 @@ impl Journal {
         self.update(change);
         let draft = self.handle.draft.clone();
         self.handle.writer.request(|done| Request::Save(draft, done)).await;
+    }
+
+    /// Like [`Self::update_now`], and waits for nothing.
+    pub fn update_soon(&self, change: impl FnOnce(&mut SessionEnded)) {
+        self.update(change);
+        self.handle.writer.save_soon(self.handle.draft.clone());
     }
 
     /// Ends the session: the final payload goes into the outbox and the publisher is woken. Never fails: without a disk
@@ -83,7 +95,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         if self.end(Utc::now(), EndReason::AgentFailed) {
             let session_id = self.draft.lock().session.session_id.clone();
-            tracing::error!(session.id = %session_id, "a session was dropped without an end: it ends now");
+            tracing::error!(session.id = %session_id.as_str().escape_debug(), "a session was dropped without an end: it ends now");
         }
     }
 }
@@ -93,6 +105,8 @@ pub(super) struct Draft {
     /// Its file's name.
     pub(super) name: String,
     state: Mutex<State>,
+    /// What goes to disk, and from there to others, has no addresses and numbers in it.
+    redacts: bool,
     /// Size of the final payload, once it is stored.
     payload_bytes: watch::Sender<Option<usize>>,
 }
@@ -103,10 +117,10 @@ struct State {
 }
 
 impl Draft {
-    fn new(session: SessionEnded) -> Self {
+    fn new(session: SessionEnded, redacts: bool) -> Self {
         let name = file_name(&session);
         let state = Mutex::new(State { session, ended: false });
-        Self { name, state, payload_bytes: watch::Sender::default() }
+        Self { name, state, redacts, payload_bytes: watch::Sender::default() }
     }
 
     fn end(&self, end_time: DateTime<Utc>, reason: EndReason) -> bool {
@@ -128,13 +142,18 @@ impl Draft {
         };
         session.end_at(beat);
         session.end_reason = Some(EndReason::AgentRecovered);
-        Some(encode_within(session, limit))
+        Some(self.encode(session, limit))
     }
 
     /// The payload of an ended session.
     pub(super) fn final_payload(&self, limit: usize) -> Vec<u8> {
         let session = self.lock().session.clone();
-        encode_within(session, limit)
+        self.encode(session, limit)
+    }
+
+    /// Every payload of a session goes through here.
+    fn encode(&self, session: SessionEnded, limit: usize) -> Vec<u8> {
+        encode_within(if self.redacts { redact_session(session) } else { session }, limit)
     }
 
     /// Wakes the callers of [`Journal::finish`].

@@ -5,7 +5,7 @@
 //! those bytes and removes the entry after JetStream's ack.
 //!
 //! ```text
-//! <spool>/lock            held by the worker that uses the folder
+//! <spool>, <spool>/lock    locked by the worker that uses the folder
 //! <spool>/journal/*.json  live sessions, written at every beat
 //! <spool>/outbox/*.json   ended sessions, not published yet
 //! <spool>/unreadable/*    files that are no payload, set aside for a person to look at
@@ -16,20 +16,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use schemas::SessionEnded;
 use schemas::names::DEAD_LETTER_HEADROOM_BYTES;
+use tokio::sync::watch;
 
 mod folder;
+mod health;
 mod journal;
 mod outbox;
 mod writer;
 
 use folder::Folder;
+use health::Health;
 pub use journal::{FinishedSession, Journal};
 use outbox::Outbox;
-use writer::{Request, Writer};
+use writer::{Request, Writer, Writing};
 
 /// Largest payload that fits a NATS server's default `max_payload` together with a dead letter's headers, bytes.
 const DEFAULT_MAX_PAYLOAD_BYTES: usize = 1024 * 1024 - DEAD_LETTER_HEADROOM_BYTES;
@@ -69,7 +73,9 @@ pub enum SpoolError {
 pub struct Spool {
     folder: Arc<Folder>,
     outbox: Arc<Outbox>,
+    health: Arc<Health>,
     writer: Arc<Writer>,
+    redacts: bool,
 }
 
 impl Spool {
@@ -79,21 +85,27 @@ impl Spool {
     /// [`SpoolError`] where the folder is in use by another worker, or not usable.
     pub fn open(args: &SpoolArgs) -> Result<Self, SpoolError> {
         let unusable = |error| SpoolError::Unusable(args.spool_dir.clone(), error);
-        let folder = Arc::new(Folder::open(&args.spool_dir)?);
-        let outbox = Arc::new(Outbox::default());
+        let (folder, disk_error) = Folder::open(&args.spool_dir)?;
+        let (folder, outbox, health) =
+            (Arc::new(folder), Arc::new(Outbox::default()), Arc::new(Health::default()));
         for (name, payload) in folder.recover().map_err(unusable)? {
             outbox.count_one_more();
             outbox.add(name, payload);
         }
-        let writer =
-            Writer::start(folder.clone(), outbox.clone(), args.max_payload_bytes).map_err(unusable)?;
-        Ok(Self { folder, outbox, writer: Arc::new(writer) })
+        let writing = Writing::new(folder.clone(), outbox.clone(), health.clone(), args.max_payload_bytes);
+        let writer = Writer::start(writing, disk_error).map_err(unusable)?;
+        Ok(Self { folder, outbox, health, writer: Arc::new(writer), redacts: false })
+    }
+
+    /// With addresses and numbers taken out of what is kept and published, or not.
+    pub fn redacting(self, redacts: bool) -> Self {
+        Self { redacts, ..self }
     }
 
     /// Starts the journal of a session; it is on disk when this returns. Without a disk the session goes on from
     /// memory.
     pub async fn begin(&self, session: SessionEnded) -> Journal {
-        Journal::begin(session, self.outbox.clone(), self.writer.clone()).await
+        Journal::begin(session, self.redacts, self.outbox.clone(), self.writer.clone()).await
     }
 
     /// How many ended sessions wait to be published, on disk or in memory.
@@ -104,6 +116,21 @@ impl Spool {
     /// How many of [`Self::waiting`] are in memory only, because the disk refused them.
     pub fn waiting_in_memory(&self) -> usize {
         self.outbox.in_memory().len()
+    }
+
+    /// Since when the disk refuses what is to be written; none while it does not.
+    pub fn disk_fails(&self) -> watch::Receiver<Option<Instant>> {
+        self.health.disk_fails()
+    }
+
+    /// Why JetStream takes no session at present, though it answers.
+    pub fn why_publish_refused(&self) -> Option<&'static str> {
+        self.health.why_publish_refused()
+    }
+
+    /// JetStream has refused a session, or taken one.
+    pub(crate) fn publish_refused(&self, why: Option<&'static str>) {
+        self.health.publish_refused(why);
     }
 
     /// Resolves when every ended session is published.

@@ -8,6 +8,7 @@ use chrono::Utc;
 use tokio::sync::oneshot;
 
 use super::folder::Folder;
+use super::health::Health;
 use super::journal::Draft;
 use super::outbox::Outbox;
 
@@ -15,6 +16,9 @@ use super::outbox::Outbox;
 const BEAT: Duration = Duration::from_secs(1);
 /// Beats due within this time are written together, so that they share one sync of the folder.
 const BEATS_TOGETHER: Duration = Duration::from_millis(100);
+/// How often the disk is tried while nothing else is written, and while it fails.
+const PROBE: Duration = Duration::from_secs(10);
+const PROBE_FAILING: Duration = BEAT;
 /// Most requests, and most beats, that are made durable together; a caller waits for no more than this.
 const BATCH: usize = 32;
 
@@ -36,20 +40,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(
-        folder: Arc<Folder>,
-        outbox: Arc<Outbox>,
-        max_payload_bytes: usize,
-    ) -> io::Result<Self> {
+    /// With what the disk said when it was tried first.
+    pub(super) fn start(mut writing: Writing, disk_error: Option<io::Error>) -> io::Result<Self> {
         let (requests, received) = channel();
-        let writing = Writing {
-            folder,
-            outbox: outbox.clone(),
-            max_payload_bytes,
-            live: Vec::new(),
-            retry_memory_at: Instant::now(),
-            disk_fails: false,
-        };
+        let (outbox, max_payload_bytes) = (writing.outbox.clone(), writing.max_payload_bytes);
+        writing.report(Outcome { error: disk_error, ..Outcome::default() });
         let thread =
             std::thread::Builder::new().name("spool".to_owned()).spawn(move || writing.run(&received))?;
         Ok(Self { requests: Some(requests), thread: Some(thread), outbox, max_payload_bytes })
@@ -61,6 +56,13 @@ impl Writer {
         self.send(request(done)).ok();
         // No answer: the thread is gone, which `finish` copes with.
         answered.await.ok();
+    }
+
+    /// Writes a live session before its next beat.
+    pub(super) fn save_soon(&self, draft: Arc<Draft>) {
+        let (done, _) = oneshot::channel();
+        // Without its thread `finish` copes.
+        self.send(Request::Save(draft, done)).ok();
     }
 
     /// Stores the final payload of a session that has ended.
@@ -88,17 +90,39 @@ impl Drop for Writer {
     }
 }
 
-struct Writing {
+/// What the thread does.
+pub(super) struct Writing {
     folder: Arc<Folder>,
     outbox: Arc<Outbox>,
+    health: Arc<Health>,
     max_payload_bytes: usize,
     /// Live sessions and when their next beat is due.
     live: Vec<(Instant, Arc<Draft>)>,
     retry_memory_at: Instant,
+    probe_at: Instant,
     disk_fails: bool,
 }
 
 impl Writing {
+    pub(super) fn new(
+        folder: Arc<Folder>,
+        outbox: Arc<Outbox>,
+        health: Arc<Health>,
+        max_payload_bytes: usize,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            folder,
+            outbox,
+            health,
+            max_payload_bytes,
+            live: Vec::new(),
+            retry_memory_at: now,
+            probe_at: now + PROBE,
+            disk_fails: false,
+        }
+    }
+
     fn run(mut self, requests: &Receiver<Request>) {
         loop {
             let due = self.live.iter().map(|(due, _)| *due).min();
@@ -149,14 +173,17 @@ impl Writing {
             }
         }
         self.beat(&mut outcome);
-        self.retry_memory(&mut outcome);
-        if outcome.wrote {
-            outcome.note(self.folder.sync(outcome.ended));
-        }
+        let retried = self.retry_memory(&mut outcome);
+        self.probe(&mut outcome);
+        let durable = !outcome.wrote || outcome.note(self.folder.sync(outcome.ended));
         self.report(outcome);
+        if durable {
+            retried.iter().for_each(|name| self.outbox.stored(name));
+        }
         for Finished { draft, payload, refused } in finished {
             let payload_bytes = payload.len();
-            self.outbox.add(draft.name.clone(), refused.then(|| payload.into()));
+            // What is not known to be on the disk stays in memory, too, and is stored again.
+            self.outbox.add(draft.name.clone(), (refused || !durable).then(|| payload.into()));
             draft.stored(payload_bytes);
         }
         for answer in answers {
@@ -199,18 +226,31 @@ impl Writing {
         }
     }
 
-    /// Tries the disk again for the entries that it refused.
-    fn retry_memory(&mut self, outcome: &mut Outcome) {
+    /// Tries the disk again for the entries that it refused; those that it takes now.
+    fn retry_memory(&mut self, outcome: &mut Outcome) -> Vec<String> {
+        let mut stored = Vec::new();
         if Instant::now() < self.retry_memory_at {
-            return;
+            return stored;
         }
         for (name, payload) in self.outbox.in_memory() {
             if !self.store(&name, &payload, outcome) {
                 break;
             }
-            self.outbox.stored(&name);
+            stored.push(name);
         }
         self.retry_memory_at = Instant::now() + BEAT;
+        stored
+    }
+
+    /// Tries the disk though nothing is to be written: no call should begin on one that is full, and while none does,
+    /// nothing else would tell that it works again.
+    fn probe(&mut self, outcome: &mut Outcome) {
+        if Instant::now() < self.probe_at {
+            return;
+        }
+        let probed = if self.disk_fails { self.folder.probe() } else { self.folder.probe_disk() };
+        outcome.wrote(probed);
+        self.probe_at = Instant::now() + if outcome.error.is_some() { PROBE_FAILING } else { PROBE };
     }
 
     /// Says once when the disk begins to fail and once when it works again.
@@ -219,6 +259,7 @@ impl Writing {
         match outcome.error {
             Some(error) if !self.disk_fails => {
                 self.disk_fails = true;
+                self.probe_at = Instant::now() + PROBE_FAILING;
                 tracing::error!(
                     spool.dir = %folder, %error,
                     "cannot write to the spool: free disk space or make the folder writable; calls go on, but sessions \
@@ -231,6 +272,7 @@ impl Writing {
             }
             _ => {}
         }
+        self.health.disk(self.disk_fails);
     }
 }
 

@@ -6,6 +6,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::debug;
 
+use super::WorkerStatus;
+
+/// Places are scarce when more than this share of them is held.
+const SCARCE: f32 = 0.5;
 /// Longest that a session waits for its end to be reported before it leaves its room.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
 
@@ -22,6 +26,8 @@ pub struct AssignedJob {
     pub url: String,
     /// Token to join with.
     pub token: SecretString,
+    /// What the dispatch says of who calls, as the participant's metadata says it; empty where it says nothing.
+    pub metadata: SecretString,
     /// When the assignment came.
     pub assigned_at: Instant,
 }
@@ -39,6 +45,7 @@ pub enum StopReason {
 pub struct JobControl {
     job_id: String,
     stop: watch::Receiver<Option<StopReason>>,
+    status: watch::Receiver<WorkerStatus>,
     notices: mpsc::UnboundedSender<Notice>,
 }
 
@@ -52,9 +59,15 @@ impl JobControl {
     pub(super) fn new(
         job_id: String,
         stop: watch::Receiver<Option<StopReason>>,
+        status: watch::Receiver<WorkerStatus>,
         notices: mpsc::UnboundedSender<Notice>,
     ) -> Self {
-        Self { job_id, stop, notices }
+        Self { job_id, stop, status, notices }
+    }
+
+    /// Whether others may soon need the place that this session holds.
+    pub(crate) fn places_are_scarce(&self) -> bool {
+        self.status.borrow().load > SCARCE
     }
 
     /// Resolves when the worker ends the session. Cancel-safe.

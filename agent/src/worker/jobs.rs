@@ -8,6 +8,8 @@ pub(super) struct Jobs {
     capacity: usize,
     assignment_limit: Duration,
     draining: bool,
+    /// The spool cannot be written: what begins now would be lost with the process.
+    without_spool: bool,
     jobs: HashMap<String, Job>,
 }
 
@@ -44,6 +46,7 @@ pub(super) enum Answer {
 pub(super) enum Refusal {
     Full,
     Draining,
+    WithoutSpool,
 }
 
 /// What to do about an assignment.
@@ -59,12 +62,15 @@ pub(super) enum Assignment {
 
 impl Jobs {
     pub(super) fn new(capacity: usize, assignment_limit: Duration) -> Self {
-        Self { capacity, assignment_limit, draining: false, jobs: HashMap::new() }
+        Self { capacity, assignment_limit, draining: false, without_spool: false, jobs: HashMap::new() }
     }
 
     pub(super) fn offer(&mut self, job_id: &str, room: &str, now: Instant) -> Answer {
         if self.draining {
             return Answer::Refuse(Refusal::Draining);
+        }
+        if self.without_spool {
+            return Answer::Refuse(Refusal::WithoutSpool);
         }
         let serves = |job: &Job| job.room == room && job.phase != Phase::Leaving;
         let done = self.jobs.get(job_id).is_some_and(|job| job.phase == Phase::Leaving);
@@ -128,6 +134,15 @@ impl Jobs {
         self.draining
     }
 
+    /// The spool cannot be written any more, or again.
+    pub(super) fn spool_fails(&mut self, fails: bool) {
+        self.without_spool = fails;
+    }
+
+    pub(super) fn without_spool(&self) -> bool {
+        self.without_spool
+    }
+
     /// Places held.
     pub(super) fn held(&self) -> usize {
         self.jobs.len()
@@ -135,12 +150,12 @@ impl Jobs {
 
     /// Whether another job would be taken.
     pub(super) fn available(&self) -> bool {
-        !self.draining && self.jobs.len() < self.capacity
+        !self.draining && !self.without_spool && self.jobs.len() < self.capacity
     }
 
-    /// Share of the places that is held, 0 to 1; 1 when draining.
+    /// Share of the places that is held, 0 to 1; 1 when no job would be taken in any case.
     pub(super) fn load(&self) -> f32 {
-        if self.draining { 1.0 } else { self.jobs.len() as f32 / self.capacity as f32 }
+        if self.draining || self.without_spool { 1.0 } else { self.jobs.len() as f32 / self.capacity as f32 }
     }
 }
 
@@ -151,6 +166,19 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(15);
+
+    #[test]
+    fn without_a_spool_no_job_is_taken_and_those_that_run_go_on() {
+        let (mut jobs, now) = (Jobs::new(2, LIMIT), Instant::now());
+        assert_eq!(jobs.offer("a", "a", now), Answer::Accept);
+        jobs.spool_fails(true);
+        assert_eq!((jobs.available(), jobs.load()), (false, 1.0));
+        assert_eq!(jobs.offer("b", "b", now), Answer::Refuse(Refusal::WithoutSpool));
+        assert_eq!(jobs.assign("a", "a"), Assignment::Start);
+        jobs.spool_fails(false);
+        assert_eq!((jobs.available(), jobs.load()), (true, 0.5));
+        assert_eq!(jobs.offer("b", "b", now), Answer::Accept);
+    }
 
     #[test]
     fn a_place_is_held_from_the_answer_to_the_end() {

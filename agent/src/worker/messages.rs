@@ -48,11 +48,15 @@ pub(super) fn availability(job_id: &str, agent_name: &str, answer: Answer) -> Me
     })
 }
 
+/// From this load on LiveKit offers a worker no more jobs (its `target_load` is 0.7 by default), though places are free; how
+/// many are taken is the worker's to decide. So what is told stays below it until there is none.
+const HIGHEST_LOAD: f32 = 0.65;
+
 pub(super) fn worker_status(available: bool, load: f32, job_count: usize) -> Message {
     let status = if available { WorkerStatus::WsAvailable } else { WorkerStatus::WsFull };
     Message::UpdateWorker(UpdateWorkerStatus {
         status: Some(status.into()),
-        load,
+        load: if available { load * HIGHEST_LOAD } else { 1.0 },
         job_count: u32::try_from(job_count).unwrap_or(u32::MAX),
         ..UpdateWorkerStatus::default()
     })

@@ -44,15 +44,18 @@ pub struct WorkerStatus {
     pub load: f32,
     /// Whether the worker is about to stop.
     pub draining: bool,
+    /// Whether no calls are taken because the spool cannot be written.
+    pub without_spool: bool,
 }
 
 /// Works until `shutdown` is cancelled and then until the last session has ended, or was ended by the drain limit.
-/// `session` runs one job until it has left its room.
+/// `session` runs one job until it has left its room. While `disk_fails` says so for too long, no further job is taken.
 pub async fn run<S, F>(
     livekit: LiveKit,
     args: WorkerArgs,
     metrics: Metrics,
     status: watch::Sender<WorkerStatus>,
+    mut disk_fails: watch::Receiver<Option<Instant>>,
     shutdown: CancellationToken,
     session: S,
 ) where
@@ -83,7 +86,13 @@ pub async fn run<S, F>(
             break;
         }
         let next_expiry = worker.jobs.next_expiry();
+        let failing = *disk_fails.borrow_and_update();
+        let gives_up = failing.map(|since| since + args.agent_spool_failure_limit);
+        worker.on_disk(gives_up.is_some_and(|at| at <= Instant::now()));
+        let gives_up = gives_up.filter(|_| !worker.jobs.without_spool());
         tokio::select! {
+            Ok(()) = disk_fails.changed() => {}
+            () = sleep_until(gives_up.unwrap_or_else(Instant::now).into()), if gives_up.is_some() => {}
             Some(event) = messages.recv() => worker.on_connection(event),
             Some(notice) = noticed.recv() => worker.on_notice(notice),
             Some(ended) = worker.sessions.join_next_with_id() => worker.on_session_end(ended),
@@ -175,6 +184,7 @@ where
             Answer::Accept => "accepted",
             Answer::Refuse(jobs::Refusal::Full) => "refused_full",
             Answer::Refuse(jobs::Refusal::Draining) => "refused_draining",
+            Answer::Refuse(jobs::Refusal::WithoutSpool) => "refused_without_spool",
             Answer::RefuseForGood => "refused_room_served",
         });
         self.send(messages::availability(&job.id, &self.agent_name, answer));
@@ -193,7 +203,7 @@ where
             }
         }
         let (stop, stopped) = watch::channel(None);
-        let control = JobControl::new(job.id.clone(), stopped, self.notices.clone());
+        let control = JobControl::new(job.id.clone(), stopped, self.status.subscribe(), self.notices.clone());
         let url = assignment.url.filter(|url| !url.is_empty()).unwrap_or_else(|| self.own_url.clone());
         let assigned = AssignedJob {
             id: job.id.clone(),
@@ -201,6 +211,7 @@ where
             room_sid: room.sid,
             url,
             token: assignment.token.into(),
+            metadata: job.metadata.into(),
             assigned_at: Instant::now(),
         };
         let task = self.sessions.spawn((self.session)(assigned, control));
@@ -250,6 +261,20 @@ where
         self.publish_status();
     }
 
+    /// The spool cannot be written for long, or can again.
+    fn on_disk(&mut self, fails: bool) {
+        if fails == self.jobs.without_spool() {
+            return;
+        }
+        self.jobs.spool_fails(fails);
+        if fails {
+            error!("the spool cannot be written: no further calls are taken until it can; free disk space");
+        } else {
+            info!("the spool can be written: calls are taken again");
+        }
+        self.publish_status();
+    }
+
     fn on_shutdown(&mut self) {
         self.jobs.drain();
         info!(sessions = self.jobs.held(), "draining: no further calls are taken");
@@ -269,6 +294,7 @@ where
             status.active_jobs = self.jobs.held();
             status.load = self.jobs.load();
             status.draining = self.jobs.draining();
+            status.without_spool = self.jobs.without_spool();
         });
     }
 

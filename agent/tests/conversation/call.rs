@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::callers::Callers;
 use crate::servers::wait_for;
 
-pub(crate) const GREETING: &str = "Hello! Thanks for trying PandaDoc. How can I help you today?";
+pub(crate) const GREETING: &str = "Hello, this is the AI assistant of PandaDoc. How can I help you today?";
 pub(crate) const APOLOGY: &str = "Sorry, I did not get that. Could you say it again?";
 
 /// A participant in a call.
@@ -137,6 +137,33 @@ impl<'a> Call<'a> {
         flite.args(["-voice", "slt", "-t", text, "-o"]).arg(file.path());
         assert!(flite.status().expect("start flite").success());
         self.run("speak", json!({"file": file.path()}));
+    }
+
+    /// Speaks these one after the other; the seconds that they take, with the pauses.
+    pub(crate) fn speaks_with_pauses(&mut self, parts: &[&str], pause: f64) -> f64 {
+        let file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
+        let mut form = None;
+        let mut samples = Vec::new();
+        for part in parts {
+            let spoken = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
+            let mut flite = Command::new("flite");
+            flite.args(["-voice", "slt", "-t", part, "-o"]).arg(spoken.path());
+            assert!(flite.status().expect("start flite").success());
+            let reader = hound::WavReader::open(spoken.path()).expect("read what was spoken");
+            let rate = form.insert(reader.spec()).sample_rate;
+            let all: Vec<i16> = reader.into_samples().map(|sample| sample.expect("a sample")).collect();
+            // Without the silence that flite puts around it.
+            let is_loud = |sample: &i16| sample.unsigned_abs() > 300;
+            let (first, last) = (all.iter().position(is_loud), all.iter().rposition(is_loud));
+            samples.extend(&all[first.expect("speech")..last.expect("speech")]);
+            samples.extend(std::iter::repeat_n(0_i16, (pause * f64::from(rate)) as usize));
+        }
+        let form = form.expect("parts");
+        let mut writer = hound::WavWriter::create(file.path(), form).expect("write a file");
+        samples.iter().for_each(|sample| writer.write_sample(*sample).expect("write a sample"));
+        writer.finalize().expect("write a file");
+        self.run("speak", json!({"file": file.path()}));
+        samples.len() as f64 / f64::from(form.sample_rate)
     }
 
     /// Waits until the agent says something with these words.

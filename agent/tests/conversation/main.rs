@@ -3,9 +3,14 @@
 
 mod call;
 mod chat_faults;
+mod disclosed;
 mod heard;
+mod heard_once;
+mod lossy_proxy;
 mod model_faults;
 mod recorded;
+mod redacted;
+mod shown_late;
 mod speech_faults;
 mod stage;
 mod tools;
@@ -15,6 +20,7 @@ mod typed;
 #[expect(dead_code, reason = "the tests of the worker use the rest")]
 mod callers;
 #[path = "../worker/providers.rs"]
+#[expect(dead_code, reason = "the tests of the worker use the rest")]
 mod providers;
 #[path = "../worker/servers.rs"]
 #[expect(dead_code, reason = "the tests of the worker use the rest")]

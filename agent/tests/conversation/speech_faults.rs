@@ -36,7 +36,7 @@ fn a_voice_that_fails_is_apologised_for_and_the_next_turn_works() {
     for (room, fault) in [
         ("failed", json!({"kind": "status", "status": 500, "times": 4})),
         ("refused", json!({"kind": "status", "status": 400})),
-        ("cut", json!({"kind": "cut", "after": 1})),
+        ("cut", json!({"kind": "cut", "after": 4})),
         ("malformed", json!({"kind": "malformed_json"})),
     ] {
         let mut call = stage.call(room);

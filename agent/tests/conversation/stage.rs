@@ -31,14 +31,20 @@ impl Stage {
 
     /// With the text of a persona's file, and further environment variables of the agent.
     pub(crate) fn with_persona(persona: &str, environment: &[(&str, &str)]) -> Self {
+        Self::on(start_livekit(), persona, environment)
+    }
+
+    /// On a server that runs already.
+    pub(crate) fn on(livekit: LiveKitServer, persona: &str, environment: &[(&str, &str)]) -> Self {
         let file = NamedTempFile::new().expect("a temporary file");
         std::fs::write(&file, persona).expect("write the persona");
         let path = file.path().to_str().expect("a path");
-        let livekit = start_livekit();
         let expected = Persona::parse(persona).expect("a persona");
         let providers = Providers::start(move || made(expected));
         let settings = ["--agent-persona", path, "--provider-time-limit", "2s"];
-        let agent = Agent::start_with(&livekit, &providers, &settings, environment);
+        // What fails is the test's to settle: nothing is tried beside it.
+        let environment = [&[("PROVIDER_CHECK_INTERVAL", "1h")], environment].concat();
+        let agent = Agent::start_with(&livekit, &providers, &settings, &environment);
         let callers = Callers::start(&livekit.url());
         Self { callers, agent, providers, _livekit: livekit, _persona: file }
     }
@@ -46,6 +52,16 @@ impl Stage {
     /// A call in which the agent has begun to speak.
     pub(crate) fn call<'a>(&'a mut self, room: &'a str) -> Call<'a> {
         let mut call = self.silent_call(room);
+        wait_for("the greeting", || call.shown().states.contains(&"speaking".to_owned()).then_some(()));
+        call
+    }
+
+    /// The same, joined like this.
+    pub(crate) fn call_with<'a>(&'a mut self, room: &'a str, mut arguments: Value) -> Call<'a> {
+        arguments["room"] = json!(room);
+        self.callers.run("join", arguments);
+        self.callers.run("see_agent", json!({"room": room}));
+        let mut call = Call::new(&mut self.callers, room);
         wait_for("the greeting", || call.shown().states.contains(&"speaking".to_owned()).then_some(()));
         call
     }
@@ -97,6 +113,12 @@ impl Simulator {
     /// How often the providers were called, and the last requests, the newest first.
     pub(crate) fn requests(self) -> Value {
         self.ask("/simulator/requests")
+    }
+
+    /// What was asked so far.
+    pub(crate) fn forget(self) {
+        let (status, _) = http(self.0, "DELETE", "/simulator/requests", "").expect("the simulator serves");
+        assert_eq!(status, 204);
     }
 
     fn ask(self, page: &str) -> Value {

@@ -1,8 +1,4 @@
-use std::fs::{self, File, Permissions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
+use std::fs;
 use std::time::Duration;
 
 use agent::spool::{Spool, SpoolError};
@@ -12,52 +8,7 @@ use tempfile::TempDir;
 
 use crate::fixtures::{arguments, decode, files, logs_with, only_file, open, publish_all, session, until};
 use crate::nats::Nats;
-
-/// A folder whose disk can be made to refuse writes: a small tmpfs that is filled, or, where mounting is not permitted,
-/// a journal folder without write permission (which root would ignore; but root can mount).
-struct Disk {
-    folder: TempDir,
-    mounted: bool,
-}
-
-impl Disk {
-    fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-            .arg(folder.path())
-            .output();
-        let mounted = mount.is_ok_and(|output| output.status.success());
-        Self { folder, mounted }
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn fail(&self) {
-        if !self.mounted {
-            return fs::set_permissions(self.path().join("journal"), Permissions::from_mode(0o500)).unwrap();
-        }
-        let mut ballast = File::create(self.path().join("ballast")).unwrap();
-        while ballast.write_all(&[0; 1024]).is_ok() {}
-    }
-
-    fn repair(&self) {
-        if !self.mounted {
-            return fs::set_permissions(self.path().join("journal"), Permissions::from_mode(0o700)).unwrap();
-        }
-        fs::remove_file(self.path().join("ballast")).unwrap();
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        if self.mounted {
-            Command::new("umount").arg("-l").arg(self.path()).status().ok();
-        }
-    }
-}
+use crate::refusing_disk::Disk;
 
 #[tokio::test]
 async fn calls_go_on_when_the_disk_is_full_and_the_disk_is_tried_again() {
@@ -133,4 +84,49 @@ fn a_folder_that_is_a_file_is_refused_with_what_to_do() {
     let error = Spool::open(&arguments(&path)).err().expect("refused");
     assert!(matches!(error, SpoolError::Unusable(..)), "{error}");
     assert!(error.to_string().contains("AGENT_SPOOL_DIR"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_known_without_a_session_and_so_is_its_end() {
+    let disk = Disk::new();
+    drop(open(disk.path()));
+    disk.fail();
+    if !disk.mounted {
+        // Without a disk of its own the folder is not full, but refused at the start.
+        return disk.repair();
+    }
+    let spool = open(disk.path());
+    let mut fails = spool.disk_fails();
+    assert!(fails.borrow_and_update().is_some(), "said at the start");
+    let folder = disk.path().to_string_lossy().into_owned();
+    assert!(logs_with("cannot write to the spool").iter().any(|line| line.contains(&folder)));
+    disk.repair();
+    until("the disk works again", Duration::from_secs(30), || fails.borrow_and_update().is_none()).await;
+    disk.fail();
+    until("the disk fails again", Duration::from_secs(30), || fails.borrow_and_update().is_some()).await;
+}
+
+#[test]
+fn a_lock_that_somebody_removed_still_holds() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    fs::remove_file(folder.path().join("lock")).unwrap();
+    let refused = Spool::open(&arguments(folder.path())).err();
+    assert!(matches!(refused, Some(SpoolError::InUse(_))), "{refused:?}");
+    drop(spool);
+    open(folder.path());
+}
+
+#[tokio::test]
+async fn names_from_outside_are_escaped_in_the_log() {
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join("journal");
+    drop(open(folder.path()));
+    let mut left = session("forged\u{1b}[2J\nERROR forged");
+    left.end_reason = Some(EndReason::AgentRecovered);
+    fs::write(journal.join("left.json"), serde_json::to_vec(&left).unwrap()).unwrap();
+    drop(open(folder.path()));
+    let lines = logs_with("forged");
+    assert!(lines.iter().any(|line| line.contains("recovered the session")), "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("\\n")), "{lines:?}");
 }

@@ -7,3 +7,4 @@ mod disk;
 mod fixtures;
 mod nats;
 mod publish;
+mod refusing_disk;

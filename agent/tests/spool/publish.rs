@@ -153,9 +153,13 @@ async fn a_full_stream_holds_the_entry_back_until_there_is_room() {
     assert_eq!(spool.waiting(), 1);
     only_file(folder.path(), "outbox");
     assert_eq!(nats.messages().await.len(), 1);
+    let refused = || spool.why_publish_refused();
+    until("the refusal is known", Duration::from_secs(30), || refused().is_some()).await;
+    assert!(refused().is_some_and(|why| why.starts_with("stream full")), "{:?}", refused());
 
     nats.jetstream().await.update_stream(stream_config(10)).await.unwrap();
-    until("published into the room", Duration::from_secs(10), || spool.waiting() == 0).await;
+    until("published into the room", Duration::from_secs(30), || spool.waiting() == 0).await;
+    assert_eq!(refused(), None);
     publisher.stop().await;
     let messages = nats.messages().await;
     assert_eq!(messages.len(), 2);

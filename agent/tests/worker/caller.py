@@ -8,8 +8,10 @@ import sys
 import time
 import wave
 
+import aiohttp
 import numpy
 from livekit import api, rtc
+from livekit.protocol.rtc import SignalRequest
 
 URL, KEY, SECRET = (os.environ[name] for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"))
 RATE = 48_000
@@ -25,6 +27,7 @@ class Caller:
         self.listened = asyncio.Event()
         self.energy = 0.0
         self.tasks = []
+        self.said = asyncio.Condition()
         self.to_speak = asyncio.Queue()
         self.shown = {"streams": [], "packets": [], "states": []}
         self.gone = asyncio.get_running_loop().create_future()
@@ -66,6 +69,14 @@ class Caller:
         self.shown["packets"] += [
             {"of": participant.identity, "track": publication.sid, "segment": segment.id, "text": segment.text,
              "final": segment.final} for segment in segments]
+        self.tasks.append(asyncio.create_task(self._notify()))
+
+    async def _notify(self):
+        async with self.said:
+            self.said.notify_all()
+
+    def agent_segments(self):
+        return {packet["segment"] for packet in self.shown["packets"] if packet["of"].startswith("agent-")}
 
     def _attributes(self, changed, participant):
         if participant.kind == AGENT and "lk.agent.state" in changed:
@@ -75,22 +86,18 @@ class Caller:
         if not self.gone.done():
             self.gone.set_result(rtc.DisconnectReason.Name(reason))
 
-    async def join(self, room, identity, metadata, agent, tone):
-        token = api.AccessToken(KEY, SECRET).with_identity(identity).with_grants(
-            api.VideoGrants(room_join=True, room=room))
-        if metadata is not None:
-            token = token.with_metadata(metadata)
-        if agent is not None:
-            dispatch = api.RoomAgentDispatch(agent_name=agent)
-            token = token.with_room_config(api.RoomConfiguration(agents=[dispatch]))
-        await self.room.connect(URL, token.to_jwt())
+    async def join(self, room, identity, metadata, agent, tone, tracks, announced):
+        await self.room.connect(URL, token(room, identity, metadata, agent))
         for participant in self.room.remote_participants.values():
             self._seen(participant)
-        source = rtc.AudioSource(RATE, 1)
-        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-        await self.room.local_participant.publish_track(track, options)
-        self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
+        for _ in range(tracks):
+            source = rtc.AudioSource(RATE, 1)
+            track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+            options = rtc.TrackPublishOptions(
+                source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=announced)
+            publication = await self.room.local_participant.publish_track(track, options)
+            self.track = publication.sid
+            self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
 
     async def _use_microphone(self, source, tone):
         # 9 whole waves of 450 Hz, so that one frame follows itself.
@@ -120,12 +127,25 @@ class Caller:
 
 
 callers = {}
+knocks = {}
 
 
-async def join(room, identity="ann", metadata=None, agent=None, tone=True):
+def token(room, identity, metadata, agent):
+    made = api.AccessToken(KEY, SECRET).with_identity(identity).with_grants(
+        api.VideoGrants(room_join=True, room=room))
+    if metadata is not None:
+        made = made.with_metadata(metadata)
+    if agent is not None:
+        # As the token service does: the job has the metadata, too.
+        dispatch = api.RoomAgentDispatch(agent_name=agent, metadata=metadata or "")
+        made = made.with_room_config(api.RoomConfiguration(agents=[dispatch]))
+    return made.to_jwt()
+
+
+async def join(room, identity="ann", metadata=None, agent=None, tone=True, tracks=1, announced=False):
     caller = callers[room, identity] = Caller()
     started = time.monotonic()
-    await caller.join(room, identity, metadata, agent, tone)
+    await caller.join(room, identity, metadata, agent, tone, tracks, announced)
     return {"seconds": time.monotonic() - started}
 
 
@@ -149,6 +169,72 @@ async def hear(room, identity="ann", limit=10):
 async def say(room, text, identity="ann"):
     """Types a message."""
     await callers[room, identity].room.local_participant.send_text(text, topic="lk.chat")
+    return {}
+
+
+async def ask(room, text, identity="ann", limit=20):
+    """Types a message, and waits until the agent begins to say something new; answers with the seconds."""
+    caller, started = callers[room, identity], time.monotonic()
+    before = caller.agent_segments()
+    await caller.room.local_participant.send_text(text, topic="lk.chat")
+    async with caller.said:
+        await asyncio.wait_for(caller.said.wait_for(lambda: caller.agent_segments() - before), limit)
+    return {"seconds": time.monotonic() - started}
+
+
+async def flood(room, count, bytes=20, topic="lk.chat", identity="ann"):
+    """Sends so many messages as fast as it can."""
+    participant = callers[room, identity].room.local_participant
+    for first in range(0, count, 50):
+        each = range(first, min(first + 50, count))
+        await asyncio.gather(*(participant.send_text(f"{n} ".ljust(bytes, "x"), topic=topic) for n in each))
+    return {}
+
+
+async def inflate(room, megabytes, topic="lk.chat", identity="ann"):
+    """Sends a text that compresses to a thousandth."""
+    text = "A" * (megabytes << 20)
+    await callers[room, identity].room.local_participant.send_text(text, topic=topic)
+    return {}
+
+
+async def early_audio(room, file, identity="ann"):
+    """Sends a recording of what was said before the agent was there."""
+    caller = callers[room, identity]
+    with open(file, "rb") as recording:
+        content = recording.read()
+    attributes = {"trackId": caller.track, "sampleRate": "48000", "channels": "1"}
+    writer = await caller.room.local_participant.stream_bytes(
+        "pre-connect-buffer", topic="lk.agent.pre-connect-audio-buffer", mime_type="audio/webm;codecs=opus",
+        attributes=attributes)
+    await writer.write(content)
+    await writer.aclose()
+    return {}
+
+
+async def knock(room, agent, identity="ann", metadata=None):
+    """Joins by the signalling connection alone: no media, no data."""
+    session = aiohttp.ClientSession()
+    jwt = token(room, identity, metadata, agent)
+    socket = await session.ws_connect(f"{URL}/rtc?access_token={jwt}&protocol=15&sdk=js&version=2.15.0&auto_subscribe=1")
+    await socket.receive_bytes()
+
+    async def read():
+        async for _ in socket:
+            pass
+    knocks[room, identity] = (session, socket, asyncio.create_task(read()))
+    return {}
+
+
+async def go_away(room, identity="ann"):
+    """Leaves after a knock, as a front end does."""
+    session, socket, _reading = knocks.pop((room, identity))
+    leave = SignalRequest()
+    leave.leave.SetInParent()
+    leave.leave.reason = 1
+    await socket.send_bytes(leave.SerializeToString())
+    await asyncio.sleep(0.3)
+    await session.close()
     return {}
 
 
@@ -213,7 +299,8 @@ async def delete_dispatches(room):
 
 
 COMMANDS = [
-    join, see_agent, agents, hear, say, speak, shown, gone, leave, remove, delete_room, dispatch, delete_dispatches,
+    join, knock, go_away, see_agent, agents, hear, say, ask, flood, inflate, early_audio, speak, shown, gone, leave,
+    remove, delete_room, dispatch, delete_dispatches,
 ]
 
 

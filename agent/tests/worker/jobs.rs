@@ -110,6 +110,19 @@ fn a_full_worker_refuses_and_takes_calls_again_when_a_place_is_free() {
 }
 
 #[test]
+fn a_worker_is_offered_calls_up_to_its_last_place() {
+    let livekit = start_livekit();
+    let agent = Agent::start(&livekit, &["--agent-capacity", "4"]);
+    let mut callers = Callers::start(&livekit.url());
+    for room in ["one", "two", "three", "four"] {
+        callers.run("join", json!({"room": room, "agent": AGENT_NAME}));
+        callers.run("see_agent", json!({"room": room}));
+    }
+    assert_eq!(agent.worker()["active_jobs"], 4);
+    assert_eq!(agent.worker()["worker_load"], 1.0);
+}
+
+#[test]
 fn metadata_that_cannot_be_used_costs_only_itself() {
     let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);

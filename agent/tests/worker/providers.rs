@@ -22,11 +22,23 @@ impl Providers {
         Self::start(async || Answers::Canned)
     }
 
+    /// The same, where others were.
+    pub(crate) fn canned_at(port: u16) -> Self {
+        Self::start_at(port, async || Answers::Canned)
+    }
+
     pub(crate) fn start<A>(answers: impl FnOnce() -> A + Send + 'static) -> Self
     where
         A: Future<Output = Answers>,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
+        Self::start_at(0, answers)
+    }
+
+    fn start_at<A>(port: u16, answers: impl FnOnce() -> A + Send + 'static) -> Self
+    where
+        A: Future<Output = Answers>,
+    {
+        let listener = TcpListener::bind(("127.0.0.1", port)).expect("bind a port");
         listener.set_nonblocking(true).expect("a listener for tokio");
         let address = listener.local_addr().expect("it is bound");
         let stop = CancellationToken::new();

@@ -71,7 +71,7 @@ impl Agent {
         agent
     }
 
-    /// As [`Self::start_with`], without waiting.
+    /// As [`Self::start_with`], without waiting: it may never be ready.
     pub(crate) fn spawn_with(
         livekit: &LiveKitServer,
         providers: &Providers,
@@ -110,9 +110,22 @@ impl Agent {
         http(self.http_port, "GET", page, "").map(|(status, _)| status)
     }
 
+    /// A connection to its pages.
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.http_port)).expect("the agent listens")
+    }
+
     /// Status and body of a page; `None` while nobody listens.
     pub(crate) fn page(&self, page: &str) -> Option<(u16, String)> {
         http(self.http_port, "GET", page, "")
+    }
+
+    /// What `/readyz` says, once it has this status.
+    pub(crate) fn readiness(&self, status: u16) -> String {
+        wait_for(&format!("status {status} on /readyz"), || {
+            let (now, text) = http(self.http_port, "GET", "/readyz", "")?;
+            (now == status).then_some(text)
+        })
     }
 
     pub(crate) fn worker(&self) -> Value {
@@ -145,6 +158,24 @@ impl Agent {
         wait_for("the payload in the outbox", || {
             self.outbox().into_iter().find(|session| session.session_id.as_str() == room)
         })
+    }
+
+    /// Bytes of memory that it holds now, and the most that it held.
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("read its status");
+        let kilobytes = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
+            line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number")
+        };
+        (kilobytes("VmRSS:") * 1024, kilobytes("VmHWM:") * 1024)
+    }
+
+    /// Value of a metric without labels, or with those that are given.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let (metrics, name) = (self.metrics(), format!("postcall_agent_{name} "));
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&name));
+        line.unwrap_or_else(|| panic!("{name} is not there: {metrics}")).parse().expect("a number")
     }
 
     /// Sends a signal, such as `TERM`.

@@ -1,5 +1,6 @@
 //! Stopping: calls end, and nothing is lost.
 
+use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use schemas::EndReason;
@@ -59,4 +60,15 @@ fn an_idle_worker_stops_at_once_and_a_second_signal_does_not_wait() {
     busy.signal("TERM");
     assert_eq!(busy.wait_exit().code(), Some(1));
     assert!(busy.outbox().is_empty());
+}
+
+#[test]
+fn a_half_request_does_not_keep_it_from_ending() {
+    let livekit = start_livekit();
+    let mut agent = Agent::start(&livekit, &[]);
+    let mut half = agent.connect();
+    half.write_all(b"GET /readyz HTTP/1.1\r\nHos").expect("write half a request");
+    agent.signal("TERM");
+    assert!(agent.wait_exit().success());
+    drop(half);
 }

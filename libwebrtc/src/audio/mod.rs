@@ -4,6 +4,8 @@
 //! Receiving: [`receive`] hands each packet to one [`jitter_buffer`] per stream, which orders, decodes, fills gaps and
 //! keeps time; its samples go to a [`sink`].
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod jitter_buffer;
 pub(crate) mod level;
 #[expect(unsafe_code, reason = "the codec is a translation of C")]

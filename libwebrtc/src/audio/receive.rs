@@ -1,5 +1,6 @@
 //! The audio of a remote track, on its way to the streams that read it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,10 +71,10 @@ impl RemoteAudio {
     }
 
     pub(crate) fn receive(&self, packet: &AudioPacket, now: Instant) {
-        for stream in &mut self.state.lock().streams {
+        self.for_each_stream(|stream| {
             stream.buffer.receive(packet, now);
             stream.hand_out(now);
-        }
+        });
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -82,9 +83,19 @@ impl RemoteAudio {
     }
 
     pub(crate) fn handle_timeout(&self, now: Instant) {
-        for stream in &mut self.state.lock().streams {
-            stream.hand_out(now);
-        }
+        self.for_each_stream(|stream| stream.hand_out(now));
+    }
+
+    /// A stranger's bytes are decoded in here: a panic ends the stream, and neither the other streams nor the connection.
+    fn for_each_stream(&self, mut act: impl FnMut(&mut Stream)) {
+        self.state.lock().streams.retain_mut(|stream| {
+            let acted = catch_unwind(AssertUnwindSafe(|| act(stream)));
+            if acted.is_err() {
+                tracing::error!("decoding audio panicked: the stream ends");
+                stream.sink.close();
+            }
+            acted.is_ok()
+        });
     }
 
     /// Adds what the buffer of the stream counted that was attached first.
@@ -106,9 +117,37 @@ impl Stream {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll, Wake, Waker};
     use std::time::Duration;
 
     use super::*;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("as the decoder might");
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_its_stream_alone() {
+        let remote = RemoteAudio::default();
+        let sinks = [(); 2].map(|()| {
+            let sink = Arc::new(StreamSink::new(100));
+            remote.attach(&sink, 48_000, 1);
+            sink
+        });
+        let poll = |sink: &StreamSink, waker: &Waker| {
+            sink.poll_frame(&mut Context::from_waker(waker)).map(|frame| frame.is_some())
+        };
+        assert_eq!(poll(&sinks[0], &Waker::from(Arc::new(Panics))), Poll::Pending);
+        let payload: Arc<[u8]> = Arc::from([0xf8, 0xff, 0xfe]);
+        remote.receive(&AudioPacket { ssrc: 1, sequence: 0, time: 0, payload }, Instant::now());
+        assert_eq!(poll(&sinks[0], Waker::noop()), Poll::Ready(false));
+        assert_eq!(poll(&sinks[1], Waker::noop()), Poll::Ready(true));
+        assert_eq!(remote.state.lock().streams.len(), 1);
+    }
 
     #[test]
     fn each_stream_is_at_the_rate_it_was_asked_for_and_statistics_are_the_first_ones() {

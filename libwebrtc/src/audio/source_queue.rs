@@ -82,7 +82,7 @@ impl SourceQueue {
         };
         for chunk in frame.data.chunks(limit) {
             self.push(chunk);
-            self.wait_below(limit).await;
+            self.wait_below(limit).await?;
         }
         Ok(())
     }
@@ -143,7 +143,7 @@ impl SourceQueue {
         }
     }
 
-    async fn wait_below(&self, limit: usize) {
+    async fn wait_below(&self, limit: usize) -> Result<(), RtcError> {
         loop {
             let changed = self.changed.notified();
             let mut changed = std::pin::pin!(changed);
@@ -155,16 +155,23 @@ impl SourceQueue {
                 let longest = queues.chain([&state.unclaimed]).map(VecDeque::len).max().unwrap_or_default();
                 let surplus = longest.saturating_sub(limit);
                 if surplus == 0 {
-                    return;
+                    return Ok(());
                 }
                 state.consumers.is_empty().then(|| self.duration_of(surplus))
             };
             match discarded_in {
                 None => changed.await,
-                Some(duration) => tokio::select! {
-                    () = changed => {}
-                    () = tokio::time::sleep(duration) => {}
-                },
+                Some(duration) => {
+                    let discarded = {
+                        let runtime = crate::runtime::handle()?;
+                        let _timers = runtime.enter();
+                        tokio::time::sleep(duration)
+                    };
+                    tokio::select! {
+                        () = changed => {}
+                        () = discarded => {}
+                    }
+                }
             }
         }
     }

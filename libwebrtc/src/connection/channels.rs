@@ -7,13 +7,15 @@ use str0m::Rtc;
 use str0m::channel::{ChannelConfig, ChannelId, Reliability};
 use tokio::sync::mpsc;
 
-use crate::data_channel::{DataChannelInit, DataChannelState};
+use crate::data_channel::{DataChannelInit, DataChannelState, MessageGuard, new_guard};
 
 use super::channel::Channel;
 use super::command::Command;
 
+/// Channels the peer may have open; each may keep messages that nobody listens to yet.
+const MAX_OF_PEER: usize = 32;
+
 /// Channels by the transport's id, and those that wait for the transport.
-#[derive(Default)]
 pub(super) struct Channels {
     /// SCTP runs.
     started: bool,
@@ -22,10 +24,25 @@ pub(super) struct Channels {
     open: HashMap<ChannelId, Entry>,
     opened: u32,
     closed: u32,
+    guard: Option<Box<dyn MessageGuard>>,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            started: false,
+            waiting: Vec::new(),
+            open: HashMap::new(),
+            opened: 0,
+            closed: 0,
+            guard: new_guard(),
+        }
+    }
 }
 
 struct Entry {
     channel: Arc<Channel>,
+    of_peer: bool,
     /// Messages the transport has not taken.
     outgoing: VecDeque<(Vec<u8>, bool)>,
     /// Bytes the transport took and has not reported as sent.
@@ -82,7 +99,7 @@ impl Channels {
             return;
         }
         let id = rtc.direct_api().create_data_channel(config);
-        self.open.insert(id, Entry::new(channel));
+        self.open.insert(id, Entry::new(channel, false));
     }
 
     pub(super) fn close(&mut self, rtc: &mut Rtc, channel: &Arc<Channel>) {
@@ -116,10 +133,15 @@ impl Channels {
             entry.channel.set_state(DataChannelState::Open);
             return None;
         }
+        if self.open.values().filter(|entry| entry.of_peer).count() == MAX_OF_PEER {
+            tracing::warn!(label, "the peer has {MAX_OF_PEER} data channels: a further one is closed");
+            rtc.direct_api().close_data_channel(id);
+            return None;
+        }
         let init = rtc.channel(id).and_then(|channel| channel.config().map(init_of)).unwrap_or_default();
         let channel = Arc::new(Channel::new(label, init, commands?));
         channel.set_state(DataChannelState::Open);
-        self.open.insert(id, Entry::new(channel.clone()));
+        self.open.insert(id, Entry::new(channel.clone(), true));
         Some(channel)
     }
 
@@ -127,7 +149,9 @@ impl Channels {
         if let Some(entry) = self.open.get_mut(&id) {
             entry.traffic.messages_received += 1;
             entry.traffic.bytes_received += data.len() as u64;
-            entry.channel.deliver(data, binary);
+            if self.guard.as_mut().is_none_or(|guard| guard.admits(entry.channel.label(), &data)) {
+                entry.channel.deliver(data, binary);
+            }
         }
     }
 
@@ -181,19 +205,15 @@ impl Channels {
         }
     }
 
-    /// Closes all of them with the connection.
-    pub(super) fn end(&mut self) {
-        let open = self.open.drain().map(|(_, entry)| entry.channel);
-        for channel in open.chain(self.waiting.drain(..)) {
-            channel.set_state(DataChannelState::Closed);
-            channel.release();
-        }
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Arc<Channel>> {
+        let open = std::mem::take(&mut self.open).into_values().map(|entry| entry.channel);
+        open.chain(std::mem::take(&mut self.waiting))
     }
 }
 
 impl Entry {
-    fn new(channel: Arc<Channel>) -> Self {
-        Self { channel, outgoing: VecDeque::new(), in_transport: 0, traffic: Traffic::default() }
+    fn new(channel: Arc<Channel>, of_peer: bool) -> Self {
+        Self { channel, of_peer, outgoing: VecDeque::new(), in_transport: 0, traffic: Traffic::default() }
     }
 }
 

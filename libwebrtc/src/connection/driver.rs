@@ -1,14 +1,16 @@
 //! The task of a connection: it owns the transport, its sockets and its timers, and calls the program back.
 
 mod candidates;
+mod ending;
 mod gathering;
 mod servers;
 
 use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use str0m::net::Receive;
 use tokio::sync::mpsc;
 
@@ -34,6 +36,8 @@ pub(super) struct Driver {
     sockets: Sockets,
     gathering: Gathering,
     tcp_fallback_at: Option<Instant>,
+    /// The program closed the connection, and that was carried out.
+    closed: bool,
 }
 
 impl Driver {
@@ -49,11 +53,20 @@ impl Driver {
             sockets: Sockets::default(),
             gathering: Gathering::default(),
             tcp_fallback_at: None,
+            closed: false,
         }
     }
 
-    /// Runs until the connection is closed.
+    /// Runs until the connection is closed. What follows from its end, whatever ended it, is in [`ending`].
     pub(super) async fn run(mut self) {
+        self.closed = AssertUnwindSafe(self.drive()).catch_unwind().await.is_ok();
+        if !self.closed {
+            // Where it was is told by the process's panic hook.
+            tracing::error!("a panic ended the task of a connection: the connection has failed");
+        }
+    }
+
+    async fn drive(&mut self) {
         let mut buffer = new_buffer();
         let samples_arrived = self.transport.samples_arrived();
         let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
@@ -78,7 +91,6 @@ impl Driver {
         }
         self.transport.close(Instant::now(), &mut self.sockets);
         self.sockets.close();
-        self.shared.callbacks.clear();
     }
 
     /// Carries out the command and those behind it, up to a limit.

@@ -9,6 +9,8 @@ pub(crate) mod channel;
 mod channels;
 mod command;
 mod driver;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 #[cfg(test)]
 mod link_tests;
 mod media;
@@ -40,6 +42,7 @@ use crate::peer_connection::{OfferOptions, PeerConnectionState, SignalingState, 
 use crate::peer_connection_factory::RtcConfiguration;
 use crate::rtp_sender::RtpSender;
 use crate::rtp_transceiver::{RtpTransceiver, RtpTransceiverInit};
+use crate::runtime;
 use crate::sdp::IceCredentials;
 use crate::session_description::{SdpType, SessionDescription};
 use crate::{MediaType, RtcError};
@@ -68,8 +71,7 @@ struct Shared {
 
 impl Connection {
     pub(crate) fn start(configuration: RtcConfiguration) -> Result<Self, RtcError> {
-        let runtime = tokio::runtime::Handle::try_current()
-            .map_err(|_| RtcError::invalid_state("a peer connection needs a tokio runtime"))?;
+        let runtime = runtime::handle()?;
         let credentials = new_credentials();
         let (commands, receiver) = mpsc::unbounded_channel();
         let mut transport = Transport::new(&credentials, commands.downgrade(), Instant::now());
@@ -130,8 +132,7 @@ impl Connection {
         if self.connection_state() == PeerConnectionState::Closed {
             return Err(RtcError::invalid_state("the connection is closed"));
         }
-        self.command(Command::AddRemoteCandidate(candidate.candidate()));
-        Ok(())
+        self.demand(Command::AddRemoteCandidate(candidate.candidate()))
     }
 
     pub(crate) fn create_data_channel(
@@ -147,7 +148,7 @@ impl Connection {
         }
         let channel = Arc::new(Channel::new(label, init, self.commands.clone()));
         self.shared.negotiation.lock().want_data();
-        self.command(Command::OpenChannel(channel.clone()));
+        self.demand(Command::OpenChannel(channel.clone()))?;
         Ok(DataChannel::new(channel))
     }
 
@@ -220,10 +221,14 @@ impl Connection {
         &self.shared.callbacks
     }
 
+    fn demand(&self, command: Command) -> Result<(), RtcError> {
+        self.commands.send(command).map_err(|_| RtcError::invalid_state("the connection has ended"))
+    }
+
     /// Without effect once the task has ended.
     fn command(&self, command: Command) {
-        if self.commands.send(command).is_err() {
-            tracing::debug!("the connection has ended: a command is dropped");
+        if let Err(error) = self.demand(command) {
+            tracing::debug!(%error, "a command is dropped");
         }
     }
 }

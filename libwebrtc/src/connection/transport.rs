@@ -31,6 +31,9 @@ const MAX_DUE_TIMERS: usize = 32;
 /// themselves.
 const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 
+/// Candidates of the peer that are used: each makes a pair with each of this side's.
+const MAX_REMOTE_CANDIDATES: usize = 128;
+
 /// Where datagrams leave.
 pub(super) trait Network {
     fn send(&mut self, transmit: &Transmit);
@@ -143,9 +146,13 @@ impl Transport {
         self.rtc.direct_api().invalidate_candidate(candidate);
     }
 
-    /// Descriptions repeat the candidates of those before.
+    /// Descriptions repeat the candidates of those before. Of too many the first ones are used.
     pub(super) fn add_remote_candidate(&mut self, candidate: Candidate) {
         if self.remote.candidates.contains(&candidate) {
+            return;
+        }
+        if self.remote.candidates.len() == MAX_REMOTE_CANDIDATES {
+            tracing::debug!("a candidate beyond the first {MAX_REMOTE_CANDIDATES} of the peer is not used");
             return;
         }
         self.rtc.add_remote_candidate(candidate.clone());
@@ -252,12 +259,16 @@ impl Transport {
         self.events.pop_front()
     }
 
-    /// Says good-bye to the peer and closes the channels.
+    /// Says good-bye to the peer.
     pub(super) fn close(&mut self, now: Instant, network: &mut impl Network) {
         if let Err(error) = self.rtc.close().and_then(|()| self.drain(now, network)) {
             tracing::debug!(%error, "close transport");
         }
-        self.channels.end();
+    }
+
+    /// All channels, open and waiting, which end with the connection.
+    pub(super) fn take_channels(&mut self) -> impl Iterator<Item = Arc<Channel>> {
+        self.channels.take_all()
     }
 
     /// Takes all output of the state machine.

@@ -1,6 +1,15 @@
 //! Audio devices: there are none, and every attempt to use one fails.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::PeerConnectionFactory;
+
+/// What the program would like devices to do.
+#[derive(Default)]
+pub(super) struct Wishes {
+    recording: AtomicBool,
+    playout: AtomicBool,
+}
 
 macro_rules! refused {
     ($($name:ident($($argument:ident: $type:ty),*)),+ $(,)?) => {
@@ -54,20 +63,30 @@ impl PeerConnectionFactory {
         builtin_aec_is_available() -> bool = false,
         builtin_agc_is_available() -> bool = false,
         builtin_ns_is_available() -> bool = false,
-        adm_recording_enabled() -> bool = false,
-        adm_playout_enabled() -> bool = false,
         platform_adm_ref_count() -> i32 = 0,
         is_platform_adm_active() -> bool = false,
     }
 
-    /// Logs an error when it is asked to record.
+    /// Keeps the wish, and logs an error when it is one: nothing will be recorded.
     pub fn set_adm_recording_enabled(&self, enabled: bool) {
+        self.devices.recording.store(enabled, Ordering::Release);
         report(enabled);
     }
 
-    /// Logs an error when it is asked to play.
+    /// The wish, not whether anything is recorded.
+    pub fn adm_recording_enabled(&self) -> bool {
+        self.devices.recording.load(Ordering::Acquire)
+    }
+
+    /// Keeps the wish, and logs an error when it is one: nothing will be played.
     pub fn set_adm_playout_enabled(&self, enabled: bool) {
+        self.devices.playout.store(enabled, Ordering::Release);
         report(enabled);
+    }
+
+    /// The wish, not whether anything is played.
+    pub fn adm_playout_enabled(&self) -> bool {
+        self.devices.playout.load(Ordering::Acquire)
     }
 
     /// Releases nothing, since nothing is ever acquired.

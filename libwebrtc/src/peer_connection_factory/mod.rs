@@ -3,6 +3,7 @@
 mod devices;
 
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use crate::audio_source::native::NativeAudioSource;
 use crate::audio_track::{AudioOrigin, RtcAudioTrack};
@@ -62,9 +63,11 @@ impl Default for RtcConfiguration {
     }
 }
 
-/// Holds no state; clones are equal.
+/// Clones are the same factory.
 #[derive(Clone, Default)]
-pub struct PeerConnectionFactory(());
+pub struct PeerConnectionFactory {
+    devices: Arc<devices::Wishes>,
+}
 
 impl PeerConnectionFactory {
     pub fn with_zero_playout_delay() -> Self {
@@ -74,12 +77,12 @@ impl PeerConnectionFactory {
     /// `zero_playout_delay` concerns video only. `enable_warp` shortens the set-up when both sides can; this one does
     /// not.
     pub fn with_options(_zero_playout_delay: bool, _enable_warp: bool) -> Self {
-        Self(())
+        Self::default()
     }
 
-    /// Starts a peer connection's task on the current tokio runtime.
+    /// Starts a peer connection's task on the current tokio runtime, or outside of one on this crate's own.
     ///
-    /// Fails outside a runtime, and while a room of the process asks for end-to-end encryption.
+    /// Fails while a room of the process asks for end-to-end encryption.
     pub fn create_peer_connection(&self, config: RtcConfiguration) -> Result<PeerConnection, RtcError> {
         frame_cryptor::refuse_while_wanted()?;
         PeerConnection::new(config)

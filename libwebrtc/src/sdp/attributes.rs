@@ -2,6 +2,9 @@
 
 use super::{Attribute, Description, MediaSection};
 
+/// Streams of one section; a source and its repetitions are two.
+const MAX_SSRCS: usize = 16;
+
 /// `a=ice-ufrag` and `a=ice-pwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IceCredentials {
@@ -167,6 +170,9 @@ impl MediaSection {
     pub(crate) fn ssrcs(&self) -> Vec<u32> {
         let mut ssrcs = Vec::new();
         for value in self.attributes("ssrc") {
+            if ssrcs.len() == MAX_SSRCS {
+                break;
+            }
             if let Some(ssrc) = value.split_ascii_whitespace().next().and_then(|word| word.parse().ok())
                 && !ssrcs.contains(&ssrc)
             {

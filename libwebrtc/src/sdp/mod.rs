@@ -10,6 +10,9 @@ mod tests;
 
 pub(crate) use attributes::{Direction, ExtensionMap, IceCredentials, Setup};
 
+/// Media sections of a description. Each is a transceiver, or a pass through all that are there.
+const MAX_SECTIONS: usize = 1_024;
+
 /// A session description: its attributes and its media sections. Other lines are read over and written with
 /// fixed content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,6 +67,9 @@ impl Description {
             };
             match kind {
                 "o" => description.origin = parse_origin(value),
+                "m" if description.media.len() == MAX_SECTIONS => {
+                    return Err(parse_error(line, "there are too many media sections"));
+                }
                 "m" => description.media.push(MediaSection::parse(line, value)?),
                 "a" => description.current_attributes().push(parse_attribute(value)),
                 _ => {}

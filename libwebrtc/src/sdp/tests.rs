@@ -16,6 +16,19 @@ fn what_is_not_a_description_says_which_line() {
     }
 }
 
+#[test]
+fn what_a_description_makes_us_keep_is_bounded() {
+    let section = "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+    let text = |sections: usize| format!("v=0\r\n{}", section.repeat(sections));
+    assert_eq!(Description::parse(&text(MAX_SECTIONS)).expect("parse").media.len(), MAX_SECTIONS);
+    let error = Description::parse(&text(MAX_SECTIONS + 1)).expect_err("parse too many sections");
+    assert_eq!(error.description, "there are too many media sections");
+
+    let streams: String = (0..200_000).map(|ssrc| format!("a=ssrc:{ssrc} cname:x\r\n")).collect();
+    let description = Description::parse(&format!("v=0\r\n{section}{streams}")).expect("parse");
+    assert_eq!(description.media[0].ssrcs(), (0..16).collect::<Vec<u32>>());
+}
+
 /// A line of an attribute that is read, with values that are nearly right.
 fn attribute() -> impl Strategy<Value = String> {
     let name = prop_oneof![

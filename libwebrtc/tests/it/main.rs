@@ -1,9 +1,9 @@
 //! The official `livekit` crate over this one, against the real server.
 //!
 //! `conformance` is what is proved with other stacks at the far end: its `python` and `chromium` are the lists. `relay`,
-//! `gathering` and `network` are about the ways there, `reconnect` and `tokens` about staying, `audio` about time and
-//! rates, `statistics` about what is counted, `refusals` about what there is not, `cleanup` and `cost` about what it takes.
-//! The others are tools.
+//! `gathering` and `network` are about the ways there, `reconnect` and `tokens` about staying, `ending` about connections
+//! that die, `outside` about programs without tokio, `audio` about time and rates, `statistics` about what is counted,
+//! `refusals` about what there is not, `cleanup` and `cost` about what it takes. The others are tools.
 
 mod alone;
 mod audio;
@@ -11,8 +11,10 @@ mod cleanup;
 mod conformance;
 mod cost;
 mod coturn;
+mod ending;
 mod gathering;
 mod network;
+mod outside;
 mod participant;
 mod peer;
 mod process;

@@ -62,3 +62,42 @@ async fn a_session_that_loses_udp_goes_on_over_tcp() {
         assert_eq!(*received, payload);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_reconnection_publishes_the_audio_again() {
+    let server = Server::start().await;
+    let mut listener = Participant::join(&server, "call", "listener").await;
+    let mut speaker = Participant::join(&server, "call", "speaker").await;
+    let _tone = Tone::publish(&speaker.local(), 440.0, 48_000).await;
+    listener.wait_for_tone(440.0).await;
+
+    speaker.room.simulate_scenario(SimulateScenario::FullReconnect).await.expect("reconnect");
+    speaker.wait_until_reconnected().await;
+    assert_eq!(speaker.room.connection_state(), ConnectionState::Connected);
+    listener.wait_for_tone(440.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_room_is_left_for_good_and_its_track_let_go() {
+    let server = Server::start().await;
+    let mut speaker = Participant::join(&server, "call", "speaker").await;
+    let tone = Tone::publish(&speaker.local(), 440.0, 48_000).await;
+    assert!(tone.publication.track().is_some());
+
+    server.delete_room("call").await;
+    let reason = speaker
+        .wait_for("end of the room", |event| match event {
+            RoomEvent::Disconnected { reason } => Some(reason),
+            RoomEvent::Reconnecting => panic!("a deleted room is reconnected to"),
+            _ => None,
+        })
+        .await;
+    assert_eq!(reason, livekit::DisconnectReason::RoomDeleted);
+    assert_eq!(speaker.room.connection_state(), ConnectionState::Disconnected);
+    let let_go = async {
+        while tone.publication.track().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), let_go).await.expect("the track is still published");
+}

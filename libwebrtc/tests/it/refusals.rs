@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use futures::{FutureExt, StreamExt};
 use libwebrtc::audio_source::native::NativeAudioSource;
 use libwebrtc::audio_stream::native::NativeAudioStream;
 use libwebrtc::native::frame_cryptor::{
@@ -14,6 +15,7 @@ use libwebrtc::peer_connection_factory::native::PeerConnectionFactoryExt;
 use libwebrtc::peer_connection_factory::{PeerConnectionFactory, RtcConfiguration};
 use libwebrtc::prelude::*;
 use libwebrtc::video_source::native::NativeVideoSource;
+use libwebrtc::video_stream::native::NativeVideoStream;
 use livekit::e2ee::key_provider::KeyProvider as RoomKeyProvider;
 use livekit::e2ee::key_provider::KeyProviderOptions as RoomKeyProviderOptions;
 use livekit::e2ee::{E2eeOptions, EncryptionType};
@@ -136,6 +138,11 @@ async fn a_microphone_is_neither_opened_nor_published() {
     }
     assert_logs("devices", || factory.set_adm_recording_enabled(true));
     assert_logs("devices", || factory.set_adm_playout_enabled(true));
+    // What was asked for is kept, by the clones as well.
+    let clone = factory.clone();
+    assert_eq!((clone.adm_recording_enabled(), clone.adm_playout_enabled()), (true, true));
+    clone.set_adm_recording_enabled(false);
+    assert_eq!((factory.adm_recording_enabled(), factory.adm_playout_enabled()), (false, true));
     assert_logs("devices", || drop(factory.create_device_audio_track("microphone")));
     assert_logs("devices", || RtcAudioSource::Device.set_audio_options(AudioSourceOptions::default()));
 }
@@ -182,6 +189,16 @@ async fn what_belongs_to_video_and_local_tracks_is_reported() {
     let transceiver = audio_transceiver(&connection);
     assert_logs("video", || {
         NativeVideoSource::new(VideoResolution::default(), false);
+    });
+    let camera = NativeVideoSource::default();
+    let frame = VideoFrame::new(VideoRotation::VideoRotation0, I420Buffer::new(16, 16));
+    assert_logs("video", || camera.capture_frame(&frame));
+    let track = factory.create_video_track("camera", camera);
+    assert_logs("receiving video", || {
+        assert_eq!(
+            NativeVideoStream::new(track.clone()).next().now_or_never().map(|frame| frame.is_some()),
+            Some(false)
+        );
     });
     assert_logs("packet trailers", || {
         drop(packet_trailer::create_sender_handler(&factory, &transceiver.sender()));

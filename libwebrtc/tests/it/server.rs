@@ -5,6 +5,8 @@ use std::time::Duration;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use serde_json::Value;
 use test_servers::{Host, KEY, LiveKitServer, SECRET};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// Ends with the value.
 pub(crate) struct Server(LiveKitServer);
@@ -38,6 +40,26 @@ impl Server {
             .with_grants(VideoGrants { room_join: true, room: room.to_owned(), ..VideoGrants::default() })
             .to_jwt()
             .expect("sign token")
+    }
+
+    /// Ends the room for all who are in it.
+    pub(crate) async fn delete_room(&self, room: &str) {
+        let token = AccessToken::with_api_key(KEY, SECRET)
+            .with_grants(VideoGrants { room_create: true, ..VideoGrants::default() })
+            .to_jwt()
+            .expect("sign token");
+        let body = serde_json::json!({ "room": room }).to_string();
+        let request = format!(
+            "POST /twirp/livekit.RoomService/DeleteRoom HTTP/1.1\r\nHost: livekit\r\nConnection: close\r\n\
+             Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len(),
+        );
+        let address = self.url().trim_start_matches("ws://").to_owned();
+        let mut connection = TcpStream::connect(address).await.expect("connect");
+        connection.write_all(request.as_bytes()).await.expect("ask");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.expect("read answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// Kills the server and starts it again on the same ports after `pause`.

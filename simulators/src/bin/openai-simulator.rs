@@ -25,8 +25,8 @@ struct Arguments {
     /// TOML file of the agent's persona: whose questions are asked, and what answers are expected.
     #[arg(long, env = "AGENT_PERSONA", required_unless_present = "canned")]
     persona: Option<PathBuf>,
-    /// The bearer token that calls must have.
-    #[arg(long, env = "OPENAI_API_KEY", hide_env_values = true)]
+    /// The bearer token that calls must have; give it in the environment, where no list of processes shows it.
+    #[arg(long, env = "OPENAI_SIMULATOR_API_KEY", hide_env_values = true)]
     api_key: SecretString,
     /// Processes that recognise speech: how many callers are heard at the same time.
     #[arg(long, env = "OPENAI_SIMULATOR_RECOGNISERS", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=32))]

@@ -19,7 +19,7 @@ impl ApiError {
     }
 
     pub(crate) fn invalid_api_key() -> Self {
-        let message = "Incorrect API key provided. Send the simulator's --api-key as a bearer token.";
+        let message = "Incorrect API key provided. Send OPENAI_SIMULATOR_API_KEY as a bearer token.";
         let error = Self::new(StatusCode::UNAUTHORIZED, "invalid_request_error", message);
         Self { code: Some("invalid_api_key"), ..error }
     }

@@ -60,7 +60,7 @@ pub(crate) async fn complete(
         return Err(ApiError::not_found());
     };
     let conversation = Conversation::new(&request.messages, &request.tools, persona);
-    let misbehaved = fault.and_then(|fault| conversation.misbehave(fault.kind));
+    let misbehaved = fault.and_then(|fault| conversation.misbehave(&fault));
     let reply = misbehaved.unwrap_or_else(|| conversation.reply());
     let completion = Completion::new(&request, reply);
     if !request.stream {

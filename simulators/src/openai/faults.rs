@@ -52,6 +52,10 @@ pub(crate) enum Kind {
     Loop,
     /// Chat: `record_signals` with a `qualification_tier`.
     SetTier,
+    /// Chat: `text` and nothing else.
+    Say,
+    /// Chat: `record_signals` with `text` as its arguments.
+    Record,
 }
 
 /// What goes wrong with the next `times` calls of an endpoint. Of several faults the first one counts.
@@ -70,6 +74,8 @@ pub(crate) struct Fault {
     pub(crate) retry_after: Option<u64>,
     #[serde(default)]
     pub(crate) after: usize,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) text: String,
 }
 
 impl Fault {
@@ -82,8 +88,10 @@ impl Fault {
     }
 
     fn check(&self) -> Result<(), ApiError> {
-        let of_the_model =
-            matches!(self.kind, Kind::BadArguments | Kind::UnknownTool | Kind::Loop | Kind::SetTier);
+        let of_the_model = matches!(
+            self.kind,
+            Kind::BadArguments | Kind::UnknownTool | Kind::Loop | Kind::SetTier | Kind::Say | Kind::Record
+        );
         if of_the_model && self.endpoint != Endpoint::Chat {
             return Err(ApiError::bad_request(
                 "endpoint",

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::faults::Kind;
+use super::faults::{Fault, Kind};
 use super::numbers;
 use super::persona::Persona;
 use super::understanding::{self, Question};
@@ -63,17 +63,25 @@ impl<'a> Conversation<'a> {
     }
 
     /// What the model answers if it is told to misbehave; `None` for a fault that is not the model's.
-    pub(crate) fn misbehave(&self, kind: Kind) -> Option<Reply> {
+    pub(crate) fn misbehave(&self, fault: &Fault) -> Option<Reply> {
         let first = self.questions.first();
         let name = first.map_or("nothing", |question| question.name.as_str());
         let value = first.map_or(Value::Null, Question::any_value);
-        match kind {
+        match fault.kind {
+            Kind::Record => {
+                let arguments = serde_json::from_str(&fault.text).unwrap_or_default();
+                Some(Reply::call(RECORD_SIGNALS, arguments))
+            }
+            Kind::Say => Some(Reply::say(fault.text.clone())),
             Kind::BadArguments => {
                 let wrong: Map<_, _> =
                     self.questions.iter().map(|question| (question.name.clone(), json!([{}]))).collect();
                 Some(Reply::call(RECORD_SIGNALS, Value::Object(wrong)))
             }
-            Kind::UnknownTool => Some(Reply::call("transfer_money", json!({ "amount": 1_000_000 }))),
+            Kind::UnknownTool => {
+                let name = if fault.text.is_empty() { "transfer_money" } else { &fault.text };
+                Some(Reply::call(name, json!({ "amount": 1_000_000 })))
+            }
             Kind::Loop => Some(Reply::call(RECORD_SIGNALS, json!({ name: value }))),
             Kind::SetTier => {
                 Some(Reply::call(RECORD_SIGNALS, json!({ name: value, "qualification_tier": "hot" })))

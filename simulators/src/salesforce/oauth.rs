@@ -1,7 +1,7 @@
 //! `POST /services/oauth2/token`: who may act as the integration user.
 
 mod app_secret;
-mod assertion;
+pub(super) mod assertion;
 
 use axum::Json;
 use axum::extract::{Extension, Form, State};

@@ -22,8 +22,9 @@ impl Simulator {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let program = Listening::start(
             Command::new(env!("CARGO_BIN_EXE_openai-simulator"))
-                .args(["--listen", "127.0.0.1:0", "--api-key", KEY, "--word-delay-ms", "1"])
+                .args(["--listen", "127.0.0.1:0", "--word-delay-ms", "1"])
                 .args(arguments)
+                .env("OPENAI_SIMULATOR_API_KEY", KEY)
                 .env("POSTCALL_TOOLS", tool("")),
         );
         // It may be there already.

@@ -1,7 +1,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::{Method, RequestBuilder};
+use ring::rand::SystemRandom;
+use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
 use simulators::salesforce::{Config, Salesforce};
 use tokio_util::sync::DropGuard;
@@ -132,8 +137,14 @@ pub(crate) fn now() -> u64 {
 }
 
 pub(crate) fn sign(claims: &Value, private_key: &[u8]) -> String {
-    let key = EncodingKey::from_rsa_pem(private_key).unwrap();
-    encode(&Header::new(Algorithm::RS256), claims, &key).unwrap()
+    let der = PrivatePkcs8KeyDer::from_pem_slice(private_key).unwrap();
+    let key = RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).unwrap();
+    let [header, claims] =
+        [&json!({ "alg": "RS256" }), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signed = format!("{header}.{claims}");
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// A row of an update.

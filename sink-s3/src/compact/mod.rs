@@ -1,10 +1,12 @@
 //! Compaction: the sessions of a UTC day, an object each, become one Parquet file with a row each.
 //!
-//! A day is always computed anew from what is there, so sessions that came late are in the next file. The file depends on
-//! nothing else, and where nothing changed it is not written again. It appears as a whole or not at all. Sessions are read
-//! and written as a stream: memory does not grow with their number.
+//! A day is always computed anew from what is there, so sessions that came late are in the next file. Where an object is gone,
+//! the row that the former file has of it is kept: it may be the only place that still has that session. Where nothing
+//! changed, nothing is written. A file appears as a whole or not at all. Sessions are read and written as a stream: of each,
+//! memory holds 16 bytes.
 
 mod compact_day;
+mod former;
 mod listing;
 mod outcome;
 mod parquet_file;
@@ -28,7 +30,7 @@ use crate::compact::compact_day::compact_day;
 pub(crate) use crate::compact::rows::schema;
 
 /// Version of the files' columns; another one makes all of them anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct CompactArgs {
@@ -43,7 +45,8 @@ pub(crate) struct CompactArgs {
     /// Last day to compact.
     #[arg(long, requires = "from")]
     to: Option<NaiveDate>,
-    /// Computes a day anew even where nothing changed, or where sessions are gone that its file still has.
+    /// Computes a day anew even where nothing changed, from its objects alone: sessions whose objects are gone are then no
+    /// longer in its file.
     #[arg(long)]
     force: bool,
     /// Prints a JSON object for each day.
@@ -74,10 +77,12 @@ pub(crate) async fn compact(args: CompactArgs) -> anyhow::Result<()> {
     match (skipped, refused) {
         (0, 0) => Ok(()),
         (skipped, 0) => bail!("objects that hold no session and are in no file: {skipped}"),
-        (0, refused) => bail!("days that were left as they are, because sessions are gone: {refused}"),
+        (0, refused) => {
+            bail!("days that were left as they are, because their file cannot be read: {refused}")
+        }
         (skipped, refused) => bail!(
             "objects that hold no session and are in no file: {skipped}; \
-             days that were left as they are, because sessions are gone: {refused}"
+             days that were left as they are, because their file cannot be read: {refused}"
         ),
     }
 }

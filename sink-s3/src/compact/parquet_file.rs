@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
@@ -38,12 +39,27 @@ impl ParquetFile {
         if let Err(unreadable) = gunzip(object, &mut self.text) {
             return Ok(Err(unreadable));
         }
-        match Payload::parse(&self.text) {
+        let text = std::mem::take(&mut self.text);
+        let pushed = self.push_payload(key, &text);
+        self.text = text;
+        // One that was huge is not kept.
+        self.text.shrink_to(BATCH.1);
+        pushed
+    }
+
+    /// Adds a session by its payload, or says why it is none.
+    ///
+    /// # Errors
+    /// The file cannot be written on.
+    pub(crate) fn push_payload(
+        &mut self,
+        key: &str,
+        payload: &[u8],
+    ) -> anyhow::Result<Result<(), Unreadable>> {
+        match Payload::parse(payload) {
             Ok(payload) => self.rows.push(key, &payload),
             Err(unreadable) => return Ok(Err(unreadable)),
         }
-        // One that was huge is not kept.
-        self.text.shrink_to(BATCH.1);
         let (rows, bytes) = self.rows.size();
         if rows >= BATCH.0 || bytes >= BATCH.1 {
             self.encode()?;
@@ -69,9 +85,15 @@ impl ParquetFile {
         Some(std::mem::replace(finished, after))
     }
 
-    /// What is left of the file.
-    pub(crate) fn finish(mut self) -> anyhow::Result<Vec<u8>> {
+    /// What is left of the file, with some notes at its end.
+    pub(crate) fn finish(
+        mut self,
+        notes: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> anyhow::Result<Vec<u8>> {
         self.encode()?;
+        for (name, value) in notes {
+            self.writer.append_key_value_metadata(KeyValue::new(name.to_owned(), value));
+        }
         self.writer.into_inner().context("end the Parquet file")
     }
 }
@@ -115,7 +137,7 @@ mod tests {
                 bytes.extend(part);
             }
         }
-        bytes.extend(file.finish().unwrap());
+        bytes.extend(file.finish([]).unwrap());
         (bytes, parts)
     }
 
@@ -144,7 +166,7 @@ mod tests {
         assert_eq!(file.push("a", b"plain").unwrap(), Err(Unreadable::NotGzip));
         assert_eq!(file.push("b", &gzip(b"[]")).unwrap(), Err(Unreadable::NotAnObject));
         assert_eq!(file.push("c", &gzip(b"{}")).unwrap(), Ok(()));
-        let file = Bytes::from(file.finish().unwrap());
+        let file = Bytes::from(file.finish([]).unwrap());
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         assert_eq!(reader.metadata().file_metadata().num_rows(), 1);
     }

@@ -1,13 +1,14 @@
 //! From the bytes of an object to the fields of its payload. What cannot be read at all is told apart from what is only of
 //! an unexpected shape: a field of a type that nobody expects is left out, the payload as a whole is kept.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use flate2::bufread::MultiGzDecoder;
+use schemas::json::{InvalidJson, Json};
 use schemas::timestamp;
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 /// Longest payload. JetStream's own limit for a message is 64 MB, so the sink never writes a longer one.
 pub(crate) const LONGEST: u64 = 64 * 1024 * 1024;
@@ -15,6 +16,8 @@ pub(crate) const LONGEST: u64 = 64 * 1024 * 1024;
 /// Why an object holds no session. The messages hold nothing of its content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unreadable {
+    #[error("it was listed and is gone")]
+    Gone,
     #[error("it is not gzip")]
     NotGzip,
     #[error("it is larger than {} MiB", LONGEST / 1024 / 1024)]
@@ -41,86 +44,89 @@ pub(crate) fn gunzip(object: &[u8], text: &mut Vec<u8>) -> Result<(), Unreadable
 /// The fields of a payload, and the payload itself.
 pub(crate) struct Payload<'a> {
     pub(crate) text: &'a str,
-    fields: Map<String, Value>,
+    root: Node<'a>,
+}
+
+/// A value, whose members are looked for once, where they are asked for.
+struct Node<'a> {
+    json: Json<'a>,
+    members: OnceCell<BTreeMap<Cow<'a, str>, Node<'a>>>,
 }
 
 impl<'a> Payload<'a> {
     /// # Errors
     /// [`Unreadable`] where it is no JSON object.
-    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Unreadable> {
-        let text = std::str::from_utf8(text).map_err(|_| Unreadable::NotText)?;
-        let fields = match serde_json::from_str(text) {
-            Ok(Value::Object(fields)) => fields,
-            Ok(_) => return Err(Unreadable::NotAnObject),
-            Err(_) => fields_one_by_one(text)?,
-        };
-        Ok(Self { text, fields })
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, Unreadable> {
+        let text = std::str::from_utf8(bytes).map_err(|_| Unreadable::NotText)?;
+        let json = Json::parse(bytes)?;
+        if !json.is_object() {
+            return Err(Unreadable::NotAnObject);
+        }
+        Ok(Self { text, root: Node::of(json) })
     }
 
     /// A value by the names that lead to it, such as `metrics_summary.user_turns`.
-    pub(crate) fn value(&self, path: &str) -> Option<&Value> {
-        let mut names = path.split('.');
-        let field = self.fields.get(names.next()?)?;
-        names.try_fold(field, |value, name| value.get(name))
+    pub(crate) fn value(&self, path: &str) -> Option<Json<'a>> {
+        path.split('.').try_fold(&self.root, |node, name| node.member(name)).map(|node| node.json)
     }
 
-    pub(crate) fn array(&self, path: &str) -> Option<&[Value]> {
-        self.value(path)?.as_array().map(Vec::as_slice)
+    pub(crate) fn array(&self, path: &str) -> Option<Vec<Json<'a>>> {
+        self.value(path).filter(|value| value.is_array()).map(|value| value.elements().collect())
     }
 
-    pub(crate) fn object(&self, path: &str) -> Option<&Map<String, Value>> {
-        self.value(path)?.as_object()
+    pub(crate) fn object(&self, path: &str) -> Option<BTreeMap<Cow<'a, str>, Json<'a>>> {
+        self.value(path)?.members()
     }
 }
 
-/// Valid JSON whose nesting or numbers go beyond what can be held: only the fields at fault are left out.
-fn fields_one_by_one(text: &str) -> Result<Map<String, Value>, Unreadable> {
-    let fields: HashMap<String, &RawValue> = serde_json::from_str(text).map_err(|error| {
-        if error.is_data() {
-            return Unreadable::NotAnObject;
+impl<'a> Node<'a> {
+    fn of(json: Json<'a>) -> Self {
+        Self { json, members: OnceCell::new() }
+    }
+
+    fn member(&self, name: &str) -> Option<&Self> {
+        let find = || self.json.entries().map(|(name, value)| (name, Self::of(value))).collect();
+        self.members.get_or_init(find).get(name)
+    }
+}
+
+impl From<InvalidJson> for Unreadable {
+    fn from(invalid: InvalidJson) -> Self {
+        match invalid {
+            InvalidJson::NotUtf8 { .. } => Self::NotText,
+            InvalidJson::ByteOrderMark => Self::NotJson { line: 1, column: 1 },
+            InvalidJson::Syntax { line, column } | InvalidJson::Incomplete { line, column } => {
+                Self::NotJson { line, column }
+            }
         }
-        Unreadable::NotJson { line: error.line(), column: error.column() }
-    })?;
-    let held = |(name, field): (String, &RawValue)| Some((name, serde_json::from_str(field.get()).ok()?));
-    Ok(fields.into_iter().filter_map(held).collect())
+    }
 }
 
-pub(crate) fn text(value: Option<&Value>) -> Option<&str> {
+pub(crate) fn text(value: Option<Json<'_>>) -> Option<Cow<'_, str>> {
     value?.as_str()
 }
 
-/// An integer, also where it is written as 12.0.
-pub(crate) fn integer(value: Option<&Value>) -> Option<i64> {
-    let value = value?;
-    value.as_i64().or_else(|| {
-        let number = value.as_f64()?;
-        // Up to here every integer has a number of its own.
-        (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
-    })
+pub(crate) fn integer(value: Option<Json<'_>>) -> Option<i64> {
+    value?.as_i64()
 }
 
-pub(crate) fn number(value: Option<&Value>) -> Option<f64> {
+pub(crate) fn number(value: Option<Json<'_>>) -> Option<f64> {
     value?.as_f64()
 }
 
 /// Milliseconds since 1970, of a time as it stands in payloads.
-pub(crate) fn time(value: Option<&Value>) -> Option<i64> {
-    timestamp::parse(value?.as_str()?).ok().map(|time| time.timestamp_millis())
+pub(crate) fn time(value: Option<Json<'_>>) -> Option<i64> {
+    timestamp::parse(&value?.as_str()?).ok().map(|time| time.timestamp_millis())
 }
 
 /// A value as text: a text as it is, none for null, all else as JSON.
-pub(crate) fn any_as_text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
+pub(crate) fn any_as_text(value: Json<'_>) -> Option<Cow<'_, str>> {
+    if value.is_null() { None } else { Some(value.as_str().unwrap_or_else(|| value.compact())) }
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
     use crate::gzip::gzip;
@@ -148,13 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn only_a_field_that_cannot_be_held_is_left_out() {
-        let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
-        let text = format!(r#"{{"session_id":"r","deep":{deep},"huge":1e999,"twice":1,"twice":{{"a":2}}}}"#);
+    fn whatever_else_is_in_it_keeps_no_field_out() {
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        let text = format!(
+            r#"{{"session_id":"r","deep":{deep},"huge":1e999,"half":"a\ud83c","twice":1,"twice":{{"a":2}},
+                "metrics_summary":{{"odd":{deep},"user_turns":3}}}}"#
+        );
         let payload = parse(&text).unwrap();
-        assert_eq!(super::text(payload.value("session_id")), Some("r"));
-        assert_eq!((payload.value("deep"), payload.value("huge")), (None, None));
+        assert_eq!(super::text(payload.value("session_id")).unwrap(), "r");
+        assert_eq!(super::text(payload.value("half")).unwrap(), "a\u{fffd}");
+        assert_eq!(number(payload.value("huge")), None);
+        assert_eq!(any_as_text(payload.value("huge").unwrap()).unwrap(), "1e999");
+        assert_eq!(any_as_text(payload.value("deep").unwrap()).unwrap(), deep);
         assert_eq!(integer(payload.value("twice.a")), Some(2));
+        assert_eq!(integer(payload.value("metrics_summary.user_turns")), Some(3));
         assert_eq!(payload.text, text);
     }
 
@@ -168,13 +181,15 @@ mod tests {
         assert_eq!(number(payload.value("b")), Some(1.5));
         assert_eq!(super::text(payload.value("d")), None);
         assert_eq!(payload.value("a.b.c"), None);
+        assert_eq!(payload.value("b.0"), None);
     }
 
     #[test]
     fn times_of_any_offset_are_utc_milliseconds() {
-        assert_eq!(time(Some(&json!("1970-01-01T01:00:00.0015+01:00"))), Some(1));
-        for wrong in [json!("1970-01-01T00:00:00"), json!(0), json!(null)] {
-            assert_eq!(time(Some(&wrong)), None, "{wrong}");
+        let time = |text: &str| super::time(Some(Json::parse(text.as_bytes()).unwrap()));
+        assert_eq!(time(r#""1970-01-01T01:00:00.0015+01:00""#), Some(1));
+        for wrong in [r#""1970-01-01T00:00:00""#, "0", "null"] {
+            assert_eq!(time(wrong), None, "{wrong}");
         }
     }
 
@@ -182,14 +197,6 @@ mod tests {
         #[test]
         fn parsing_never_panics(text in proptest::collection::vec(any::<u8>(), 0..200)) {
             drop(Payload::parse(&text));
-        }
-
-        #[test]
-        fn fields_one_by_one_are_the_fields(names in proptest::collection::vec("[a-d]{1,2}", 0..6)) {
-            let text: Vec<_> = names.iter().enumerate().map(|(at, name)| format!("\"{name}\":[{at}]")).collect();
-            let text = format!("{{{}}}", text.join(","));
-            let whole: Map<String, Value> = serde_json::from_str(&text).unwrap();
-            prop_assert_eq!(fields_one_by_one(&text).unwrap(), whole);
         }
     }
 }

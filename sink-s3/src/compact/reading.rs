@@ -55,18 +55,19 @@ async fn get(bucket: Arc<Bucket>, object: Object, room: OwnedSemaphorePermit) ->
     let object = if size > LONGEST {
         Err(Unreadable::TooLarge)
     } else {
-        Ok(get_whole(&bucket, &key).await.with_context(|| format!("read {key}"))?)
+        let object = get_whole(&bucket, &key).await.with_context(|| format!("read {key}"))?;
+        object.ok_or(Unreadable::Gone)
     };
     Ok(Read { key, size, object, _room: room })
 }
 
-async fn get_whole(bucket: &Bucket, key: &str) -> anyhow::Result<Vec<u8>> {
+/// None where it was removed since it was listed.
+async fn get_whole(bucket: &Bucket, key: &str) -> anyhow::Result<Option<Vec<u8>>> {
     let mut tried = 0;
     loop {
         tried += 1;
         let error = match timeout(GET_LIMIT, bucket.get(key)).await {
-            Ok(Ok(Some(object))) => return Ok(object),
-            Ok(Ok(None)) => return Err(anyhow!("it was listed and is gone")),
+            Ok(Ok(object)) => return Ok(object),
             Ok(Err(error)) => anyhow!(error),
             Err(_) => anyhow!("no whole object within {}", humantime::format_duration(GET_LIMIT)),
         };

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
-use serde_json::Value;
 
 use crate::columns::{COLUMNS, Kind};
 use crate::compact::payload::{Payload, any_as_text, integer, number, text, time};
@@ -79,10 +78,10 @@ impl Rows {
         self.push_signals(payload);
         self.push_tool_calls(payload);
         let truncated = payload.array("truncated");
-        for field in truncated.unwrap_or_default() {
-            self.truncated.values[0].push_text(text(Some(field)));
+        for field in truncated.iter().flatten() {
+            self.truncated.values[0].push_text(text(Some(*field)).as_deref());
         }
-        self.truncated.end_row(truncated.map(<[_]>::len));
+        self.truncated.end_row(truncated.as_ref().map(Vec::len));
         self.object_key.append_value(object_key);
         self.payload.append_value(payload.text);
         self.rows += 1;
@@ -91,9 +90,10 @@ impl Rows {
 
     fn work_out(&mut self, payload: &Payload<'_>) {
         let [domain, entries, characters, user_seconds, agent_seconds, interruptions] = &mut self.worked_out;
-        let address = text(payload.value("user_email")).and_then(|email| email.trim().rsplit_once('@'));
+        let address = text(payload.value("user_email"));
+        let address = address.as_deref().and_then(|email| email.trim().rsplit_once('@'));
         domain.push_text(address.map(|(_, domain)| domain.to_lowercase()).as_deref());
-        let transcript = payload.array("transcript").map(Transcript::of);
+        let transcript = payload.array("transcript").map(|entries| Transcript::of(&entries));
         entries.push_integer(transcript.map(|it| it.entries));
         characters.push_integer(transcript.map(|it| it.characters));
         user_seconds.push_number(transcript.map(|it| it.user_seconds));
@@ -108,13 +108,13 @@ impl Rows {
             self.signals.end_row(None);
             return;
         };
-        for (name, value) in signals {
-            let value = any_as_text(value);
+        let sources = payload.object("signal_sources").unwrap_or_default();
+        for (name, value) in &signals {
+            let value = any_as_text(*value);
             let [key, of_key] = &mut self.discovered_signals.values[..] else { unreachable!("as declared") };
             key.push_text(Some(name));
             of_key.push_text(value.as_deref());
-            let source = payload.object("signal_sources").and_then(|sources| sources.get(name));
-            let source = |field: &str| source.and_then(|source| source.get(field));
+            let source = |field: &str| sources.get(name)?.get(field);
             let [name_of, value_of, turn, recorded_at] = &mut self.signals.values[..] else {
                 unreachable!("as declared")
             };
@@ -130,15 +130,15 @@ impl Rows {
     fn push_tool_calls(&mut self, payload: &Payload<'_>) {
         let calls = payload.array("tool_calls").map(|calls| {
             let mut pushed = 0;
-            for call in calls.iter().filter_map(Value::as_object) {
+            for call in calls.into_iter().filter(|call| call.is_object()) {
                 let [name, outcome, error, start_time, duration_seconds, arguments] =
                     &mut self.tool_calls.values[..]
                 else {
                     unreachable!("as declared")
                 };
-                name.push_text(text(call.get("name")));
-                outcome.push_text(text(call.get("outcome")));
-                error.push_text(text(call.get("error")));
+                name.push_text(text(call.get("name")).as_deref());
+                outcome.push_text(text(call.get("outcome")).as_deref());
+                error.push_text(text(call.get("error")).as_deref());
                 start_time.push_integer(time(call.get("start_time")));
                 duration_seconds.push_number(number(call.get("duration_seconds")));
                 arguments.push_text(call.get("arguments").and_then(any_as_text).as_deref());

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, anyhow, bail};
-use parquet::file::metadata::ParquetMetaDataReader;
+use anyhow::bail;
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::bucket::Bucket;
 use crate::compact::listing::Summary;
@@ -13,23 +13,31 @@ use crate::store_error;
 const DIGEST: &str = "postcall-digest";
 /// Metadata of the file's object: how many objects that listing had.
 const OBJECTS: &str = "postcall-objects";
+/// Noted in the file itself: rows whose objects are gone.
+const KEPT: &str = "postcall-kept";
+/// Noted in the file itself: objects that hold no session.
+const SKIPPED: &str = "postcall-skipped";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) bytes: u64,
+    /// As the store has it, with its quotation marks.
+    pub(crate) etag: Option<String>,
     objects: Option<u64>,
     digest: Option<String>,
 }
 
-/// What is to be done where the day's file is there already.
+/// What is to be done for a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Decision {
-    Write,
+    /// There is nothing to write, and no file.
+    Nothing,
+    /// The file there is of these objects, or all of them are gone and it keeps them.
     Leave,
-    /// Sessions are gone, by a lifecycle rule perhaps, and the file may be the only place that still has them.
-    Refuse {
-        objects: u64,
-    },
+    /// From the objects, and nothing else.
+    WriteAnew,
+    /// From the objects, and the rows of the file there whose objects are gone.
+    Merge,
 }
 
 /// What the file of a listing is marked with.
@@ -38,6 +46,19 @@ pub(crate) fn metadata(listing: &Summary) -> HashMap<String, String> {
         (DIGEST.to_owned(), listing.digest.clone()),
         (OBJECTS.to_owned(), listing.objects.to_string()),
     ])
+}
+
+/// Whether objects are gone is not to be seen in their number: one may be gone and another one new.
+pub(crate) fn decide(stored: Option<&Stored>, listing: &Summary, force: bool) -> Decision {
+    match stored {
+        None if listing.objects == 0 => Decision::Nothing,
+        None => Decision::WriteAnew,
+        Some(_) if force => Decision::WriteAnew,
+        Some(stored) if stored.digest.as_deref() == Some(&listing.digest) || listing.objects == 0 => {
+            Decision::Leave
+        }
+        Some(_) => Decision::Merge,
+    }
 }
 
 impl Stored {
@@ -53,37 +74,40 @@ impl Stored {
             bytes: head.content_length.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
             objects: marked(OBJECTS).and_then(|objects| objects.parse().ok()),
             digest: marked(DIGEST),
+            etag: head.e_tag,
         }))
     }
 
-    pub(crate) fn decide(&self, listing: &Summary) -> Decision {
-        if self.digest.as_deref() == Some(&listing.digest) {
-            return Decision::Leave;
-        }
-        match self.objects {
-            Some(objects) if objects > listing.objects => Decision::Refuse { objects },
-            _ => Decision::Write,
-        }
+    /// What its end says of it. Files of older versions do not say how many objects were skipped; they have no rows but
+    /// those of their objects.
+    pub(crate) fn contents(&self, metadata: &ParquetMetaData) -> Contents {
+        let file = metadata.file_metadata();
+        let noted = |name: &str| {
+            let pair = file.key_value_metadata()?.iter().find(|pair| pair.key == name)?;
+            pair.value.as_deref()?.parse().ok()
+        };
+        let sessions = u64::try_from(file.num_rows()).unwrap_or(0);
+        let skipped = noted(SKIPPED).or_else(|| self.objects?.checked_sub(sessions)).unwrap_or(0);
+        Contents { sessions, kept: noted(KEPT).unwrap_or(0), skipped }
     }
 }
 
-/// How many rows a Parquet file has, from its end.
-pub(crate) async fn rows(bucket: &Bucket, key: &str) -> anyhow::Result<u64> {
-    // The length of the metadata, and `PAR1`.
-    let end = last_bytes(bucket, key, 8).await?;
-    let length = end.first_chunk().map(|length| u32::from_le_bytes(*length)).context("read its length")?;
-    let end = last_bytes(bucket, key, u64::from(length) + 8).await?;
-    let metadata = end.get(..length as usize).context("read its metadata")?;
-    let metadata = ParquetMetaDataReader::decode_metadata(metadata);
-    let metadata = metadata.with_context(|| format!("understand the end of {key}"))?;
-    metadata.file_metadata().num_rows().try_into().context("count its rows")
+/// What a file holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Contents {
+    /// Its rows.
+    pub(crate) sessions: u64,
+    /// Those of them whose objects are gone.
+    pub(crate) kept: u64,
+    /// Objects that hold no session.
+    pub(crate) skipped: u64,
 }
 
-async fn last_bytes(bucket: &Bucket, key: &str, bytes: u64) -> anyhow::Result<Vec<u8>> {
-    let get = bucket.client.get_object().bucket(&bucket.name).key(key).range(format!("bytes=-{bytes}"));
-    let got = get.send().await.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)));
-    let body = got.with_context(|| format!("read the end of {key}"))?.body.collect().await;
-    Ok(body.with_context(|| format!("read the end of {key}"))?.to_vec())
+impl Contents {
+    /// What the end of a file says of it.
+    pub(crate) fn notes(self) -> [(&'static str, String); 2] {
+        [(KEPT, self.kept.to_string()), (SKIPPED, self.skipped.to_string())]
+    }
 }
 
 #[cfg(test)]
@@ -91,15 +115,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_left_written_or_refused() {
+    fn a_file_is_left_written_or_merged_by_what_is_in_the_day() {
         let listing = |objects, digest: &str| Summary { objects, bytes: 1, digest: digest.to_owned() };
-        let stored = Stored { bytes: 1, objects: Some(5), digest: Some("a".to_owned()) };
-        assert_eq!(stored.decide(&listing(5, "a")), Decision::Leave);
-        assert_eq!(stored.decide(&listing(6, "b")), Decision::Write);
-        assert_eq!(stored.decide(&listing(5, "b")), Decision::Write);
-        assert_eq!(stored.decide(&listing(4, "b")), Decision::Refuse { objects: 5 });
-        let of_another = Stored { bytes: 1, objects: None, digest: None };
-        assert_eq!(of_another.decide(&listing(4, "b")), Decision::Write);
+        let stored = Stored { bytes: 1, etag: None, objects: Some(5), digest: Some("a".to_owned()) };
+        for (listing, decision) in [
+            (listing(5, "a"), Decision::Leave),
+            (listing(6, "b"), Decision::Merge),
+            (listing(5, "b"), Decision::Merge),
+            (listing(4, "b"), Decision::Merge),
+            (listing(0, "c"), Decision::Leave),
+        ] {
+            assert_eq!(decide(Some(&stored), &listing, false), decision, "{listing:?}");
+            assert_eq!(decide(Some(&stored), &listing, true), Decision::WriteAnew, "{listing:?}");
+            let none = if listing.objects == 0 { Decision::Nothing } else { Decision::WriteAnew };
+            assert_eq!(decide(None, &listing, false), none, "{listing:?}");
+        }
+        let of_another = Stored { objects: None, digest: None, ..stored };
+        assert_eq!(decide(Some(&of_another), &listing(4, "b"), false), Decision::Merge);
         let marks = metadata(&listing(5, "a"));
         assert_eq!((marks[DIGEST].as_str(), marks[OBJECTS].as_str()), ("a", "5"));
     }

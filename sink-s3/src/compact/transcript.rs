@@ -1,4 +1,4 @@
-use serde_json::Value;
+use schemas::json::Json;
 
 use crate::compact::payload::{text, time};
 
@@ -14,15 +14,28 @@ pub(crate) struct Transcript {
 }
 
 impl Transcript {
-    pub(crate) fn of(entries: &[Value]) -> Self {
+    pub(crate) fn of(entries: &[Json<'_>]) -> Self {
         let mut transcript = Self { entries: entries.len() as i64, ..Self::default() };
         let (mut user, mut agent) = (0, 0);
         for entry in entries {
-            transcript.characters += text(entry.get("text")).map_or(0, |text| text.chars().count() as i64);
-            transcript.interruptions += i64::from(entry.get("interrupted") == Some(&Value::Bool(true)));
-            let times = time(entry.get("start_time")).zip(time(entry.get("end_time")));
+            let [mut start, mut end, mut role] = [None; 3];
+            // Of a field that is given twice the last one counts.
+            let (mut characters, mut interrupted) = (0, false);
+            for (name, value) in entry.entries() {
+                match &*name {
+                    "text" => characters = text(Some(value)).map_or(0, |text| text.chars().count() as i64),
+                    "interrupted" => interrupted = value.as_bool() == Some(true),
+                    "start_time" => start = Some(value),
+                    "end_time" => end = Some(value),
+                    "role" => role = Some(value),
+                    _ => {}
+                }
+            }
+            transcript.characters += characters;
+            transcript.interruptions += i64::from(interrupted);
+            let times = time(start).zip(time(end));
             let milliseconds = times.map_or(0, |(start, end)| end.saturating_sub(start).max(0));
-            match text(entry.get("role")) {
+            match text(role).as_deref() {
                 Some("user") => user += milliseconds,
                 Some("agent") => agent += milliseconds,
                 _ => {}
@@ -52,6 +65,8 @@ mod tests {
         ];
         let expected =
             Transcript { entries: 4, characters: 4, user_seconds: 1.5, interruptions: 1, agent_seconds: 0.0 };
+        let entries = entries.map(|entry| entry.to_string());
+        let entries: Vec<_> = entries.iter().map(|entry| Json::parse(entry.as_bytes()).unwrap()).collect();
         assert_eq!(Transcript::of(&entries), expected);
         assert_eq!(Transcript::of(&[]), Transcript::default());
     }

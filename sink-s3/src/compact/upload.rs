@@ -8,9 +8,11 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_s3::Config;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use bytes::Bytes;
 use http::HeaderMap;
 use tracing::warn;
 
@@ -28,15 +30,51 @@ pub(crate) struct Upload {
     bucket: Arc<Bucket>,
     key: String,
     metadata: HashMap<String, String>,
+    condition: Condition,
     /// Id of the upload, once there was a part.
     id: Option<String>,
     parts: Vec<CompletedPart>,
     bytes: u64,
 }
 
+/// What has to be there for the file to appear. It holds in stores that know conditional writes; in others, whoever ends
+/// later wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// The file with this entity tag.
+    Replaces(String),
+    /// No file.
+    First,
+    Whatever,
+}
+
+impl Condition {
+    /// That all is as it was: no file, or one with that tag.
+    pub(crate) fn of(stored: Option<Option<&str>>) -> Self {
+        match stored {
+            None => Self::First,
+            Some(Some(etag)) => Self::Replaces(etag.to_owned()),
+            Some(None) => Self::Whatever,
+        }
+    }
+
+    fn if_match(&self) -> Option<String> {
+        if let Self::Replaces(etag) = self { Some(etag.clone()) } else { None }
+    }
+
+    fn if_none_match(&self) -> Option<String> {
+        (*self == Self::First).then(|| "*".to_owned())
+    }
+}
+
 impl Upload {
-    pub(crate) fn new(bucket: Arc<Bucket>, key: String, metadata: HashMap<String, String>) -> Self {
-        Self { bucket, key, metadata, id: None, parts: Vec::new(), bytes: 0 }
+    pub(crate) fn new(
+        bucket: Arc<Bucket>,
+        key: String,
+        metadata: HashMap<String, String>,
+        condition: Condition,
+    ) -> Self {
+        Self { bucket, key, metadata, condition, id: None, parts: Vec::new(), bytes: 0 }
     }
 
     /// Sends a part that is not the last one.
@@ -48,20 +86,40 @@ impl Upload {
         self.send(&id, part).await
     }
 
-    /// Sends what is left, however much it is, and makes the file appear; its bytes.
-    pub(crate) async fn finish(&mut self, mut rest: Vec<u8>) -> anyhow::Result<u64> {
+    /// Sends what is left, however much it is, and makes the file appear; its bytes. None where another program has written
+    /// the file meanwhile.
+    pub(crate) async fn finish(&mut self, mut rest: Vec<u8>) -> anyhow::Result<Option<u64>> {
         while rest.len() > PART {
             let after = rest.split_off(PART);
             self.part(std::mem::replace(&mut rest, after)).await?;
         }
-        match self.id.clone() {
-            Some(id) => {
-                self.send(&id, rest).await?;
-                self.complete(&id).await?;
+        if let Some(id) = self.id.clone() {
+            self.send(&id, rest).await?;
+            let appeared = self.appear(async |upload| upload.complete(&id).await).await?;
+            if appeared {
+                self.id = None;
             }
-            None => self.put(rest).await?,
+            return Ok(appeared.then_some(self.bytes));
         }
-        Ok(self.bytes)
+        let file = Bytes::from(rest);
+        self.bytes = file.len() as u64;
+        Ok(self.appear(async |upload| upload.put(file.clone()).await).await?.then_some(self.bytes))
+    }
+
+    /// Makes the file appear; whether the condition held. A store that knows no conditions is asked without one.
+    async fn appear(&mut self, request: impl AsyncFn(&Self) -> Result<(), Refused>) -> anyhow::Result<bool> {
+        let refused = match request(self).await {
+            Err(refused) if refused.status == Some(501) && self.condition != Condition::Whatever => {
+                self.condition = Condition::Whatever;
+                request(self).await.err()
+            }
+            result => result.err(),
+        };
+        match refused {
+            None => Ok(true),
+            Some(refused) if self.condition != Condition::Whatever && refused.is_overtaken() => Ok(false),
+            Some(refused) => Err(anyhow!(refused.reason)),
+        }
     }
 
     /// Throws the parts away that were sent. It is a courtesy: nobody sees them, but they are paid for.
@@ -106,33 +164,58 @@ impl Upload {
         Ok(())
     }
 
-    async fn complete(&mut self, id: &str) -> anyhow::Result<()> {
-        let Self { bucket, key, .. } = &*self;
+    async fn complete(&self, id: &str) -> Result<(), Refused> {
+        let Self { bucket, key, condition, .. } = self;
         let parts = CompletedMultipartUpload::builder().set_parts(Some(self.parts.clone())).build();
         let complete = bucket.client.complete_multipart_upload().bucket(&bucket.name).key(key).upload_id(id);
+        let complete =
+            complete.set_if_match(condition.if_match()).set_if_none_match(condition.if_none_match());
         let completed = complete.multipart_upload(parts).customize().config_override(patient()).send().await;
-        let completed = completed.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
+        let completed = completed.map_err(|error| Refused::of(&bucket.name, &error))?;
         // The answer may be 200 and an error, or a page.
-        completed.e_tag.context(NO_ETAG)?;
-        self.id = None;
-        Ok(())
+        completed.e_tag.map(drop).ok_or_else(Refused::without_etag)
     }
 
-    async fn put(&mut self, file: Vec<u8>) -> anyhow::Result<()> {
-        self.bytes = file.len() as u64;
-        let Self { bucket, key, metadata, .. } = &*self;
+    async fn put(&self, file: Bytes) -> Result<(), Refused> {
+        let Self { bucket, key, metadata, condition, .. } = self;
         let put = bucket.client.put_object().bucket(&bucket.name).key(key).body(ByteStream::from(file));
+        let put = put.set_if_match(condition.if_match()).set_if_none_match(condition.if_none_match());
         let put = put.content_type(MEDIA_TYPE).set_metadata(Some(metadata.clone()));
         let put = put.customize().mutate_request(with_headers(&bucket.putter.headers));
         let put = put.config_override(patient()).send().await;
-        let put = put.map_err(|error| anyhow!(store_error::reason(&bucket.name, &error)))?;
-        put.e_tag.context(NO_ETAG)?;
-        Ok(())
+        let put = put.map_err(|error| Refused::of(&bucket.name, &error))?;
+        put.e_tag.map(drop).ok_or_else(Refused::without_etag)
     }
 
     /// Named for the upload as a whole, too, or the store would not take parts that have one.
     fn checksum(&self) -> Option<ChecksumAlgorithm> {
         self.bucket.putter.with_checksum.then_some(ChecksumAlgorithm::Crc32)
+    }
+}
+
+/// An answer that the file did not appear.
+struct Refused {
+    status: Option<u16>,
+    code: String,
+    reason: String,
+}
+
+impl Refused {
+    fn of<E: std::error::Error + ProvideErrorMetadata + 'static>(bucket: &str, error: &SdkError<E>) -> Self {
+        Self {
+            status: store_error::status(error),
+            code: error.code().unwrap_or_default().to_owned(),
+            reason: store_error::reason(bucket, error),
+        }
+    }
+
+    fn without_etag() -> Self {
+        Self { status: None, code: String::new(), reason: NO_ETAG.to_owned() }
+    }
+
+    /// Whether the condition did not hold: another file is there, or one is being written, or the one there is gone.
+    fn is_overtaken(&self) -> bool {
+        matches!((self.status, self.code.as_str()), (Some(409 | 412), _) | (Some(404), "NoSuchKey"))
     }
 }
 

@@ -30,7 +30,7 @@ impl Values {
     pub(crate) fn push(&mut self, column: &Column, payload: &Payload<'_>) {
         let value = payload.value(column.path);
         match column.kind {
-            Kind::Text => self.push_text(text(value)),
+            Kind::Text => self.push_text(text(value).as_deref()),
             Kind::Integer => self.push_integer(integer(value)),
             Kind::Number => self.push_number(number(value)),
             Kind::Time => self.push_integer(time(value)),

@@ -115,13 +115,13 @@ fn raw_sessions() -> String {
     (name, it) -> coalesce(json_extract_scalar(it, '$'), nullif(json_format(it), 'null')))) AS discovered_signals,
   TRY(transform(map_entries(signal_values), signal -> CAST(ROW(signal[1],
     coalesce(json_extract_scalar(signal[2], '$'), nullif(json_format(signal[2]), 'null')),
-    CAST(json_extract_scalar(element_at(signal_sources, signal[1]), '$.turn') AS bigint),
+    TRY_CAST(json_extract_scalar(element_at(signal_sources, signal[1]), '$.turn') AS bigint),
     {recorded_at})
     AS ROW(name varchar, value varchar, turn bigint, recorded_at timestamp(3))))) AS signals,
   TRY(transform(CAST(json_extract(payload, '$.tool_calls') AS array(json)), it -> CAST(ROW(
     json_extract_scalar(it, '$.name'), json_extract_scalar(it, '$.outcome'), json_extract_scalar(it, '$.error'),
     {start_time},
-    CAST(json_extract_scalar(it, '$.duration_seconds') AS double), json_format(json_extract(it, '$.arguments')))
+    TRY_CAST(json_extract_scalar(it, '$.duration_seconds') AS double), json_format(json_extract(it, '$.arguments')))
     AS ROW(name varchar, outcome varchar, error varchar, start_time timestamp(3), duration_seconds double,
       arguments varchar)))) AS tool_calls,
   TRY(CAST(json_extract(payload, '$.truncated') AS array(varchar))) AS truncated,
@@ -131,6 +131,7 @@ FROM (
     TRY(CAST(json_extract(payload, '$.discovered_signals') AS map(varchar, json))) AS signal_values,
     TRY(CAST(json_extract(payload, '$.signal_sources') AS map(varchar, json))) AS signal_sources
   FROM sessions_json
+  WHERE TRY(json_extract_scalar(payload, '$.session_id')) IS NOT NULL
 )",
         columns = columns.concat(),
         recorded_at = time("element_at(signal_sources, signal[1])", "recorded_at"),
@@ -139,7 +140,7 @@ FROM (
 }
 
 fn value(column: &Column) -> String {
-    let text = |path: &str| format!("json_extract_scalar(payload, '$.{path}')");
+    let text = |path: &str| format!("TRY(json_extract_scalar(payload, '$.{path}'))");
     let value = text(column.path);
     match column.kind {
         Kind::Text => value,

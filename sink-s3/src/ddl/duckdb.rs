@@ -4,6 +4,7 @@ use crate::ddl::of_the_session;
 pub(super) fn statements(location: &str, raw: bool) -> String {
     let access = if location.starts_with("s3://") { S3 } else { "" };
     let sessions = if raw { raw_sessions(location) } else { parquet_sessions(location) };
+    let access = if raw { format!("{access}{UNREADABLE}") } else { access.to_owned() };
     let session = of_the_session("s");
     format!(
         "{access}\
@@ -34,6 +35,12 @@ CREATE OR REPLACE SECRET postcall (TYPE s3, PROVIDER credential_chain);
 
 ";
 
+const UNREADABLE: &str = "\
+-- Where DuckDB stops at an object that is no gzip, it names it: put that name here, without its folders.
+SET VARIABLE unreadable = []::VARCHAR[];
+
+";
+
 /// Files of days that were compacted by an older program may have fewer columns.
 fn parquet_sessions(location: &str) -> String {
     format!(
@@ -42,6 +49,7 @@ fn parquet_sessions(location: &str) -> String {
     )
 }
 
+/// The objects are read as lines of text, because of JSON that is no JSON DuckDB fails the whole query.
 fn raw_sessions(location: &str) -> String {
     let columns: Vec<_> =
         COLUMNS.iter().map(|column| format!("  {} AS {},\n", value(column), column.name)).collect();
@@ -50,24 +58,42 @@ fn raw_sessions(location: &str) -> String {
 {columns}  signal_values AS discovered_signals,
   [{{'name': signal.key, 'value': signal.value, 'turn': signal_sources[signal.key].turn,
     'recorded_at': signal_sources[signal.key].recorded_at}} FOR signal IN map_entries(signal_values)] AS signals,
-  TRY_CAST(json_extract(payload, '$.tool_calls') AS STRUCT(name VARCHAR, outcome VARCHAR, error VARCHAR,
+  TRY_CAST(json_extract(json, '$.tool_calls') AS STRUCT(name VARCHAR, outcome VARCHAR, error VARCHAR,
     start_time TIMESTAMPTZ, duration_seconds DOUBLE, arguments VARCHAR)[]) AS tool_calls,
-  TRY_CAST(json_extract(payload, '$.truncated') AS VARCHAR[]) AS truncated,
-  CAST(payload AS VARCHAR) AS payload, year, month, day
+  TRY_CAST(json_extract(json, '$.truncated') AS VARCHAR[]) AS truncated,
+  payload, year, month, day
 FROM (
-  SELECT json AS payload, year, month, day,
+  SELECT payload, json, year, month, day,
     TRY_CAST(json_extract(json, '$.discovered_signals') AS MAP(VARCHAR, VARCHAR)) AS signal_values,
     TRY_CAST(json_extract(json, '$.signal_sources')
       AS MAP(VARCHAR, STRUCT(turn BIGINT, recorded_at TIMESTAMPTZ))) AS signal_sources
-  FROM read_json_objects('{location}/sessions/*/*/*/*.json.gz',
-    format = 'unstructured', hive_partitioning = true, maximum_object_size = 67108864)
+  FROM (
+    SELECT payload, TRY_CAST(CASE WHEN json_valid(payload) THEN payload ELSE {MENDED} END AS JSON) AS json,
+      year, month, day
+    FROM (
+      SELECT string_agg(line, chr(10)) AS payload, year, month, day
+      FROM read_csv('{location}/sessions/*/*/*/*.json.gz', columns = {{'line': 'VARCHAR'}}, auto_detect = false,
+        header = false, delim = chr(1), quote = '', escape = '', comment = '', strict_mode = false, ignore_errors = true,
+        max_line_size = 67108864, parallel = false, filename = true, hive_partitioning = true,
+        hive_types = {{'year': BIGINT, 'month': BIGINT, 'day': BIGINT}})
+      WHERE NOT list_contains(getvariable('unreadable'), parse_filename(filename))
+      GROUP BY filename, year, month, day
+    )
+  )
+  WHERE json_type(json) = 'OBJECT'
 )",
         columns = columns.concat()
     )
 }
 
+/// DuckDB refuses half a surrogate pair, which JSON has a place for: U+FFFD instead. Backslashes that stand for themselves, and
+/// whole pairs, are put aside meanwhile, as characters that stand in no JSON.
+const MENDED: &str = r"replace(replace(regexp_replace(regexp_replace(replace(payload, '\\', chr(2)),
+        '\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})', chr(1) || '\1' || chr(1) || '\2', 'g'),
+        '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g'), chr(1), '\u'), chr(2), '\\')";
+
 fn value(column: &Column) -> String {
-    let text = |path: &str| format!("json_extract_string(payload, '$.{path}')");
+    let text = |path: &str| format!("json_extract_string(json, '$.{path}')");
     let value = text(column.path);
     match column.kind {
         Kind::Text => value,

@@ -38,7 +38,8 @@ USING parquet OPTIONS (path '{location}/sessions-parquet/', mergeSchema 'true')"
 fn raw_sessions(location: &str) -> (String, String) {
     let source = format!(
         "sessions_json
-USING text OPTIONS (path '{location}/sessions/', wholetext 'true', pathGlobFilter '*.json.gz')"
+USING text OPTIONS (path '{location}/sessions/', wholetext 'true', pathGlobFilter '*.json.gz',
+  ignoreCorruptFiles 'true')"
     );
     let columns: Vec<_> =
         COLUMNS.iter().map(|column| format!("  {} AS {},\n", value(column), column.name)).collect();
@@ -57,6 +58,7 @@ FROM (
     from_json(get_json_object(value, '$.signal_sources'),
       'map<string,struct<turn:bigint,recorded_at:timestamp>>') AS signal_sources
   FROM sessions_json
+  WHERE get_json_object(value, '$.session_id') IS NOT NULL
 )",
         columns = columns.concat()
     );

@@ -7,26 +7,26 @@ use serde_json::{Value, json};
 use crate::program::{Stage, event};
 use crate::proxy::{Mode, Proxy};
 
-const DAY: &str = "sessions/year=2025/month=10/day=29";
-const FILE: &str = "sessions-parquet/year=2025/month=10/day=29/sessions.parquet";
-const COMPACT: [&str; 4] = ["compact", "--day", "2025-10-29", "--json"];
+pub(crate) const DAY: &str = "sessions/year=2025/month=10/day=29";
+pub(crate) const FILE: &str = "sessions-parquet/year=2025/month=10/day=29/sessions.parquet";
+pub(crate) const COMPACT: [&str; 4] = ["compact", "--day", "2025-10-29", "--json"];
 
 impl Stage {
-    async fn put(&self, name: &str, payload: &str) {
+    pub(crate) async fn put(&self, name: &str, payload: &str) {
         self.store.put_gzipped(&self.bucket, &format!("{DAY}/{name}.json.gz"), payload).await;
     }
 
-    async fn file(&self) -> Vec<u8> {
+    pub(crate) async fn file(&self) -> Vec<u8> {
         self.store.object(&self.bucket, FILE).await.1
     }
 
-    fn compact(&self) -> Value {
+    pub(crate) fn compact(&self) -> Value {
         serde_json::from_str(&self.succeed(&COMPACT)).unwrap()
     }
 }
 
 /// The texts of a column, row by row.
-fn column(file: Vec<u8>, name: &str) -> Vec<Option<String>> {
+pub(crate) fn column(file: Vec<u8>, name: &str) -> Vec<Option<String>> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).unwrap().build().unwrap();
     let texts = |batch: arrow_array::RecordBatch| {
         batch[name].as_string::<i32>().iter().map(|it| it.map(str::to_owned)).collect::<Vec<_>>()
@@ -152,31 +152,6 @@ async fn readers_never_see_half_a_day() {
     stage.endpoint.set_port(stage.store.port);
     assert_eq!(stage.compact()["sessions"], 5);
     assert_eq!(column(stage.file().await, "session_id").len(), 5);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_outlives_the_sessions_that_a_lifecycle_rule_removes() {
-    let stage = Stage::set_up().await;
-    for name in ["a", "b", "c"] {
-        stage.put(name, &event(name)).await;
-    }
-    stage.compact();
-    let file = stage.file().await;
-    stage.store.delete(&stage.bucket, &format!("{DAY}/b.json.gz")).await;
-    let output = stage.execute(&["compact", "--day", "2025-10-29"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
-        "2025-10-29: left as it is: the file is of 3 objects, and 2 are left; --force writes it anew\n"
-    );
-    assert!(stage.file().await == file);
-    stage.succeed(&["compact", "--day", "2025-10-29", "--force"]);
-    assert_eq!(column(stage.file().await, "session_id").len(), 2);
-    for name in ["a", "c"] {
-        stage.store.delete(&stage.bucket, &format!("{DAY}/{name}.json.gz")).await;
-    }
-    assert_eq!(stage.compact()["outcome"], "empty");
-    assert_eq!(column(stage.file().await, "session_id").len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod analytics;
 mod commands;
 mod compaction;
 mod dead_letters;
+mod former_rows;
 mod hostile;
 #[path = "../../../sink/tests/runtime/http.rs"]
 mod http;
@@ -18,3 +19,4 @@ mod proof;
 mod proxy;
 mod seaweedfs;
 mod storing;
+mod views;

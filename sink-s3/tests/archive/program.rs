@@ -53,6 +53,11 @@ impl Stage {
         self.command(args).output().unwrap()
     }
 
+    /// Starts a command, of which output and log are kept.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// As [`Self::execute`]; what it printed.
     pub(crate) fn succeed(&self, args: &[&str]) -> String {
         let output = self.execute(args);
@@ -99,10 +104,10 @@ impl Stage {
         command
     }
 
-    pub(crate) async fn publish(&self, message_id: &str, payload: &str) {
+    pub(crate) async fn publish(&self, message_id: &str, payload: impl AsRef<[u8]>) {
         let mut headers = HeaderMap::new();
         headers.insert(names::header::MESSAGE_ID, message_id);
-        let payload = payload.to_owned().into();
+        let payload = payload.as_ref().to_vec().into();
         let ack =
             self.jetstream.publish_with_headers(names::SESSION_ENDED_V1, headers, payload).await.unwrap();
         ack.await.unwrap();

@@ -18,11 +18,22 @@ pub(crate) enum Mode {
     Deny(&'static str),
     /// As [`Self::Deny`], with this status and code.
     AnswerTo(&'static str, u16, &'static str),
+    /// A request whose first line has both in it waits until it is released, each other one passes.
+    Hold(&'static str, &'static str),
+}
+
+/// Of the request that is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    NotYet,
+    Here,
+    Released,
 }
 
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     mode: watch::Sender<Mode>,
+    held: watch::Sender<Held>,
     task: JoinHandle<()>,
 }
 
@@ -32,24 +43,45 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let mode = watch::Sender::new(mode);
         let modes = mode.subscribe();
+        let held = watch::Sender::new(Held::NotYet);
+        let holder = held.clone();
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let mut modes = modes.clone();
+                let (mut modes, held) = (modes.clone(), holder.clone());
                 let mode = *modes.borrow_and_update();
                 tokio::spawn(async move {
                     // Either side may end the connection as it likes.
                     tokio::select! {
-                        ended = serve(client, store, mode) => drop(ended),
+                        ended = serve(client, store, mode, held) => drop(ended),
                         changed = modes.changed() => drop(changed),
                     }
                 });
             }
         });
-        Self { address, mode, task }
+        Self { address, mode, held, task }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+}
+
+impl Proxy {
+    /// Holds the first request whose first line has both in it.
+    pub(crate) fn hold(&self, method: &'static str, path: &'static str) {
+        self.held.send_replace(Held::NotYet);
+        self.set(Mode::Hold(method, path));
+    }
+
+    pub(crate) async fn is_holding(&self) {
+        let mut held = self.held.subscribe();
+        let holding = held.wait_for(|held| *held == Held::Here);
+        tokio::time::timeout(std::time::Duration::from_secs(60), holding).await.unwrap().unwrap();
+    }
+
+    /// Lets it go on, and all that come later pass.
+    pub(crate) fn release(&self) {
+        self.held.send_replace(Held::Released);
     }
 }
 
@@ -59,7 +91,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result<()> {
+async fn serve(
+    mut client: TcpStream,
+    store: u16,
+    mode: Mode,
+    held: watch::Sender<Held>,
+) -> std::io::Result<()> {
     if let Mode::Answer(status, code) = mode {
         return answer(client, Vec::new(), status, code).await;
     }
@@ -69,6 +106,9 @@ async fn serve(mut client: TcpStream, store: u16, mode: Mode) -> std::io::Result
     }
     if let Mode::AnswerTo(what, status, code) = mode {
         return answer_to(what, status, code, client, server).await;
+    }
+    if let Mode::Hold(method, path) = mode {
+        return hold([method, path], client, server, held).await;
     }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
@@ -101,12 +141,38 @@ async fn answer_to(
     status: u16,
     code: &str,
     mut client: TcpStream,
-    mut server: TcpStream,
+    server: TcpStream,
 ) -> std::io::Result<()> {
     let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
     if String::from_utf8_lossy(&request[..first_line]).contains(what) {
         return answer(client, request, status, code).await;
     }
+    pass(&request, first_line, client, server).await
+}
+
+/// As [`answer_to`], but the request waits.
+async fn hold(
+    what: [&str; 2],
+    mut client: TcpStream,
+    server: TcpStream,
+    held: watch::Sender<Held>,
+) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
+    let line = String::from_utf8_lossy(&request[..first_line]).into_owned();
+    if *held.borrow() != Held::Released && what.iter().all(|what| line.contains(what)) {
+        held.send_replace(Held::Here);
+        let mut released = held.subscribe();
+        released.wait_for(|held| *held == Held::Released).await.map_err(std::io::Error::other)?;
+    }
+    pass(&request, first_line, client, server).await
+}
+
+async fn pass(
+    request: &[u8],
+    first_line: usize,
+    mut client: TcpStream,
+    mut server: TcpStream,
+) -> std::io::Result<()> {
     server.write_all(&request[..first_line]).await?;
     server.write_all(b"\r\nConnection: close").await?;
     server.write_all(&request[first_line..]).await?;

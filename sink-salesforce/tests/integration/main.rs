@@ -7,6 +7,8 @@ mod check;
 mod dry_run;
 mod faults;
 mod keys;
+mod odd_payloads;
+mod odd_server;
 mod org;
 mod readiness;
 mod records;

@@ -58,7 +58,9 @@ impl Org {
         let config = Config::new(Vec::new());
         SalesforceArgs {
             salesforce_url: self.url.parse().unwrap(),
+            salesforce_allow_plain_text: false,
             salesforce_client_id: config.client_id,
+            salesforce_client_id_file: None,
             salesforce_grant: Grant::JwtBearer,
             salesforce_username: Some(config.username),
             salesforce_private_key_file: Some(self.key_file(keys::trusted())),

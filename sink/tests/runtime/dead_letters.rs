@@ -11,7 +11,7 @@ use crate::scripted::*;
 use test_servers::NatsServer;
 
 #[derive(Debug, Clone, clap::Args)]
-struct NoFlags {}
+pub(crate) struct NoFlags {}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_keeps_bytes_headers_and_origin() {
@@ -30,12 +30,17 @@ async fn a_dead_letter_keeps_bytes_headers_and_origin() {
     let letter = stream.get_raw_message(1).await.unwrap();
     assert_eq!(*letter.subject, *"sessions.dead.sink-s3");
     assert_eq!(letter.payload, r#"{"session_id": "room", "user_email": "a@x.org""#);
+    let id = letter.headers.get(header::MESSAGE_ID).unwrap().as_str();
+    assert!(id.starts_with("sink-s3:2:"), "{id}");
+    let published = letter.headers.get(header::DEAD_LETTER_PUBLISHED).unwrap().as_str();
+    assert!(published.parse::<chrono::DateTime<chrono::Utc>>().is_ok(), "{published}");
     let mut headers: Vec<_> =
         letter.headers.iter().map(|(name, values)| format!("{name}: {}", values[0].as_str())).collect();
+    // Those that hold the time.
+    headers.retain(|line| !line.starts_with("Nats-Msg-Id: ") && !line.contains("-Published: "));
     headers.sort();
     insta::assert_snapshot!(headers.join("\n"), @r"
     Content-Type: application/json
-    Nats-Msg-Id: sink-s3:2
     Postcall-Dead-Letter-Deliveries: 1
     Postcall-Dead-Letter-Error: the payload is not a session-end object: the JSON ends too early at line 1, column 46
     Postcall-Dead-Letter-Sink: sink-s3
@@ -125,7 +130,7 @@ async fn a_dead_letter_that_cannot_be_stored_leaves_the_message_in_the_stream() 
     sink.stop().await;
 }
 
-async fn replay<W: Writer>(nats: &NatsServer, flags: &[&str], writer: W) -> anyhow::Result<()> {
+pub(crate) async fn replay<W: Writer>(nats: &NatsServer, flags: &[&str], writer: W) -> anyhow::Result<()> {
     let url = nats.url();
     let flags: Vec<_> = ["--nats-url", &url, "replay"].iter().chain(flags).copied().collect();
     sink::dead_letters(options(), args::<DeadLettersArgs<NoFlags>>(&flags), async |_| Ok(writer)).await

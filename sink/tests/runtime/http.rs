@@ -22,7 +22,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<(u16, String)
 pub(crate) async fn readyz(address: SocketAddr, status: u16, contains: &str) -> String {
     let started = Instant::now();
     let mut last = None;
-    while started.elapsed() < Duration::from_secs(20) {
+    while started.elapsed() < Duration::from_secs(60) {
         last = get(address, "/readyz").await;
         if let Some((seen, body)) = &last
             && *seen == status

@@ -4,9 +4,13 @@
 
 mod busy;
 mod dead_letters;
+mod dead_letters_kept;
 mod http;
+mod odd_messages;
 mod permissions;
+mod reading;
 mod recovery;
 mod scripted;
 mod setup;
 mod verdicts;
+mod window;

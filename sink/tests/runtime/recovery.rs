@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use schemas::names;
 use sink::WriteError;
 
@@ -60,6 +61,29 @@ async fn a_deleted_consumer_is_noticed_and_used_again_after_setup() {
     publish(&jetstream, "room").await;
     set_up(&nats, &options(), &[]).await.unwrap();
     eventually("it is written", async || stems(&written) == ["room-AJ"]).await;
+    readyz(sink.http, 200, "ready").await;
+    sink.stop().await;
+}
+
+/// Nobody is kept from publishing to an inbox, so this can end the client by which a sink acknowledges.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_ended_is_replaced() {
+    let nats = NatsServer::start().await;
+    set_up(&nats, &options(), &[]).await.unwrap();
+    let jetstream = nats.jetstream().await;
+    let subject = format!("$JS.API.CONSUMER.INFO.SESSIONS.{}", names::SINK_S3);
+    let mut looked_up = jetstream.client().subscribe(subject).await.unwrap();
+    jetstream.client().flush().await.unwrap();
+    let (writer, written) = scripted(|_| Ok(()));
+    let sink = RunningSink::start(&nats, options(), writer);
+    let inbox = looked_up.next().await.unwrap().reply.unwrap();
+    readyz(sink.http, 200, "ready").await;
+    for round in 0..3 {
+        publish_raw(&nats, inbox.as_bytes(), &block(b"X-Trace: a\rb"), "").await;
+        publish(&jetstream, &format!("room{round}")).await;
+        eventually("it is written", async || stems(&written).len() > round).await;
+    }
+    all_settled(&jetstream).await;
     readyz(sink.http, 200, "ready").await;
     sink.stop().await;
 }

@@ -9,6 +9,8 @@ use async_nats::jetstream;
 use clap::Parser;
 use schemas::names;
 use sink::{Message, RunArgs, SetupArgs, SinkOptions, WriteError, Writer, Written};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,9 +21,9 @@ pub(crate) type Answer = Result<(), WriteError>;
 /// What was written: the event's stem and the delivery.
 pub(crate) type Log = Arc<Mutex<Vec<(String, u64)>>>;
 
-/// Calls a function for each message.
-pub(crate) struct Scripted<F> {
-    pub(crate) answer: F,
+/// Calls a function for each message. It is one type, so that the runtime is compiled once.
+pub(crate) struct Scripted {
+    pub(crate) answer: Box<dyn Fn(&Message) -> Answer + Send + Sync>,
     pub(crate) written: Log,
     /// How long a call takes.
     pub(crate) takes: Duration,
@@ -29,7 +31,7 @@ pub(crate) struct Scripted<F> {
     pub(crate) batches: Arc<Mutex<Vec<usize>>>,
 }
 
-impl<F: Fn(&Message) -> Answer + Send + Sync + 'static> Writer for Scripted<F> {
+impl Writer for Scripted {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
         self.batches.lock().unwrap().push(batch.len());
         tokio::time::sleep(self.takes).await;
@@ -44,10 +46,13 @@ impl<F: Fn(&Message) -> Answer + Send + Sync + 'static> Writer for Scripted<F> {
 }
 
 /// A writer that answers so, and its log.
-pub(crate) fn scripted<F: Fn(&Message) -> Answer + Send + Sync + 'static>(answer: F) -> (Scripted<F>, Log) {
+pub(crate) fn scripted(answer: impl Fn(&Message) -> Answer + Send + Sync + 'static) -> (Scripted, Log) {
     let written = Log::default();
     let batches = Arc::default();
-    (Scripted { answer, written: Arc::clone(&written), takes: Duration::ZERO, batches }, written)
+    (
+        Scripted { answer: Box::new(answer), written: Arc::clone(&written), takes: Duration::ZERO, batches },
+        written,
+    )
 }
 
 pub(crate) fn options() -> SinkOptions {
@@ -84,7 +89,9 @@ impl RunningSink {
     ) -> Self {
         let http = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let shutdown = CancellationToken::new();
-        let run = args::<RunArgs>(&[&["--nats-url", nats_url, "--max-attempts", "3"], flags].concat());
+        let attempts: &[&str] =
+            if flags.contains(&"--max-attempts") { &[] } else { &["--max-attempts", "3"] };
+        let run = args::<RunArgs>(&[&["--nats-url", nats_url], attempts, flags].concat());
         let task = tokio::spawn(sink::run_until(shutdown.clone(), sink, run, http, writer));
         Self { http, shutdown, task }
     }
@@ -120,10 +127,33 @@ pub(crate) fn args<A: clap::Args>(flags: &[&str]) -> A {
 
 /// A valid event; its message id is `<session_id>-AJ`.
 pub(crate) async fn publish(jetstream: &jetstream::Context, session_id: &str) {
-    let payload = format!(
+    publish_bytes(jetstream, &format!("{session_id}-AJ"), payload(session_id)).await;
+}
+
+pub(crate) fn payload(session_id: &str) -> String {
+    format!(
         r#"{{"session_id":"{session_id}","job_id":"AJ","end_time":"2025-10-29T12:00:00Z","user_email":"a@x.org"}}"#
-    );
-    publish_bytes(jetstream, &format!("{session_id}-AJ"), payload).await;
+    )
+}
+
+/// Any bytes as subject and headers, as a publisher can send them that is no client library.
+pub(crate) async fn publish_raw(nats: &NatsServer, subject: &[u8], headers: &[u8], payload: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", nats.port())).await.unwrap();
+    let mut command = b"CONNECT {\"verbose\":false,\"headers\":true}\r\n".to_vec();
+    let total = headers.len() + payload.len();
+    command.extend([b"HPUB ", subject, format!(" {} {total}\r\n", headers.len()).as_bytes()].concat());
+    command.extend([headers, payload.as_bytes(), b"\r\nPING\r\n"].concat());
+    stream.write_all(&command).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"PONG\r\n") {
+        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0, "{}", answer.escape_ascii());
+    }
+    assert!(!answer.windows(4).any(|part| part == b"-ERR"), "{}", answer.escape_ascii());
+}
+
+/// These lines as a block of headers.
+pub(crate) fn block(lines: &[u8]) -> Vec<u8> {
+    [b"NATS/1.0\r\n", lines, b"\r\n\r\n"].concat()
 }
 
 pub(crate) async fn publish_bytes(jetstream: &jetstream::Context, message_id: &str, payload: String) {
@@ -146,11 +176,11 @@ pub(crate) async fn dead_letters(jetstream: &jetstream::Context) -> u64 {
     jetstream.get_stream(names::DEAD_LETTERS_STREAM).await.unwrap().cached_info().state.messages
 }
 
-/// Waits up to 20 s until a condition holds.
+/// Waits up to a minute until a condition holds.
 pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     let started = Instant::now();
     while !condition().await {
-        assert!(started.elapsed() < Duration::from_secs(20), "not so after 20 s: {what}");
+        assert!(started.elapsed() < Duration::from_secs(60), "not so after a minute: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

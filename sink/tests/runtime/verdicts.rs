@@ -211,6 +211,47 @@ async fn a_panic_or_a_missing_answer_is_the_messages_own_fault() {
     sink.stop().await;
 }
 
+/// Fails as a whole where a message of the batch is the one.
+struct FailsWithPoison {
+    panics: bool,
+}
+
+impl Writer for FailsWithPoison {
+    async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
+        tokio::task::yield_now().await;
+        let poison = |message: &Message| message.event.identity.session_id.as_str().starts_with("poison");
+        if batch.iter().any(poison) {
+            assert!(!self.panics, "a bug in the writer");
+            return Vec::new();
+        }
+        vec![Ok(Written { outcome: "written" }); batch.len()]
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_message_at_which_the_writer_fails_is_blamed() {
+    for panics in [true, false] {
+        let nats = NatsServer::start().await;
+        let sink = SinkOptions { max_batch: 200, max_in_flight: 1, ..options() };
+        set_up(&nats, &sink, &[]).await.unwrap();
+        let jetstream = nats.jetstream().await;
+        for session in 0..198 {
+            publish(&jetstream, &format!("room{session:03}")).await;
+            if session % 99 == 50 {
+                publish(&jetstream, &format!("poison{session}")).await;
+            }
+        }
+        let running = RunningSink::start(&nats, sink, FailsWithPoison { panics });
+        all_settled(&jetstream).await;
+        assert_eq!(dead_letters(&jetstream).await, 2);
+        let written = r#"postcall_sink_messages_total{outcome="written",sink="sink-s3"}"#;
+        assert_eq!(metric(running.http, written).await, 198.0);
+        let retried = r#"postcall_sink_messages_total{outcome="retried",sink="sink-s3"}"#;
+        assert_eq!(metric(running.http, retried).await, 4.0, "two more tries for each of the two");
+        running.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_longer_than_the_ack_wait_is_not_delivered_again() {
     let nats = NatsServer::start().await;

@@ -5,3 +5,4 @@ mod browser;
 mod call;
 mod failures;
 mod metadata;
+mod own_services;

@@ -2,7 +2,7 @@
 
 import { ConnectionError } from 'livekit-client';
 import { AgentMissing, ConnectionLost } from './call';
-import { Refused } from './connection-details';
+import { Refused, Unreachable } from './connection-details';
 
 export function explain(error: unknown): string {
   if (error instanceof Refused) {
@@ -20,7 +20,7 @@ export function explain(error: unknown): string {
   if (error instanceof DOMException) {
     return explainBrowser(error);
   }
-  if (error instanceof TypeError) {
+  if (error instanceof Unreachable) {
     return 'The server could not be reached. Check your network and try again.';
   }
   return `The call failed: ${error instanceof Error ? error.message : String(error)}`;

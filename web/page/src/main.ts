@@ -1,24 +1,30 @@
 // Joins the form, the call and what is shown.
 
 import { type AgentState, Call, type Listener } from './call';
+import { parseEmail } from './email';
 import { explain } from './errors';
-import { emailProblem, storeEmail, storedEmail } from './form';
+import { describe, storeEmail, storedEmail } from './form';
+import { obstacle } from './obstacle';
 import * as view from './view';
 
 let call: Call | undefined;
 let muted = false;
+
+const inTheWay = obstacle();
 
 view.email.value = storedEmail();
 view.show('idle');
 
 view.form.addEventListener('submit', (event) => {
   event.preventDefault();
-  const email = view.email.value.trim();
-  const problem = emailProblem(email);
-  view.showEmailProblem(problem);
-  if (problem !== undefined) {
+  const parsed = parseEmail(view.email.value);
+  if ('problem' in parsed && parsed.problem !== 'empty') {
+    view.showEmailProblem(describe(parsed.problem));
     view.email.focus();
-  } else if (!call) {
+  } else if (!call && inTheWay === undefined) {
+    const email = 'email' in parsed ? parsed.email : '';
+    view.showEmailProblem();
+    view.email.value = email;
     storeEmail(email);
     startCall(email);
   }
@@ -39,6 +45,14 @@ view.mute.addEventListener('click', () => {
   view.showMuted(muted);
   void call?.setMuted(muted);
 });
+
+if (inTheWay === undefined) {
+  view.allowStart();
+} else {
+  view.showError(inTheWay);
+}
+// Last: whatever goes wrong before this leaves the visitor the words that say so.
+view.showLoaded();
 
 function startCall(email: string): void {
   muted = false;

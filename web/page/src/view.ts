@@ -15,6 +15,7 @@ export const chat = element('chat', HTMLFormElement);
 export const message = element('message', HTMLInputElement);
 
 const startCall = element('start-call', HTMLButtonElement);
+const notLoaded = element('not-loaded', HTMLElement);
 const emailError = element('email-error', HTMLElement);
 const call = element('call', HTMLElement);
 const transcript = element('transcript', HTMLOListElement);
@@ -33,6 +34,16 @@ const AGENT_STATES: Record<AgentState, string> = {
   speaking: 'The agent is speaking',
   left: 'The agent left. Waiting for another one…',
 };
+
+/** A call can be placed. */
+export function allowStart(): void {
+  startCall.disabled = false;
+}
+
+/** The page works as it should, or says why not. */
+export function showLoaded(): void {
+  notLoaded.remove();
+}
 
 /** What the visitor sees of the call as a whole. */
 export function show(state: State, text = ''): void {

@@ -1,7 +1,10 @@
 //! The router, asked without a network.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Request, StatusCode};
@@ -13,13 +16,15 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use web::configuration::Args;
+use web::metrics::Metrics;
 
 pub(crate) const AGENT_NAME: &str = "pandadoc-agent";
 const API_KEY: &str = "devkey";
-const API_SECRET: &str = "a secret of thirty-two characters";
+pub(crate) const API_SECRET: &str = "a secret of thirty-two characters";
 
 pub(crate) struct Service {
-    pub(crate) router: Router,
+    visitors: Router,
+    operations: Router,
     pub(crate) shutdown: CancellationToken,
 }
 
@@ -39,18 +44,22 @@ impl Default for Service {
 
 impl Service {
     pub(crate) fn new(flags: &[&str]) -> Self {
-        let required = [
+        let mut required = vec![
             "web".to_owned(),
             "--livekit-url=ws://127.0.0.1:7880".to_owned(),
             format!("--livekit-api-key={API_KEY}"),
-            format!("--livekit-api-secret={API_SECRET}"),
             format!("--agent-name={AGENT_NAME}"),
         ];
+        if !flags.iter().any(|flag| flag.starts_with("--livekit-api-secret")) {
+            required.push(format!("--livekit-api-secret={API_SECRET}"));
+        }
         let flags = flags.iter().map(ToString::to_string);
         let args = Args::try_parse_from(required.into_iter().chain(flags)).unwrap();
-        let (_, settings) = args.into_settings().unwrap();
+        let metrics = Metrics::new().unwrap();
+        let settings = args.into_settings().unwrap();
         let shutdown = CancellationToken::new();
-        Self { router: web::server::router(settings, shutdown.clone()).unwrap(), shutdown }
+        let operations = web::server::operations(&settings, metrics.clone(), shutdown.clone());
+        Self { visitors: web::server::visitors(settings, &metrics).unwrap(), operations, shutdown }
     }
 
     pub(crate) async fn post(&self, body: &Value) -> Answer {
@@ -66,14 +75,23 @@ impl Service {
         self.send(Request::get(path), String::new()).await
     }
 
-    pub(crate) async fn send(&self, request: Builder, body: String) -> Answer {
-        let request = request.body(Body::from(body)).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = serde_json::from_slice(&bytes).unwrap_or_default();
-        Answer { status: head.status, headers: head.headers, bytes, body }
+    pub(crate) async fn get_operations(&self, path: &str) -> Answer {
+        answer(&self.operations, Request::get(path), String::new()).await
     }
+
+    pub(crate) async fn send(&self, request: Builder, body: String) -> Answer {
+        let peer = SocketAddr::from(([192, 0, 2, 1], 50_000));
+        answer(&self.visitors, request.extension(ConnectInfo(peer)), body).await
+    }
+}
+
+async fn answer(router: &Router, request: Builder, body: String) -> Answer {
+    let request = request.body(Body::from(body)).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    let (head, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or_default();
+    Answer { status: head.status, headers: head.headers, bytes, body }
 }
 
 /// The token's claims as they stand in it, its signature and times verified.

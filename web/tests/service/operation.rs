@@ -1,30 +1,48 @@
 //! What whoever runs the service relies on.
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE,
-    ORIGIN,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN,
 };
 use axum::http::{Request, StatusCode};
-use clap::Parser;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-use web::configuration::Args;
 
-use crate::in_process::Service;
+use crate::in_process::{API_SECRET, Service, claims};
 
 #[tokio::test]
 async fn readiness_ends_with_the_shutdown_and_health_does_not() {
     let service = Service::default();
-    assert_eq!(service.get("/readyz").await.status, StatusCode::OK);
+    assert_eq!(service.get_operations("/readyz").await.status, StatusCode::OK);
     service.shutdown.cancel();
-    assert_eq!(service.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(service.get_operations("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(service.get_operations("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn visitors_see_no_more_than_that_the_service_is_there() {
+    let service = Service::default();
+    for path in ["/metrics", "/readyz"] {
+        assert_eq!(service.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
     assert_eq!(service.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_key_in_a_file_is_read_anew_and_readiness_says_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secret");
+    let service = Service::new(&[&format!("--livekit-api-secret-file={}", file.display())]);
+    let ready = service.get_operations("/readyz").await;
+    assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(String::from_utf8_lossy(&ready.bytes).contains("LiveKit's API secret"));
+    assert_eq!(service.post(&json!({})).await.status, StatusCode::INTERNAL_SERVER_ERROR);
+    for secret in ["another secret of thirty characters", API_SECRET] {
+        std::fs::write(&file, format!("{secret}\n")).unwrap();
+        assert_eq!(service.get_operations("/readyz").await.status, StatusCode::OK);
+        assert_eq!(service.post(&json!({})).await.status, StatusCode::OK);
+    }
+    // It is the last one that signs.
+    claims(&service.post(&json!({})).await.body);
 }
 
 #[tokio::test]
@@ -34,7 +52,7 @@ async fn answers_are_counted_by_status() {
     service.post(&json!({})).await;
     service.post(&json!({ "room_name": "boardroom" })).await;
     service.post_text("application/json", "{").await;
-    let text = String::from_utf8(service.get("/metrics").await.bytes.to_vec()).unwrap();
+    let text = String::from_utf8(service.get_operations("/metrics").await.bytes.to_vec()).unwrap();
     for (status, count) in [(200, 2), (403, 1), (400, 1)] {
         let line = format!("web_connection_details_answers_total{{status=\"{status}\"}} {count}");
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
@@ -56,47 +74,10 @@ async fn only_named_origins_may_read_the_answers() {
         let request = Request::post("/api/connection-details").header(CONTENT_TYPE, "application/json");
         let answer = open.send(request.header(ORIGIN, origin), "{}".to_owned()).await;
         assert_eq!(answer.headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+        assert_eq!(answer.headers[ACCESS_CONTROL_EXPOSE_HEADERS], "retry-after");
     }
     for (service, origin) in [(open, "https://three.example"), (Service::default(), "https://one.example")] {
         let answer = service.send(ask(origin), String::new()).await;
         assert!(!answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{origin}");
     }
-}
-
-#[tokio::test]
-async fn a_connection_left_open_does_not_hold_up_the_end() {
-    let address = free_address();
-    let flags = ["--livekit-url=ws://h", "--livekit-api-key=k", "--livekit-api-secret=s", "--agent-name=a"];
-    let args = ["web"].into_iter().chain(flags);
-    let (_, settings) = Args::try_parse_from(args).unwrap().into_settings().unwrap();
-    let shutdown = CancellationToken::new();
-    let server = tokio::spawn(web::server::run(address, settings, shutdown.clone()));
-
-    let mut connection = connect(address).await;
-    connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut answer = [0; 12];
-    connection.read_exact(&mut answer).await.unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 200");
-
-    let mut unfinished = connect(address).await;
-    let head = "POST /api/connection-details HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n";
-    unfinished.write_all(head.as_bytes()).await.unwrap();
-    // Time for the server to begin with the request, whose body never comes.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    shutdown.cancel();
-    timeout(Duration::from_secs(15), server).await.expect("it ends").unwrap().unwrap();
-}
-
-fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-async fn connect(address: SocketAddr) -> TcpStream {
-    for _ in 0..100 {
-        if let Ok(connection) = TcpStream::connect(address).await {
-            return connection;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("nothing listens on {address}");
 }

@@ -1,7 +1,7 @@
 //! The page and the headers that protect it.
 
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
 };
 use axum::http::{Request, StatusCode};
 
@@ -19,16 +19,39 @@ async fn the_page_and_all_it_names_are_served() {
         assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
     }
 
-    let named: Vec<&str> = html.split('"').filter(|text| text.starts_with('/')).collect();
+    let attributes = html.split(['<', '>', ' ']).filter_map(|word| word.split_once("=\""));
+    let named = attributes.filter(|(name, _)| ["href", "src", "action"].contains(name));
+    let named: Vec<&str> = named.map(|(_, path)| path.trim_end_matches('"')).collect();
     assert!(
         named.iter().any(|path| path.ends_with(".js")) && named.iter().any(|path| path.ends_with(".css"))
     );
     for path in named {
-        let asset = service.get(path).await;
+        // Relative, so that the page may be below a path of a proxy.
+        assert!(!path.starts_with('/') && !path.contains("//"), "{path}");
+        let asset = service.get(&format!("/{path}")).await;
         assert_eq!(asset.status, StatusCode::OK, "{path}");
         assert_ne!(asset.headers[CONTENT_TYPE], "application/octet-stream", "{path}");
-        let hashed = path.starts_with("/assets/");
+        let hashed = path.starts_with("assets/");
         assert_eq!(asset.headers[CACHE_CONTROL].to_str().unwrap().contains("immutable"), hashed, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_may_be_below_a_path() {
+    for flag in ["--web-base-path=/voice", "--web-base-path=/voice/"] {
+        let service = Service::new(&[flag]);
+        let without_slash = service.get("/voice").await;
+        assert_eq!(
+            (without_slash.status, &without_slash.headers[LOCATION]),
+            (StatusCode::PERMANENT_REDIRECT, &"/voice/".parse().unwrap())
+        );
+        for path in ["/voice/", "/voice/icon.svg", "/healthz"] {
+            assert_eq!(service.get(path).await.status, StatusCode::OK, "{path}");
+        }
+        assert_eq!(service.get("/voice/api/connection-details").await.status, StatusCode::METHOD_NOT_ALLOWED);
+        for path in ["/", "/icon.svg", "/api/connection-details"] {
+            assert_eq!(service.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
     }
 }
 
@@ -60,6 +83,7 @@ async fn the_policy_lets_the_page_talk_to_livekit_and_nobody_else() {
             "{policy}"
         );
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        assert!(policy.contains("form-action 'none';"), "{policy}");
         assert_eq!(headers["x-content-type-options"], "nosniff");
     }
 }

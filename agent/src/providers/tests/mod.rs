@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
+use super::health::Standing;
+use super::key::Key;
 use super::language_model::ReplyPart;
 use super::message::ChatMessage;
 use super::*;
@@ -69,7 +71,7 @@ async fn all<T>(
 #[tokio::test]
 async fn speech_is_sent_as_a_wav_file_with_what_helps() {
     let server = Server::start([heard("  twelve people \n")]).await;
-    let text = server.speech_to_text().transcribe(&[1, -1, 300], "en", "salesforce, hubspot").await;
+    let text = server.speech_to_text().transcribe(&[1, -1, 300], "en", "salesforce, hubspot", || ()).await;
     assert_eq!(text, Ok("twelve people".to_owned()));
     let request = &server.received()[0];
     assert_eq!(request.path, "/prefix/v1/audio/transcriptions");
@@ -99,7 +101,10 @@ async fn what_passes_is_tried_again() {
         Act::Break("application/json", vec![b"{".to_vec()]),
     ] {
         let server = Server::start([act.clone(), act, heard("yes")]).await;
-        assert_eq!(server.speech_to_text().transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+        assert_eq!(
+            server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await,
+            Ok("yes".to_owned())
+        );
         assert_eq!(server.received().len(), 3);
     }
     for act in
@@ -115,7 +120,7 @@ async fn what_passes_is_tried_again() {
 #[tokio::test]
 async fn the_tries_come_to_an_end() {
     let server = Server::start(vec![status(500); 9]).await;
-    let error = server.speech_to_text().transcribe(&[0; 160], "en", "").await.unwrap_err();
+    let error = server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.recoverable(), error.status()),
         (ErrorKind::Status(500), true, Some(500))
@@ -135,7 +140,7 @@ async fn what_does_not_pass_is_not_tried_again() {
     let moved = Act::Answer(307, vec![("location", "/elsewhere")], vec![]);
     for act in [status(400), status(401), status(404), moved.clone(), html.clone()] {
         let server = Server::start([act, heard("no")]).await;
-        let error = server.speech_to_text().transcribe(&[0; 160], "en", "").await.unwrap_err();
+        let error = server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap_err();
         assert!(!error.recoverable() && !error.to_string().contains("secret"), "{error}");
         assert_eq!(server.received().len(), 1);
     }
@@ -154,10 +159,10 @@ async fn a_provider_that_wants_a_pause_gets_it_where_it_is_short() {
     let wants = |seconds: &'static str| Act::Answer(429, vec![("retry-after", seconds)], vec![]);
     let server = Server::start([wants("0.3"), heard("yes")]).await;
     let start = Instant::now();
-    assert_eq!(server.speech_to_text().transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+    assert_eq!(server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await, Ok("yes".to_owned()));
     assert!(start.elapsed() >= Duration::from_millis(300));
     let server = Server::start([wants("60"), heard("no")]).await;
-    let error = server.speech_to_text().transcribe(&[0; 160], "en", "").await.unwrap_err();
+    let error = server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap_err();
     assert_eq!((error.status(), error.recoverable()), (Some(429), true));
     assert_eq!(server.received().len(), 1);
 }
@@ -225,11 +230,11 @@ async fn events_may_be_cut_anywhere_and_arguments_may_be_anything() {
 
 #[tokio::test]
 async fn speech_comes_in_samples_whatever_the_pieces() {
-    let samples: Vec<i16> = (0..1_000).map(|sample| sample * 7 - 3_000).collect();
+    let samples: Vec<i16> = (0..20_000).map(|sample| (sample * 7 % 3_000) as i16 - 1_500).collect();
     let pcm: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let wav = wav::encode(&samples, 24_000);
     for bytes in [&pcm, &wav] {
-        let pieces = bytes.chunks(333).map(<[u8]>::to_vec).collect();
+        let pieces = bytes.chunks(9_999).map(<[u8]>::to_vec).collect();
         let server = Server::start([Act::Answer(200, vec![("content-type", "audio/pcm")], pieces)]).await;
         let (spoken, error) = all(server.text_to_speech().speak("Hello.", &voice()).await.unwrap()).await;
         assert_eq!((spoken.concat(), error), (samples.clone(), None));
@@ -245,24 +250,109 @@ async fn speech_comes_in_samples_whatever_the_pieces() {
 }
 
 #[tokio::test]
-async fn speech_of_another_form_is_refused_and_a_cut_one_is_told() {
-    let other = wav::encode(&[1, 2, 3], 16_000);
-    let server = Server::start([Act::Answer(200, vec![], vec![other])]).await;
-    let error = server.text_to_speech().speak("x", &voice()).await.err().unwrap();
-    assert_eq!(error.kind(), ErrorKind::Malformed);
-    assert!(error.to_string().contains("16000 samples a second"), "{error}");
+async fn speech_of_another_rate_is_spoken_and_what_is_none_is_refused() {
+    let other = wav::encode(&[0; 1_600], 16_000);
+    let server = Server::start([Act::Answer(200, vec![("content-type", "audio/mpeg")], vec![other])]).await;
+    let (spoken, error) = all(server.text_to_speech().speak("x", &voice()).await.unwrap()).await;
+    assert_eq!((spoken.concat().len(), error), (2_400, None));
+
+    for (kind, body) in [
+        ("audio/mpeg", b"OggS\0\x02\0\0\0\0\0\0\0\0\0\0".to_vec()),
+        ("audio/pcm;rate=1", vec![0; 100]),
+        ("text/html", b"<html>".to_vec()),
+        ("audio/pcm", b"{\"error\": \"there is no such voice\"}".to_vec()),
+    ] {
+        let server = Server::start([Act::Answer(200, vec![("content-type", kind)], vec![body])]).await;
+        let error = server.text_to_speech().speak("x", &voice()).await.err().unwrap();
+        assert_eq!((error.kind(), error.recoverable()), (ErrorKind::Malformed, false), "{error}");
+        assert_eq!(
+            server.health.standing(Provider::TextToSpeech),
+            fails(&server, Provider::TextToSpeech, &error)
+        );
+    }
 
     let server =
-        Server::start([Act::Answer(200, vec![], vec![]), Act::Break("audio/pcm", vec![vec![0; 100]])]).await;
+        Server::start([Act::Answer(200, vec![], vec![]), Act::Break("audio/pcm", vec![vec![0; 9_600]])])
+            .await;
     let (spoken, error) = all(server.text_to_speech().speak("x", &voice()).await.unwrap()).await;
-    assert_eq!(spoken.concat().len(), 50);
+    assert_eq!(spoken.concat().len(), 4_800);
     assert_eq!(error.unwrap().kind(), ErrorKind::Connection);
     assert_eq!(server.received().len(), 2);
 }
 
 #[tokio::test]
+async fn speech_that_does_not_end_is_given_up() {
+    let second = vec![0; 48_000];
+    let server =
+        Server::start([Act::Answer(200, vec![("content-type", "audio/pcm")], vec![second; 60])]).await;
+    let (spoken, error) = all(server.text_to_speech().speak("Hello.", &voice()).await.unwrap()).await;
+    let error = error.unwrap();
+    assert!(error.to_string().contains("goes on for more than"), "{error}");
+    assert!(spoken.concat().len() <= 11 * 24_000, "{}", spoken.concat().len());
+}
+
+/// The standing with which a provider fails like this.
+fn fails(server: &Server, provider: Provider, error: &ProviderError) -> Standing {
+    match server.health.standing(provider) {
+        Standing::Fails { since, .. } => Standing::Fails { error: error.clone(), since },
+        other => other,
+    }
+}
+
+#[tokio::test]
+async fn what_calls_experience_is_known() {
+    let server = Server::start([heard("yes"), status(401), said(), Act::Break(EVENTS, events(&[ONE]))]).await;
+    let provider = Provider::SpeechToText;
+    assert_eq!(server.health.complaints().unwrap().lines().count(), 3, "nothing was tried");
+    server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap();
+    assert_eq!(server.health.standing(provider), Standing::Works);
+    let error = server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap_err();
+    assert_eq!(server.health.standing(provider), fails(&server, provider, &error));
+    let complaints = server.health.complaints().unwrap();
+    assert!(
+        complaints.contains("speech to text: status 401") && complaints.contains("STT_API_KEY"),
+        "{complaints}"
+    );
+    server.language_model().try_once(&user("x"), &[]).await.unwrap();
+    assert_eq!(server.health.standing(Provider::LanguageModel), Standing::Works);
+    all(server.language_model().reply(&user("x"), &[]).await.unwrap()).await;
+    assert_ne!(server.health.standing(Provider::LanguageModel), Standing::Works);
+}
+
+#[tokio::test]
+async fn what_works_is_looked_at_and_only_silence_and_a_refused_key_say_something() {
+    for (act, is_doubtful) in [
+        (status(200), false),
+        (status(404), false),
+        (status(500), false),
+        (status(401), true),
+        (status(403), true),
+        (Act::Silence, true),
+    ] {
+        let server = Server::start([act]).await;
+        assert_eq!(server.speech_to_text().is_doubtful().await, is_doubtful);
+        assert_eq!(server.received()[0].path, "/prefix/v1/models");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_read_again() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "old").unwrap();
+    let server = Server::start([status(401), heard("yes"), status(401), status(401)]).await;
+    let speech_to_text = server.speech_to_text_with(Key::of_file(file.path().to_owned()).unwrap());
+    let ask = || speech_to_text.transcribe(&[0; 160], "en", "", || ());
+    std::fs::write(file.path(), "new\n").unwrap();
+    assert_eq!(ask().await, Ok("yes".to_owned()));
+    // The same key is not asked for again.
+    assert_eq!(ask().await.unwrap_err().status(), Some(401));
+    let keys = server.received().into_iter().map(|request| request.authorization.unwrap());
+    assert_eq!(keys.collect::<Vec<_>>(), ["Bearer old", "Bearer new", "Bearer new"]);
+}
+
+#[tokio::test]
 async fn dropping_cancels_the_request() {
-    let server = Server::start([Act::Stall("audio/pcm", vec![vec![0; 100]]), Act::Silence]).await;
+    let server = Server::start([Act::Stall("audio/pcm", vec![vec![0; 9_600]]), Act::Silence]).await;
     let mut speech = server.text_to_speech().speak("x", &voice()).await.unwrap();
     assert!(speech.next().await.unwrap().is_ok());
     assert_eq!(server.open(), 1);
@@ -270,7 +360,7 @@ async fn dropping_cancels_the_request() {
     until(|| server.open() == 0).await;
 
     let speech_to_text = server.speech_to_text();
-    let hearing = tokio::spawn(async move { speech_to_text.transcribe(&[0; 160], "en", "").await });
+    let hearing = tokio::spawn(async move { speech_to_text.transcribe(&[0; 160], "en", "", || ()).await });
     until(|| server.open() == 1).await;
     hearing.abort();
     until(|| server.open() == 0).await;
@@ -305,7 +395,7 @@ async fn each_setting_reaches_its_provider() {
     let settings =
         <Settings as clap::Parser>::try_parse_from(arguments).map_err(|error| error.to_string()).unwrap();
     let providers = Providers::new(&settings.providers).unwrap();
-    assert_eq!(providers.speech_to_text.transcribe(&[0; 160], "en", "").await, Ok("yes".to_owned()));
+    assert_eq!(providers.speech_to_text.transcribe(&[0; 160], "en", "", || ()).await, Ok("yes".to_owned()));
     all(providers.language_model.reply(&user("x"), &[]).await.unwrap()).await;
     all(providers.text_to_speech.speak("x", &voice()).await.unwrap()).await;
     let received = server.received();

@@ -15,10 +15,12 @@ use futures::stream::{self, StreamExt as _};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 
+use crate::providers::health::Health;
+use crate::providers::key::Key;
 use crate::providers::language_model::LanguageModel;
 use crate::providers::request::Endpoint;
 use crate::providers::speech_to_text::SpeechToText;
-use crate::providers::text_to_speech::TextToSpeech;
+use crate::providers::text_to_speech::{SoundFormat, TextToSpeech};
 use crate::providers::{Limits, Provider, http_client};
 
 /// Short enough for tests, long enough for a busy machine.
@@ -55,6 +57,8 @@ pub(super) struct Received {
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) base: String,
+    /// What is known of the providers that it is.
+    pub(super) health: Health,
     acts: Arc<Mutex<VecDeque<Act>>>,
     received: Arc<Mutex<Vec<Received>>>,
     /// Answers that do not end, and whose callers still wait.
@@ -68,19 +72,29 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/prefix", listener.local_addr().unwrap());
         let acts = Arc::new(Mutex::new(acts.into_iter().collect()));
-        let server = Self { base, acts, received: Arc::default(), open: Arc::default() };
+        let server =
+            Self { base, health: Health::default(), acts, received: Arc::default(), open: Arc::default() };
         let app = Router::new().fallback(answer).with_state(server.clone());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         server
     }
 
     fn endpoint(&self, provider: Provider) -> Endpoint {
-        let key = Some(SecretString::from("k3y"));
-        Endpoint::new(provider, http_client().unwrap(), self.base.parse().unwrap(), key, LIMITS)
+        self.endpoint_with(provider, Key::given(SecretString::from("k3y")).unwrap())
+    }
+
+    fn endpoint_with(&self, provider: Provider, key: Key) -> Endpoint {
+        let key = Some(key);
+        let (http, base, health) = (http_client().unwrap(), self.base.parse().unwrap(), self.health.clone());
+        Endpoint { provider, http, base, key, limits: LIMITS, health }
     }
 
     pub(super) fn speech_to_text(&self) -> SpeechToText {
         SpeechToText::new(self.endpoint(Provider::SpeechToText), "hear-1")
+    }
+
+    pub(super) fn speech_to_text_with(&self, key: Key) -> SpeechToText {
+        SpeechToText::new(self.endpoint_with(Provider::SpeechToText, key), "hear-1")
     }
 
     pub(super) fn language_model(&self) -> LanguageModel {
@@ -88,7 +102,7 @@ impl Server {
     }
 
     pub(super) fn text_to_speech(&self) -> TextToSpeech {
-        TextToSpeech::new(self.endpoint(Provider::TextToSpeech), "speak-1")
+        TextToSpeech::new(self.endpoint(Provider::TextToSpeech), "speak-1", SoundFormat::Pcm, 24_000)
     }
 
     pub(super) fn received(&self) -> Vec<Received> {

@@ -140,3 +140,24 @@ fn reliable_messages_arrive_in_order_over_a_lossy_link_and_lossy_ones_at_once() 
         .sum();
     assert_eq!(sent, 401);
 }
+
+#[test]
+fn a_peer_that_opens_channels_without_end_gets_some() {
+    let mut link = Link::new(4);
+    let channels: Vec<Arc<Channel>> =
+        (0..40).map(|_| link.ends[0].open_channel("more", DataChannelInit::default())).collect();
+    link.negotiate(None);
+    link.connect();
+    let closed = || channels.iter().filter(|channel| channel.state() == DataChannelState::Closed).count();
+    link.run_until("closed", PATIENCE, |_| closed() == 8);
+    assert_eq!(link.ends[1].channels.len(), 32);
+    assert_eq!(channels.iter().filter(|channel| is_open(channel)).count(), 32);
+    // Those that end make room.
+    channels.iter().for_each(Channel::close);
+    let all_closed = |channels: &[Arc<Channel>]| {
+        channels.iter().all(|channel| channel.state() == DataChannelState::Closed)
+    };
+    link.run_until("closed", PATIENCE, |link| all_closed(&channels) && all_closed(&link.ends[1].channels));
+    let again = link.ends[0].open_channel("again", DataChannelInit::default());
+    link.run_until("open again", PATIENCE, |link| is_open(&again) && link.ends[1].channels.len() == 33);
+}

@@ -1,6 +1,10 @@
 //! The states a connection goes through, and what its transport's statistics say.
 
+use std::net::SocketAddr;
 use std::time::Duration;
+
+use str0m::Candidate;
+use str0m::net::Protocol;
 
 use crate::connection::new_credentials;
 use crate::data_channel::DataChannelInit;
@@ -43,6 +47,18 @@ fn a_transport_that_failed_under_a_working_link_recovers_with_a_restart_of_ice()
     link.negotiate(Some(new_credentials()));
     link.connect();
     assert_eq!(link.ends[0].states[3..], [Connecting, Connected]);
+}
+
+#[test]
+fn of_candidates_without_end_the_first_are_used() {
+    let mut link = connected(9);
+    for port in 1_000..11_000 {
+        let candidate = Candidate::host(SocketAddr::from(([10, 0, 0, 3], port)), Protocol::Udp);
+        link.ends[0].transport.add_remote_candidate(candidate.expect("make candidate"));
+    }
+    assert_eq!(link.ends[0].transport.remote_candidates().len(), 128);
+    link.run(Duration::from_secs(30));
+    assert_eq!(link.ends[0].states, [Connecting, Connected]);
 }
 
 #[test]

@@ -22,6 +22,9 @@ use crate::negotiation::transceiver::{MediaKind, Transceiver};
 pub(super) use receiver::Receiver;
 pub(super) use sender::Sender;
 
+/// Streams that were not announced and are taken between two negotiations.
+const MAX_UNANNOUNCED: usize = 64;
+
 #[derive(Default)]
 pub(super) struct Media {
     declared: HashSet<Mid>,
@@ -30,6 +33,7 @@ pub(super) struct Media {
     receivers: HashMap<u32, Receiver>,
     /// For packets whose SSRC was not announced.
     by_mid: HashMap<Mid, Arc<Transceiver>>,
+    unannounced: usize,
     samples_arrived: Arc<Notify>,
     video_reported: bool,
 }
@@ -91,6 +95,7 @@ impl Media {
 
     fn apply_receivers<'a>(&mut self, rtc: &mut Rtc, negotiated: impl Iterator<Item = &'a NegotiatedMedia>) {
         let mut receivers = HashMap::new();
+        self.unannounced = 0;
         for media in negotiated {
             let mid = Mid::from(media.mid.as_str());
             for ssrc in &media.receive {
@@ -158,6 +163,11 @@ impl Media {
             tracing::trace!(ssrc, "a packet of an unknown stream is dropped");
             return;
         };
+        if self.unannounced == MAX_UNANNOUNCED {
+            tracing::trace!(ssrc, "a packet of one more stream that was not announced is dropped");
+            return;
+        }
+        self.unannounced += 1;
         let mut receiver = Receiver::new(ssrc, mid, transceiver.clone());
         receiver.receive(packet, now);
         self.receivers.insert(ssrc, receiver);

@@ -15,7 +15,7 @@ pub(super) async fn can_answers(stack: &mut Stack) -> Result<()> {
     stack.openai.stop(Signal::Terminate)?;
     let base_url = stack.environment.get("STT_BASE_URL")?;
     let address = base_url.trim_start_matches("http://").trim_end_matches("/v1");
-    let arguments = ["--canned", "--listen", address, "--api-key", stack.environment.get("STT_API_KEY")?];
+    let arguments = ["--canned", "--listen", address];
     let log = stack.folder.path().join("openai-canned.log");
     stack.openai = Process::new(program("openai-simulator")?, &arguments, &stack.environment, log);
     stack.openai.start()?;

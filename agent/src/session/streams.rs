@@ -1,0 +1,138 @@
+//! What the participant sends beside sound: typed messages and the recording of what was said before the agent was there.
+//! Streams are read part by part, and no further than they may be long.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use futures::StreamExt as _;
+use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tracing::{Instrument as _, warn};
+
+use crate::budget::{Budget, Cut};
+use crate::conversation::{LONGEST_EARLY_AUDIO, decode_early_audio};
+
+/// Longest that a typed message may take to arrive, and most bytes that it may have.
+pub(super) const TYPED_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_TYPED: usize = 16 * 1024;
+/// Typed messages that are read at the same time.
+const OPEN_TYPED: usize = 2;
+/// Longest that the recording of what was said before the agent was there may take to arrive and to be decoded.
+const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(10);
+/// Recordings that are decoded at the same time in this process: it takes a core each, and calls need some, too.
+static DECODERS: Semaphore = Semaphore::const_new(2);
+
+/// Takes a call's streams.
+pub(super) struct Streams {
+    budget: Budget,
+    open_typed: Arc<Semaphore>,
+    had_early_audio: bool,
+    typed_tx: mpsc::Sender<String>,
+    early_tx: mpsc::Sender<Vec<i16>>,
+}
+
+impl Streams {
+    pub(super) fn new(
+        budget: Budget,
+        typed_tx: mpsc::Sender<String>,
+        early_tx: mpsc::Sender<Vec<i16>>,
+    ) -> Self {
+        let open_typed = Arc::new(Semaphore::new(OPEN_TYPED));
+        Self { budget, open_typed, had_early_audio: false, typed_tx, early_tx }
+    }
+
+    /// A message that comes as a stream; one that does not come to its end, or is too long, is no turn.
+    pub(super) fn read_typed(&self, reader: TextStreamReader) {
+        let Ok(place) = Arc::clone(&self.open_typed).try_acquire_owned() else {
+            return self.budget.cut(Cut::Streams);
+        };
+        let (budget, typed_tx) = (self.budget.clone(), self.typed_tx.clone());
+        let reading = async move {
+            match timeout(TYPED_LIMIT, typed_text(reader)).await {
+                Ok(Ok(text)) => take_typed(text, &typed_tx, &budget),
+                Ok(Err(error)) => {
+                    budget.cut(Cut::TypedMessages);
+                    warn!("a typed message is left out: {error:#}");
+                }
+                Err(_) => {
+                    budget.cut(Cut::TypedMessages);
+                    warn!("a typed message did not come within {TYPED_LIMIT:?}");
+                }
+            }
+            drop(place);
+        };
+        tokio::spawn(reading.in_current_span());
+    }
+
+    /// A message in the older form.
+    pub(super) fn take_typed(&self, text: String) {
+        take_typed(text, &self.typed_tx, &self.budget);
+    }
+
+    /// The recording of what was said before the agent was there; nothing where it cannot be heard, so that nobody waits.
+    /// A call has one, and only where its microphone's track announced it.
+    pub(super) fn read_early_audio(&mut self, reader: ByteStreamReader, announced: bool) {
+        if !announced || std::mem::replace(&mut self.had_early_audio, true) {
+            return self.budget.cut(Cut::EarlyAudio);
+        }
+        let (budget, early_tx) = (self.budget.clone(), self.early_tx.clone());
+        let reading = async move {
+            let heard = timeout(EARLY_AUDIO_LIMIT, early_audio(reader)).await.context("take it in time");
+            let samples = heard.flatten().unwrap_or_else(|fault| {
+                budget.cut(Cut::EarlyAudio);
+                warn!("what was said before the agent was there is not heard: {fault:#}");
+                Vec::new()
+            });
+            // Without a receiver the conversation is over.
+            drop(early_tx.try_send(samples));
+        };
+        tokio::spawn(reading.in_current_span());
+    }
+}
+
+async fn typed_text(mut reader: TextStreamReader) -> anyhow::Result<String> {
+    let mut text = String::new();
+    while let Some(part) = reader.next().await {
+        text.push_str(&part.context("read it")?);
+        if text.len() > LONGEST_TYPED {
+            bail!("it is longer than {LONGEST_TYPED} bytes");
+        }
+    }
+    Ok(text)
+}
+
+fn take_typed(text: String, typed_tx: &mpsc::Sender<String>, budget: &Budget) {
+    if text.len() > LONGEST_TYPED {
+        budget.cut(Cut::TypedMessages);
+        return warn!("a typed message is longer than {LONGEST_TYPED} bytes: it is left out");
+    }
+    let text = text.trim();
+    // Without a receiver the conversation is over, or has not begun.
+    if !text.is_empty() && typed_tx.try_send(text.to_owned()).is_err() {
+        budget.cut(Cut::TypedMessages);
+    }
+}
+
+async fn early_audio(mut reader: ByteStreamReader) -> anyhow::Result<Vec<i16>> {
+    let info = reader.info().clone();
+    let mut bytes = Vec::new();
+    while let Some(part) = reader.next().await {
+        bytes.extend_from_slice(&part.context("read it")?);
+        if bytes.len() > LONGEST_EARLY_AUDIO {
+            bail!("it is longer than {LONGEST_EARLY_AUDIO} bytes");
+        }
+    }
+    let place = DECODERS.acquire().await.context("wait for a decoder")?;
+    let decode = move || {
+        let attributes = info.attributes();
+        let attribute = |name| attributes.get(name).map(String::as_str);
+        let (rate, channels) = (attribute("sampleRate"), attribute("channels"));
+        let decoded = decode_early_audio(&info.mime_type, rate, channels, bytes);
+        // Not before: who waits may have given up.
+        drop(place);
+        decoded
+    };
+    Ok(tokio::task::spawn_blocking(decode).await.context("decode it")??)
+}

@@ -1,0 +1,114 @@
+//! Where the lines of the log go, which there are, and how many.
+
+mod line_limit;
+
+use std::io::IsTerminal as _;
+
+use tracing::{Subscriber, error};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::FilterExt as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use line_limit::LineLimit;
+
+/// Crates whose lines are all logged without `RUST_LOG`; of all others only their troubles are.
+const OUR_CRATES: [&str; 7] = ["agent", "service", "simulators", "sink", "sink_s3", "sink_salesforce", "web"];
+
+/// Libraries whose finer levels hold bodies or tokens; they stay at `info` whatever `RUST_LOG` says.
+const TELLING_LIBRARIES: [&str; 6] =
+    ["async_nats", "aws_runtime", "aws_smithy_runtime", "livekit", "livekit_signaling", "tungstenite"];
+
+/// Form of the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Plain,
+}
+
+impl LogFormat {
+    /// JSON where `LOG_FORMAT` is `json`.
+    pub fn from_environment() -> Self {
+        let json = std::env::var("LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+        if json { Self::Json } else { Self::Plain }
+    }
+}
+
+/// Logs to standard error, as `RUST_LOG` filters it.
+pub(crate) fn install(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter()));
+    subscriber(format, filter, std::io::stderr).init();
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+fn subscriber<W>(format: LogFormat, filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    let bodies = Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_targets(TELLING_LIBRARIES.map(|library| (library, LevelFilter::INFO)));
+    let limited = bodies.and(LineLimit::new(OUR_CRATES));
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = match format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Plain => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+    };
+    tracing_subscriber::registry().with(lines.with_filter(limited)).with(filter)
+}
+
+/// A client of NATS that cannot connect says so at every try; `nats` says it when the reason changes.
+fn default_filter() -> String {
+    let libraries = "warn,async_nats::connector=off".to_owned();
+    OUR_CRATES.iter().fold(libraries, |filter, krate| format!("{filter},{krate}=info"))
+}
+
+/// The place only: the message of a panic may hold what a caller said.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    error!(place, "panic");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, text: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("lock what was written").write(text)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_strangers_datagrams_do_not_fill_the_log_of_a_program() {
+        let written = Written::default();
+        let writer = written.clone();
+        let log = subscriber(LogFormat::Json, EnvFilter::new(default_filter()), move || writer.clone());
+        tracing::subscriber::with_default(log, || {
+            for number in 0..50_000 {
+                tracing::warn!(target: "str0m::session", number, "Failed to decrypt SRTCP");
+                tracing::info!(target: "str0m::session", "not logged at all");
+                if number % 10_000 == 0 {
+                    tracing::info!(target: "agent::session", number, "session began");
+                }
+            }
+        });
+        let text = String::from_utf8(written.0.lock().expect("lock what was written").clone()).expect("read");
+        let count = |part: &str| text.lines().filter(|line| line.contains(part)).count();
+        assert_eq!((count("SRTCP"), count("session began"), count("not logged")), (30, 5, 0));
+    }
+}

@@ -1,0 +1,210 @@
+//! How many tokens there are in a minute: for one client, and for all of them. The clock is the caller's.
+//!
+//! Each limit is a bucket that holds a minute's worth and fills at an even pace. A bucket is one number, the moment at which
+//! it will be full again, and a full one is forgotten.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use parking_lot::Mutex;
+
+/// Buckets that are kept, at some 50 bytes each. Clients that come when there are as many share one.
+const MOST_BUCKETS: usize = 100_000;
+const SWEEP: Duration = Duration::from_secs(10);
+const MINUTE: Duration = Duration::from_mins(1);
+/// What the /48 of an IPv6 address may have: as much as so many of its /64. Whoever was given the whole has 65,536 of them.
+const SHARES_OF_A_SITE: u32 = 8;
+
+/// Tokens in a minute; no limit where it is 0.
+#[derive(Debug, Clone, Copy)]
+pub struct PerMinute(pub u32);
+
+/// All the buckets.
+#[derive(Debug)]
+pub(crate) struct RateLimit {
+    of_a_client: PerMinute,
+    of_all: PerMinute,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When each will be full again, on the caller's clock.
+    buckets: HashMap<IpNet, Duration>,
+    all: Duration,
+    /// Of those that have no bucket of their own.
+    shared: Duration,
+    swept: Duration,
+}
+
+/// Which limit was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Client,
+    All,
+}
+
+/// No token, and when there will be one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    pub(crate) limit: Limit,
+    pub(crate) retry_after: Duration,
+}
+
+impl RateLimit {
+    pub(crate) fn new(of_a_client: PerMinute, of_all: PerMinute) -> Self {
+        Self { of_a_client, of_all, state: Mutex::default() }
+    }
+
+    /// Takes a token, or none. A refusal costs nothing.
+    pub(crate) fn take(&self, client: IpAddr, now: Duration) -> Result<(), TooMany> {
+        let mut state = self.state.lock();
+        state.sweep(now);
+        let own = networks(client).into_iter().flatten().collect::<Vec<_>>();
+        for &(network, shares) in &own {
+            let full_at = state.full_at(network);
+            self.of_a_client.wait(shares, full_at, now).map_err(|wait| too_many(Limit::Client, wait))?;
+        }
+        self.of_all.wait(1, state.all, now).map_err(|wait| too_many(Limit::All, wait))?;
+        for (network, shares) in own {
+            let full_at = self.of_a_client.taken(shares, state.full_at(network), now);
+            state.set(network, full_at);
+        }
+        state.all = self.of_all.taken(1, state.all, now);
+        Ok(())
+    }
+
+    /// How many buckets are kept.
+    pub(crate) fn buckets(&self) -> usize {
+        self.state.lock().buckets.len()
+    }
+}
+
+impl PerMinute {
+    /// How long a bucket of so many shares takes for one more token.
+    fn interval(self, shares: u32) -> Duration {
+        MINUTE.checked_div(self.0.saturating_mul(shares)).unwrap_or_default()
+    }
+
+    /// Whether there is a token; else, when there will be one.
+    fn wait(self, shares: u32, full_at: Duration, now: Duration) -> Result<(), Duration> {
+        let one_left = MINUTE.saturating_sub(self.interval(shares));
+        let missing = full_at.saturating_sub(now);
+        if self.0 == 0 || missing <= one_left { Ok(()) } else { Err(missing - one_left) }
+    }
+
+    fn taken(self, shares: u32, full_at: Duration, now: Duration) -> Duration {
+        full_at.max(now) + self.interval(shares)
+    }
+}
+
+impl State {
+    fn full_at(&self, network: IpNet) -> Duration {
+        match self.buckets.get(&network) {
+            Some(full_at) => *full_at,
+            None if self.buckets.len() < MOST_BUCKETS => Duration::ZERO,
+            None => self.shared,
+        }
+    }
+
+    fn set(&mut self, network: IpNet, full_at: Duration) {
+        if self.buckets.len() < MOST_BUCKETS || self.buckets.contains_key(&network) {
+            self.buckets.insert(network, full_at);
+        } else {
+            self.shared = full_at;
+        }
+    }
+
+    fn sweep(&mut self, now: Duration) {
+        if now.saturating_sub(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now;
+        self.buckets.retain(|_, full_at| *full_at > now);
+        if self.buckets.len() < self.buckets.capacity() / 4 {
+            self.buckets.shrink_to_fit();
+        }
+    }
+}
+
+/// What a client counts as, and how many shares that has.
+fn networks(client: IpAddr) -> [Option<(IpNet, u32)>; 2] {
+    let of = |bits, shares| Some((IpNet::new_assert(client, bits).trunc(), shares));
+    if client.is_ipv4() { [of(32, 1), None] } else { [of(64, 1), of(48, SHARES_OF_A_SITE)] }
+}
+
+fn too_many(limit: Limit, retry_after: Duration) -> TooMany {
+    TooMany { limit, retry_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// How many of these were granted at one moment.
+    fn granted(limit: &RateLimit, clients: impl Iterator<Item = IpAddr>, now: Duration) -> usize {
+        clients.filter(|&client| limit.take(client, now).is_ok()).count()
+    }
+
+    #[test]
+    fn a_client_gets_a_minutes_worth_at_once_and_then_one_at_a_time() {
+        let limit = RateLimit::new(PerMinute(60), PerMinute(1_000));
+        let one = || std::iter::repeat_n(ip("192.0.2.1"), 10_000);
+        let start = 100 * SECOND;
+        assert_eq!(granted(&limit, one(), start), 60);
+        let refused = limit.take(ip("192.0.2.1"), start).unwrap_err();
+        assert_eq!(refused, TooMany { limit: Limit::Client, retry_after: SECOND });
+        assert_eq!(granted(&limit, one(), start + 5 * SECOND), 5);
+        assert!(limit.take(ip("192.0.2.2"), start).is_ok());
+        assert_eq!(granted(&limit, one(), start + 1_000 * SECOND), 60);
+    }
+
+    #[test]
+    fn all_together_have_a_limit_and_a_refusal_costs_nothing() {
+        let limit = RateLimit::new(PerMinute(60), PerMinute(120));
+        let many = (0..1_000).map(|number| IpAddr::from(Ipv4Addr::from(number)));
+        assert_eq!(granted(&limit, many, SECOND), 120);
+        let refused = limit.take(ip("192.0.2.1"), SECOND).unwrap_err();
+        assert_eq!(refused, TooMany { limit: Limit::All, retry_after: SECOND / 2 });
+        let one = std::iter::repeat_n(ip("192.0.2.1"), 1_000);
+        assert_eq!(granted(&limit, one, 121 * SECOND), 60);
+    }
+
+    #[test]
+    fn an_ipv6_network_counts_as_one_client_and_a_site_as_eight() {
+        let limit = RateLimit::new(PerMinute(10), PerMinute(0));
+        let site = 0x2001_0db8_0001_u128 << 80;
+        let of_one_network = (0..1_000).map(|host| IpAddr::from(Ipv6Addr::from_bits(site + host)));
+        assert_eq!(granted(&limit, of_one_network, SECOND), 10);
+        let of_one_site = (0..1_000_u128).map(|network| Ipv6Addr::from_bits(site + (network << 64)).into());
+        assert_eq!(granted(&limit, of_one_site, SECOND), 70);
+        assert!(limit.take(ip("2001:db8:2::1"), SECOND).is_ok());
+    }
+
+    #[test]
+    fn zero_is_no_limit() {
+        let limit = RateLimit::new(PerMinute(0), PerMinute(0));
+        assert_eq!(granted(&limit, std::iter::repeat_n(ip("192.0.2.1"), 5_000), SECOND), 5_000);
+    }
+
+    #[test]
+    fn a_million_addresses_take_bounded_memory_and_are_limited_together() {
+        let limit = RateLimit::new(PerMinute(60), PerMinute(0));
+        let million = || (0..1_000_000).map(|number| IpAddr::from(Ipv4Addr::from(number)));
+        assert_eq!(granted(&limit, million(), SECOND), MOST_BUCKETS + 60);
+        assert_eq!(limit.buckets(), MOST_BUCKETS);
+        assert_eq!(limit.take(ip("255.0.0.1"), SECOND).unwrap_err().limit, Limit::Client);
+        assert!(limit.take(ip("255.0.0.1"), 100 * SECOND).is_ok());
+        assert_eq!(limit.buckets(), 1);
+    }
+}
