@@ -100,6 +100,11 @@ impl Agent {
         http(self.http_port, "GET", page, "").map(|(status, _)| status)
     }
 
+    /// A connection to its pages.
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", self.http_port)).expect("the agent serves")
+    }
+
     pub(crate) fn worker(&self) -> Value {
         let (_, body) = http(self.http_port, "GET", "/worker", "").expect("the agent serves");
         serde_json::from_str(&body).expect("JSON")
