@@ -28,6 +28,7 @@ try {
       oldBrowser: await placed(values.url, { before: forgetAbortSignalAny }),
       brokenAnswer: await placed(values.url, { answer: { status: 200, body: '<html>' } }),
       busyProxy: await placed(values.url, { answer: { status: 503, headers: { 'Retry-After': '7' }, body: 'busy' } }),
+      insecureMedia: await placed('https://secure.test/', { answer: details('ws://media.test') }),
       unreachable: await placed(values.url, { answer: 'abort' }),
       cleaned: await placed(values.url, { email: '\u200b Ann <mailto:Ann\u200b@Company.COM> ' }),
       problems: await problems(['ann lee@company.com', 'ann@company', 'ann@@company.com']),
@@ -72,6 +73,11 @@ async function scriptsOff() {
 async function placed(url, { email = EMAIL, before, answer } = {}) {
   const { page, requests, failed, done } = await open();
   if (before) await page.addInitScript(before);
+  // As a proxy with TLS would show it.
+  await page.route('https://secure.test/**', async (route) => {
+    const answer = await route.fetch({ url: route.request().url().replace('https://secure.test/', values.url) });
+    await route.fulfill({ response: answer });
+  });
   if (answer) {
     const respond = (route) => (answer === 'abort' ? route.abort() : route.fulfill(answer));
     await page.route('**/api/connection-details', respond);
@@ -94,6 +100,10 @@ async function problems(emails) {
   }
   await screenshot(page, 'problem');
   return done({ told, requests });
+}
+
+function details(serverUrl) {
+  return { json: { serverUrl, roomName: 'room', participantName: 'name', participantToken: 'token' } };
 }
 
 function forgetAbortSignalAny() {

@@ -33,6 +33,11 @@ impl Proxies {
         }
         client
     }
+
+    /// Whether somebody speaks for others who is not trusted.
+    pub(crate) fn is_unknown_proxy(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        headers.contains_key(&self.header) && !self.trusted.contains(peer)
+    }
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1` or `[2001:db8::1]:80`.

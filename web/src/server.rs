@@ -15,7 +15,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use service::{HttpLimits, HttpServer, LiveKitKey};
 use tokio_util::sync::CancellationToken;
-use tower_http::compression::CompressionLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -81,7 +80,7 @@ pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router>
     let mut router = Router::new()
         .merge(connection_details(settings, metrics))
         .route("/healthz", get(async || "ok"))
-        .merge(pages.layer(CompressionLayer::new()));
+        .merge(pages);
     for (name, value) in headers {
         let value = HeaderValue::try_from(value).with_context(|| format!("make the header {name}"))?;
         router = router.layer(SetResponseHeaderLayer::overriding(name, value));

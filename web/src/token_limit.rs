@@ -50,6 +50,7 @@ pub(crate) async fn check(
     next: Next,
 ) -> Response {
     let client = tokens.proxies.client_address(peer.ip(), request.headers());
+    let proxied = tokens.proxies.is_unknown_proxy(peer.ip(), request.headers());
     let taken = tokens.limit.take(client, tokens.started.elapsed());
     tokens.metrics.limited_clients(tokens.limit.buckets());
     match taken {
@@ -57,7 +58,16 @@ pub(crate) async fn check(
         Err(too_many) => {
             tokens.metrics.limited(label(too_many.limit));
             if let Some(before) = tokens.logged.lock().now(Instant::now()) {
-                warn!(limit = label(too_many.limit), not_logged = before, "too many requests for tokens");
+                let limit = label(too_many.limit);
+                if proxied {
+                    warn!(
+                        limit,
+                        not_logged = before,
+                        "too many requests for tokens, by way of {peer}: if that is a proxy of yours, name it in WEB_TRUSTED_PROXIES"
+                    );
+                } else {
+                    warn!(limit, not_logged = before, "too many requests for tokens");
+                }
             }
             refusal(too_many)
         }

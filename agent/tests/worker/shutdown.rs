@@ -29,6 +29,18 @@ fn a_drained_worker_takes_no_call_lets_its_call_end_and_exits() {
 }
 
 #[test]
+fn a_half_request_does_not_hold_up_the_end() {
+    let livekit = start_livekit();
+    let mut agent = Agent::start(&livekit, &[]);
+    let mut half = agent.connect();
+    half.write_all(b"GET /readyz HTTP/1.1\r\nHos").expect("send half a request");
+    // Time for the agent to begin with it.
+    std::thread::sleep(Duration::from_millis(200));
+    agent.signal("TERM");
+    assert!(agent.wait_exit().success());
+}
+
+#[test]
 fn the_drain_limit_ends_calls_with_a_reason() {
     let livekit = start_livekit();
     let mut agent = Agent::start(&livekit, &["--agent-drain-limit", "1s"]);

@@ -27,6 +27,9 @@ export async function requestConnectionDetails(email: string, ended: AbortSignal
   if (!isConnectionDetails(answer)) {
     throw new Refused('The server gave an answer that this page does not understand.');
   }
+  if (isBlocked(answer.serverUrl)) {
+    throw new Refused('Its media server has no secure address. Please tell those who run this page to set LIVEKIT_PUBLIC_URL.');
+  }
   return answer;
 }
 
@@ -63,6 +66,13 @@ function withoutWords({ status, headers }: Response): string {
   return `The server answered with status ${status}.`;
 }
 
+/** Browsers let a page that is opened over https connect to nothing that is not secure, but to the machine itself. */
+function isBlocked(serverUrl: string): boolean {
+  const { protocol, hostname } = new URL(serverUrl);
+  const local = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  return window.location.protocol === 'https:' && ['ws:', 'http:'].includes(protocol) && !local;
+}
+
 function message(answer: unknown): string | undefined {
   if (typeof answer === 'object' && answer !== null && 'message' in answer && typeof answer.message === 'string') {
     return answer.message;
@@ -72,7 +82,17 @@ function message(answer: unknown): string | undefined {
 
 function isConnectionDetails(answer: unknown): answer is ConnectionDetails {
   const fields = answer as Partial<Record<string, unknown>> | undefined;
-  return ['serverUrl', 'roomName', 'participantName', 'participantToken'].every(
+  const complete = ['serverUrl', 'roomName', 'participantName', 'participantToken'].every(
     (field) => typeof fields?.[field] === 'string',
   );
+  return complete && isUrl(String(fields?.['serverUrl']));
+}
+
+/** Not `URL.canParse`: browsers have it since 2023 only. */
+function isUrl(text: string): boolean {
+  try {
+    return new URL(text).href !== '';
+  } catch {
+    return false;
+  }
 }

@@ -64,6 +64,7 @@ async fn a_page_that_cannot_place_a_call_says_why_and_keeps_the_address() {
     for (case, words) in [
         ("brokenAnswer", "an answer that this page does not understand"),
         ("busyProxy", "Try again in 7 seconds"),
+        ("insecureMedia", "media server has no secure address"),
         ("unreachable", "The server could not be reached"),
     ] {
         assert!(text(&seen[case]["error"]).contains(words), "{}", seen[case]);

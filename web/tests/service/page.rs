@@ -1,9 +1,13 @@
 //! The page and the headers that protect it.
 
+use std::io::Read as _;
+
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, LOCATION,
 };
 use axum::http::{Request, StatusCode};
+use flate2::read::GzDecoder;
 
 use crate::in_process::Service;
 
@@ -68,8 +72,19 @@ async fn what_a_browser_has_is_not_sent_again() {
 #[tokio::test]
 async fn the_page_is_compressed_for_who_can_read_it() {
     let service = Service::default();
-    let answer = service.send(Request::get("/").header("accept-encoding", "gzip"), String::new()).await;
-    assert_eq!(answer.headers[CONTENT_ENCODING], "gzip");
+    let plain = service.get("/").await;
+    for takes in ["gzip", "br;q=1.0, gzip;q=0.8, *;q=0.1", "deflate, *", "br,gzip"] {
+        let answer = service.send(Request::get("/").header(ACCEPT_ENCODING, takes), String::new()).await;
+        assert_eq!(answer.headers[CONTENT_ENCODING], "gzip", "{takes}");
+        let mut read = Vec::new();
+        GzDecoder::new(&answer.bytes[..]).read_to_end(&mut read).unwrap();
+        assert_eq!(read, plain.bytes);
+    }
+    for takes in ["", "br", "gzip;q=0", "gzip;q=none", "gzipped"] {
+        let answer = service.send(Request::get("/").header(ACCEPT_ENCODING, takes), String::new()).await;
+        assert!(!answer.headers.contains_key(CONTENT_ENCODING), "{takes}");
+        assert_eq!(answer.bytes, plain.bytes);
+    }
 }
 
 #[tokio::test]
