@@ -11,8 +11,8 @@ use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS};
 use schemas::{DecodeError, SessionEvent};
 use tracing::warn;
 
-use crate::stored::{StoredMessage, StoredMessages};
 use crate::Message;
+use crate::stored::{StoredMessage, StoredMessages};
 use service::Nats;
 
 /// How far the clocks of agents may be ahead.
