@@ -35,7 +35,7 @@ impl DeadLetters {
     /// One by its sequence; an error where it is another sink's.
     pub(crate) async fn get(&self, sequence: u64) -> anyhow::Result<StoredMessage> {
         let letter = self.letters.get(sequence).await?;
-        let letter = letter.with_context(|| format!("there is no dead letter {sequence}"))?;
+        let letter = letter.with_context(|| format!("read dead letter {sequence}: there is none"))?;
         ensure!(
             *letter.subject == *self.subject,
             "dead letter {sequence} is another sink's: {}",

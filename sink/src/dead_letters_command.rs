@@ -108,7 +108,8 @@ async fn list(letters: &DeadLetters, json: bool) -> anyhow::Result<()> {
         } else {
             let Entry { sequence, time, session_id, deliveries, error } = entry;
             let session_id = session_id.as_deref().unwrap_or("-").escape_debug();
-            let error = error.escape_debug();
+            // What a terminal would obey is shown instead.
+            let error = error.replace(char::is_control, "\u{fffd}");
             print_line(&format!("{sequence}\t{time}\t{session_id}\t{deliveries} deliveries\t{error}"))?;
         }
     }

@@ -42,6 +42,7 @@ impl Losses {
         consumer: &Info,
         in_hand: &HashSet<u64>,
         waiting: &HashSet<u64>,
+        is_new_loss: bool,
     ) -> anyhow::Result<Found> {
         let (floor, last) = (consumer.ack_floor.stream_sequence, consumer.delivered.stream_sequence);
         self.0.retain(|sequence, _| (floor + 1..=last).contains(sequence));
@@ -60,7 +61,7 @@ impl Losses {
                 found.odd.push(message);
             } else if !waiting.contains(&sequence) {
                 let losses = self.0.entry(sequence).or_default();
-                *losses += 1;
+                *losses += u32::from(is_new_loss);
                 if *losses >= MOST_LOSSES {
                     found.odd.push(message);
                 } else {
@@ -73,14 +74,10 @@ impl Losses {
     }
 }
 
-impl Found {
-    /// Those of the others that are to be delivered again now: as many as were on their way, and first those behind the first
-    /// that could not be received.
-    pub(crate) fn lost_with_the_odd(&self, on_their_way: usize) -> Vec<u64> {
-        let Some(first) = self.odd.first() else { return Vec::new() };
-        let behind = self.others.range(first.sequence..);
-        behind.chain(self.others.range(..first.sequence)).take(on_their_way).copied().collect()
-    }
+/// At most so many of the others, and first those behind the first that could not be received.
+pub(crate) fn behind_first(odd: &[StoredMessage], others: &BTreeSet<u64>, most: usize) -> Vec<u64> {
+    let first = odd.first().map_or(0, |first| first.sequence);
+    others.range(first..).chain(others.range(..first)).take(most).copied().collect()
 }
 
 /// The messages that could not be received and are not yet settled; while there are any, the sink is not ready and says so.
@@ -169,12 +166,11 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_were_on_their_way_come_again_and_first_those_behind() {
-        let found = Found { odd: vec![message(4)], others: BTreeSet::from([1, 2, 5, 6, 7]) };
-        assert_eq!(found.lost_with_the_odd(2), [5, 6]);
-        assert_eq!(found.lost_with_the_odd(4), [5, 6, 7, 1]);
-        let nothing_odd = Found { odd: Vec::new(), others: BTreeSet::from([1, 2]) };
-        assert!(nothing_odd.lost_with_the_odd(2).is_empty());
+    fn those_behind_what_could_not_be_received_come_first() {
+        let (odd, others) = ([message(4), message(9)], BTreeSet::from([1, 2, 5, 6, 7]));
+        assert_eq!(behind_first(&odd, &others, 2), [5, 6]);
+        assert_eq!(behind_first(&odd, &others, 4), [5, 6, 7, 1]);
+        assert_eq!(behind_first(&[], &others, 9), [1, 2, 5, 6, 7]);
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Queue {
         };
         let shutdown = self.shutdown.clone();
         while let Some((connection, consumer)) = shutdown.run_until_cancelled(self.consumer()).await {
-            if shutdown.run_until_cancelled(self.take_lost(&consumer, &room)).await.is_none() {
+            if shutdown.run_until_cancelled(self.take_lost(&consumer, &room, None)).await.is_none() {
                 return;
             }
             match self.pull_from(connection, &consumer, &room).await {
@@ -129,12 +129,30 @@ impl Queue {
         }
     }
 
+    /// As [`Self::take_lost`], while other messages are being pulled.
+    async fn take_more_lost(&mut self, room: &Room, free: &mut OwnedSemaphorePermit) {
+        let looked_up: Result<PullConsumer, _> =
+            self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
+        match looked_up {
+            Ok(consumer) => self.take_lost(&consumer, room, Some(free)).await,
+            Err(error) => self.recovery.cannot_look_again(&error.to_string()),
+        }
+    }
+
     /// What was on its way when the connection was lost, where the client could not receive it.
-    async fn take_lost(&mut self, consumer: &PullConsumer, room: &Room) {
+    async fn take_lost(
+        &mut self,
+        consumer: &PullConsumer,
+        room: &Room,
+        mut free: Option<&mut OwnedSemaphorePermit>,
+    ) {
         let jetstream = self.link.jetstream();
         for (message, unsettled) in self.recovery.lost_messages(jetstream, consumer, &self.in_hand).await {
-            // The semaphore is never closed.
-            let place = Arc::clone(&room.places).acquire_owned().await.ok();
+            let place = match &mut free {
+                Some(free) => free.split(1),
+                // The semaphore is never closed.
+                None => Arc::clone(&room.places).acquire_owned().await.ok(),
+            };
             let mut delivery = self.in_hand.take(message, place);
             delivery.unsettled = Some(unsettled);
             self.send(delivery, room).await;
@@ -178,6 +196,12 @@ impl Queue {
                             self.hand_over(message, &mut free, room).await;
                         }
                         Err(changed.map_or(PullError::Closed, |()| PullError::ConnectionChanged))
+                    }
+                    () = self.recovery.look_is_due() => {
+                        if shutdown.run_until_cancelled(self.take_more_lost(room, &mut free)).await.is_none() {
+                            return self.end(pull, free, room).await;
+                        }
+                        continue;
                     }
                     () = shutdown.cancelled() => return self.end(pull, free, room).await,
                 };

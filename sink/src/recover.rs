@@ -1,5 +1,6 @@
 //! What to do after a connection was lost while messages were on their way.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,18 +8,23 @@ use async_nats::Subject;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Context};
 use schemas::names::SESSIONS_STREAM;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::ack_subject::{MessageKey, ack_subject};
 use crate::faults::Faults;
 use crate::in_hand::{Delivered, InHand};
 use crate::link::Link;
-use crate::lost::{Losses, Unsettled, UnsettledMessages};
+use crate::lost::{Losses, Unsettled, UnsettledMessages, behind_first};
 use crate::stored::StoredMessages;
 
 /// How long one message at a time is asked for after losses that nothing explains: what breaks the client is then lost alone.
 const ONE_AT_A_TIME: Duration = Duration::from_secs(60);
+
+/// When one looks again after a loss: the server may not know yet that the connection is lost, and go on with what was asked
+/// for by it, until the request expires.
+const LOOK_AGAIN: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8)];
 
 /// What is known of losses.
 pub(crate) struct Recovery {
@@ -26,12 +32,25 @@ pub(crate) struct Recovery {
     /// Messages that wait for another try are not lost.
     faults: Arc<Faults>,
     losses: Losses,
-    /// Messages that were on their way when the connection was lost.
-    on_their_way: Option<usize>,
+    /// The loss that is being looked at.
+    loss: Option<Loss>,
     /// Where messages are answered that were lost with one that could not be received.
     others: Vec<Subject>,
+    /// Which those were; until they come, they may be lost again.
+    asked_for_again: BTreeSet<u64>,
     last_unexplained: Option<Instant>,
     one_at_a_time_until: Option<Instant>,
+}
+
+struct Loss {
+    /// Messages that were on their way and have not been asked for again.
+    on_their_way: usize,
+    looks: usize,
+    next_look: Instant,
+    /// A message was among them that cannot be received.
+    is_explained: bool,
+    /// Others that were not in hand at the last look.
+    others: BTreeSet<u64>,
 }
 
 impl Recovery {
@@ -40,8 +59,9 @@ impl Recovery {
             unsettled,
             faults,
             losses: Losses::default(),
-            on_their_way: None,
+            loss: None,
             others: Vec::new(),
+            asked_for_again: BTreeSet::new(),
             last_unexplained: None,
             one_at_a_time_until: None,
         }
@@ -49,12 +69,34 @@ impl Recovery {
 
     /// So many messages might have been on their way.
     pub(crate) fn lost_connection(&mut self, on_their_way: usize) {
-        self.on_their_way = (on_their_way > 0).then_some(on_their_way);
+        let before = self.loss.take();
+        if before.as_ref().is_some_and(|loss| loss.looks > 0 && !loss.is_explained) {
+            self.nothing_found();
+        }
+        // What the loss before this one took may not have come yet.
+        let on_their_way = on_their_way + before.map_or(0, |loss| loss.on_their_way);
+        let next_look = Instant::now();
+        let others = BTreeSet::new();
+        self.loss = (on_their_way > 0).then_some(Loss {
+            on_their_way,
+            looks: 0,
+            next_look,
+            is_explained: false,
+            others,
+        });
     }
 
     /// Is it safer to ask for one message only?
     pub(crate) fn is_one_at_a_time(&self) -> bool {
         self.one_at_a_time_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Returns when it is time to look (again) for what was lost.
+    pub(crate) async fn look_is_due(&self) {
+        match &self.loss {
+            Some(loss) => sleep_until(loss.next_look).await,
+            None => std::future::pending().await,
+        }
     }
 
     /// The messages that the client cannot receive, among those that were lost.
@@ -65,10 +107,10 @@ impl Recovery {
         in_hand: &Arc<InHand>,
     ) -> Vec<(Delivered, Unsettled)> {
         let info = consumer.cached_info();
-        let Some(on_their_way) = self.on_their_way.take() else { return Vec::new() };
+        let Some(mut loss) = self.loss.take() else { return Vec::new() };
         let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
         let (in_hand, waiting) = (in_hand.sequences(), self.faults.sequences());
-        let found = match self.losses.find(&messages, info, &in_hand, &waiting).await {
+        let found = match self.losses.find(&messages, info, &in_hand, &waiting, loss.looks == 0).await {
             Ok(found) => found,
             Err(error) => {
                 self.cannot_look(info.delivered.stream_sequence, &error);
@@ -76,21 +118,44 @@ impl Recovery {
             }
         };
         self.unsettled.looked(Ok(()));
+        loss.is_explained |= !found.odd.is_empty();
+        // What is on its way on the new connection is in hand before the next look.
+        let lost = |sequence: &u64| loss.looks == 0 || loss.others.contains(sequence);
+        self.asked_for_again.retain(|sequence| found.others.contains(sequence));
+        let (again, others): (BTreeSet<u64>, BTreeSet<u64>) = found
+            .others
+            .iter()
+            .filter(|sequence| lost(sequence))
+            .partition(|sequence| self.asked_for_again.contains(sequence));
+        let others =
+            if loss.is_explained { behind_first(&found.odd, &others, loss.on_their_way) } else { Vec::new() };
+        self.asked_for_again.extend(&others);
         let answer = |key| ack_subject(&info.stream_name, &info.name, key, info.delivered.consumer_sequence);
-        if found.odd.is_empty() {
-            self.nothing_found();
-        } else {
-            self.last_unexplained = None;
-            let others = found.lost_with_the_odd(on_their_way).into_iter();
-            self.others = others.map(|sequence| answer(MessageKey { sequence, published: 0 })).collect();
-        }
+        loss.on_their_way -= others.len();
+        let others = again.into_iter().chain(others);
+        self.others.extend(others.map(|sequence| answer(MessageKey { sequence, published: 0 })));
         let taken = found.odd.into_iter().map(|message| {
             let unsettled = self.unsettled.add(&message);
             let key = message.key();
             let (subject, headers, payload) = (message.subject, message.headers, message.payload);
             (Delivered { subject, headers, payload, key, deliveries: 1, reply: answer(key) }, unsettled)
         });
-        taken.collect()
+        let taken = taken.collect();
+        loss.others = found.others;
+        self.looked(loss);
+        taken
+    }
+
+    fn looked(&mut self, mut loss: Loss) {
+        if let Some(pause) = LOOK_AGAIN.get(loss.looks) {
+            loss.looks += 1;
+            loss.next_look = Instant::now() + *pause;
+            self.loss = Some(loss);
+        } else if loss.is_explained {
+            self.last_unexplained = None;
+        } else {
+            self.nothing_found();
+        }
     }
 
     /// Those that were lost with them need not wait until their time without an ack is over.
@@ -119,6 +184,12 @@ impl Recovery {
             );
             self.one_at_a_time_until = Some(now + ONE_AT_A_TIME);
         }
+    }
+
+    /// The next look comes after the next loss.
+    pub(crate) fn cannot_look_again(&mut self, error: &str) {
+        warn!(error, "cannot look again for messages that were lost: they come after their ack wait");
+        self.loss = None;
     }
 
     fn cannot_look(&mut self, last: u64, error: &anyhow::Error) {
