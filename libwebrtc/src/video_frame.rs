@@ -132,7 +132,9 @@ mod tests {
     fn planes_cover_pictures_of_odd_sizes() {
         let mut buffer = I420Buffer::new(5, 3);
         let (y, u, v) = buffer.data_mut();
-        (y.fill(1), u.fill(2), v.fill(3));
+        y.fill(1);
+        u.fill(2);
+        v.fill(3);
         let (y, u, v) = buffer.data();
         assert_eq!((y, u, v), (&[1; 15][..], &[2; 6][..], &[3; 6][..]));
         assert_eq!(buffer.strides(), (5, 3, 3));

@@ -22,7 +22,7 @@ cp Cargo.lock "$copy"
 
 port=${LIVEKIT_PORT:-7880}
 "${POSTCALL_TOOLS:-$root/.tools}/bin/livekit-server" --dev --node-ip 127.0.0.1 \
-  --config-body "{port: $port, bind_addresses: [127.0.0.1], rtc: {tcp_port: $((port + 1)), udp_port: $((port + 2))}}" \
+  --config-body "{port: $port, bind_addresses: [127.0.0.1], enable_data_tracks: true, enable_participant_data_blob: true, rtc: {tcp_port: $((port + 1)), udp_port: $((port + 2))}}" \
   >"$copy/livekit-server.log" 2>&1 &
 server=$!
 trap 'kill $server' EXIT
