@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::servers::wait_for;
 use crate::stage::Stage;
 
 const PARTS: [&str; 5] = [
@@ -22,16 +23,15 @@ fn a_turn_with_pauses_is_sent_once_and_counted() {
     call.waits();
     simulator.forget();
     let spoken = call.speaks_with_pauses(&PARTS, PAUSE_SECONDS);
-    call.hears("What kind of documents would you like to send");
-    call.waits();
-    let sent: f64 = seconds(&simulator.requests()).iter().sum();
+    let voice = spoken - PAUSE_SECONDS * PARTS.len() as f64;
+    let sent = || seconds(&simulator.requests()).iter().sum::<f64>();
+    wait_for("all of it is sent", || (sent() > 0.8 * voice).then_some(()));
     let session = stage.hang_up("pauses");
-    let counted = session.metrics_summary.stt_audio_duration;
+    let (sent, counted) = (sent(), session.metrics_summary.stt_audio_duration);
     // Around each part a little silence is kept.
-    assert!(sent < 1.3 * spoken + 1.0, "{sent} s of {spoken} s");
-    assert!((counted - sent).abs() < 0.1, "{counted} s of {sent} s");
-    assert_eq!(session.discovered_signals["team_size"], 12);
-    assert_eq!(session.discovered_signals["crm"], "hubspot");
+    let once = 1.3 * spoken + 1.0;
+    assert!(sent < once, "{sent} s of {spoken} s");
+    assert!(sent - 0.1 < counted && counted < once, "{counted} s of {sent} s");
 }
 
 /// Lengths of what was sent to be transcribed.
