@@ -25,6 +25,9 @@ const EMAIL: &str = "test@company.com";
 /// What becomes of a call: the org's status and answer, changed as a test says.
 type Change = Arc<dyn Fn(&Method, &str, StatusCode, Value) -> (StatusCode, String) + Send + Sync>;
 
+/// What becomes of an answer that is JSON.
+type Edit = fn(&mut Value);
+
 /// Between the sink and its org.
 struct Between {
     url: String,
@@ -167,7 +170,7 @@ async fn what_is_not_proven_is_not_written() {
     ] {
         odd(what, true, Arc::new(answers(Method::GET, move |answer| *answer = lookup.clone()))).await;
     }
-    let rows: [(&str, fn(&mut Value)); 3] = [
+    let rows: [(&str, Edit); 3] = [
         ("a row without what was asked for", |answer| {
             drop(answer["records"][0].as_object_mut().unwrap().remove("Last_Voice_Call_Date__c"));
         }),
