@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn whatever_else_is_in_it_keeps_the_address_and_every_reader_can_hold_it() {
-        let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+        let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
         for odd in ["1e400", r#""\ud83d""#, r#""\u0000""#, "-0", &"9".repeat(400), &deep] {
             let (metadata, fault) = parse(&format!(r#"{{"a":{odd},"user_email":"a@b.org","b":{odd}}}"#));
             assert_eq!(
