@@ -166,10 +166,10 @@ impl Call {
             RoomEvent::TrackPublished { publication, participant } if self.is_ours(&participant) => {
                 self.microphone.published(&publication);
             }
-            RoomEvent::TrackUnpublished { publication, participant } if self.is_ours(&participant) => {
-                if self.microphone.unpublished(&publication.sid()) {
-                    self.hear(&participant);
-                }
+            RoomEvent::TrackUnpublished { publication, participant }
+                if self.is_ours(&participant) && self.microphone.unpublished(&publication.sid()) =>
+            {
+                self.hear(&participant);
             }
             RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. }
                 if self.microphone.is_heard(&publication.sid()) =>

@@ -52,7 +52,8 @@ impl Bystander {
     }
 
     /// During an attack, and with it going on; then its own call ends as it should.
-    fn is_served(mut self, agent: &Agent, attack: &str) {
+    #[expect(clippy::print_stdout, reason = "the figures")]
+    fn assert_served(mut self, agent: &Agent, attack: &str) {
         let during = self.p95();
         assert_eq!(agent.status("/readyz"), Some(200));
         join(&mut self.callers, "newcomer", json!({}));
@@ -94,7 +95,7 @@ fn recordings_that_grow_hold_nobody_up() {
             attackers.run("early_audio", json!({"room": room, "file": file.path()}));
         }
     }
-    bystander.is_served(&agent, "recordings that grow");
+    bystander.assert_served(&agent, "recordings that grow");
     assert!(agent.metric("cut_total{what=\"early_audio\"}") >= 6.0);
     for room in ["bomb-1", "bomb-2", "bomb-3"] {
         attackers.run("leave", json!({"room": room}));
@@ -118,7 +119,7 @@ fn texts_that_inflate_hold_nobody_up() {
             attacks.push(attackers.begin("inflate", attack));
         }
     }
-    bystander.is_served(&agent, "texts that inflate");
+    bystander.assert_served(&agent, "texts that inflate");
     for attack in attacks {
         attackers.finish(attack).expect("they were sent");
     }
@@ -133,7 +134,7 @@ fn a_flood_of_messages_holds_nobody_up_and_does_not_hide_the_end() {
     let mut attackers = Callers::start(&livekit.url());
     join(&mut attackers, "flood", json!({}));
     let flood = attackers.begin("flood", json!({"room": "flood", "count": 5_000}));
-    bystander.is_served(&agent, "a flood of messages");
+    bystander.assert_served(&agent, "a flood of messages");
     attackers.finish(flood).expect("it was sent");
     let left = attackers.run("leave", json!({"room": "flood"}))["at"].as_f64().expect("a time");
     let left_at = DateTime::UNIX_EPOCH + TimeDelta::microseconds((left * 1e6) as i64);
