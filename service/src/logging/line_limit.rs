@@ -15,7 +15,7 @@ use tracing_subscriber::layer::{Context, Filter};
 
 /// Lines a minute of one place in a library.
 const MOST_OF_LIBRARIES: u32 = 30;
-/// Lines a minute of one place in our own crates, which say one thing about one session, message or request.
+/// Troubles a minute of one place in our own crates, which say one thing about one session, message or request.
 const MOST_OF_OURS: u32 = 1_000;
 const MINUTE: Duration = Duration::from_secs(60);
 /// Places that are counted apart; the code has a few hundred that can be reached.
@@ -23,7 +23,8 @@ const MOST_PLACES: usize = 4_096;
 /// The key of all places beyond those.
 const ELSEWHERE: u64 = 0;
 
-/// Lets the first lines of each place and minute pass. Levels below `info` always pass: whoever asks for them wants all.
+/// Lets the first lines of each place and minute pass. Levels below `info` always pass: whoever asks for them wants all. So
+/// does `info` of our crates: it is the record of what was done, a line for each session, however many there are.
 pub(super) struct LineLimit(Arc<Mutex<Places>>);
 
 struct Places {
@@ -62,10 +63,11 @@ impl LineLimit {
     }
 
     fn passes(&self, metadata: &Metadata<'_>) -> bool {
-        if *metadata.level() > Level::INFO {
+        let mut places = lock(&self.0);
+        let always = if places.is_own(metadata.target()) { Level::WARN } else { Level::INFO };
+        if *metadata.level() > always {
             return true;
         }
-        let mut places = lock(&self.0);
         let passes = places.admit(metadata.target(), metadata.file(), metadata.line(), Instant::now());
         if !passes && !std::mem::replace(&mut places.telling, true) {
             drop(places);
@@ -117,6 +119,7 @@ impl<S: Subscriber> Filter<S> for LineLimit {
 
 impl Places {
     fn admit(&mut self, target: &str, file: Option<&str>, line: Option<u32>, now: Instant) -> bool {
+        let most = if self.is_own(target) { MOST_OF_OURS } else { MOST_OF_LIBRARIES };
         let mut key = DefaultHasher::new();
         (target, file, line).hash(&mut key);
         let mut key = key.finish();
@@ -138,14 +141,17 @@ impl Places {
             place.untold += std::mem::take(&mut place.left_out);
             (place.since, place.passed) = (now, 0);
         }
-        let krate = target.split("::").next().unwrap_or(target);
-        let most = if self.own.iter().any(|own| own == krate) { MOST_OF_OURS } else { MOST_OF_LIBRARIES };
         if place.passed < most {
             place.passed += 1;
             return true;
         }
         place.left_out += 1;
         false
+    }
+
+    fn is_own(&self, target: &str) -> bool {
+        let krate = target.split("::").next().unwrap_or(target);
+        self.own.iter().any(|own| own == krate)
     }
 
     /// What was left out in minutes that are over, each line once.
@@ -269,15 +275,17 @@ mod tests {
     }
 
     #[test]
-    fn our_own_lines_have_a_wider_limit_and_those_one_asks_for_have_none() {
+    fn our_own_troubles_have_a_wider_limit_and_the_record_and_what_one_asks_for_have_none() {
         let (lines, _) = log(|| {
             for _ in 0..2_000 {
-                tracing::info!(target: "own", "ours");
+                tracing::warn!(target: "own", "trouble");
+                tracing::info!(target: "own", "record");
                 tracing::debug!(target: "str0m", "asked for");
             }
         });
         let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-        assert_eq!((count("ours"), count("asked for")), (MOST_OF_OURS as usize, 2_000));
+        let counts = (count("trouble"), count("record"), count("asked for"));
+        assert_eq!(counts, (MOST_OF_OURS as usize, 2_000, 2_000));
     }
 
     #[test]
