@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};
-pub use ports::free_port;
+pub use ports::{free_port, free_port_with};
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

@@ -5,8 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use async_nats::ConnectOptions;
 use tempfile::TempDir;
-use test_servers::{free_port, tool, workspace};
+use test_servers::{free_port, free_port_with, tool, workspace};
 use tests::environment::{Environment, program};
 
 const PARTS: [&str; 3] = ["STT", "LLM", "TTS"];
@@ -89,17 +90,21 @@ impl DevelopmentStack {
         std::fs::create_dir(folder.path().join("target")).unwrap();
         link(program("agent").unwrap().parent().unwrap().to_owned(), "target/debug");
         let names = [
-            "LIVEKIT_PORT",
             "NATS_PORT",
-            "S3_PORT",
             "SALESFORCE_PORT",
             "WEB_PORT",
+            "WEB_OPERATIONS_PORT",
             "AGENT_PORT",
             "OPENAI_PORT",
             "SINK_S3_PORT",
             "SINK_SALESFORCE_PORT",
         ];
-        Self { folder, ports: names.map(|name| (name, free_port().to_string())).to_vec() }
+        let mut ports = names.map(|name| (name, free_port().to_string())).to_vec();
+        // TCP and UDP of its media; the parts of SeaweedFS, and gRPC of each.
+        ports.push(("LIVEKIT_PORT", free_port_with(&[1, 2]).to_string()));
+        let parts = [1, 2, 3, 10_000, 10_001, 10_002, 10_003];
+        ports.push(("S3_PORT", free_port_with(&parts).to_string()));
+        Self { folder, ports }
     }
 
     fn up(&self) {
@@ -162,9 +167,12 @@ impl DevelopmentStack {
         let line = std::fs::read_to_string(format!("/proc/{}/cmdline", self.pid("openai").unwrap())).unwrap();
         assert!(line.contains("--listen") && !line.contains(key), "{line}");
         let nats = environment.get("NATS_URL").unwrap();
-        let (_, host) = nats.split_once('@').expect("a user and a password");
-        assert!(async_nats::connect(nats).await.is_ok());
-        assert!(async_nats::connect(format!("nats://{host}")).await.is_err());
+        let (login, host) =
+            nats.trim_start_matches("nats://").split_once('@').expect("a user and a password");
+        let (user, password) = login.split_once(':').expect("a user and a password");
+        let with_password = ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned());
+        assert!(with_password.connect(host).await.is_ok());
+        assert!(async_nats::connect(host).await.is_err());
     }
 }
 
