@@ -133,18 +133,23 @@ read_env() {
   set +a
 }
 
-# A file from before the simulator had lines of its own: speech to text was at the simulator, unless somebody has changed it.
+# A file from before some of the lines were there gets them. It may end without a line break.
 complete_env() {
-  [ -z "${OPENAI_SIMULATOR_URL:-}" ] || return 0
+  [ -n "${WEB_OPERATIONS_HTTP:-}" ] ||
+    printf '\nWEB_OPERATIONS_HTTP=127.0.0.1:%s\n' "${WEB_OPERATIONS_PORT:-9103}" >>"$run/env"
+  [ -n "${OPENAI_SIMULATOR_URL:-}" ] || add_simulator
+  read_env
+}
+
+# Before the simulator had lines of its own, speech to text was at the simulator, unless somebody has changed it.
+add_simulator() {
   local part url="http://127.0.0.1:${OPENAI_PORT:-8090}/v1" key=
   for part in TTS LLM STT; do
     local base=${part}_BASE_URL own=${part}_API_KEY
     [[ ${!base:-} =~ ^http://127\.0\.0\.1:[0-9]+/v1$ && ${!own:-} =~ ^[0-9a-f]{40}$ ]] || continue
     url=${!base} key=${!own}
   done
-  # A file may end without a line break.
   printf '\nOPENAI_SIMULATOR_URL=%s\nOPENAI_SIMULATOR_API_KEY=%s\n' "$url" "${key:-$(secret)}" >>"$run/env"
-  read_env
 }
 
 port() { printf '%s' "${1##*:}"; }
