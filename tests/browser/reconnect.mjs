@@ -1,10 +1,13 @@
 // Joins a room with a token that is about to expire, and breaks the connection once it has; prints what became of it as JSON.
+// The token is read from standard input once the page is there and «ready» was printed: a busy machine takes its time.
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
 import { startChromium } from './chromium.mjs';
 
-const [url, token] = process.argv.slice(2);
+const [url] = process.argv.slice(2);
 const PAGE = fileURLToPath(new URL('../../web/page/', import.meta.url));
 const { build } = await import(pathToFileURL(createRequire(`${PAGE}package.json`).resolve('esbuild')));
 const { outputFiles } = await build({
@@ -23,6 +26,8 @@ try {
   const page = await browser.newPage();
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
   await page.addScriptTag({ content: outputFiles[0].text });
+  console.log('ready');
+  const [token] = await once(createInterface({ input: process.stdin }), 'line');
   console.log(JSON.stringify(await page.evaluate(breakAfterExpiry, { url, token })));
 } finally {
   await browser.close();

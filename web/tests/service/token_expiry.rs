@@ -1,8 +1,9 @@
 //! A token is for joining: a call that has begun goes on when it has expired.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -19,23 +20,45 @@ const LEEWAY_SECONDS: i64 = 60;
 #[tokio::test]
 async fn a_call_goes_on_when_its_token_has_expired() {
     let livekit = LiveKit::start();
-    // The rights that a visitor's token has, for the 15 s that it takes a busy browser to join.
+    let url = livekit.url();
+    let (status, outcome, errors) = tokio::task::spawn_blocking(move || reconnect(&url)).await.unwrap();
+    assert!(status.success(), "{errors}\n{}", livekit.log());
+    let outcome: Value = serde_json::from_str(&outcome).unwrap();
+    let outcomes = json!({ "resume-reconnect": "connected", "full-reconnect": "connected" });
+    assert_eq!(outcome, json!({ "refused": 401, "outcomes": outcomes }));
+}
+
+/// Runs the browser, which gets its token when it is about to join. Status, outcome and errors.
+fn reconnect(url: &str) -> (ExitStatus, String, String) {
+    let mut script = Command::new("node")
+        .arg(workspace().join("tests/browser/reconnect.mjs"))
+        .arg(url)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(script.stdout.take().unwrap());
+    let (mut ready, mut outcome) = (String::new(), String::new());
+    lines.read_line(&mut ready).unwrap();
+    // A script that has ended says so by its status.
+    drop(writeln!(script.stdin.take().unwrap(), "{}", token()));
+    lines.read_to_string(&mut outcome).unwrap();
+    let output = script.wait_with_output().unwrap();
+    (output.status, outcome, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// The rights that a visitor's token has, for 20 s.
+fn token() -> String {
     let now = Utc::now().timestamp();
     let claims = json!({
         "iss": KEY,
         "sub": "caller",
         "nbf": now - 600,
-        "exp": now - LEEWAY_SECONDS + 15,
+        "exp": now - LEEWAY_SECONDS + 20,
         "video": { "roomJoin": true, "room": "call", "canPublish": true, "canSubscribe": true, "canPublishData": true },
     });
-    let token = service::shared_secret_token(SECRET, &claims).unwrap();
-    let mut script = Command::new("node");
-    script.arg(workspace().join("tests/browser/reconnect.mjs")).arg(livekit.url()).arg(token);
-    let output = tokio::task::spawn_blocking(move || script.output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "{}\n{}", String::from_utf8_lossy(&output.stderr), livekit.log());
-    let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let outcomes = json!({ "resume-reconnect": "connected", "full-reconnect": "connected" });
-    assert_eq!(outcome, json!({ "refused": 401, "outcomes": outcomes }));
+    service::shared_secret_token(SECRET, &claims).unwrap()
 }
 
 /// A livekit-server on ports of its own; it ends with its owner.
