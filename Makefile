@@ -34,7 +34,7 @@ soak: tools ## 500 sessions of libwebrtc that come and go: tasks, files and memo
 	CYCLES=500 cargo test --workspace --test it ended_sessions_are_counted -- --nocapture
 
 FUZZ_SECONDS ?= 60
-FUZZ := libwebrtc/fuzz
+FUZZ := crates/libwebrtc/fuzz
 # Sanitizers are behind a switch that the stable compiler has as well.
 .PHONY: fuzz
 fuzz: export RUSTC_BOOTSTRAP := 1
@@ -56,7 +56,7 @@ down: ## Stop the stack.
 .PHONY: report
 report: build ## An HTML report on the stack's archived calls: .run/report.html.
 	@[ -f .run/env ] || { echo "nothing was started yet: run «make up», and place a call"; exit 1; }
-	@set -a && . .run/env && $(TOOLS)/python/bin/python analytics/report.py --program target/debug/sink-s3 --output .run/report.html
+	@set -a && . .run/env && $(TOOLS)/python/bin/python sink-s3/report/report.py --program target/debug/sink-s3 --output .run/report.html
 
 .PHONY: build
 build: tools page
@@ -70,7 +70,7 @@ tools:
 page: tools
 	@$(MAKE) --no-print-directory -C web/page
 	@$(MAKE) --no-print-directory -C tests/browser
-	@$(MAKE) --no-print-directory -C libwebrtc/tests/it/conformance/peers/chromium
+	@$(MAKE) --no-print-directory -C crates/libwebrtc/tests/it/conformance/peers/chromium
 
 .PHONY: lint
 lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types, Salesforce metadata.

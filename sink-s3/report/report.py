@@ -4,12 +4,12 @@ callers waited. One file, with its plots in it.
 
 Over a bucket, with the environment of the sinks (S3_BUCKET, S3_PREFIX, S3_ENDPOINT, AWS_REGION, credentials):
 
-    analytics/report.py --program target/debug/sink-s3 --output report.html
+    sink-s3/report/report.py --program target/debug/sink-s3 --output report.html
 
 compacts every day that has sessions, copies the Parquet files to a temporary folder and reads them there. Over a local
 copy of a bucket, already compacted:
 
-    analytics/report.py --program target/debug/sink-s3 --folder archive --output report.html
+    sink-s3/report/report.py --program target/debug/sink-s3 --folder archive --output report.html
 """
 
 import argparse

@@ -37,7 +37,7 @@ pub(crate) struct Answer {
 impl Org {
     /// With the records of the development stack.
     pub(crate) async fn start() -> Self {
-        Self::with(include_bytes!("../../../deploy/dev/salesforce-seed.json"), |_| {}).await
+        Self::with(include_bytes!("../../../../deploy/dev/salesforce-seed.json"), |_| {}).await
     }
 
     /// With one Lead that behaves in some way.
