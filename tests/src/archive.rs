@@ -9,7 +9,7 @@ use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use serde_json::Value;
 
 use crate::environment::Environment;
-use crate::eventually;
+use crate::wait_for;
 
 /// The bucket of the archive.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Archive {
     /// Waits for the first object of a session.
     pub async fn wait_for(&self, session_id: &str, limit: Duration) -> Result<Archived> {
         let what = format!("the object of {session_id}");
-        let key = eventually(&what, limit, || async { Ok(self.keys(session_id).await?.pop()) }).await?;
+        let key = wait_for(&what, limit, || async { Ok(self.keys(session_id).await?.pop()) }).await?;
         self.read(&key).await
     }
 }

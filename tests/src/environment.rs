@@ -1,6 +1,6 @@
 //! The names under which programs find each other: what `.run/env` holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -24,7 +24,12 @@ impl Environment {
 
     /// One that has to be there.
     pub fn get(&self, name: &str) -> Result<&str> {
-        self.0.get(name).map(String::as_str).with_context(|| format!("{name} is not in the environment file"))
+        self.find(name).with_context(|| format!("{name} is not in the environment file"))
+    }
+
+    /// One that may be missing, or empty.
+    pub fn find(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// All of them.
@@ -33,13 +38,28 @@ impl Environment {
     }
 }
 
-/// A line as a person may write it: indented, exported, with quotes around the value.
+impl<'a> IntoIterator for &'a Environment {
+    type Item = (&'a String, &'a String);
+    type IntoIter = btree_map::Iter<'a, String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// A line as a person may write it for a shell: indented, exported, with quotes around the value, with a comment behind it.
 fn pair(line: &str) -> Option<(String, String)> {
     let line = line.trim();
     let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-    let within = |quote| value.strip_prefix(quote)?.strip_suffix(quote);
-    let value = within('\'').or_else(|| within('"')).unwrap_or(value);
-    (!name.starts_with('#')).then(|| (name.trim().to_owned(), value.to_owned()))
+    let within = |quote| value.strip_prefix(quote)?.split_once(quote).map(|(value, _)| value);
+    let value = within('\'').or_else(|| within('"')).or_else(|| value.split_whitespace().next());
+    (!name.starts_with('#')).then(|| (name.trim().to_owned(), value.unwrap_or_default().to_owned()))
 }
 
 /// One of our own programs, beside the running one.
@@ -61,10 +81,11 @@ mod tests {
     #[test]
     fn lines_are_read_as_a_shell_reads_them() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        let text = "A=1\n# B=2\n\n export C='x y'\nD=\"a=b\"\nE=\n";
+        let text = "A=1\n# B=2\n\n export C='x y'\nD=\"a=b\" # c\nE=\nF=1 # as before\n";
         std::fs::write(file.path(), text).expect("write it");
         let environment = Environment::read(file.path()).expect("read it");
         let pairs: Vec<_> = environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(pairs, [("A", "1"), ("C", "x y"), ("D", "a=b"), ("E", "")]);
+        assert_eq!(pairs, [("A", "1"), ("C", "x y"), ("D", "a=b"), ("E", ""), ("F", "1")]);
+        assert_eq!(environment.find("E"), None);
     }
 }

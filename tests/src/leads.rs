@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::environment::Environment;
-use crate::eventually;
+use crate::wait_for;
 
 /// The records of the simulated Salesforce.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ impl Leads {
     /// Waits until the Lead of an address shows a session.
     pub async fn wait_for(&self, email: &str, session_id: &str, limit: Duration) -> Result<Value> {
         let what = format!("the Lead to show {session_id}");
-        eventually(&what, limit, || async {
+        wait_for(&what, limit, || async {
             Ok(self.find(email).await?.filter(|lead| lead["Last_Voice_Session__c"] == session_id))
         })
         .await

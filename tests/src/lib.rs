@@ -1,5 +1,5 @@
-//! What the end-to-end tests, the demo and the benchmarks share: the programs and servers as processes, a stack of them
-//! on ports of its own, callers, and views of what arrived in the archive and in Salesforce.
+//! What the end-to-end tests, the demo, the benchmarks and `make up` share: the description of the development stack, callers,
+//! and views of what arrived in the archive and in Salesforce.
 
 pub mod archive;
 pub mod caller;
@@ -8,12 +8,11 @@ pub mod environment;
 pub mod leads;
 pub mod media_server;
 pub mod openssl;
-pub mod process;
 pub mod sink_servers;
 pub mod stack;
 mod wait;
 
-pub use wait::eventually;
+pub use wait::wait_for;
 
 /// Chooses the TLS implementation for every client in this process; needed before the first one is made.
 pub fn install_tls() {

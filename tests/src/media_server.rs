@@ -3,18 +3,17 @@
 use anyhow::{Context, Result};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use tempfile::TempDir;
-use test_servers::free_port;
+use test_servers::{LIVEKIT_PORTS, Program, free_port_with};
 
 use crate::environment::Environment;
-use crate::process::Process;
-use crate::stack::{answers, livekit};
+use crate::stack::{ready, service};
 
 /// A running livekit-server on ports of its own; it ends when this is dropped.
 #[derive(Debug)]
 pub struct MediaServer {
     /// Its address and keys.
     pub environment: Environment,
-    pub livekit: Process,
+    pub livekit: Program,
     /// Where it keeps its files; last, so that it is removed after the server has ended.
     pub folder: TempDir,
 }
@@ -24,12 +23,14 @@ impl MediaServer {
     pub async fn start() -> Result<Self> {
         let folder = tempfile::tempdir().context("make a temporary folder")?;
         let mut environment = Environment::default();
-        environment.set("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port()));
+        environment.set("LIVEKIT_URL", format!("ws://127.0.0.1:{}", free_port_with(&LIVEKIT_PORTS)));
         environment.set("LIVEKIT_API_KEY", "devkey");
         environment.set("LIVEKIT_API_SECRET", "a-secret-of-at-least-thirty-two-characters");
-        let mut livekit = livekit(folder.path(), &environment)?;
+        let service = service::livekit(folder.path(), &environment)?;
+        service.prepare(folder.path())?;
+        let mut livekit = service.child(folder.path());
         livekit.start()?;
-        answers(&environment.get("LIVEKIT_URL")?.replacen("ws", "http", 1), &livekit).await?;
+        ready(&service.ready, &livekit).await?;
         Ok(Self { environment, livekit, folder })
     }
 

@@ -1,3 +1,5 @@
+//! Waiting for what a program or server does.
+
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -5,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 /// Asks until there is an answer, every 20 ms, for at most `limit`; the error says `what` was waited for and what was
 /// last seen.
-pub async fn eventually<T, F>(what: &str, limit: Duration, mut ask: impl FnMut() -> F) -> Result<T>
+pub async fn wait_for<T, F>(what: &str, limit: Duration, mut ask: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>>,
 {

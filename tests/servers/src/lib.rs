@@ -1,17 +1,25 @@
-//! Real servers for tests: each on ports and in a folder of its own, ended with its owner. What goes wrong panics: a
-//! test without its server has failed.
+//! Programs and real servers as child processes, each on ports and in a folder of its own, ended with its owner. Where a
+//! server cannot be started it panics: a test without its server has failed.
 
 mod listening;
 mod livekit;
 mod nats;
 mod ports;
+mod process;
+mod program;
+mod seaweedfs;
+mod wait;
 
 use std::path::{Path, PathBuf};
 
 pub use listening::Listening;
-pub use livekit::{Host, KEY, LiveKitServer, SECRET, livekit_configuration};
+pub use livekit::{Host, KEY, LIVEKIT_PORTS, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};
 pub use ports::{free_port, free_port_with};
+pub use process::Process;
+pub use program::{Program, Signal, last_lines};
+pub use seaweedfs::{SEAWEEDFS_PORTS, seaweedfs_arguments, seaweedfs_keys};
+pub use wait::eventually;
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

@@ -1,44 +1,50 @@
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+//! A program that says in its log where it listens.
 
-/// A program that listens on a port of its own choosing and logs it as `address=…` on standard error. It ends with its
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::process::Process;
+
+/// A program that listens on ports of its own choosing and logs each as `address=…` on standard error. It ends with its
 /// owner.
 pub struct Listening {
-    process: Child,
-    /// Host and port.
-    pub address: String,
+    pub process: Process,
+    /// Host and port of each, in the order of its log.
+    pub addresses: Vec<String>,
 }
 
 impl Listening {
-    /// Starts it and waits until it listens.
+    /// Starts it and waits until it listens on one.
     ///
     /// # Panics
     /// It cannot be started, or ends before it listens.
     pub fn start(command: &mut Command) -> Self {
-        let mut process =
-            command.env("RUST_LOG", "info").stderr(Stdio::piped()).spawn().expect("start the program");
-        let log = BufReader::new(process.stderr.take().expect("its standard error is piped"));
+        Self::start_with(command, 1)
+    }
+
+    /// As [`Self::start`], of a program that listens on `count` addresses.
+    pub fn start_with(command: &mut Command, count: usize) -> Self {
+        let command = command.env("RUST_LOG", "info").stderr(Stdio::piped());
+        let mut process = Process::start(command).expect("start the program");
+        let log = BufReader::new(process.child().stderr.take().expect("its standard error is piped"));
         let mut lines = log.lines().map_while(Result::ok);
-        let mut seen = Vec::new();
-        let address = lines.find_map(|line| {
-            seen.push(line.clone());
-            Some(line.split_once("address=")?.1.trim().to_owned())
-        });
+        let (mut seen, mut addresses) = (Vec::new(), Vec::new());
+        while addresses.len() < count {
+            let line = lines.next().unwrap_or_else(|| panic!("it does not listen: {seen:?}"));
+            addresses.extend(line.split_once("address=").map(|(_, address)| address.trim().to_owned()));
+            seen.push(line);
+        }
         // What it logs later would fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address: address.unwrap_or_else(|| panic!("it does not listen: {seen:?}")) }
+        Self { process, addresses }
     }
 
-    /// Of its process.
+    /// Host and port of the first.
+    pub fn address(&self) -> &str {
+        &self.addresses[0]
+    }
+
     pub fn id(&self) -> u32 {
         self.process.id()
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }

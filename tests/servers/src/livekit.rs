@@ -1,12 +1,13 @@
-use std::fs::OpenOptions;
+//! A livekit-server.
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{free_port, tool};
+use crate::program::{Program, Signal};
+use crate::{free_port_with, tool};
 
 pub const KEY: &str = "devkey";
 pub const SECRET: &str = "a-secret-of-more-than-32-characters";
@@ -14,11 +15,15 @@ pub const SECRET: &str = "a-secret-of-more-than-32-characters";
 /// A livekit-server; it keeps its ports when it is started again.
 #[derive(Debug)]
 pub struct LiveKitServer {
-    process: Child,
+    server: Program,
     host: Host,
     port: u16,
-    folder: TempDir,
+    /// Last, so that it is removed after the server has ended.
+    _folder: TempDir,
 }
+
+/// What it takes beside its port: media over TCP and over UDP, and where nothing answers, at these distances.
+pub const LIVEKIT_PORTS: [u16; 3] = [1, 2, 3];
 
 /// Where a server runs.
 #[derive(Debug, Clone)]
@@ -33,7 +38,7 @@ impl Host {
     pub const LOCAL: Self = Self { address: IpAddr::V4(Ipv4Addr::LOCALHOST), namespace: None };
 }
 
-/// The content of a livekit.yaml for a server on one address, with all its ports free ones.
+/// The content of a livekit.yaml for a server on one address, with its other ports beside the first.
 pub fn livekit_configuration(address: IpAddr, port: u16, key: &str, secret: &str) -> Value {
     json!({
         "port": port,
@@ -41,13 +46,13 @@ pub fn livekit_configuration(address: IpAddr, port: u16, key: &str, secret: &str
         "logging": { "level": "info" },
         "keys": { key: secret },
         "rtc": {
-            "tcp_port": free_port(),
-            "udp_port": free_port(),
+            "tcp_port": port + LIVEKIT_PORTS[0],
+            "udp_port": port + LIVEKIT_PORTS[1],
             "node_ip": address.to_string(),
             "use_external_ip": false,
             "enable_loopback_candidate": true,
             // Else it names public ones, whose names the clients would look up.
-            "stun_servers": [format!("127.0.0.1:{}", free_port())],
+            "stun_servers": [format!("127.0.0.1:{}", port + LIVEKIT_PORTS[2])],
         },
     })
 }
@@ -61,19 +66,30 @@ impl LiveKitServer {
     /// Starts one on an address that may be another host's, with changes to its [configuration](livekit_configuration).
     pub fn spawn_on(host: Host, change: impl FnOnce(&mut Value)) -> Self {
         let folder = tempfile::tempdir().expect("make a temporary folder");
-        let port = free_port();
+        let port = free_port_with(&LIVEKIT_PORTS);
         let mut configuration = livekit_configuration(host.address, port, KEY, SECRET);
         change(&mut configuration);
+        let file = folder.path().join("livekit.yaml");
         // JSON is YAML, too.
-        std::fs::write(folder.path().join("livekit.yaml"), configuration.to_string())
-            .expect("write livekit.yaml");
-        let process = spawn(&folder, &host);
-        Self { process, host, port, folder }
+        std::fs::write(&file, configuration.to_string()).expect("write livekit.yaml");
+        let (program, file) = (tool("bin/livekit-server"), file.to_string_lossy());
+        let log = folder.path().join("log");
+        let server = match &host.namespace {
+            Some(namespace) => {
+                let program = program.to_string_lossy();
+                let arguments = ["netns", "exec", namespace, &program, "--config", &file];
+                Program::new("ip".into(), &arguments, [], log)
+            }
+            None => Program::new(program, &["--config", &file], [], log),
+        };
+        let mut server = Self { server, host, port, _folder: folder };
+        server.spawn_again();
+        server
     }
 
     /// Whether it listens. Panics where it has ended.
     pub fn answers(&mut self) -> bool {
-        if let Ok(Some(status)) = self.process.try_wait() {
+        if let Ok(Some(status)) = self.server.ended() {
             panic!("livekit-server ended with {status}:\n{}", self.log());
         }
         let address = SocketAddr::new(self.host.address, self.port);
@@ -83,13 +99,12 @@ impl LiveKitServer {
     /// As `kill -9`.
     pub fn kill(&mut self) {
         // One that ended already is no error.
-        drop(self.process.kill());
-        drop(self.process.wait());
+        drop(self.server.stop(Signal::Kill));
     }
 
     /// After [`Self::kill`]: the same ports, and none of the old state.
     pub fn spawn_again(&mut self) {
-        self.process = spawn(&self.folder, &self.host);
+        self.server.start().expect("start livekit-server: run «make tools»");
     }
 
     pub fn url(&self) -> String {
@@ -97,33 +112,6 @@ impl LiveKitServer {
     }
 
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        self.server.log()
     }
-}
-
-impl Drop for LiveKitServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
-fn spawn(folder: &TempDir, host: &Host) -> Child {
-    let log = OpenOptions::new().create(true).append(true).open(folder.path().join("log")).expect("open log");
-    let program = tool("bin/livekit-server");
-    let mut command = match &host.namespace {
-        Some(namespace) => {
-            let mut command = Command::new("ip");
-            command.args(["netns", "exec", namespace]).arg(&program);
-            command
-        }
-        None => Command::new(&program),
-    };
-    command
-        .arg("--config")
-        .arg(folder.path().join("livekit.yaml"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("share log"))
-        .stderr(log)
-        .spawn()
-        .expect("start livekit-server: run «make tools»")
 }

@@ -1,19 +1,23 @@
+//! A nats-server.
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{FromConsumer as _, pull};
 use async_nats::{ConnectErrorKind, jetstream};
 use tempfile::TempDir;
 
+use crate::program::{Program, Signal};
 use crate::{free_port, tool};
 
 /// A nats-server with JetStream on disk; it keeps its port and folder when it is started again.
 #[derive(Debug)]
 pub struct NatsServer {
-    process: Option<Child>,
+    server: Program,
     port: u16,
+    /// Last, so that it is removed after the server has ended.
     folder: TempDir,
 }
 
@@ -34,33 +38,38 @@ impl NatsServer {
     /// One that does not run yet.
     pub fn stopped() -> Self {
         let folder = tempfile::tempdir().expect("make a temporary folder");
-        let server = Self { process: None, port: free_port(), folder };
+        let port = free_port();
+        let (store, configuration) = (folder.path().to_string_lossy(), configuration(&folder));
+        let mut arguments = vec!["--addr", "127.0.0.1", "--jetstream", "--store_dir", &store];
+        let (number, configuration) = (port.to_string(), configuration.to_string_lossy());
+        arguments.extend(["--port", &number, "--config", &configuration]);
+        let log = folder.path().join("log");
+        let server = Program::new(tool("bin/nats-server"), &arguments, [], log);
+        let server = Self { server, port, folder };
         server.configure("");
         server
     }
 
     /// Sets the lines of its configuration, from the next start on.
     pub fn configure(&self, lines: &str) {
-        std::fs::write(self.folder.path().join("nats.conf"), lines).expect("write nats.conf");
+        std::fs::write(configuration(&self.folder), lines).expect("write nats.conf");
     }
 
     /// Starts it and waits until JetStream answers.
     pub async fn start_again(&mut self) {
-        self.process = Some(self.spawn());
+        self.server.start().expect("start nats-server: run «make tools»");
         let started = Instant::now();
         while !self.answers().await {
-            assert!(started.elapsed() < Duration::from_secs(20), "nats-server does not answer");
+            let log = || self.server.end_of_log();
+            assert!(started.elapsed() < Duration::from_secs(20), "nats-server does not answer: {}", log());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// As `kill -9`; nothing happens where it does not run.
     pub fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // One that ended already is no error.
-            drop(process.kill());
-            drop(process.wait());
-        }
+        // One that ended already is no error.
+        drop(self.server.stop(Signal::Kill));
     }
 
     pub fn port(&self) -> u16 {
@@ -110,25 +119,10 @@ impl NatsServer {
             }
         }
     }
-
-    fn spawn(&self) -> Child {
-        Command::new(tool("bin/nats-server"))
-            .args(["--addr", "127.0.0.1", "--port", &self.port.to_string(), "--jetstream", "--store_dir"])
-            .arg(self.folder.path())
-            .arg("--config")
-            .arg(self.folder.path().join("nats.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("start nats-server: run «make tools»")
-    }
 }
 
-impl Drop for NatsServer {
-    fn drop(&mut self) {
-        self.kill();
-    }
+fn configuration(folder: &TempDir) -> PathBuf {
+    folder.path().join("nats.conf")
 }
 
 /// Has a consumer settled every message of its stream? What it counts as pending would not say: it hears of a message a

@@ -1,3 +1,5 @@
+//! Ports that nothing else uses.
+
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering};
 

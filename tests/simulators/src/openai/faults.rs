@@ -1,4 +1,4 @@
-//! Faults on request: `PUT /simulator/faults` with a list of [`Fault`].
+//! Fault injection: `PUT /simulator/faults` with a list of [`Fault`].
 
 use std::time::Duration;
 

@@ -175,7 +175,8 @@ mod tests {
     use super::*;
 
     fn grammar() -> Grammar {
-        let persona = Persona::parse(include_str!("../../tests/persona.toml")).expect("read persona");
+        let persona =
+            Persona::parse(include_str!("../../tests/it/openai/persona.toml")).expect("read persona");
         Grammar::new(&persona)
     }
 

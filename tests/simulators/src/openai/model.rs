@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     fn persona() -> Persona {
-        Persona::parse(include_str!("../../tests/persona.toml")).expect("read persona")
+        Persona::parse(include_str!("../../tests/it/openai/persona.toml")).expect("read persona")
     }
 
     fn tools() -> Vec<Value> {

@@ -201,7 +201,8 @@ mod tests {
     use super::*;
 
     fn question(name: &str, schema: Value) -> Question {
-        let persona = Persona::parse(include_str!("../../tests/persona.toml")).expect("read persona");
+        let persona =
+            Persona::parse(include_str!("../../tests/it/openai/persona.toml")).expect("read persona");
         Question::new(name, &schema, &persona)
     }
 

@@ -1,4 +1,4 @@
-//! Faults on request: `POST /simulator/faults` with the fields of [`Injection`].
+//! Fault injection: `POST /simulator/faults` with the fields of [`Injection`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 
 use super::Salesforce;
-use super::dose::Dose;
+use super::fault_rate::FaultRate;
 
 /// A way in which a call goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub enum Fault {
 #[derive(Debug, Clone, Serialize)]
 pub struct Faults {
     #[serde(flatten)]
-    doses: BTreeMap<Fault, Dose>,
+    rates: BTreeMap<Fault, FaultRate>,
     request_limit_exceeded: bool,
     delay_milliseconds: u64,
     slow_milliseconds: u64,
@@ -58,15 +58,15 @@ pub struct Injection {
     /// Ends all sessions: the tokens given out so far are refused from now on.
     #[serde(default)]
     expire_tokens: bool,
-    /// How much of each fault. An unknown name is refused.
+    /// How often each fault strikes. An unknown name is refused.
     #[serde(flatten)]
-    doses: BTreeMap<Fault, Dose>,
+    rates: BTreeMap<Fault, FaultRate>,
 }
 
 impl Default for Faults {
     fn default() -> Self {
         Self {
-            doses: BTreeMap::new(),
+            rates: BTreeMap::new(),
             request_limit_exceeded: false,
             delay_milliseconds: 0,
             slow_milliseconds: 1_000,
@@ -75,9 +75,9 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Whether the fault strikes this time.
-    pub(crate) fn take(&mut self, fault: Fault) -> bool {
-        self.doses.get_mut(&fault).is_some_and(Dose::take)
+    /// Whether the fault strikes this time, which counts as one.
+    pub(crate) fn strikes(&mut self, fault: Fault) -> bool {
+        self.rates.get_mut(&fault).is_some_and(FaultRate::strikes)
     }
 
     pub(crate) fn delay(&self) -> Duration {
@@ -93,7 +93,7 @@ impl Faults {
     }
 
     fn change(&mut self, injection: Injection) {
-        self.doses.extend(injection.doses);
+        self.rates.extend(injection.rates);
         self.request_limit_exceeded = injection.request_limit_exceeded.unwrap_or(self.request_limit_exceeded);
         self.delay_milliseconds = injection.delay_milliseconds.unwrap_or(self.delay_milliseconds);
         self.slow_milliseconds = injection.slow_milliseconds.unwrap_or(self.slow_milliseconds);
@@ -131,11 +131,11 @@ mod tests {
         ] {
             faults.change(serde_json::from_value(change).unwrap());
         }
-        assert!(!faults.take(Fault::Unavailable) && !faults.take(Fault::CutAnswers));
+        assert!(!faults.strikes(Fault::Unavailable) && !faults.strikes(Fault::CutAnswers));
         assert!(
-            faults.take(Fault::LockedRows)
-                && faults.take(Fault::LockedRows)
-                && !faults.take(Fault::LockedRows)
+            faults.strikes(Fault::LockedRows)
+                && faults.strikes(Fault::LockedRows)
+                && !faults.strikes(Fault::LockedRows)
         );
         assert_eq!(faults.delay(), Duration::from_millis(5));
     }

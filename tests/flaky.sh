@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs the whole suite N times, every second time beside a load that keeps all cores busy, and shows what failed how often.
+# Ends with 1 where anything failed even once: a test that is right most of the time is a fault. `make test-flaky` calls it.
+# Usage: flaky.sh N
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+readonly runs=${1:?usage: flaky.sh N} folder=.run/flaky
+# A suite takes some ten minutes; one that hangs is ended, and has failed.
+readonly limit=60m
+rm -rf "$folder"
+mkdir -p "$folder"
+cores=$(nproc)
+
+load=
+end_load() {
+  [ -z "$load" ] || kill "$load" 2>/dev/null
+  load=
+}
+trap end_load EXIT
+
+# failures LOG: the tests that failed, one a line; a binary that ended before its tests did is named as cargo names it.
+failures() {
+  awk '
+    /^test .* \.\.\. FAILED$/ { sub(/^test /, ""); sub(/ \.\.\. FAILED$/, ""); print binary " " $0; told[binary] = 1 }
+    /^ +Running / { binary = $NF; gsub(/[()]/, "", binary); sub(/.*\//, "", binary); sub(/-[0-9a-f]+$/, "", binary) }
+    /^error: could not compile|^error: process didn.t exit|\(signal: / { sub(/^ +/, ""); print binary ": " $0 }
+  ' "$1"
+}
+
+for run in $(seq "$runs"); do
+  kind=quiet
+  if [ $((run % 2)) = 0 ]; then
+    kind=loaded
+    stress-ng --quiet --cpu "$cores" --timeout "$limit" &
+    load=$!
+  fi
+  log=$folder/$run-$kind.log
+  SECONDS=0
+  timeout --signal=INT --kill-after=60 "$limit" cargo test --workspace --no-fail-fast >"$log" 2>&1
+  status=$?
+  end_load
+  found=$(failures "$log")
+  [ "$status" = 0 ] || [ -n "$found" ] || found="cargo test ended with $status: see $log"
+  printf '%s' "${found:+$found$'\n'}" | sed "s/^/$kind\t/" >>"$folder/failed"
+  printf 'run %2d of %d, %-6s %4d s: %s\n' "$run" "$runs" "$kind" "$SECONDS" "$([ "$status" = 0 ] && echo passed || echo FAILED)"
+done
+
+quiet=$(((runs + 1) / 2)) loaded=$((runs / 2))
+if [ ! -s "$folder/failed" ]; then
+  printf '\nNothing failed in %d quiet and %d loaded runs.\n' "$quiet" "$loaded"
+  exit 0
+fi
+printf '\n%8s %8s  what failed\n' "of $quiet" "of $loaded"
+awk -F '\t' '
+  { all[$2] = 1; count[$1, $2]++ }
+  END { for (name in all) printf "%8d %8d  %s\n", count["quiet", name], count["loaded", name], name }
+' "$folder/failed" | sort -k3
+printf '\nThe logs are in %s.\n' "$folder"
+exit 1

@@ -1,0 +1,35 @@
+//! SeaweedFS as a store that speaks S3.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// What it takes beside its port: its other parts, and the gRPC port of each, which it keeps 10,000 above.
+pub const SEAWEEDFS_PORTS: [u16; 7] = [1, 2, 3, 10_000, 10_001, 10_002, 10_003];
+
+/// The arguments of `weed`: the S3 server, and what stands behind it, on the loopback interface, with its files in a folder
+/// that exists and its [keys](seaweedfs_keys) in a file.
+pub fn seaweedfs_arguments(port: u16, folder: &Path, keys: &Path) -> Vec<String> {
+    let [master, volume, filer, ..] = SEAWEEDFS_PORTS.map(|distance| port + distance);
+    let own = [
+        format!("-dir={}", folder.display()),
+        format!("-s3.config={}", keys.display()),
+        format!("-s3.port={port}"),
+        format!("-master.port={master}"),
+        format!("-volume.port={volume}"),
+        format!("-filer.port={filer}"),
+    ];
+    let fixed = ["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-master.telemetry=false"];
+    // Table formats that nobody uses here, each with a port of its own; and volumes, of which a bucket gets its own.
+    let rest = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=50", "-master.volumeSizeLimitMB=64"];
+    fixed.into_iter().chain(rest).map(str::to_owned).chain(own).collect()
+}
+
+/// The content of its file with keys: one that may do everything.
+pub fn seaweedfs_keys(access_key: &str, secret_key: &str) -> Value {
+    json!({ "identities": [{
+        "name": "postcall",
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        "credentials": [{ "accessKey": access_key, "secretKey": secret_key }],
+    }]})
+}

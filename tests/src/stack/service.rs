@@ -1,0 +1,233 @@
+//! What each process of a stack is started with: the one description that tests, benchmarks and `make up` share.
+
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use percent_encoding::percent_decode_str;
+use test_servers::{Program, livekit_configuration, seaweedfs_arguments, seaweedfs_keys, tool, workspace};
+
+use crate::environment::{Environment, program};
+
+/// A server, or one of our programs.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub name: &'static str,
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// Of our programs; a server has all that it needs in its arguments and files.
+    pub environment: Environment,
+    /// Its configuration: files and what is in them.
+    pub files: Vec<(PathBuf, String)>,
+    /// Where it keeps its data.
+    pub data: Option<PathBuf>,
+    pub ready: Ready,
+}
+
+/// How one sees that a process works.
+#[derive(Debug, Clone)]
+pub enum Ready {
+    /// This page answers with success.
+    Answers(String),
+    /// This address takes connections.
+    Listens(String),
+}
+
+impl Service {
+    /// Makes its folders, and writes its configuration.
+    pub fn prepare(&self, folder: &Path) -> Result<()> {
+        for folder in self.data.iter().chain([&folder.join("log")]) {
+            std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
+        }
+        self.files.iter().try_for_each(|(path, content)| write_private(path, content))
+    }
+
+    /// As a child process.
+    pub fn child(&self, folder: &Path) -> Program {
+        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        Program::new(self.program.clone(), &arguments, &self.environment, log(folder, self.name))
+    }
+}
+
+/// What a process writes, below a stack's folder.
+pub fn log(folder: &Path, name: &str) -> PathBuf {
+    folder.join("log").join(format!("{name}.log"))
+}
+
+/// Writes a file that only its owner may read: there are keys in it.
+pub fn write_private(path: &Path, content: &str) -> Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+    let written = file.and_then(|mut file| file.write_all(content.as_bytes()));
+    written.with_context(|| format!("write {}", path.display()))
+}
+
+pub fn livekit(folder: &Path, environment: &Environment) -> Result<Service> {
+    let url = environment.get("LIVEKIT_URL")?;
+    let configuration = livekit_configuration(
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port(url)?,
+        environment.get("LIVEKIT_API_KEY")?,
+        environment.get("LIVEKIT_API_SECRET")?,
+    );
+    let file = folder.join("livekit.yaml");
+    let arguments = ["--config".to_owned(), text(&file)];
+    let ready = Ready::Answers(url.replacen("ws", "http", 1));
+    // JSON is YAML, too.
+    let files = vec![(file, configuration.to_string())];
+    Ok(server("livekit", "livekit-server", arguments.into(), files, None, ready))
+}
+
+pub fn nats(folder: &Path, environment: &Environment) -> Result<Service> {
+    let url = environment.get("NATS_URL")?;
+    let (data, port) = (folder.join("data/nats"), port(url)?);
+    // 8 MiB of payload: room for long transcripts and for a dead letter's headers.
+    let configuration = format!(
+        "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB }}\n{}",
+        data.display(),
+        nats_authorization(url),
+    );
+    let file = folder.join("nats.conf");
+    let arguments = ["--config".to_owned(), text(&file)];
+    let ready = Ready::Listens(format!("127.0.0.1:{port}"));
+    Ok(server("nats", "nats-server", arguments.into(), vec![(file, configuration)], Some(data), ready))
+}
+
+/// The user and password of an address, where it has them; in an address they are percent-encoded.
+fn nats_authorization(url: &str) -> String {
+    let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
+    let login = authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
+    let quoted = |part| format!("{:?}", percent_decode_str(part).decode_utf8_lossy());
+    login.map_or_else(String::new, |(user, password)| {
+        format!("authorization {{ user: {}, password: {} }}\n", quoted(user), quoted(password))
+    })
+}
+
+pub fn s3(folder: &Path, environment: &Environment) -> Result<Service> {
+    let endpoint = environment.get("S3_ENDPOINT")?;
+    let (data, file) = (folder.join("data/s3"), folder.join("s3.json"));
+    let keys =
+        seaweedfs_keys(environment.get("AWS_ACCESS_KEY_ID")?, environment.get("AWS_SECRET_ACCESS_KEY")?);
+    let arguments = seaweedfs_arguments(port(endpoint)?, &data, &file);
+    let ready = Ready::Answers(format!("{endpoint}/healthz"));
+    Ok(server("s3", "weed", arguments, vec![(file, keys.to_string())], Some(data), ready))
+}
+
+pub fn salesforce(environment: &Environment) -> Result<Service> {
+    let url = environment.get("SALESFORCE_URL")?;
+    let arguments = [
+        ("--listen", address(url).as_str()),
+        ("--public-key-file", environment.get("SALESFORCE_PUBLIC_KEY_FILE")?),
+        ("--client-id", environment.get("SALESFORCE_CLIENT_ID")?),
+        ("--username", environment.get("SALESFORCE_USERNAME")?),
+        ("--audience", environment.get("SALESFORCE_AUDIENCE")?),
+        ("--seed-file", &text(&workspace().join("deploy/dev/salesforce-seed.json"))),
+    ]
+    .map(|(flag, value)| [flag.to_owned(), value.to_owned()]);
+    let ready = Ready::Answers(format!("{url}/healthz"));
+    own("salesforce", "salesforce-simulator", arguments.concat(), environment, ready)
+}
+
+/// Hears, thinks and speaks without an account. Its key is in its environment, so that no list of processes shows it.
+pub fn openai(environment: &Environment) -> Result<Service> {
+    let default = text(&workspace().join("agent/personas/pandadoc-trial.toml"));
+    let persona = environment.find("AGENT_PERSONA").unwrap_or(&default);
+    let address = address(environment.get("OPENAI_SIMULATOR_URL")?);
+    let arguments = ["--listen", &address, "--persona", persona].map(str::to_owned);
+    let ready = Ready::Answers(format!("http://{address}/healthz"));
+    own("openai", "openai-simulator", arguments.into(), environment, ready)
+}
+
+/// Whether one of the three services is at the simulator. What has no address is at OpenAI.
+pub fn needs_openai(environment: &Environment) -> bool {
+    let simulator = environment.find("OPENAI_SIMULATOR_URL").map(address);
+    let used =
+        ["STT_BASE_URL", "LLM_BASE_URL", "TTS_BASE_URL"].map(|name| environment.find(name).map(address));
+    simulator.is_some() && used.contains(&simulator)
+}
+
+pub fn sink_s3(environment: &Environment) -> Result<Service> {
+    own("sink-s3", "sink-s3", vec!["run".to_owned()], environment, operations(environment, "SINK_S3_HTTP")?)
+}
+
+pub fn sink_salesforce(environment: &Environment) -> Result<Service> {
+    let ready = operations(environment, "SINK_SALESFORCE_HTTP")?;
+    own("sink-salesforce", "sink-salesforce", vec!["run".to_owned()], environment, ready)
+}
+
+pub fn agent(environment: &Environment) -> Result<Service> {
+    own("agent", "agent", vec!["dev".to_owned()], environment, operations(environment, "AGENT_HTTP")?)
+}
+
+pub fn web(environment: &Environment) -> Result<Service> {
+    own("web", "web", Vec::new(), environment, operations(environment, "WEB_OPERATIONS_HTTP")?)
+}
+
+/// The page of a program of ours that says whether it works.
+fn operations(environment: &Environment, address: &str) -> Result<Ready> {
+    Ok(Ready::Answers(format!("http://{}/readyz", environment.get(address)?)))
+}
+
+fn server(
+    name: &'static str,
+    program: &str,
+    arguments: Vec<String>,
+    files: Vec<(PathBuf, String)>,
+    data: Option<PathBuf>,
+    ready: Ready,
+) -> Service {
+    let program = tool(&format!("bin/{program}"));
+    Service { name, program, arguments, environment: Environment::default(), files, data, ready }
+}
+
+fn own(
+    name: &'static str,
+    file: &str,
+    arguments: Vec<String>,
+    environment: &Environment,
+    ready: Ready,
+) -> Result<Service> {
+    let (program, environment) = (program(file)?, environment.clone());
+    Ok(Service { name, program, arguments, environment, files: Vec::new(), data: None, ready })
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Host and port of a URL.
+fn address(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let address = rest.split('/').next().unwrap_or_default();
+    address.strip_prefix("localhost:").map_or_else(|| address.to_owned(), |port| format!("127.0.0.1:{port}"))
+}
+
+fn port(url: &str) -> Result<u16> {
+    let port = address(url).rsplit(':').next().and_then(|port| port.parse().ok());
+    port.with_context(|| format!("read the port of {url}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_simulator_is_needed_where_one_of_the_three_is_there() {
+        let mut environment = Environment::from_iter([("OPENAI_SIMULATOR_URL", "http://127.0.0.1:8090/v1")]);
+        assert!(!needs_openai(&environment), "all three are at OpenAI");
+        environment.set("LLM_BASE_URL", "http://localhost:8091/v1");
+        assert!(!needs_openai(&environment));
+        environment.set("TTS_BASE_URL", "http://localhost:8090");
+        assert!(needs_openai(&environment));
+        assert!(!needs_openai(&Environment::default()));
+    }
+
+    #[test]
+    fn nats_wants_what_its_address_says() {
+        assert_eq!(nats_authorization("nats://127.0.0.1:4222"), "");
+        let encoded = nats_authorization("nats://some%20one:a%22b%5Cc%40d@127.0.0.1:4222");
+        assert_eq!(encoded, "authorization { user: \"some one\", password: \"a\\\"b\\\\c@d\" }\n");
+    }
+}
