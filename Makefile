@@ -13,25 +13,133 @@ endif
 export PATH := $(TOOLS)/bin:$(PATH):$(TOOLS)/python/bin
 
 INSTALL := deploy/dev/install.sh
-STACK := deploy/dev/stack.sh
+STACK := target/debug/stack
+
+# What the demo runs. The whole workspace is named beside it, so that its crates are built as the tests build them, and
+# `make test` builds nothing of it again.
+PROGRAMS := agent web sink-s3 sink-salesforce salesforce-simulator openai-simulator stack demo
+BUILD := cargo build --workspace $(PROGRAMS:%=--bin %)
+
+# livekit-server is built by Go while cargo builds: each has moments at which it keeps one core busy.
+beside_livekit = $(INSTALL) livekit & livekit=$$!; $(1); built=$$?; wait $$livekit && exit $$built
 
 .PHONY: help
 help: ## This list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##  / { print "\n" substr($$0, 5) ":" } /^[A-Za-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##  Run it
 
 .PHONY: demo
 demo: build ## A real call, from the page to the archive and the Lead; leaves the stack up.
 	@$(STACK) up
 	@target/debug/demo
 
-# cargo builds the programs of every package that has integration tests; the end-to-end tests run those.
+.PHONY: up
+up: build ## Start what is not running, and say where it is.
+	@$(STACK) up
+	@$(STACK) status
+
+.PHONY: status
+status: ## What runs, and where.
+	@$(STACK) status
+
+.PHONY: down
+down: ## Stop the stack.
+	@$(STACK) down
+
+.PHONY: report
+report: build ## An HTML report on the stack's archived calls: .run/report.html.
+	@[ -f .run/env ] || { echo "nothing was started yet: run «make up», and place a call"; exit 1; }
+	@set -a && . .run/env && $(TOOLS)/python/bin/python sink-s3/report/report.py --program target/debug/sink-s3 --output .run/report.html
+
+.PHONY: picture
+picture: ## The page beside the Lead, as the demo left them: docs/picture.png.
+	@[ -f .run/demo/page.png ] || { echo "no call was placed yet: run «make demo»"; exit 1; }
+	@set -a && . .run/env && node tests/browser/picture.mjs --page .run/demo/page.png --salesforce "$$SALESFORCE_URL" --email test@company.com --picture docs/picture.png
+
+.PHONY: build
+build: prerequisites page
+	@$(call beside_livekit,$(BUILD))
+
+##  Change it
+
+CRATE ?=
+FOLDER = $(firstword $(wildcard $(CRATE) crates/$(CRATE) tests/$(CRATE)))
+# The tests that stand in src/ need neither servers nor tools.
+UNIT = $(if $(CRATE),--package $(CRATE) $(if $(wildcard $(FOLDER)/src/lib.rs),--lib,--bins),--workspace --lib --bins)
+
+# The page is embedded, and bundled by Node. Without Node a page that says so is embedded in its place.
+PAGE := web/page/dist/index.html
+$(PAGE):
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory -C web/page; \
+	else echo '<!doctype html><title>postcall</title><p>The page is not bundled: run «make page».' >$@ && touch -d @0 $@; fi
+
+.PHONY: check
+check: $(PAGE) ## Whether everything compiles. Needs cargo alone.
+	cargo check --workspace --all-targets
+
+.PHONY: unit
+unit: $(PAGE) ## Tests of src/, of all crates or of one: make unit CRATE=agent. Needs cargo alone.
+	cargo test $(UNIT)
+
 .PHONY: test
-test: tools page ## All tests, over the real servers.
+test: prerequisites page ## All tests, over the real servers.
+	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace
 
+# cargo builds the programs of every package that has integration tests; the end-to-end tests run those of the others, too.
+test-%: prerequisites page
+	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),true))
+	cargo test --package $*
+
+test-CRATE: ## All tests of one crate: make test-sink-s3.
+
+WATCH ?= check
+.PHONY: watch
+watch: ## make check at each change, or another: make watch WATCH='unit CRATE=agent'.
+	@while :; do \
+	  state=$$(git ls-files -co --exclude-standard -z '*.rs' '*.toml' '*.json' | xargs -0 stat -c '%n %Y' 2>/dev/null | cksum); \
+	  [ "$$state" = "$$seen" ] || { seen=$$state; clear; $(MAKE) --no-print-directory $(WATCH) || true; }; \
+	  sleep 0.5; \
+	done
+
+N ?= 10
+.PHONY: test-flaky
+test-flaky: prerequisites page ## The whole suite N times, every second time beside a load on all cores: what fails even once?
+	@$(INSTALL) load
+	@$(call beside_livekit,cargo test --workspace --no-run)
+	@tests/flaky.sh $(N)
+
+.PHONY: fmt
+fmt: ## Format the Rust sources.
+	cargo fmt --all
+
+.PHONY: schemas
+schemas: ## Write schemas/generated anew from the types.
+	cargo run --quiet --package schemas --example generate
+
+.PHONY: lint
+lint: prerequisites page ## Formatting, clippy, licences, unused dependencies, documentation, page types, Salesforce metadata.
+	@$(INSTALL) lint
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo deny --log-level error check bans licenses sources
+	cargo shear
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+	cd web/page && npm run --silent check
+	@$(MAKE) --no-print-directory -C deploy/salesforce/check
+	cd deploy/salesforce/check && npm run --silent check && npm run --silent test
+
+.PHONY: advisories
+advisories: ## Known vulnerabilities in what is depended on; asks the databases of RustSec and npm.
+	@$(INSTALL) rust node lint
+	@.ci/advisories
+
 .PHONY: soak
-soak: tools ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
-	CYCLES=500 cargo test --workspace --test it ended_sessions_are_counted -- --nocapture
+soak: prerequisites page ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
+	@$(INSTALL) livekit
+	CYCLES=500 cargo test --package libwebrtc --test it ended_sessions_are_counted -- --nocapture
 
 FUZZ_SECONDS ?= 60
 FUZZ := crates/libwebrtc/fuzz
@@ -44,58 +152,7 @@ fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FU
 	  echo "== $$target" && cargo fuzz run --fuzz-dir $(FUZZ) $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=20 -rss_limit_mb=2048 || exit 1; \
 	done
 
-.PHONY: up
-up: build ## Start what is not running, and say where it is.
-	@$(STACK) up
-	@$(STACK) status
-
-.PHONY: down
-down: ## Stop the stack.
-	@$(STACK) down
-
-.PHONY: report
-report: build ## An HTML report on the stack's archived calls: .run/report.html.
-	@[ -f .run/env ] || { echo "nothing was started yet: run «make up», and place a call"; exit 1; }
-	@set -a && . .run/env && $(TOOLS)/python/bin/python sink-s3/report/report.py --program target/debug/sink-s3 --output .run/report.html
-
-.PHONY: build
-build: tools page
-	cargo build --workspace --bins
-
-.PHONY: tools
-tools:
-	@$(INSTALL) system python rust node livekit
-
-.PHONY: page
-page: tools
-	@$(MAKE) --no-print-directory -C web/page
-	@$(MAKE) --no-print-directory -C tests/browser
-	@$(MAKE) --no-print-directory -C crates/libwebrtc/tests/it/conformance/peers/chromium
-
-.PHONY: lint
-lint: page ## Formatting, clippy, licences, unused dependencies, documentation, page types, Salesforce metadata.
-	@$(INSTALL) lint
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	cargo deny --log-level error check bans licenses sources
-	cargo machete
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
-	cd web/page && npm run --silent check
-	@$(MAKE) --no-print-directory -C deploy/salesforce/check
-	cd deploy/salesforce/check && npm run --silent check && npm run --silent test
-
-.PHONY: advisories
-advisories: ## Known vulnerabilities in what is depended on; asks the databases of RustSec and npm.
-	@$(INSTALL) rust node lint
-	@.ci/advisories
-
-.PHONY: fmt
-fmt: ## Format the Rust sources.
-	cargo fmt --all
-
-.PHONY: schemas
-schemas: ## Write schemas/generated anew from the types.
-	cargo run --quiet --package schemas --example generate
+##  Measure it
 
 .PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-salesforce bench-compact
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
@@ -114,6 +171,22 @@ bench-compact: build-release ## A day of 1,000,000 sessions compacted.
 	target/release/bench compact
 
 .PHONY: build-release
-build-release: tools page
+build-release: prerequisites page
 	@$(INSTALL) peers
-	cargo build --release --workspace --bins
+	@$(call beside_livekit,cargo build --release --workspace --bins)
+
+##  What the others need
+
+.PHONY: tools
+tools: prerequisites page ## Install what is missing into .tools/, system packages by apt-get.
+	@$(INSTALL) livekit
+
+.PHONY: prerequisites
+prerequisites:
+	@$(INSTALL) system python rust node
+
+.PHONY: page
+page: prerequisites
+	@$(MAKE) --no-print-directory -C web/page
+	@$(MAKE) --no-print-directory -C tests/browser
+	@$(MAKE) --no-print-directory -C crates/libwebrtc/tests/it/conformance/peers/chromium
