@@ -61,9 +61,10 @@ pub(crate) async fn measure() -> Result<Report> {
     if !status.success() {
         bail!("it ended with {status}:\n{}", std::fs::read_to_string(&log).unwrap_or_default());
     }
-    let counts = store.counts().await?;
+    let (counts, rows) = (store.counts().await?, store.parquet_rows().await?);
     let mut report = Report::new("compact");
     report.rising_figure("objects read", "count", counts.gets as f64, None, Some(sessions as f64));
+    report.rising_figure("rows written", "count", rows as f64, None, Some(sessions as f64));
     report.figure("time", "s", seconds, None, None);
     report.figure("CPU of each session", "us", cpu / sessions as f64 * 1e6, None, None);
     report.figure("read", "MB", counts.bytes_read as f64 / MB, None, None);

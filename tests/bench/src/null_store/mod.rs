@@ -49,6 +49,7 @@ enum Question {
     /// Everything is forgotten.
     Begin(Behaviour),
     Counts,
+    ParquetRows,
     Compare {
         payloads: Payloads,
         sessions: usize,
@@ -88,6 +89,11 @@ impl NullStore {
         self.ask(&Question::Counts).await
     }
 
+    /// Rows of the Parquet files that were put.
+    pub(crate) async fn parquet_rows(&mut self) -> Result<u64> {
+        self.ask(&Question::ParquetRows).await
+    }
+
     /// What it has, beside the first so many payloads; it must have kept the bodies.
     pub(crate) async fn compare(&mut self, payloads: Payloads, sessions: usize) -> Result<Compared> {
         self.ask(&Question::Compare { payloads, sessions }).await
@@ -115,6 +121,7 @@ pub(crate) async fn run() -> Result<()> {
                 "null".to_owned()
             }
             Question::Counts => serde_json::to_string(&store.objects().counts)?,
+            Question::ParquetRows => serde_json::to_string(&store.objects().parquet_rows()?)?,
             Question::Compare { payloads, sessions } => {
                 serde_json::to_string(&store.objects().compare(payloads, sessions))?
             }

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Read as _;
 
+use anyhow::{Context, Result};
 use flate2::bufread::MultiGzDecoder;
 use hyper::body::Bytes;
+use parquet::file::metadata::ParquetMetaDataReader;
 use serde::{Deserialize, Serialize};
 
 use crate::payloads::Payloads;
@@ -92,6 +94,12 @@ impl Objects {
         }
     }
 
+    /// Of all Parquet files; the bodies must have been kept.
+    pub(super) fn parquet_rows(&self) -> Result<u64> {
+        let files = self.by_key.iter().filter(|(key, _)| key.ends_with(".parquet"));
+        files.map(|(key, object)| rows(object).with_context(|| format!("read {key}"))).sum()
+    }
+
     /// Of the first so many payloads; the bodies must have been kept.
     pub(super) fn compare(&self, payloads: Payloads, sessions: usize) -> Compared {
         let mut compared = Compared { differing: self.counts.changed, ..Compared::default() };
@@ -108,6 +116,12 @@ impl Objects {
         compared.extra = self.by_key.len() as u64 - found;
         compared
     }
+}
+
+fn rows(object: &Object) -> Result<u64> {
+    let body = object.body.as_ref().context("find its bytes")?;
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(body).context("read its metadata")?;
+    metadata.file_metadata().num_rows().try_into().context("count its rows")
 }
 
 fn holds(object: &Object, payload: &[u8]) -> bool {
