@@ -9,9 +9,9 @@ pub enum AgentState {
     Initializing,
     /// Waits for the participant to speak.
     Listening,
-    /// Makes a reply.
+    /// Makes a reply to the participant's turn.
     Thinking,
-    /// Speaks.
+    /// Speaks, so that the participant hears it.
     Speaking,
 }
 

@@ -23,12 +23,12 @@ use crate::spool::SpoolArgs;
 #[derive(clap::Parser)]
 #[command(name = "agent", version)]
 pub struct Cli {
-    /// How to run.
+    /// What to do: run, or check a persona.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// How to run.
+/// The commands of the program.
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Run as a service
@@ -84,7 +84,7 @@ pub struct LiveKitArgs {
 /// LiveKit, as those who ask it something need it.
 #[derive(Debug, Clone)]
 pub struct LiveKit {
-    /// Where it is.
+    /// Address of livekit-server.
     pub url: LiveKitUrl,
     key: LiveKitKey,
 }

@@ -9,7 +9,7 @@ use prometheus::{
 };
 use schemas::EndReason;
 
-use crate::budget::{Budgeted, Cut};
+use crate::budget::kinds::{Budgeted, Cut};
 use crate::providers::health::{Health, PROVIDERS, Standing};
 
 /// Seconds from an assignment to the agent in its room with its audio track.

@@ -10,7 +10,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::configuration::Args;
-use crate::conversation::Mind;
+use crate::conversation::Assistant;
 use crate::http::{self, Pages};
 use crate::metrics::Metrics;
 use crate::providers::Providers;
@@ -30,27 +30,27 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = shutdown_on_signal()?;
     let metrics = Metrics::new().context("register metrics")?;
     guard_data_channels(metrics.clone());
-    let providers = Providers::new(&args.providers)?;
+    let providers = Providers::new(&args.providers).await?;
     let services = providers.health.clone();
-    let mind = make_mind(&args, providers, metrics.clone())?;
-    let trying = mind.keep_trying(args.providers.provider_check_interval);
+    let assistant = make_assistant(&args, providers, metrics.clone())?;
+    let trying = assistant.keep_trying(args.providers.provider_check_interval);
     let trying = AbortOnDropHandle::new(tokio::spawn(trying));
     let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
-    let (status, status_reader) = watch::channel(WorkerStatus::default());
-    let nats = watch::Sender::new(None);
+    let (status_tx, status_rx) = watch::channel(WorkerStatus::default());
+    let (nats_trouble_tx, nats_trouble_rx) = watch::channel(None);
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
         capacity: args.worker.agent_capacity.get(),
-        status: status_reader,
+        status: status_rx,
         metrics: metrics.clone(),
-        nats: nats.subscribe(),
+        nats: nats_trouble_rx,
         spool: spool.clone(),
         services,
     };
     let sessions = Sessions {
         args: args.session,
         budget: args.budget,
-        mind: Arc::new(mind),
+        assistant: Arc::new(assistant),
         rooms: RoomService::new(livekit.clone())?,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
@@ -59,11 +59,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Health is served, and events are published, until the last session is over.
     let calls_over = CancellationToken::new();
     let serving = tokio::spawn(http::listen(args.agent_http, pages, calls_over.clone()).await?);
-    let disk_fails = spool.disk_fails();
-    let mut publishing = tokio::spawn(publisher::run(args.publisher, spool, nats, calls_over.clone()));
+    let disk_fails_rx = spool.disk_fails();
+    let publisher = publisher::run(args.publisher, spool, nats_trouble_tx, calls_over.clone());
+    let mut publishing = tokio::spawn(publisher);
 
     let run_session = |job, control| sessions.run(job, control);
-    let working = worker::run(livekit, args.worker, metrics, status, disk_fails, shutdown, run_session);
+    let working = worker::run(livekit, args.worker, metrics, status_tx, disk_fails_rx, shutdown, run_session);
     tokio::select! {
         () = working => {}
         ended = &mut publishing => {
@@ -78,7 +79,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     serving.await.context("join the HTTP server")
 }
 
-fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
+fn make_assistant(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Assistant> {
     let persona = Arc::new(args.persona.load()?);
     let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
     info!(
@@ -87,7 +88,7 @@ fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Res
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Mind::new(persona, toolbox, providers, args.record, metrics))
+    Ok(Assistant::new(persona, toolbox, providers, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

@@ -1,6 +1,7 @@
 //! What the language model is told of the conversation so far: the newest turns of it, within a number of bytes.
 
-use crate::budget::{Budget, Cut};
+use crate::budget::Budget;
+use crate::budget::kinds::Cut;
 use crate::providers::message::ChatMessage;
 
 /// Messages that are sent at most, besides the persona's; the oldest are left out first.
@@ -10,7 +11,7 @@ const MOST: usize = 200;
 pub(super) struct History {
     persona: ChatMessage,
     messages: Vec<ChatMessage>,
-    /// Of the messages.
+    /// What the messages take of a prompt.
     bytes: usize,
     budget: Budget,
 }

@@ -8,11 +8,11 @@ use chrono::{DateTime, Utc};
 use schemas::{Role, ToolCall, TranscriptEntry};
 use serde_json::Value;
 
-use super::RecordArgs;
 use super::latencies::{LatencyRecord, Moments};
 use super::speech::Said;
-use crate::budget::{Budget, Cut};
-use crate::providers::language_model::Usage;
+use crate::budget::Budget;
+use crate::budget::kinds::Cut;
+use crate::providers::reply::Usage;
 use crate::redaction::redact;
 use crate::spool::Journal;
 
@@ -25,6 +25,17 @@ const LONGEST_ENTRY: usize = 2_000;
 const ENTRY_FRAME: usize = 130;
 /// Most characters of a tool's name that a model has made up.
 const LONGEST_NAME: usize = 64;
+
+/// What is written down of a conversation.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct RecordArgs {
+    /// Leave the transcript out of the session-end payload
+    #[arg(long, env)]
+    pub agent_without_transcript: bool,
+    /// Replace e-mail addresses, phone and card numbers in all of the session-end payload but `user_email` and the ids
+    #[arg(long, env)]
+    pub agent_redact: bool,
+}
 
 /// One session's journal, written as the operator has settled.
 #[derive(Clone)]
@@ -134,7 +145,7 @@ impl Record {
         self.bytes[part].fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes) <= most
     }
 
-    pub(super) fn heard(&self, seconds: f64) {
+    pub(super) fn received(&self, seconds: f64) {
         self.journal.update(|session| session.metrics_summary.audio_received_seconds += seconds);
     }
 

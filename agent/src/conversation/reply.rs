@@ -1,5 +1,5 @@
-//! Makes one reply: asks the language model, runs the tools that it calls, asks again, and hands on sentence by sentence what
-//! is to be said.
+//! Generates one reply: asks the language model, runs the tools that it calls, asks again, and hands on sentence by sentence
+//! what is to be said.
 
 use std::time::Instant;
 
@@ -10,10 +10,12 @@ use tracing::debug;
 use super::disclosure::Disclosure;
 use super::sentences::Sentences;
 use super::session_tools::{ProposedCall, SessionTools};
-use crate::budget::{Budget, BudgetSpent, Budgeted, Cut};
-use crate::providers::ProviderError;
-use crate::providers::language_model::{LanguageModel, ReplyPart, Usage};
+use crate::budget::kinds::{Budgeted, Cut};
+use crate::budget::{Budget, BudgetSpent};
+use crate::providers::error::ProviderError;
+use crate::providers::language_model::LanguageModel;
 use crate::providers::message::ChatMessage;
+use crate::providers::reply::{ReplyPart, Usage};
 
 /// How often in one reply the model may call tools; then it has to answer without.
 const MOST_TOOL_STEPS: usize = 3;
@@ -21,44 +23,46 @@ const MOST_TOOL_STEPS: usize = 3;
 const MOST_CALLS: usize = 16;
 const LONGEST_ANSWER: usize = 16 * 1024;
 
-/// What happens while a reply is made.
+/// What happens while a reply is generated.
 #[derive(Debug)]
-pub(super) enum Thought {
+pub(super) enum GenerationEvent {
     /// The model began to answer.
     FirstToken(Instant),
     /// The first sentence is whole.
     FirstSentence(Instant),
+    /// A request to the model took so many tokens.
     Used(Usage),
+    /// The model has failed; what it said before that is handed on.
     Failed(ProviderError),
 }
 
-/// A reply to be made.
-pub(super) struct Thinking {
+/// A reply to be generated.
+pub(super) struct Generation {
     pub(super) model: LanguageModel,
     pub(super) messages: Vec<ChatMessage>,
     pub(super) tools: SessionTools,
     pub(super) budget: Budget,
     /// Looks at what is to be said.
     pub(super) disclosure: Disclosure,
-    /// Where what is to be said goes.
-    pub(super) sentences: mpsc::UnboundedSender<String>,
-    pub(super) thoughts: mpsc::UnboundedSender<Thought>,
+    /// What is to be said goes here, sentence by sentence.
+    pub(super) sentences_tx: mpsc::UnboundedSender<String>,
+    pub(super) events_tx: mpsc::UnboundedSender<GenerationEvent>,
 }
 
-impl Thinking {
+impl Generation {
     /// Until all is handed on. Dropped, it stops; a tool that runs is not stopped, and its answer is told.
     pub(super) async fn run(mut self) {
-        match self.think().await {
+        match self.generate().await {
             Ok(()) => {
                 if let Some(sentence) = self.disclosure.finish() {
-                    drop(self.sentences.send(sentence));
+                    drop(self.sentences_tx.send(sentence));
                 }
             }
-            Err(error) => self.tell(Thought::Failed(error)),
+            Err(error) => self.tell(GenerationEvent::Failed(error)),
         }
     }
 
-    async fn think(&mut self) -> Result<(), ProviderError> {
+    async fn generate(&mut self) -> Result<(), ProviderError> {
         for step in 0..=MOST_TOOL_STEPS {
             let may_call = step < MOST_TOOL_STEPS;
             if let Err(spent) = self.pay(may_call) {
@@ -99,7 +103,7 @@ impl Thinking {
             let part = part?;
             if first && !began && matches!(part, ReplyPart::Text(_) | ReplyPart::ToolCall { .. }) {
                 began = true;
-                self.tell(Thought::FirstToken(Instant::now()));
+                self.tell(GenerationEvent::FirstToken(Instant::now()));
             }
             match part {
                 ReplyPart::Text(text) => {
@@ -116,7 +120,7 @@ impl Thinking {
                 ReplyPart::ToolCall { id, name, arguments } => {
                     calls.push(ProposedCall { id, name, arguments })
                 }
-                ReplyPart::Usage(usage) => self.tell(Thought::Used(usage)),
+                ReplyPart::Usage(usage) => self.tell(GenerationEvent::Used(usage)),
                 ReplyPart::Finished => {}
             }
         }
@@ -128,15 +132,15 @@ impl Thinking {
 
     fn say(&mut self, sentence: String, spoke: &mut bool) {
         if !std::mem::replace(spoke, true) {
-            self.tell(Thought::FirstSentence(Instant::now()));
+            self.tell(GenerationEvent::FirstSentence(Instant::now()));
         }
         for sentence in self.disclosure.check(sentence) {
             // Without a listener the reply is being given up.
-            drop(self.sentences.send(sentence));
+            drop(self.sentences_tx.send(sentence));
         }
     }
 
-    fn tell(&self, thought: Thought) {
-        drop(self.thoughts.send(thought));
+    fn tell(&self, event: GenerationEvent) {
+        drop(self.events_tx.send(event));
     }
 }

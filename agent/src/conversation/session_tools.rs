@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::record::Record;
-use crate::budget::Budgeted;
+use crate::budget::kinds::Budgeted;
 use crate::persona::{Persona, Signal};
 use crate::providers::message::{ChatMessage, RequestedCall};
 use crate::tools::{CallFault, CheckedCall, Toolbox};
@@ -37,28 +37,29 @@ pub(super) struct ToolsAnswered {
     pub(super) ends_call: bool,
 }
 
+/// The tools as one session calls them; clones share its record.
 #[derive(Clone)]
 pub(super) struct SessionTools {
     toolbox: Toolbox,
     definitions: Arc<[Value]>,
     persona: Arc<Persona>,
     record: Record,
-    answered: mpsc::UnboundedSender<ToolsAnswered>,
+    answers_tx: mpsc::UnboundedSender<ToolsAnswered>,
     session_id: Arc<str>,
     turn: u32,
 }
 
 impl SessionTools {
-    /// What tools answer goes to `answered`, also when the reply that called them has been given up.
+    /// What tools answer goes to `answers_tx`, also when the reply that called them has been given up.
     pub(super) fn new(
         toolbox: Toolbox,
         persona: Arc<Persona>,
         record: Record,
         session_id: Arc<str>,
-        answered: mpsc::UnboundedSender<ToolsAnswered>,
+        answers_tx: mpsc::UnboundedSender<ToolsAnswered>,
     ) -> Self {
         let definitions = toolbox.definitions().into();
-        Self { toolbox, definitions, persona, record, answered, session_id, turn: 0 }
+        Self { toolbox, definitions, persona, record, answers_tx, session_id, turn: 0 }
     }
 
     /// For the caller's turn of that number.
@@ -87,7 +88,7 @@ impl SessionTools {
             let messages = std::iter::once(called).chain(results).collect();
             let answered = ToolsAnswered { messages, ends_call };
             // A conversation that is over needs no answer.
-            drop(tools.answered.send(answered.clone()));
+            drop(tools.answers_tx.send(answered.clone()));
             answered
         };
         let calling = tokio::spawn(calling.in_current_span());

@@ -15,10 +15,11 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::phrases::Phrases;
-use super::{CHANNELS, SAMPLE_RATE};
-use crate::budget::{Budget, Budgeted};
-use crate::providers::ProviderError;
+use super::cached_speech::CachedSpeech;
+use super::call_io::{CHANNELS, SAMPLE_RATE};
+use crate::budget::Budget;
+use crate::budget::kinds::Budgeted;
+use crate::providers::error::ProviderError;
 
 /// Samples captured at a time: 20 ms.
 const FRAME: usize = SAMPLE_RATE as usize / 50;
@@ -34,20 +35,20 @@ pub(super) enum SpeechEvent {
     Began(Instant),
     /// This sentence begins to be heard.
     Sentence(String),
-    /// All was heard.
+    /// The caller has heard all of it.
     Ended,
     /// The rest cannot be spoken.
     Failed(ProviderError),
 }
 
-/// What was heard of a reply.
+/// What the caller has heard of a reply.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Said {
     pub(super) text: String,
-    /// Whether all of it was heard that was to be said.
+    /// Whether the caller has heard all that was to be said.
     pub(super) whole: bool,
     pub(super) start_time: Option<DateTime<Utc>>,
-    /// Seconds of audio.
+    /// Seconds of audio that the caller has heard.
     pub(super) seconds: f64,
     /// Characters given to text to speech, and seconds that came of them: what a provider counts.
     pub(super) synthesised_characters: u64,
@@ -56,7 +57,7 @@ pub(super) struct Said {
 
 /// A reply that is being spoken. It stops when it is dropped.
 pub(super) struct Speech {
-    paused: watch::Sender<bool>,
+    paused_tx: watch::Sender<bool>,
     player: JoinHandle<anyhow::Result<Said>>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
@@ -65,38 +66,43 @@ pub(super) struct Speech {
 impl Speech {
     /// Speaks the sentences as they come, until their channel is closed, or as far as the budget goes, where one counts.
     pub(super) fn start(
-        phrases: Arc<Phrases>,
+        cached_speech: Arc<CachedSpeech>,
         voice: NativeAudioSource,
-        sentences: mpsc::UnboundedReceiver<String>,
+        sentences_rx: mpsc::UnboundedReceiver<String>,
         budget: Option<Budget>,
     ) -> (Self, mpsc::UnboundedReceiver<SpeechEvent>) {
-        let (paused, is_paused) = watch::channel(false);
-        let (events, happens) = mpsc::unbounded_channel();
-        let (audio, audio_parts) = mpsc::channel(AHEAD);
+        let (paused_tx, paused_rx) = watch::channel(false);
+        let (events_tx, events_rx) = mpsc::unbounded_channel();
+        let (audio_tx, audio_rx) = mpsc::channel(AHEAD);
         let stop = CancellationToken::new();
-        tokio::spawn(stop.clone().run_until_cancelled_owned(synthesise(phrases, sentences, audio, budget)));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(synthesise(
+            cached_speech,
+            sentences_rx,
+            audio_tx,
+            budget,
+        )));
         let player = Player {
             voice,
-            events,
-            paused: is_paused,
+            events_tx,
+            paused_rx,
             recent: VecDeque::new(),
             audible_until: Instant::now(),
             progress: Progress::default(),
         };
-        let player = tokio::spawn(player.play(audio_parts, stop.clone()));
-        let speech = Self { paused, player, _stop_on_drop: stop.clone().drop_guard(), stop };
-        (speech, happens)
+        let player = tokio::spawn(player.play(audio_rx, stop.clone()));
+        let speech = Self { paused_tx, player, _stop_on_drop: stop.clone().drop_guard(), stop };
+        (speech, events_rx)
     }
 
     pub(super) fn pause(&self) {
-        self.paused.send_replace(true);
+        self.paused_tx.send_replace(true);
     }
 
     pub(super) fn resume(&self) {
-        self.paused.send_replace(false);
+        self.paused_tx.send_replace(false);
     }
 
-    /// Stops at once, if it has not ended; what was heard.
+    /// Stops at once, if it has not ended; what the caller has heard.
     ///
     /// # Errors
     /// The agent's track takes no audio.
@@ -115,22 +121,22 @@ enum Part {
 }
 
 async fn synthesise(
-    phrases: Arc<Phrases>,
-    mut sentences: mpsc::UnboundedReceiver<String>,
-    audio: mpsc::Sender<Part>,
+    cached_speech: Arc<CachedSpeech>,
+    mut sentences_rx: mpsc::UnboundedReceiver<String>,
+    audio_tx: mpsc::Sender<Part>,
     budget: Option<Budget>,
 ) {
-    while let Some(sentence) = sentences.recv().await {
+    while let Some(sentence) = sentences_rx.recv().await {
         let characters = sentence.chars().count() as u64;
         if budget.as_ref().is_some_and(|budget| budget.spend(Budgeted::SpeechCharacters, characters).is_err())
         {
             return;
         }
-        let mut samples = match phrases.speak(&sentence).await {
+        let mut samples = match cached_speech.speak(&sentence).await {
             Ok(samples) => samples,
-            Err(error) => return drop(audio.send(Part::Failed(error)).await),
+            Err(error) => return drop(audio_tx.send(Part::Failed(error)).await),
         };
-        if audio.send(Part::Sentence(sentence)).await.is_err() {
+        if audio_tx.send(Part::Sentence(sentence)).await.is_err() {
             return;
         }
         while let Some(part) = samples.next().await {
@@ -138,20 +144,21 @@ async fn synthesise(
                 Ok(samples) => (Part::Samples(samples), false),
                 Err(error) => (Part::Failed(error), true),
             };
-            if audio.send(part).await.is_err() || failed {
+            if audio_tx.send(part).await.is_err() || failed {
                 return;
             }
         }
-        if audio.send(Part::SentenceEnd).await.is_err() {
+        if audio_tx.send(Part::SentenceEnd).await.is_err() {
             return;
         }
     }
 }
 
+/// Captures the parts of a reply into the agent's track, no faster than they are sent.
 struct Player {
     voice: NativeAudioSource,
-    events: mpsc::UnboundedSender<SpeechEvent>,
-    paused: watch::Receiver<bool>,
+    events_tx: mpsc::UnboundedSender<SpeechEvent>,
+    paused_rx: watch::Receiver<bool>,
     /// What was captured last, as much as the track's queue may hold.
     recent: VecDeque<i16>,
     /// When what was captured will have been sent.
@@ -162,12 +169,12 @@ struct Player {
 impl Player {
     async fn play(
         mut self,
-        mut audio: mpsc::Receiver<Part>,
+        mut audio_rx: mpsc::Receiver<Part>,
         stop: CancellationToken,
     ) -> anyhow::Result<Said> {
-        let played = stop.run_until_cancelled(self.play_all(&mut audio)).await;
-        let unheard = self.take_back();
-        let mut said = self.progress.said(unheard.len());
+        let played = stop.run_until_cancelled(self.play_all(&mut audio_rx)).await;
+        let unplayed = self.take_back();
+        let mut said = self.progress.said(unplayed.len());
         match played {
             Some(played) => played?,
             None => said.whole = false,
@@ -175,8 +182,8 @@ impl Player {
         Ok(said)
     }
 
-    async fn play_all(&mut self, audio: &mut mpsc::Receiver<Part>) -> anyhow::Result<()> {
-        while let Some(part) = audio.recv().await {
+    async fn play_all(&mut self, audio_rx: &mut mpsc::Receiver<Part>) -> anyhow::Result<()> {
+        while let Some(part) = audio_rx.recv().await {
             match part {
                 Part::Sentence(text) => {
                     self.progress.sentences.push(Sentence::new(text.clone()));
@@ -206,7 +213,7 @@ impl Player {
             }
             tokio::select! {
                 () = sleep(left) => {}
-                _ = self.paused.changed() => {}
+                _ = self.paused_rx.changed() => {}
             }
         }
     }
@@ -234,31 +241,32 @@ impl Player {
 
     /// Takes back what was not sent yet when it is paused, and says it again when it goes on.
     async fn wait_while_paused(&mut self) -> anyhow::Result<()> {
-        if !*self.paused.borrow_and_update() {
+        if !*self.paused_rx.borrow_and_update() {
             return Ok(());
         }
-        let unheard = self.take_back();
+        let unplayed = self.take_back();
         // Without its handle the speech is being stopped.
-        drop(self.paused.wait_for(|paused| !paused).await);
-        for frame in unheard.chunks(FRAME) {
+        drop(self.paused_rx.wait_for(|paused| !paused).await);
+        for frame in unplayed.chunks(FRAME) {
             self.progress.captured -= frame.len();
             self.capture(frame).await?;
         }
         Ok(())
     }
 
+    /// Clears what the track has not sent yet, which the caller has not heard.
     fn take_back(&mut self) -> Vec<i16> {
         self.voice.clear_buffer();
         let now = Instant::now();
         let seconds = self.audible_until.saturating_duration_since(now).as_secs_f64();
-        let unheard = ((seconds * f64::from(SAMPLE_RATE)) as usize).min(self.recent.len());
+        let unplayed = ((seconds * f64::from(SAMPLE_RATE)) as usize).min(self.recent.len());
         self.audible_until = now;
-        self.recent.split_off(self.recent.len() - unheard).into()
+        self.recent.split_off(self.recent.len() - unplayed).into()
     }
 
     fn tell(&self, event: SpeechEvent) {
-        // Nobody who listens any more misses anything.
-        drop(self.events.send(event));
+        // Without a receiver the reply is being given up.
+        drop(self.events_tx.send(event));
     }
 }
 
@@ -283,8 +291,8 @@ impl Sentence {
         Self { text, samples: 0, whole: false }
     }
 
-    /// The whole words of it that were heard in so many samples.
-    fn heard_in(&self, samples: usize) -> &str {
+    /// The whole words of it that were played in so many samples.
+    fn played_in(&self, samples: usize) -> &str {
         if self.whole && samples >= self.samples {
             return &self.text;
         }
@@ -310,13 +318,13 @@ impl Progress {
         }
     }
 
-    /// `unheard` samples were captured and taken back.
-    fn said(&self, unheard: usize) -> Said {
-        let heard = self.captured.saturating_sub(unheard);
-        let mut rest = heard;
+    /// `unplayed` samples were captured and taken back.
+    fn said(&self, unplayed: usize) -> Said {
+        let played = self.captured.saturating_sub(unplayed);
+        let mut rest = played;
         let mut parts = Vec::new();
         for sentence in &self.sentences {
-            let text = sentence.heard_in(rest);
+            let text = sentence.played_in(rest);
             rest = rest.saturating_sub(sentence.samples);
             if !text.is_empty() {
                 parts.push(text);
@@ -325,9 +333,9 @@ impl Progress {
         let synthesised: usize = self.sentences.iter().map(|sentence| sentence.samples).sum();
         Said {
             text: parts.join(" "),
-            whole: !self.failed && unheard == 0,
+            whole: !self.failed && unplayed == 0,
             start_time: self.start_time,
-            seconds: seconds(heard),
+            seconds: seconds(played),
             synthesised_characters: self
                 .sentences
                 .iter()
@@ -369,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_is_counted_over_sentences() {
+    fn what_was_played_is_counted_over_sentences() {
         let sentence = |text: &str, samples, whole| Sentence { text: text.to_owned(), samples, whole };
         let second = SAMPLE_RATE as usize;
         let progress = Progress {

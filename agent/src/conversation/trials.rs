@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::phrases::Phrases;
+use super::cached_speech::CachedSpeech;
 use crate::persona::Persona;
+use crate::providers::error::{Provider, ProviderError};
 use crate::providers::health::{Health, Standing};
 use crate::providers::language_model::LanguageModel;
 use crate::providers::message::ChatMessage;
 use crate::providers::speech_to_text::SpeechToText;
-use crate::providers::{Provider, ProviderError};
 use crate::tools::Toolbox;
 
 /// Pause after the first trial that failed; each further one is twice as long, up to the interval.
@@ -29,7 +29,7 @@ pub(super) struct Trials {
     pub(super) toolbox: Toolbox,
     pub(super) speech_to_text: SpeechToText,
     pub(super) language_model: LanguageModel,
-    pub(super) phrases: Arc<Phrases>,
+    pub(super) cached_speech: Arc<CachedSpeech>,
 }
 
 impl Trials {
@@ -55,8 +55,8 @@ impl Trials {
         let speaking = self.keep(
             Provider::TextToSpeech,
             interval,
-            || Arc::clone(&self.phrases).learn(),
-            || self.phrases.is_doubtful(),
+            || Arc::clone(&self.cached_speech).learn(),
+            || self.cached_speech.is_doubtful(),
         );
         tokio::join!(hearing, thinking, speaking);
     }

@@ -9,7 +9,7 @@ use super::Persona;
 /// What `agent check` is given.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CheckArgs {
-    /// The persona's file
+    /// File of the persona, as AGENT_PERSONA names it
     #[arg(value_name = "PERSONA")]
     pub persona: PathBuf,
 }

@@ -6,7 +6,7 @@ use serde_json::Number;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Fault;
+use super::fault::Fault;
 
 /// A value and where it is.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;

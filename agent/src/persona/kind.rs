@@ -7,26 +7,26 @@ use serde_json::{Map, Number, Value, json};
 pub enum Kind {
     /// Free text of at most so many characters.
     String {
-        /// Characters.
+        /// Most characters that are kept.
         max_length: usize,
     },
     /// A whole number within its bounds, both included.
     Integer {
-        /// The least value.
+        /// The least value that is accepted, if there is one.
         minimum: Option<i64>,
-        /// The greatest value.
+        /// The greatest value that is accepted, if there is one.
         maximum: Option<i64>,
     },
     /// A number within its bounds, both included.
     Number {
-        /// The least value.
+        /// The least value that is accepted, if there is one.
         minimum: Option<f64>,
-        /// The greatest value.
+        /// The greatest value that is accepted, if there is one.
         maximum: Option<f64>,
     },
-    /// Yes or no.
+    /// True where the caller agrees, false where not.
     Boolean,
-    /// One of these.
+    /// One of the values that the file lists.
     Enum {
         /// In the order of the file; no two differ in case alone.
         values: Vec<String>,
@@ -108,7 +108,7 @@ impl Kind {
         (minimum.unwrap_or(f64::NEG_INFINITY), maximum.unwrap_or(f64::INFINITY))
     }
 
-    /// Its JSON Schema.
+    /// JSON Schema of the values, for the model.
     pub(super) fn schema(&self) -> Map<String, Value> {
         let (schema, minimum, maximum) = match self {
             Self::String { max_length } => (json!({"type": "string", "maxLength": max_length}), None, None),

@@ -6,7 +6,9 @@
 
 pub mod arguments;
 pub mod check;
+mod disclosure;
 mod document;
+mod fault;
 mod http_tool;
 mod kind;
 mod prompt;
@@ -18,6 +20,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
+pub use fault::Fault;
 pub use http_tool::{BUILT_IN, HttpTool};
 pub use kind::Kind;
 pub use qualification::Qualification;
@@ -76,23 +79,6 @@ pub struct Voice {
     pub name: String,
     /// Speed as a multiple of the voice's own, 0.25 to 4; the provider's own where there is none.
     pub speaking_rate: Option<f64>,
-}
-
-/// A fault in a persona's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Line, from 1.
-    pub line: usize,
-    /// Character in the line, from 1.
-    pub column: usize,
-    /// What is wrong and what to do.
-    pub message: String,
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}:{}: {}", self.line, self.column, self.message)
-    }
 }
 
 impl Persona {
@@ -236,7 +222,7 @@ fn read(text: &str, faults: &mut Faults<'_>) -> Option<Persona> {
         still_there: still_there?.value,
         goodbye: goodbye?.value,
         time_is_up,
-        disclosure: disclosure.unwrap_or_else(|| prompt::disclosure_in(&language).to_owned()),
+        disclosure: disclosure.unwrap_or_else(|| disclosure::in_language(&language).to_owned()),
         language,
         signals,
         tools,

@@ -7,7 +7,7 @@ use super::signal::{Declared, exact_value};
 
 const OPERATORS: [&str; 5] = ["is", "one_of", "at_least", "at_most", "known"];
 
-/// Reads `[qualification]`.
+/// Reads the section `[qualification]`: the tiers, and the rules that make them.
 pub(super) fn read(
     file: &mut Section<'_>,
     declared: &Declared,

@@ -42,7 +42,7 @@ impl Signal {
         &self.name
     }
 
-    /// Its values.
+    /// The values that the signal can have.
     pub fn kind(&self) -> &Kind {
         &self.kind
     }
@@ -52,14 +52,14 @@ impl Signal {
         &self.question
     }
 
-    /// What callers answer.
+    /// What callers may answer, with the values that are meant.
     pub fn examples(&self) -> &[Example] {
         &self.examples
     }
 }
 
 impl Example {
-    /// The caller's words.
+    /// Words of a caller's, as they are transcribed.
     pub fn says(&self) -> &str {
         &self.says
     }

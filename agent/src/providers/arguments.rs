@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use secrecy::{ExposeSecret as _, SecretString};
+use anyhow::Context as _;
+use secrecy::SecretString;
+use service::SecretSource;
 
+use super::base_url::BaseUrl;
+use super::error::Provider;
 use super::key::Key;
 use super::text_to_speech::{self, SoundFormat};
-use super::{BaseUrl, Provider};
 
 const OPENAI: &str = "https://api.openai.com/v1";
 
@@ -84,21 +86,22 @@ impl ProviderArgs {
     /// The key that a provider is given.
     ///
     /// # Errors
-    /// OpenAI needs a key and there is none, there are two, or a key has characters that none has.
-    pub(super) fn key(&self, provider: Provider, base: &BaseUrl) -> anyhow::Result<Option<Key>> {
+    /// OpenAI needs a key and there is none, there are two, or one cannot be read or has characters that none has.
+    pub(super) async fn key(&self, provider: Provider, base: &BaseUrl) -> anyhow::Result<Option<Key>> {
         let (own, own_file) = match provider {
             Provider::SpeechToText => (&self.stt_api_key, &self.stt_api_key_file),
             Provider::LanguageModel => (&self.llm_api_key, &self.llm_api_key_file),
             Provider::TextToSpeech => (&self.tts_api_key, &self.tts_api_key_file),
         };
         let prefix = provider.prefix();
-        if let Some(key) = key(prefix, own.as_ref(), own_file.as_ref())? {
+        if let Some(key) = key(&format!("{prefix}_API_KEY"), own.as_ref(), own_file.as_ref()).await? {
             return Ok(Some(key));
         }
         if !base.is_openai() {
             return Ok(None);
         }
-        let key = key("OPENAI", self.openai_api_key.as_ref(), self.openai_api_key_file.as_ref())?;
+        let key =
+            key("OPENAI_API_KEY", self.openai_api_key.as_ref(), self.openai_api_key_file.as_ref()).await?;
         let key = key.with_context(|| {
             format!(
                 "set {prefix}_API_KEY or OPENAI_API_KEY: {provider} is at OpenAI, which wants a key; or set {prefix}_BASE_URL to a server of your own"
@@ -108,24 +111,22 @@ impl ProviderArgs {
     }
 }
 
-fn key(prefix: &str, given: Option<&SecretString>, file: Option<&PathBuf>) -> anyhow::Result<Option<Key>> {
-    let given = given.filter(|key| !key.expose_secret().is_empty());
-    let file = file.filter(|file| !file.as_os_str().is_empty());
-    match (given, file) {
-        (Some(_), Some(_)) => bail!("set {prefix}_API_KEY or {prefix}_API_KEY_FILE, and not both"),
-        (Some(given), None) => {
-            Key::given(given.clone()).with_context(|| format!("use {prefix}_API_KEY")).map(Some)
-        }
-        (None, Some(file)) => {
-            Key::of_file(file.clone()).with_context(|| format!("use {prefix}_API_KEY_FILE")).map(Some)
-        }
-        (None, None) => Ok(None),
+/// `name` is what the setting is called in the environment, such as `STT_API_KEY`.
+async fn key(
+    name: &str,
+    given: Option<&SecretString>,
+    file: Option<&PathBuf>,
+) -> anyhow::Result<Option<Key>> {
+    match SecretSource::of(name, given, file)? {
+        Some(source) => Key::read(source).await.with_context(|| format!("read {name}")).map(Some),
+        None => Ok(None),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
+    use secrecy::ExposeSecret as _;
 
     use super::*;
 
@@ -135,16 +136,16 @@ mod tests {
         args: ProviderArgs,
     }
 
-    fn key_of(base: &str, own: Option<&str>, openai: Option<&str>) -> Result<Option<String>, String> {
+    async fn key_of(base: &str, own: Option<&str>, openai: Option<&str>) -> Result<Option<String>, String> {
         let mut args = vec!["x"];
         args.extend(own.into_iter().flat_map(|key| ["--llm-api-key", key]));
         args.extend(openai.into_iter().flat_map(|key| ["--openai-api-key", key]));
-        shown_key(&args, base)
+        shown_key(&args, base).await
     }
 
-    fn shown_key(args: &[&str], base: &str) -> Result<Option<String>, String> {
+    async fn shown_key(args: &[&str], base: &str) -> Result<Option<String>, String> {
         let args = Cli::try_parse_from(args).map_err(|error| error.to_string())?.args;
-        let key = args.key(Provider::LanguageModel, &base.parse().unwrap());
+        let key = args.key(Provider::LanguageModel, &base.parse().unwrap()).await;
         let key = key.map_err(|error| format!("{error:#}"))?;
         Ok(key.map(|key| key.now().expose_secret().to_owned()))
     }
@@ -156,16 +157,20 @@ mod tests {
         std::fs::write(&file, " first\n").unwrap();
         let path = file.to_str().unwrap();
         let own = ["x", "--llm-api-key-file", path];
-        assert_eq!(shown_key(&own, "http://127.0.0.1:8000"), Ok(Some("first".to_owned())));
-        assert_eq!(shown_key(&["x", "--openai-api-key-file", path], OPENAI), Ok(Some("first".to_owned())));
-        assert_eq!(shown_key(&["x", "--openai-api-key-file", path], "http://127.0.0.1:8000"), Ok(None));
-        let both = shown_key(&["x", "--llm-api-key", "k", "--llm-api-key-file", path], OPENAI).unwrap_err();
-        assert!(both.contains("LLM_API_KEY_FILE") && both.contains("not both"), "{both}");
-        let key = Key::of_file(file.clone()).unwrap();
+        assert_eq!(shown_key(&own, "http://127.0.0.1:8000").await, Ok(Some("first".to_owned())));
+        assert_eq!(
+            shown_key(&["x", "--openai-api-key-file", path], OPENAI).await,
+            Ok(Some("first".to_owned()))
+        );
+        assert_eq!(shown_key(&["x", "--openai-api-key-file", path], "http://127.0.0.1:8000").await, Ok(None));
+        let both =
+            shown_key(&["x", "--llm-api-key", "k", "--llm-api-key-file", path], OPENAI).await.unwrap_err();
+        assert!(both.contains("LLM_API_KEY_FILE") && both.contains("both"), "{both}");
+        let key = Key::read(SecretSource::File(file.clone())).await.unwrap();
         assert!(!key.read_again().await, "it is the same");
-        for broken in ["", "a\nb"] {
+        for broken in ["", " \n", "a\nb"] {
             std::fs::write(&file, broken).unwrap();
-            assert!(shown_key(&own, OPENAI).is_err(), "{broken:?}");
+            assert!(shown_key(&own, OPENAI).await.is_err(), "{broken:?}");
             assert!(!key.read_again().await);
             assert_eq!(key.now().expose_secret(), "first");
         }
@@ -174,20 +179,26 @@ mod tests {
         assert_eq!(key.now().expose_secret(), "second");
         assert!(
             shown_key(&["x", "--llm-api-key-file", "/no/such/file"], OPENAI)
+                .await
                 .unwrap_err()
                 .contains("/no/such/file")
         );
     }
 
-    #[test]
-    fn one_key_is_enough_for_openai_and_goes_nowhere_else() {
-        assert_eq!(key_of(OPENAI, None, Some("o")), Ok(Some("o".to_owned())));
-        assert_eq!(key_of(OPENAI, Some("l"), Some("o")), Ok(Some("l".to_owned())));
-        assert_eq!(key_of(OPENAI, Some(""), Some("o")), Ok(Some("o".to_owned())));
-        assert_eq!(key_of("http://127.0.0.1:8000", None, Some("o")), Ok(None));
-        assert_eq!(key_of("https://api.groq.com/openai/v1", Some("l"), Some("o")), Ok(Some("l".to_owned())));
-        assert!(key_of(OPENAI, None, None).unwrap_err().starts_with("set LLM_API_KEY or OPENAI_API_KEY"));
-        let broken = key_of(OPENAI, Some("secret\n"), None).unwrap_err();
+    #[tokio::test]
+    async fn one_key_is_enough_for_openai_and_goes_nowhere_else() {
+        assert_eq!(key_of(OPENAI, None, Some("o")).await, Ok(Some("o".to_owned())));
+        assert_eq!(key_of(OPENAI, Some("l"), Some("o")).await, Ok(Some("l".to_owned())));
+        assert_eq!(key_of(OPENAI, Some(""), Some("o")).await, Ok(Some("o".to_owned())));
+        assert_eq!(key_of("http://127.0.0.1:8000", None, Some("o")).await, Ok(None));
+        assert_eq!(
+            key_of("https://api.groq.com/openai/v1", Some("l"), Some("o")).await,
+            Ok(Some("l".to_owned()))
+        );
+        assert!(
+            key_of(OPENAI, None, None).await.unwrap_err().starts_with("set LLM_API_KEY or OPENAI_API_KEY")
+        );
+        let broken = key_of(OPENAI, Some("secret\n"), None).await.unwrap_err();
         assert!(!broken.contains("secret"), "{broken}");
     }
 

@@ -1,3 +1,5 @@
+//! The address of a provider, with or without the version of its API.
+
 use std::str::FromStr;
 
 use reqwest::Url;

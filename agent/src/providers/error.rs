@@ -1,3 +1,5 @@
+//! How a provider fails: which one, in what way, and whether the same request may succeed at another time.
+
 use std::fmt;
 use std::time::Duration;
 
@@ -6,11 +8,11 @@ use reqwest::StatusCode;
 /// Which of the three it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Provider {
-    /// Hears.
+    /// Makes words of the caller's speech (STT).
     SpeechToText,
-    /// Thinks.
+    /// Makes the replies (LLM).
     LanguageModel,
-    /// Speaks.
+    /// Makes speech of the replies (TTS).
     TextToSpeech,
 }
 
@@ -74,12 +76,12 @@ pub struct ProviderError {
 }
 
 impl ProviderError {
-    /// Who failed.
+    /// The provider that failed.
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// How.
+    /// In what way it failed.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }

@@ -6,9 +6,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Provider, ProviderError};
+use super::error::{Provider, ProviderError};
 
-/// All of them.
+/// The three providers, in the order of a turn.
 pub const PROVIDERS: [Provider; 3] =
     [Provider::SpeechToText, Provider::LanguageModel, Provider::TextToSpeech];
 

@@ -1,56 +1,49 @@
-use std::path::PathBuf;
+//! The key of a provider. One that comes from a file can be renewed there while the program runs.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret as _, SecretString};
+use service::SecretSource;
 use tracing::{info, warn};
 
-/// A provider's key; clones share it. One that comes from a file can be replaced there.
+/// A provider's key, as it was read last; clones share it.
 #[derive(Debug, Clone)]
 pub(super) struct Key(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    source: SecretSource,
     now: Mutex<SecretString>,
-    file: Option<PathBuf>,
 }
 
 impl Key {
+    /// Reads the key for the first time.
+    ///
     /// # Errors
-    /// It has characters that no key has.
-    pub(super) fn given(secret: SecretString) -> anyhow::Result<Self> {
-        check(&secret)?;
-        Ok(Self(Arc::new(Shared { now: Mutex::new(secret), file: None })))
-    }
-
-    /// # Errors
-    /// The file cannot be read, or holds no key.
-    pub(super) fn of_file(file: PathBuf) -> anyhow::Result<Self> {
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("read the key in {}", file.display()))?;
-        let secret = secret(&text).with_context(|| format!("use the key in {}", file.display()))?;
-        Ok(Self(Arc::new(Shared { now: Mutex::new(secret), file: Some(file) })))
+    /// The file cannot be read or holds no key, or the key has characters that no key has.
+    pub(super) async fn read(source: SecretSource) -> anyhow::Result<Self> {
+        let now = Mutex::new(read(&source).await?);
+        Ok(Self(Arc::new(Shared { source, now })))
     }
 
     pub(super) fn now(&self) -> SecretString {
         self.0.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads the file again; whether it has another key now. Where it cannot be read, the old one stays.
+    /// Reads its file again; whether there is another key now. Where that fails, the old one stays.
     pub(super) async fn read_again(&self) -> bool {
-        let Some(file) = &self.0.file else { return false };
-        let read = tokio::fs::read_to_string(file).await.context("read it").and_then(|text| secret(&text));
-        let new = match read {
+        let new = match read(&self.0.source).await {
             Ok(new) => new,
             Err(error) => {
-                warn!("the key in {} is not read again: {error:#}", file.display());
+                warn!("the provider's key is not read again: {error:#}");
                 return false;
             }
         };
         let mut now = self.0.now.lock().unwrap_or_else(PoisonError::into_inner);
         let is_another = now.expose_secret() != new.expose_secret();
-        if is_another {
+        if is_another && let SecretSource::File(file) = &self.0.source {
             info!("there is another key in {}", file.display());
             *now = new;
         }
@@ -58,15 +51,15 @@ impl Key {
     }
 }
 
-fn secret(text: &str) -> anyhow::Result<SecretString> {
-    let secret = SecretString::from(text.trim());
-    ensure!(!secret.expose_secret().is_empty(), "it is empty: write the key into it");
-    check(&secret)?;
-    Ok(secret)
-}
-
-fn check(secret: &SecretString) -> anyhow::Result<()> {
+async fn read(source: &SecretSource) -> anyhow::Result<SecretString> {
+    let secret = source.read().await?;
+    let secret = match source {
+        SecretSource::Value(_) => secret,
+        // An editor leaves space around what it writes.
+        SecretSource::File(_) => secret.expose_secret().trim().into(),
+    };
+    ensure!(!secret.expose_secret().is_empty(), "the key is empty: write it into its file");
     let fits = HeaderValue::from_str(secret.expose_secret()).is_ok();
     ensure!(fits, "the key has characters that no key has: set it again, without line breaks");
-    Ok(())
+    Ok(secret)
 }

@@ -9,51 +9,16 @@ use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::error::{Provider, ProviderError};
 use super::message::ChatMessage;
-use super::reply::Reader;
+use super::reply::{Reader, ReplyPart};
 use super::request::{Answer, Endpoint, begun};
-use super::{Provider, ProviderError};
 
 /// Most bytes of an answer.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 
 /// A reply as it comes. It ends with [`ReplyPart::Finished`] or an error, and nothing comes after either.
 pub type Reply = BoxStream<'static, Result<ReplyPart, ProviderError>>;
-
-/// A part of a reply.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ReplyPart {
-    /// A piece of what is to be said, of any length; never empty.
-    Text(String),
-    /// A call, whole. Neither its name nor its arguments have been checked.
-    ToolCall {
-        /// Never empty: made up where the server gives none.
-        id: String,
-        /// As the model wrote it.
-        name: String,
-        /// JSON as the model wrote it; may be anything.
-        arguments: String,
-    },
-    /// What the reply used, where the server tells.
-    Usage(Usage),
-    /// The reply is whole.
-    Finished,
-}
-
-/// Tokens of one reply. What a server does not tell is 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Of the prompt, all of them.
-    pub prompt_tokens: u64,
-    /// Of these, those that the server had cached.
-    pub prompt_cached_tokens: u64,
-    /// Of these, those of audio.
-    pub prompt_audio_tokens: u64,
-    /// Of the reply, all of them.
-    pub completion_tokens: u64,
-    /// Of these, those of audio.
-    pub completion_audio_tokens: u64,
-}
 
 /// Replies to a conversation; clones share connections.
 #[derive(Clone)]

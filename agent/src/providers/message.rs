@@ -9,12 +9,12 @@ use serde_json::Value;
 pub enum ChatMessage {
     /// Who the agent is; the first one.
     System {
-        /// Its text.
+        /// Instructions of the persona, the signals to discover included.
         content: String,
     },
     /// What the caller said.
     User {
-        /// Its text.
+        /// The words of the turn, transcribed or typed.
         content: String,
     },
     /// What the model replied.

@@ -5,13 +5,13 @@
 //! Nothing of what is sent or answered reaches a log or an error's text.
 
 pub mod arguments;
-mod base_url;
-mod error;
+pub mod base_url;
+pub mod error;
 pub mod health;
 mod key;
 pub mod language_model;
 pub mod message;
-mod reply;
+pub mod reply;
 mod request;
 mod sound;
 pub mod speech_to_text;
@@ -25,53 +25,51 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-pub use base_url::{BaseUrl, InvalidBaseUrl};
-pub use error::{ErrorKind, Provider, ProviderError};
-pub use request::Limits;
-
 use arguments::ProviderArgs;
+use base_url::BaseUrl;
+use error::Provider;
 use health::Health;
 use language_model::LanguageModel;
-use request::Endpoint;
+use request::{Endpoint, Limits};
 use speech_to_text::SpeechToText;
 use text_to_speech::TextToSpeech;
 
 /// The three providers of a process; clones share connections.
 #[derive(Clone)]
 pub struct Providers {
-    /// Hears.
+    /// Makes words of the caller's speech (STT).
     pub speech_to_text: SpeechToText,
-    /// Thinks.
+    /// Makes the replies (LLM).
     pub language_model: LanguageModel,
-    /// Speaks.
+    /// Makes speech of the replies (TTS).
     pub text_to_speech: TextToSpeech,
     /// What is known of the three.
     pub health: Health,
 }
 
 impl Providers {
-    /// Sets up the clients; nothing is sent yet.
+    /// Reads the keys and sets up the clients; nothing is sent yet.
     ///
     /// # Errors
-    /// A key is missing or has characters that no key has, or a client for HTTP cannot be made.
-    pub fn new(args: &ProviderArgs) -> anyhow::Result<Self> {
+    /// A key is missing, cannot be read or has characters that no key has, or a client for HTTP cannot be made.
+    pub async fn new(args: &ProviderArgs) -> anyhow::Result<Self> {
         let http = http_client()?;
         let limit = args.provider_time_limit;
         let limits = Limits { answer: limit, idle: limit, ..Limits::default() };
         let health = Health::default();
-        let endpoint = |provider, base: &BaseUrl| {
+        let endpoint = async |provider, base: &BaseUrl| {
             let (http, base, health) = (http.clone(), base.clone(), health.clone());
-            let key = args.key(provider, &base)?;
+            let key = args.key(provider, &base).await?;
             anyhow::Ok(Endpoint { provider, http, base, key, limits, health })
         };
-        let hearing = endpoint(Provider::SpeechToText, &args.stt_base_url)?;
-        let thinking = endpoint(Provider::LanguageModel, &args.llm_base_url)?;
-        let speaking = endpoint(Provider::TextToSpeech, &args.tts_base_url)?;
+        let speech_to_text = endpoint(Provider::SpeechToText, &args.stt_base_url).await?;
+        let language_model = endpoint(Provider::LanguageModel, &args.llm_base_url).await?;
+        let text_to_speech = endpoint(Provider::TextToSpeech, &args.tts_base_url).await?;
         Ok(Self {
-            speech_to_text: SpeechToText::new(hearing, &args.stt_model),
-            language_model: LanguageModel::new(thinking, &args.llm_model, args.llm_temperature),
+            speech_to_text: SpeechToText::new(speech_to_text, &args.stt_model),
+            language_model: LanguageModel::new(language_model, &args.llm_model, args.llm_temperature),
             text_to_speech: TextToSpeech::new(
-                speaking,
+                text_to_speech,
                 &args.tts_model,
                 args.tts_format,
                 args.tts_sample_rate,

@@ -1,3 +1,6 @@
+//! Requests to a provider: time limits, retries with a pause, a limit for the length of an answer, and what each outcome says of
+//! the provider's health.
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,26 +11,27 @@ use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::warn;
 
+use super::base_url::BaseUrl;
+use super::error::{Provider, ProviderError};
 use super::health::Health;
 use super::key::Key;
-use super::{BaseUrl, Provider, ProviderError};
 
 /// Most bytes that are read of the body beside a status that is no success.
 const ERROR_BODY_LIMIT: usize = 16 * 1024;
 
 /// How long a provider may take and how often it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Longest time from connecting to the first byte of the answer.
-    pub answer: Duration,
+    pub(super) answer: Duration,
     /// Longest silence within an answer.
-    pub idle: Duration,
+    pub(super) idle: Duration,
     /// Most tries after the first one.
-    pub retries: u32,
+    pub(super) retries: u32,
     /// Pause before the first of them.
-    pub first_pause: Duration,
+    pub(super) first_pause: Duration,
     /// Pause before each further one. A provider's `Retry-After` makes it longer; one beyond `answer` ends the tries.
-    pub pause: Duration,
+    pub(super) pause: Duration,
 }
 
 /// What callers of LiveKit's agents are used to.
@@ -43,7 +47,7 @@ impl Default for Limits {
     }
 }
 
-/// One provider's server.
+/// The server of one provider, with the key and the limits of requests to it.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) provider: Provider,

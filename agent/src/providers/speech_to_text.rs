@@ -5,8 +5,9 @@ use futures::StreamExt as _;
 use reqwest::multipart::{Form, Part};
 use serde_json::Value;
 
+use super::error::ProviderError;
 use super::request::Endpoint;
-use super::{ProviderError, wav};
+use super::wav;
 
 /// Samples a second of what is transcribed.
 pub const SAMPLE_RATE: u32 = 16_000;

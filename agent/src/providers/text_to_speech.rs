@@ -7,9 +7,9 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
+use super::error::{Provider, ProviderError};
 use super::request::{Answer, Endpoint, begun};
 use super::sound::{self, Decoder, Label};
-use super::{Provider, ProviderError};
 use crate::persona::Voice;
 
 /// Samples a second of what is spoken.
@@ -35,7 +35,7 @@ pub enum SoundFormat {
     Pcm,
     /// Samples behind a header that says their form
     Wav,
-    /// Compressed
+    /// Compressed, as MPEG audio layer III
     Mp3,
 }
 

@@ -67,7 +67,7 @@ impl ToolCalls {
     /// The call that a piece belongs to: the one of its index, else of its id, else the last one. A piece with a name and
     /// another id, or with neither index nor id, begins a call of its own: that is how whole calls come.
     fn find(&mut self, index: Option<u64>, id: Option<&str>, named: bool) -> Result<&mut Assembled, TooMany> {
-        let place = match (index, id) {
+        let position = match (index, id) {
             (Some(index), id) => self.calls.iter().rposition(|call| {
                 let other = named && id.is_some_and(|id| !call.id.is_empty() && call.id != id);
                 call.index == Some(index) && !other
@@ -76,15 +76,15 @@ impl ToolCalls {
             (None, None) if named => None,
             (None, None) => self.calls.len().checked_sub(1),
         };
-        let place = match place {
-            Some(place) => place,
+        let position = match position {
+            Some(position) => position,
             None if self.calls.len() == MOST_CALLS => return Err(TooMany),
             None => {
                 self.calls.push(Assembled { index, ..Assembled::default() });
                 self.calls.len() - 1
             }
         };
-        self.calls.get_mut(place).ok_or(TooMany)
+        self.calls.get_mut(position).ok_or(TooMany)
     }
 
     /// All calls, in their order.

@@ -1,3 +1,6 @@
+//! A call between the room and its conversation: events of the room become observations for `ending`, tracks and streams go to
+//! the conversation, and the conversation runs from the participant's coming until the call is over.
+
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,12 +20,16 @@ use tracing::{info, warn};
 use super::ending::{Attendance, Ending, Moment, Observation, OwnDeparture, Step};
 use super::metadata::{self, MetadataFault};
 use super::microphone::Microphone;
+use super::room;
 use super::room::Joined;
+use super::sessions::Sessions;
 use super::sign::{Seen, SignOfLife};
 use super::streams::Streams;
-use super::{Sessions, room};
-use crate::budget::{Budget, Cut};
-use crate::conversation::{self, CHAT_TOPIC, Caller, EARLY_AUDIO_TOPIC, HeardTrack, Line, Mind, Over};
+use crate::budget::Budget;
+use crate::budget::kinds::Cut;
+use crate::conversation::{
+    self, Assistant, CHAT_TOPIC, CallIo, Caller, MicrophoneTrack, Over, PRE_CONNECT_AUDIO_TOPIC,
+};
 use crate::spool::Journal;
 use crate::worker::JobControl;
 
@@ -39,8 +46,8 @@ pub(super) struct Call {
     attendance: Attendance,
     grace: Duration,
     /// What the conversation starts with; taken when it does.
-    line: Option<Line>,
-    mind: Arc<Mind>,
+    call_io: Option<CallIo>,
+    assistant: Arc<Assistant>,
     conversation: Option<BoxFuture<'static, anyhow::Result<Over>>>,
     hang_up: CancellationToken,
     budget: Budget,
@@ -48,9 +55,9 @@ pub(super) struct Call {
     streams: Streams,
     sign: SignOfLife,
     has_typed: bool,
-    audible: watch::Sender<bool>,
-    heard_tx: mpsc::Sender<HeardTrack>,
-    caller: watch::Sender<Caller>,
+    audible_tx: watch::Sender<bool>,
+    microphone_tx: mpsc::Sender<MicrophoneTrack>,
+    caller_tx: watch::Sender<Caller>,
     /// The first metadata that was read stays.
     metadata_pinned: bool,
     /// Resolves when the caller, who made the room, has left it before the agent saw anybody.
@@ -67,24 +74,24 @@ impl Call {
         budget: Budget,
         calls: bool,
     ) -> Self {
-        let (audible, is_audible) = watch::channel(false);
-        let (heard_tx, heard_rx) = mpsc::channel(TRACKS_WAITING);
-        let (early_tx, early_rx) = mpsc::channel(1);
+        let (audible_tx, audible_rx) = watch::channel(false);
+        let (microphone_tx, microphone_rx) = mpsc::channel(TRACKS_WAITING);
+        let (pre_connect_audio_tx, pre_connect_audio_rx) = mpsc::channel(1);
         let (typed_tx, typed_rx) = mpsc::channel(TYPED_WAITING);
-        let (caller, is_caller) = watch::channel(Caller::default());
+        let (caller_tx, caller_rx) = watch::channel(Caller::default());
         let Joined { room, voice, voice_track_id } = joined;
         let rooms = sessions.rooms.clone();
         let name = room.name();
-        let line = Line {
+        let call_io = CallIo {
             room: Arc::clone(&room),
             agent_name: Arc::clone(&sessions.agent_name),
             voice,
             voice_track_id,
-            audible: is_audible,
-            heard: heard_rx,
-            heard_early: early_rx,
-            typed: typed_rx,
-            caller: is_caller,
+            audible_rx,
+            microphone_rx,
+            pre_connect_audio_rx,
+            typed_rx,
+            caller_rx,
             journal: journal.clone(),
             budget: budget.clone(),
         };
@@ -95,18 +102,18 @@ impl Call {
             journal,
             attendance: Attendance::new(args.agent_participant_wait, args.agent_reconnect_grace, now),
             grace: args.agent_reconnect_grace,
-            line: Some(line),
-            mind: Arc::clone(&sessions.mind),
+            call_io: Some(call_io),
+            assistant: Arc::clone(&sessions.assistant),
             conversation: None,
             hang_up: CancellationToken::new(),
             microphone: Microphone::new(budget.clone()),
-            streams: Streams::new(budget.clone(), typed_tx, early_tx),
+            streams: Streams::new(budget.clone(), typed_tx, pre_connect_audio_tx),
             sign: SignOfLife::new(now.instant, args.agent_sign_wait),
             has_typed: false,
             budget,
-            audible,
-            heard_tx,
-            caller,
+            audible_tx,
+            microphone_tx,
+            caller_tx,
             metadata_pinned: false,
             nobody_left: calls.then(|| async move { rooms.nobody_left(&name).await }.boxed()),
         }
@@ -169,21 +176,21 @@ impl Call {
             RoomEvent::TrackUnpublished { publication, participant }
                 if self.is_ours(&participant) && self.microphone.unpublished(&publication.sid()) =>
             {
-                self.hear(&participant);
+                self.subscribe(&participant);
             }
             RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. }
-                if self.microphone.is_heard(&publication.sid()) =>
+                if self.microphone.is_subscribed(&publication.sid()) =>
             {
-                self.caller.send_modify(|caller| caller.track_id = track.sid().to_string());
-                let has_early_audio =
+                self.caller_tx.send_modify(|caller| caller.track_id = track.sid().to_string());
+                let has_pre_connect_audio =
                     publication.audio_features().contains(&AudioTrackFeature::TfPreconnectBuffer);
                 // Without a receiver the conversation is over, and nobody listens.
-                if self.heard_tx.try_send(HeardTrack { track, has_early_audio }).is_err() {
+                if self.microphone_tx.try_send(MicrophoneTrack { track, has_pre_connect_audio }).is_err() {
                     self.budget.cut(Cut::Tracks);
                 }
             }
             RoomEvent::LocalTrackSubscribed { .. } => {
-                self.audible.send_replace(true);
+                self.audible_tx.send_replace(true);
             }
             RoomEvent::TextStreamOpened { reader, topic, participant_identity }
                 if topic == CHAT_TOPIC && self.attendance.is_linked_to(participant_identity.as_str()) =>
@@ -194,12 +201,12 @@ impl Call {
                 }
             }
             RoomEvent::ByteStreamOpened { reader, topic, participant_identity }
-                if topic == EARLY_AUDIO_TOPIC
+                if topic == PRE_CONNECT_AUDIO_TOPIC
                     && self.attendance.is_linked_to(participant_identity.as_str()) =>
             {
                 let announced = self.participant(participant_identity.as_str()).is_some_and(announces);
                 if let Some(reader) = reader.take() {
-                    self.streams.read_early_audio(reader, announced);
+                    self.streams.read_pre_connect_audio(reader, announced);
                 }
             }
             RoomEvent::ChatMessage { message, participant: Some(participant) }
@@ -232,7 +239,7 @@ impl Call {
                 info!("the participant is back");
                 self.microphone.forget();
                 if let Some(participant) = self.participant(&identity) {
-                    self.hear(&participant);
+                    self.subscribe(&participant);
                 }
             }
             Step::Lost => {
@@ -252,7 +259,7 @@ impl Call {
             warn!("the conversation did not end with its time: it is ended");
             return self.observe(Observation::ConversationOver(schemas::EndReason::TimeLimit));
         }
-        let identity = self.caller.borrow().identity.clone();
+        let identity = self.caller_tx.borrow().identity.clone();
         let participant = self.participant(&identity);
         let seen = Seen {
             connected: participant.as_ref().is_some_and(is_connected),
@@ -270,14 +277,14 @@ impl Call {
     fn welcome(&mut self, identity: &str) {
         self.nobody_left = None;
         self.sign.participant_came(Instant::now());
-        self.caller.send_modify(|caller| caller.identity = identity.to_owned());
-        if let Some(line) = self.line.take() {
-            let mind = Arc::clone(&self.mind);
-            self.conversation = Some(conversation::run(line, mind, self.hang_up.clone()).boxed());
+        self.caller_tx.send_modify(|caller| caller.identity = identity.to_owned());
+        if let Some(call_io) = self.call_io.take() {
+            let assistant = Arc::clone(&self.assistant);
+            self.conversation = Some(conversation::run(call_io, assistant, self.hang_up.clone()).boxed());
         }
         let participant = self.participant(identity);
         if let Some(participant) = &participant {
-            self.hear(participant);
+            self.subscribe(participant);
         }
         let metadata = participant.map(|participant| participant.metadata()).unwrap_or_default();
         self.pin_metadata(identity, &metadata);
@@ -309,8 +316,8 @@ impl Call {
         });
     }
 
-    /// Hears one of the tracks that the participant has.
-    fn hear(&mut self, participant: &RemoteParticipant) {
+    /// Subscribes to one of the tracks that the participant has.
+    fn subscribe(&mut self, participant: &RemoteParticipant) {
         let mut tracks: Vec<_> = participant.track_publications().into_values().collect();
         tracks.retain(|track| track.kind() == TrackKind::Audio);
         tracks.sort_by_key(|track| (track.source() == TrackSource::Microphone, track.sid().to_string()));
@@ -333,10 +340,10 @@ fn is_connected(participant: &RemoteParticipant) -> bool {
     participant.state() == ParticipantState::Active
 }
 
-/// Whether one of its tracks says that a recording of what was said before comes.
+/// Whether one of its tracks says that pre-connect audio comes.
 fn announces(participant: RemoteParticipant) -> bool {
-    let early = AudioTrackFeature::TfPreconnectBuffer;
-    participant.track_publications().values().any(|track| track.audio_features().contains(&early))
+    let announced = AudioTrackFeature::TfPreconnectBuffer;
+    participant.track_publications().values().any(|track| track.audio_features().contains(&announced))
 }
 
 async fn resolved(future: &mut Option<BoxFuture<'static, ()>>) {

@@ -13,6 +13,7 @@ mod metadata;
 mod microphone;
 mod room;
 mod room_service;
+mod sessions;
 mod sign;
 mod streams;
 mod supervisor;
@@ -27,36 +28,15 @@ use secrecy::ExposeSecret as _;
 use serde_json::Map;
 use tracing::{Instrument as _, error, info, info_span, warn};
 
-use crate::budget::{Budget, BudgetArgs};
-use crate::configuration::SessionArgs;
-use crate::conversation::Mind;
-use crate::metrics::Metrics;
-use crate::spool::{Journal, Spool};
+use crate::budget::Budget;
+use crate::spool::Journal;
 use crate::worker::{AssignedJob, JobControl};
 use call::Call;
 pub(crate) use data_guard::guard_data_channels;
 use ending::Ending;
 pub use room_service::RoomService;
+pub use sessions::Sessions;
 use supervisor::supervise;
-
-/// What all sessions of a worker have in common.
-#[derive(Clone)]
-pub struct Sessions {
-    /// Limits of a session.
-    pub args: SessionArgs,
-    /// What one call may use.
-    pub budget: BudgetArgs,
-    /// Name under which calls are dispatched.
-    pub agent_name: Arc<str>,
-    /// Where sessions are kept until they are published.
-    pub spool: Spool,
-    /// What the agent counts.
-    pub metrics: Metrics,
-    /// What conversations are held with.
-    pub mind: Arc<Mind>,
-    /// Ends calls for the participant, too, and tells who is in a room.
-    pub rooms: RoomService,
-}
 
 impl Sessions {
     /// Runs one session from the assignment of its job until it has left the room.
@@ -74,8 +54,8 @@ impl Sessions {
         self.metrics.session_began();
         let journal = self.spool.begin(self.new_session(session_id, &job)).await;
         // Outside of what may panic, so that the room is left in any case.
-        let place = OnceLock::new();
-        let over = supervise(&journal, self.attend(&job, &mut control, &journal, &place)).await;
+        let room_to_leave = OnceLock::new();
+        let over = supervise(&journal, self.attend(&job, &mut control, &journal, &room_to_leave)).await;
         log_export(&over.session);
         if let Some(reason) = over.session.end_reason {
             self.metrics.session_ended(reason);
@@ -86,7 +66,7 @@ impl Sessions {
         {
             warn!("the participant is left in the room: {error:#}");
         }
-        if let Some(room) = place.get() {
+        if let Some(room) = room_to_leave.get() {
             room::leave(room).await;
         }
     }
@@ -96,9 +76,9 @@ impl Sessions {
         job: &AssignedJob,
         control: &mut JobControl,
         journal: &Journal,
-        place: &OnceLock<Arc<Room>>,
+        room_to_leave: &OnceLock<Arc<Room>>,
     ) -> anyhow::Result<Ending> {
-        let (joined, events) = room::join(job, place).await?;
+        let (joined, events) = room::join(job, room_to_leave).await?;
         let join_time = job.assigned_at.elapsed();
         self.metrics.joined(join_time);
         journal.update(|session| session.start_time = Utc::now());

@@ -1,3 +1,5 @@
+//! Joins and leaves a room, and makes observations of its events. What LiveKit's SDK calls things ends here.
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::ending::{Observation, OwnDeparture};
-use crate::conversation::{CHANNELS, LONGEST_EARLY_AUDIO, SAMPLE_RATE};
+use crate::conversation::{CHANNELS, LONGEST_PRE_CONNECT_AUDIO, SAMPLE_RATE};
 use crate::worker::AssignedJob;
 
 /// Longest that joining a room may take; LiveKit gives the participant's page 20 s to see an agent.
@@ -34,20 +36,22 @@ pub(super) struct Joined {
 }
 
 /// Joins without subscribing to anything, and publishes the agent's audio track at once: LiveKit tells others of a
-/// participant without a track up to 3 s later. The room is in `place` as soon as it has to be left.
+/// participant without a track up to 3 s later. `room_to_leave` has the room as soon as it has to be
+/// left.
 pub(super) async fn join(
     job: &AssignedJob,
-    place: &OnceLock<Arc<Room>>,
+    room_to_leave: &OnceLock<Arc<Room>>,
 ) -> anyhow::Result<(Joined, UnboundedReceiver<RoomEvent>)> {
     let mut options = RoomOptions::default();
     options.auto_subscribe = false;
     options.connect_timeout = JOIN_LIMIT / 3;
-    options.data_stream = RoomDataStreamOptions::default().with_max_payload_byte_length(LONGEST_EARLY_AUDIO);
+    options.data_stream =
+        RoomDataStreamOptions::default().with_max_payload_byte_length(LONGEST_PRE_CONNECT_AUDIO);
     let (room, events) = timeout(JOIN_LIMIT, Room::connect(&job.url, job.token.expose_secret(), options))
         .await
         .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
         .context("join the room")?;
-    let room = place.get_or_init(|| Arc::new(room));
+    let room = room_to_leave.get_or_init(|| Arc::new(room));
     let voice = NativeAudioSource::new(
         AudioSourceOptions::default(),
         SAMPLE_RATE,

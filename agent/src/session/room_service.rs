@@ -1,3 +1,5 @@
+//! LiveKit's room service: who is in a room, and the end of a room that the agent has ended.
+
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};

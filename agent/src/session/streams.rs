@@ -1,5 +1,5 @@
-//! What the participant sends beside sound: typed messages and the recording of what was said before the agent was there.
-//! Streams are read part by part, and no further than they may be long.
+//! What the participant sends beside tracks: typed messages, and the pre-connect audio, which is the recording of what was said
+//! before the agent was there. Streams are read part by part, and no further than they may be long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,17 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tracing::{Instrument as _, warn};
 
-use crate::budget::{Budget, Cut};
-use crate::conversation::{LONGEST_EARLY_AUDIO, decode_early_audio};
+use crate::budget::Budget;
+use crate::budget::kinds::Cut;
+use crate::conversation::{LONGEST_PRE_CONNECT_AUDIO, decode_pre_connect_audio};
 
 /// Longest that a typed message may take to arrive, and most bytes that it may have.
 pub(super) const TYPED_LIMIT: Duration = Duration::from_secs(10);
 pub(super) const LONGEST_TYPED: usize = 16 * 1024;
 /// Typed messages that are read at the same time.
 const OPEN_TYPED: usize = 2;
-/// Longest that the recording of what was said before the agent was there may take to arrive and to be decoded.
-const EARLY_AUDIO_LIMIT: Duration = Duration::from_secs(10);
+/// Longest that the pre-connect audio may take to arrive and to be decoded.
+const PRE_CONNECT_AUDIO_LIMIT: Duration = Duration::from_secs(10);
 /// Recordings that are decoded at the same time in this process: it takes a core each, and calls need some, too.
 static DECODERS: Semaphore = Semaphore::const_new(2);
 
@@ -28,24 +29,24 @@ static DECODERS: Semaphore = Semaphore::const_new(2);
 pub(super) struct Streams {
     budget: Budget,
     open_typed: Arc<Semaphore>,
-    had_early_audio: bool,
+    had_pre_connect_audio: bool,
     typed_tx: mpsc::Sender<String>,
-    early_tx: mpsc::Sender<Vec<i16>>,
+    pre_connect_audio_tx: mpsc::Sender<Vec<i16>>,
 }
 
 impl Streams {
     pub(super) fn new(
         budget: Budget,
         typed_tx: mpsc::Sender<String>,
-        early_tx: mpsc::Sender<Vec<i16>>,
+        pre_connect_audio_tx: mpsc::Sender<Vec<i16>>,
     ) -> Self {
         let open_typed = Arc::new(Semaphore::new(OPEN_TYPED));
-        Self { budget, open_typed, had_early_audio: false, typed_tx, early_tx }
+        Self { budget, open_typed, had_pre_connect_audio: false, typed_tx, pre_connect_audio_tx }
     }
 
     /// A message that comes as a stream; one that does not come to its end, or is too long, is no turn.
     pub(super) fn read_typed(&self, reader: TextStreamReader) {
-        let Ok(place) = Arc::clone(&self.open_typed).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.open_typed).try_acquire_owned() else {
             return self.budget.cut(Cut::Streams);
         };
         let (budget, typed_tx) = (self.budget.clone(), self.typed_tx.clone());
@@ -61,7 +62,7 @@ impl Streams {
                     warn!("a typed message did not come within {TYPED_LIMIT:?}");
                 }
             }
-            drop(place);
+            drop(permit);
         };
         tokio::spawn(reading.in_current_span());
     }
@@ -71,22 +72,22 @@ impl Streams {
         take_typed(text, &self.typed_tx, &self.budget);
     }
 
-    /// The recording of what was said before the agent was there; nothing where it cannot be heard, so that nobody waits.
+    /// The pre-connect audio; nothing where it cannot be decoded, so that nobody waits.
     /// A call has one, and only where its microphone's track announced it.
-    pub(super) fn read_early_audio(&mut self, reader: ByteStreamReader, announced: bool) {
-        if !announced || std::mem::replace(&mut self.had_early_audio, true) {
-            return self.budget.cut(Cut::EarlyAudio);
+    pub(super) fn read_pre_connect_audio(&mut self, reader: ByteStreamReader, announced: bool) {
+        if !announced || std::mem::replace(&mut self.had_pre_connect_audio, true) {
+            return self.budget.cut(Cut::PreConnectAudio);
         }
-        let (budget, early_tx) = (self.budget.clone(), self.early_tx.clone());
+        let (budget, pre_connect_audio_tx) = (self.budget.clone(), self.pre_connect_audio_tx.clone());
         let reading = async move {
-            let heard = timeout(EARLY_AUDIO_LIMIT, early_audio(reader)).await.context("take it in time");
-            let samples = heard.flatten().unwrap_or_else(|fault| {
-                budget.cut(Cut::EarlyAudio);
+            let decoded = timeout(PRE_CONNECT_AUDIO_LIMIT, pre_connect_audio(reader)).await;
+            let samples = decoded.context("take it in time").flatten().unwrap_or_else(|fault| {
+                budget.cut(Cut::PreConnectAudio);
                 warn!("what was said before the agent was there is not heard: {fault:#}");
                 Vec::new()
             });
             // Without a receiver the conversation is over.
-            drop(early_tx.try_send(samples));
+            drop(pre_connect_audio_tx.try_send(samples));
         };
         tokio::spawn(reading.in_current_span());
     }
@@ -115,23 +116,23 @@ fn take_typed(text: String, typed_tx: &mpsc::Sender<String>, budget: &Budget) {
     }
 }
 
-async fn early_audio(mut reader: ByteStreamReader) -> anyhow::Result<Vec<i16>> {
+async fn pre_connect_audio(mut reader: ByteStreamReader) -> anyhow::Result<Vec<i16>> {
     let info = reader.info().clone();
     let mut bytes = Vec::new();
     while let Some(part) = reader.next().await {
         bytes.extend_from_slice(&part.context("read it")?);
-        if bytes.len() > LONGEST_EARLY_AUDIO {
-            bail!("it is longer than {LONGEST_EARLY_AUDIO} bytes");
+        if bytes.len() > LONGEST_PRE_CONNECT_AUDIO {
+            bail!("it is longer than {LONGEST_PRE_CONNECT_AUDIO} bytes");
         }
     }
-    let place = DECODERS.acquire().await.context("wait for a decoder")?;
+    let permit = DECODERS.acquire().await.context("wait for a decoder")?;
     let decode = move || {
         let attributes = info.attributes();
         let attribute = |name| attributes.get(name).map(String::as_str);
         let (rate, channels) = (attribute("sampleRate"), attribute("channels"));
-        let decoded = decode_early_audio(&info.mime_type, rate, channels, bytes);
+        let decoded = decode_pre_connect_audio(&info.mime_type, rate, channels, bytes);
         // Not before: who waits may have given up.
-        drop(place);
+        drop(permit);
         decoded
     };
     Ok(tokio::task::spawn_blocking(decode).await.context("decode it")??)

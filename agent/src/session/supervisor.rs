@@ -1,3 +1,5 @@
+//! Runs a call to its end and exports it, however the call ended: a failure or a panic of one call ends that session only.
+
 use std::panic::AssertUnwindSafe;
 
 use chrono::Utc;
@@ -33,8 +35,8 @@ pub(super) async fn supervise(
             (failed(), Err("internal error".to_owned()))
         }
     };
-    let finished = journal.finish(ending.end_time, ending.reason).await;
-    Supervised { session: finished.session, outcome }
+    let session = journal.finish(ending.end_time, ending.reason).await;
+    Supervised { session, outcome }
 }
 
 fn failed() -> Ending {

@@ -1,3 +1,5 @@
+//! The files of a spool and what is done with them. Nothing here waits, counts or decides when.
+
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -8,7 +10,7 @@ use bytes::Bytes;
 use schemas::{SessionEnded, SessionEvent, SessionIdentity, timestamp};
 use sha2::{Digest, Sha256};
 
-use super::SpoolError;
+use super::error::SpoolError;
 
 const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
@@ -66,7 +68,7 @@ impl Folder {
         File::open(root).and_then(|folder| folder.sync_all()).map_err(unusable)?;
         if is_new && let Some(parent) = root.canonicalize().map_err(unusable)?.parent() {
             // Not everybody may read the parent's names.
-            File::open(parent).and_then(|folder| folder.sync_all()).ok();
+            drop(File::open(parent).and_then(|folder| folder.sync_all()));
         }
         match folder.probe() {
             Err(error) if error.kind() != ErrorKind::StorageFull => Err(unusable(error)),
@@ -96,7 +98,7 @@ impl Folder {
             .and_then(|()| fs::rename(&temporary, self.journal.join(name)));
         if written.is_err() {
             // Half a file would only take room on a full disk; the next start removes it otherwise.
-            fs::remove_file(&temporary).ok();
+            drop(fs::remove_file(&temporary));
         }
         written
     }

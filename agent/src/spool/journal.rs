@@ -1,28 +1,19 @@
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! The journal of a live session, as the session holds it. What it holds is in `draft`; `writer` puts that on the disk.
+
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use schemas::{EndReason, SessionEnded, encode_within};
-use tokio::sync::watch;
+use schemas::{EndReason, SessionEnded};
 
-use super::folder::file_name;
+use super::draft::Draft;
 use super::outbox::Outbox;
 use super::writer::{Request, Writer};
-use crate::redaction::redact_session;
 
 /// One live session. Clones share it: the session's task updates it, its supervisor finishes it even if that task
 /// panicked. When the last clone is dropped unfinished, the session ends with `agent_failed`.
 #[derive(Clone)]
 pub struct Journal {
     handle: Arc<Handle>,
-}
-
-/// A session that has ended.
-#[derive(Debug, Clone)]
-pub struct FinishedSession {
-    /// The session with its end and reason, before anything was cut for the size limit.
-    pub session: SessionEnded,
-    /// Size of the final payload, bytes.
-    pub payload_bytes: usize,
 }
 
 struct Handle {
@@ -40,7 +31,7 @@ impl Journal {
     ) -> Self {
         let draft = Arc::new(Draft::new(session, redacts));
         let handle = Arc::new(Handle { draft: draft.clone(), outbox, writer });
-        handle.writer.request(|done| Request::Begin(draft, done)).await;
+        handle.writer.request(|done_tx| Request::Begin(draft, done_tx)).await;
         Self { handle }
     }
 
@@ -57,7 +48,7 @@ impl Journal {
     pub async fn update_now(&self, change: impl FnOnce(&mut SessionEnded)) {
         self.update(change);
         let draft = self.handle.draft.clone();
-        self.handle.writer.request(|done| Request::Save(draft, done)).await;
+        self.handle.writer.request(|done_tx| Request::Save(draft, done_tx)).await;
     }
 
     /// Like [`Self::update_now`], and waits for nothing.
@@ -67,15 +58,13 @@ impl Journal {
     }
 
     /// Ends the session: the final payload goes into the outbox and the publisher is woken. Never fails: without a disk
-    /// it waits in memory. A second call changes nothing and returns what the first one did.
-    pub async fn finish(&self, end_time: DateTime<Utc>, reason: EndReason) -> FinishedSession {
+    /// it waits in memory. Returns the session with its end, before anything was cut for the size limit. A second call
+    /// changes nothing and returns what the first one did.
+    pub async fn finish(&self, end_time: DateTime<Utc>, reason: EndReason) -> SessionEnded {
         self.handle.end(end_time, reason);
         let draft = &self.handle.draft;
-        let mut stored = draft.payload_bytes.subscribe();
-        // The sender lives in the draft, so waiting cannot fail.
-        let payload_bytes =
-            stored.wait_for(Option::is_some).await.ok().and_then(|bytes| *bytes).unwrap_or_default();
-        FinishedSession { session: draft.lock().session.clone(), payload_bytes }
+        draft.wait_stored().await;
+        draft.lock().session.clone()
     }
 }
 
@@ -97,72 +86,5 @@ impl Drop for Handle {
             let session_id = self.draft.lock().session.session_id.clone();
             tracing::error!(session.id = %session_id.as_str().escape_debug(), "a session was dropped without an end: it ends now");
         }
-    }
-}
-
-/// The payload so far, shared by a session's handles and the writer.
-pub(super) struct Draft {
-    /// Its file's name.
-    pub(super) name: String,
-    state: Mutex<State>,
-    /// What goes to disk, and from there to others, has no addresses and numbers in it.
-    redacts: bool,
-    /// Size of the final payload, once it is stored.
-    payload_bytes: watch::Sender<Option<usize>>,
-}
-
-struct State {
-    session: SessionEnded,
-    ended: bool,
-}
-
-impl Draft {
-    fn new(session: SessionEnded, redacts: bool) -> Self {
-        let name = file_name(&session);
-        let state = Mutex::new(State { session, ended: false });
-        Self { name, state, redacts, payload_bytes: watch::Sender::default() }
-    }
-
-    fn end(&self, end_time: DateTime<Utc>, reason: EndReason) -> bool {
-        let mut state = self.lock();
-        if state.ended {
-            return false;
-        }
-        state.session.end_at(end_time);
-        state.session.end_reason = Some(reason);
-        state.ended = true;
-        true
-    }
-
-    /// The payload to publish if the process died now; none after the end.
-    pub(super) fn payload_at(&self, beat: DateTime<Utc>, limit: usize) -> Option<Vec<u8>> {
-        let mut session = {
-            let state = self.lock();
-            (!state.ended).then(|| state.session.clone())?
-        };
-        session.end_at(beat);
-        session.end_reason = Some(EndReason::AgentRecovered);
-        Some(self.encode(session, limit))
-    }
-
-    /// The payload of an ended session.
-    pub(super) fn final_payload(&self, limit: usize) -> Vec<u8> {
-        let session = self.lock().session.clone();
-        self.encode(session, limit)
-    }
-
-    /// Every payload of a session goes through here.
-    fn encode(&self, session: SessionEnded, limit: usize) -> Vec<u8> {
-        encode_within(if self.redacts { redact_session(session) } else { session }, limit)
-    }
-
-    /// Wakes the callers of [`Journal::finish`].
-    pub(super) fn stored(&self, payload_bytes: usize) {
-        self.payload_bytes.send_replace(Some(payload_bytes));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic inside a change leaves a payload that is still whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

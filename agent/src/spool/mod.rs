@@ -11,6 +11,7 @@
 //! <spool>/unreadable/*    files that are no payload, set aside for a person to look at
 //! ```
 //!
+//! A session's [`Journal`] updates its `draft`; the `writer` puts it into the `folder`, and an ended session into the `outbox`.
 //! One thread does all the writing, so a beat, an end and a removal of one session never overlap, and sessions that
 //! end together share the cost of making it durable.
 
@@ -23,15 +24,18 @@ use schemas::SessionEnded;
 use schemas::names::DEAD_LETTER_HEADROOM_BYTES;
 use tokio::sync::watch;
 
+mod draft;
+mod error;
 mod folder;
 mod health;
 mod journal;
 mod outbox;
 mod writer;
 
+pub use error::SpoolError;
 use folder::Folder;
 use health::Health;
-pub use journal::{FinishedSession, Journal};
+pub use journal::Journal;
 use outbox::Outbox;
 use writer::{Request, Writer, Writing};
 
@@ -47,25 +51,6 @@ pub struct SpoolArgs {
     /// Largest session-end payload, bytes; a larger one is cut and marked. 64 KiB below the NATS server's `max_payload`.
     #[arg(long, env = "AGENT_MAX_PAYLOAD_BYTES", default_value_t = DEFAULT_MAX_PAYLOAD_BYTES)]
     pub max_payload_bytes: usize,
-}
-
-/// The folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
-    /// Another process holds the lock.
-    #[error(
-        "another worker uses the spool folder {folder}: end it, or give this one a folder of its own \
-         (--spool-dir, AGENT_SPOOL_DIR)",
-        folder = .0.display()
-    )]
-    InUse(PathBuf),
-    /// The folder cannot be created, locked, read or written.
-    #[error(
-        "cannot use the spool folder {folder}: make it writable for this user, or choose another \
-         (--spool-dir, AGENT_SPOOL_DIR)",
-        folder = .0.display()
-    )]
-    Unusable(PathBuf, #[source] std::io::Error),
 }
 
 /// The journals and the outbox of one worker. Clones share them; the last one to go, journals included, frees the lock.
@@ -164,11 +149,11 @@ impl Spool {
 
     /// Forgets an entry that JetStream has stored.
     pub(crate) async fn remove(&self, entry: String) {
-        self.writer.request(|done| Request::Remove(entry, done)).await;
+        self.writer.request(|done_tx| Request::Remove(entry, done_tx)).await;
     }
 
     /// Moves an entry that is no payload out of the way.
     pub(crate) async fn set_aside(&self, entry: String) {
-        self.writer.request(|done| Request::SetAside(entry, done)).await;
+        self.writer.request(|done_tx| Request::SetAside(entry, done_tx)).await;
     }
 }

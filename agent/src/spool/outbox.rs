@@ -1,3 +1,5 @@
+//! The ended sessions of a worker that are not published yet, and the order in which they are published.
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +12,7 @@ pub(super) struct Outbox {
     state: Mutex<State>,
     added: Notify,
     /// Ended sessions; one counts from the moment it ends, before the writer has stored it.
-    waiting: watch::Sender<usize>,
+    waiting_tx: watch::Sender<usize>,
 }
 
 #[derive(Default)]
@@ -23,7 +25,7 @@ struct State {
 impl Outbox {
     /// Counts a session that ends; [`Self::add`] follows.
     pub(super) fn count_one_more(&self) {
-        self.waiting.send_modify(|waiting| *waiting += 1);
+        self.waiting_tx.send_modify(|waiting| *waiting += 1);
     }
 
     /// Queues an ended session. One that waits already is final, and stays as it is.
@@ -88,16 +90,16 @@ impl Outbox {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        *self.waiting.borrow()
+        *self.waiting_tx.borrow()
     }
 
     pub(super) async fn drained(&self) {
         // The sender lives as long as `self`, so waiting cannot fail.
-        self.waiting.subscribe().wait_for(|waiting| *waiting == 0).await.ok();
+        drop(self.waiting_tx.subscribe().wait_for(|waiting| *waiting == 0).await);
     }
 
     fn count_one_less(&self) {
-        self.waiting.send_modify(|waiting| *waiting -= 1);
+        self.waiting_tx.send_modify(|waiting| *waiting -= 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

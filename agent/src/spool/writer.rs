@@ -1,3 +1,6 @@
+//! The one thread that writes to the disk: it makes durable together what was asked for, writes live sessions every second,
+//! and tries a disk that fails again and again.
+
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -7,9 +10,9 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use tokio::sync::oneshot;
 
+use super::draft::Draft;
 use super::folder::Folder;
 use super::health::Health;
-use super::journal::Draft;
 use super::outbox::Outbox;
 
 /// Longest time between two writes of a live session.
@@ -33,7 +36,7 @@ pub(super) enum Request {
 
 /// The thread that does all the writing. Dropping it waits until what was asked for is done.
 pub(super) struct Writer {
-    requests: Option<Sender<Request>>,
+    requests_tx: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
     outbox: Arc<Outbox>,
     max_payload_bytes: usize,
@@ -42,50 +45,50 @@ pub(super) struct Writer {
 impl Writer {
     /// With what the disk said when it was tried first.
     pub(super) fn start(mut writing: Writing, disk_error: Option<io::Error>) -> io::Result<Self> {
-        let (requests, received) = channel();
+        let (requests_tx, requests_rx) = channel();
         let (outbox, max_payload_bytes) = (writing.outbox.clone(), writing.max_payload_bytes);
         writing.report(Outcome { error: disk_error, ..Outcome::default() });
         let thread =
-            std::thread::Builder::new().name("spool".to_owned()).spawn(move || writing.run(&received))?;
-        Ok(Self { requests: Some(requests), thread: Some(thread), outbox, max_payload_bytes })
+            std::thread::Builder::new().name("spool".to_owned()).spawn(move || writing.run(&requests_rx))?;
+        Ok(Self { requests_tx: Some(requests_tx), thread: Some(thread), outbox, max_payload_bytes })
     }
 
     /// Asks and waits for the answer.
     pub(super) async fn request(&self, request: impl FnOnce(oneshot::Sender<()>) -> Request) {
-        let (done, answered) = oneshot::channel();
-        self.send(request(done)).ok();
+        let (done_tx, done_rx) = oneshot::channel();
+        self.send(request(done_tx));
         // No answer: the thread is gone, which `finish` copes with.
-        answered.await.ok();
+        drop(done_rx.await);
     }
 
     /// Writes a live session before its next beat.
     pub(super) fn save_soon(&self, draft: Arc<Draft>) {
-        let (done, _) = oneshot::channel();
+        let (done_tx, _) = oneshot::channel();
         // Without its thread `finish` copes.
-        self.send(Request::Save(draft, done)).ok();
+        self.send(Request::Save(draft, done_tx));
     }
 
     /// Stores the final payload of a session that has ended.
     pub(super) fn finish(&self, draft: Arc<Draft>) {
-        if self.send(Request::Finish(draft.clone())).is_err() {
+        if !self.send(Request::Finish(draft.clone())) {
             tracing::error!("the spool's thread has died: the session is published from memory");
             let payload = draft.final_payload(self.max_payload_bytes);
-            let payload_bytes = payload.len();
             self.outbox.add(draft.name.clone(), Some(payload.into()));
-            draft.stored(payload_bytes);
+            draft.stored();
         }
     }
 
-    fn send(&self, request: Request) -> Result<(), ()> {
-        self.requests.as_ref().ok_or(())?.send(request).map_err(|_| ())
+    /// Whether the thread takes it; it has died where not.
+    fn send(&self, request: Request) -> bool {
+        self.requests_tx.as_ref().is_some_and(|requests_tx| requests_tx.send(request).is_ok())
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        drop(self.requests.take());
+        drop(self.requests_tx.take());
         if let Some(thread) = self.thread.take() {
-            thread.join().ok();
+            drop(thread.join());
         }
     }
 }
@@ -123,16 +126,16 @@ impl Writing {
         }
     }
 
-    fn run(mut self, requests: &Receiver<Request>) {
+    fn run(mut self, requests_rx: &Receiver<Request>) {
         loop {
             let due = self.live.iter().map(|(due, _)| *due).min();
             let wait = due.unwrap_or_else(|| Instant::now() + BEAT).saturating_duration_since(Instant::now());
-            let first = match requests.recv_timeout(wait.min(BEAT)) {
+            let first = match requests_rx.recv_timeout(wait.min(BEAT)) {
                 Ok(request) => Some(request),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
-            let batch = first.into_iter().chain(requests.try_iter().take(BATCH)).collect();
+            let batch = first.into_iter().chain(requests_rx.try_iter().take(BATCH)).collect();
             self.write(batch);
         }
         // The last chance of what is in memory.
@@ -147,28 +150,28 @@ impl Writing {
         let mut finished = Vec::new();
         for request in batch {
             match request {
-                Request::Begin(draft, done) => {
+                Request::Begin(draft, done_tx) => {
                     self.save(&draft, &mut outcome);
                     self.live.push((Instant::now() + BEAT, draft));
-                    answers.push(done);
+                    answers.push(done_tx);
                 }
-                Request::Save(draft, done) => {
+                Request::Save(draft, done_tx) => {
                     self.save(&draft, &mut outcome);
-                    answers.push(done);
+                    answers.push(done_tx);
                 }
                 Request::Finish(draft) => {
                     self.live.retain(|(_, live)| !Arc::ptr_eq(live, &draft));
                     finished.push(self.finish(draft, &mut outcome));
                 }
-                Request::Remove(name, done) => {
+                Request::Remove(name, done_tx) => {
                     outcome.note(self.folder.remove(&name));
                     self.outbox.remove(&name);
-                    answers.push(done);
+                    answers.push(done_tx);
                 }
-                Request::SetAside(name, done) => {
+                Request::SetAside(name, done_tx) => {
                     outcome.note(self.folder.set_aside(&name));
                     self.outbox.remove(&name);
-                    answers.push(done);
+                    answers.push(done_tx);
                 }
             }
         }
@@ -181,14 +184,13 @@ impl Writing {
             retried.iter().for_each(|name| self.outbox.stored(name));
         }
         for Finished { draft, payload, refused } in finished {
-            let payload_bytes = payload.len();
             // What is not known to be on the disk stays in memory, too, and is stored again.
             self.outbox.add(draft.name.clone(), (refused || !durable).then(|| payload.into()));
-            draft.stored(payload_bytes);
+            draft.stored();
         }
-        for answer in answers {
+        for done_tx in answers {
             // Nobody waits any more: it is done all the same.
-            answer.send(()).ok();
+            done_tx.send(()).ok();
         }
     }
 

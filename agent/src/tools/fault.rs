@@ -1,3 +1,5 @@
+//! What keeps a tool from being called or its answer from being used, told so that the model can do better.
+
 use std::time::Duration;
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
@@ -18,15 +20,15 @@ pub enum CallFault {
     /// The arguments are larger than a call may be.
     #[error("the arguments are longer than {limit} bytes: shorten them")]
     TooLong {
-        /// Bytes.
+        /// Most bytes that the arguments may have.
         limit: usize,
     },
     /// The arguments are cut or misspelled.
     #[error("the arguments are no valid JSON at line {line}, column {column}: write one JSON object")]
     NotJson {
-        /// From 1.
+        /// Line of the arguments, counted from 1.
         line: usize,
-        /// From 1.
+        /// Character in the line, counted from 1.
         column: usize,
     },
     /// The arguments are a list, a text or the like.
@@ -50,7 +52,7 @@ pub enum CallFault {
     /// The answer is too long to be handed on.
     #[error("the tool's answer is longer than {limit} bytes")]
     AnswerTooLong {
-        /// Bytes.
+        /// Most bytes that an answer may have.
         limit: usize,
     },
     /// The answer is no text.
@@ -75,7 +77,7 @@ fn problem(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::PropertyNames { .. } => "a field has a name that is not allowed".to_owned(),
         _ => error.masked_with("its value").to_string(),
     };
-    let place = error.instance_path().to_string();
-    let place = if place.is_empty() { "the object" } else { place.trim_start_matches('/') };
-    format!("{place}: {what}").chars().take(PROBLEM_LENGTH).collect()
+    let field = error.instance_path().to_string();
+    let field = if field.is_empty() { "the object" } else { field.trim_start_matches('/') };
+    format!("{field}: {what}").chars().take(PROBLEM_LENGTH).collect()
 }

@@ -1,8 +1,10 @@
+//! A call of a persona's tool over HTTP.
+
 use futures::StreamExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::CallFault;
+use super::fault::CallFault;
 use crate::persona::HttpTool;
 
 /// Most bytes of an answer.
@@ -17,7 +19,7 @@ pub struct HttpCall {
 }
 
 impl HttpCall {
-    /// The tool's name.
+    /// Name of the tool, one of the persona's.
     pub fn tool(&self) -> &str {
         &self.tool
     }

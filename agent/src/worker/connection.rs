@@ -1,3 +1,6 @@
+//! The connection to livekit-server: registers the worker, passes messages both ways, and connects anew with back-off when the
+//! connection is lost.
+
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -52,7 +55,7 @@ pub(super) enum FromServer {
 pub(super) struct ToServer {
     pub(super) message: worker_message::Message,
     /// Told when the message was written; dropped when it was not.
-    pub(super) written: Option<oneshot::Sender<()>>,
+    pub(super) written_tx: Option<oneshot::Sender<()>>,
 }
 
 /// Keeps the worker connected and registered, with back-off, until `from_server` is closed.
@@ -164,10 +167,10 @@ async fn serve(
                     break;
                 }
             }
-            Some(ToServer { message, written }) = to_server.recv() => {
+            Some(ToServer { message, written_tx }) = to_server.recv() => {
                 write(&mut socket, message).await?;
-                if let Some(written) = written
-                    && written.send(()).is_err()
+                if let Some(written_tx) = written_tx
+                    && written_tx.send(()).is_err()
                 {
                     debug!("a message was written later than its sender waited");
                 }

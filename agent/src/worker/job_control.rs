@@ -1,3 +1,5 @@
+//! What a session has of the worker: its job, the word to stop, and a way to report its end.
+
 use std::future::pending;
 use std::time::{Duration, Instant};
 
@@ -6,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::debug;
 
-use super::WorkerStatus;
+use super::status::WorkerStatus;
 
 /// Places are scarce when more than this share of them is held.
 const SCARCE: f32 = 0.5;
@@ -44,35 +46,35 @@ pub enum StopReason {
 /// What connects a session with the worker.
 pub struct JobControl {
     job_id: String,
-    stop: watch::Receiver<Option<StopReason>>,
-    status: watch::Receiver<WorkerStatus>,
-    notices: mpsc::UnboundedSender<Notice>,
+    stop_rx: watch::Receiver<Option<StopReason>>,
+    status_rx: watch::Receiver<WorkerStatus>,
+    notices_tx: mpsc::UnboundedSender<Notice>,
 }
 
 /// What a session tells the worker.
 pub(super) enum Notice {
     CallOver { job_id: String },
-    JobEnded { job_id: String, outcome: Result<(), String>, written: oneshot::Sender<()> },
+    JobEnded { job_id: String, outcome: Result<(), String>, written_tx: oneshot::Sender<()> },
 }
 
 impl JobControl {
     pub(super) fn new(
         job_id: String,
-        stop: watch::Receiver<Option<StopReason>>,
-        status: watch::Receiver<WorkerStatus>,
-        notices: mpsc::UnboundedSender<Notice>,
+        stop_rx: watch::Receiver<Option<StopReason>>,
+        status_rx: watch::Receiver<WorkerStatus>,
+        notices_tx: mpsc::UnboundedSender<Notice>,
     ) -> Self {
-        Self { job_id, stop, status, notices }
+        Self { job_id, stop_rx, status_rx, notices_tx }
     }
 
     /// Whether others may soon need the place that this session holds.
     pub(crate) fn places_are_scarce(&self) -> bool {
-        self.status.borrow().load > SCARCE
+        self.status_rx.borrow().load > SCARCE
     }
 
     /// Resolves when the worker ends the session. Cancel-safe.
     pub async fn stopped(&mut self) -> StopReason {
-        match self.stop.wait_for(Option::is_some).await.map(|reason| *reason) {
+        match self.stop_rx.wait_for(Option::is_some).await.map(|reason| *reason) {
             Ok(Some(reason)) => reason,
             _ => pending().await,
         }
@@ -86,15 +88,15 @@ impl JobControl {
     /// Reports the end of the job, and returns when that is sent, cannot be, or takes over a second. To be called before
     /// leaving the room: LiveKit takes a job for failed whose agent leaves first.
     pub async fn report(&self, outcome: Result<(), String>) {
-        let (written, is_written) = oneshot::channel();
-        self.tell(Notice::JobEnded { job_id: self.job_id.clone(), outcome, written });
-        if !matches!(timeout(REPORT_LIMIT, is_written).await, Ok(Ok(()))) {
+        let (written_tx, written_rx) = oneshot::channel();
+        self.tell(Notice::JobEnded { job_id: self.job_id.clone(), outcome, written_tx });
+        if !matches!(timeout(REPORT_LIMIT, written_rx).await, Ok(Ok(()))) {
             debug!("the end of the job was not reported: not connected");
         }
     }
 
     fn tell(&self, notice: Notice) {
-        if self.notices.send(notice).is_err() {
+        if self.notices_tx.send(notice).is_err() {
             debug!("the worker has stopped already");
         }
     }

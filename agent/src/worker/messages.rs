@@ -1,3 +1,5 @@
+//! The worker's messages for livekit-server: its registration, its answers to offers, its load, and what became of jobs.
+
 use std::collections::HashMap;
 
 use livekit_protocol::{

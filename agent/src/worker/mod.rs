@@ -8,6 +8,7 @@ mod connection;
 mod job_control;
 mod jobs;
 mod messages;
+mod status;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -25,48 +26,33 @@ use connection::{FromServer, ToServer};
 use job_control::Notice;
 pub use job_control::{AssignedJob, JobControl, StopReason};
 use jobs::{Answer, Assignment, Jobs};
+pub use status::WorkerStatus;
 
 /// Longest that closing the connection may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Longest that ended sessions may take to leave when the worker stops.
 const LEAVE_LIMIT: Duration = Duration::from_secs(15);
 
-/// The worker as others see it.
-#[derive(Debug, Clone, Default)]
-pub struct WorkerStatus {
-    /// Id given by LiveKit; `None` while not connected.
-    pub worker_id: Option<String>,
-    /// Why not.
-    pub trouble: Option<String>,
-    /// Places held.
-    pub active_jobs: usize,
-    /// Share of the places that is held, 0 to 1.
-    pub load: f32,
-    /// Whether the worker is about to stop.
-    pub draining: bool,
-    /// Whether no calls are taken because the spool cannot be written.
-    pub without_spool: bool,
-}
-
 /// Works until `shutdown` is cancelled and then until the last session has ended, or was ended by the drain limit.
-/// `session` runs one job until it has left its room. While `disk_fails` says so for too long, no further job is taken.
+/// `session` runs one job until it has left its room. While `disk_fails_rx` says so for too long, no further job is taken.
 pub async fn run<S, F>(
     livekit: LiveKit,
     args: WorkerArgs,
     metrics: Metrics,
-    status: watch::Sender<WorkerStatus>,
-    mut disk_fails: watch::Receiver<Option<Instant>>,
+    status_tx: watch::Sender<WorkerStatus>,
+    mut disk_fails_rx: watch::Receiver<Option<Instant>>,
     shutdown: CancellationToken,
     session: S,
 ) where
     S: Fn(AssignedJob, JobControl) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    let (from_server, mut messages) = mpsc::channel(64);
-    let (to_server, outgoing) = mpsc::unbounded_channel();
+    let (from_server_tx, mut from_server_rx) = mpsc::channel(64);
+    let (to_server_tx, to_server_rx) = mpsc::unbounded_channel();
     let registration = messages::registration(&args.agent_name);
-    let connection = tokio::spawn(connection::run(livekit.clone(), registration, from_server, outgoing));
-    let (notices, mut noticed) = mpsc::unbounded_channel();
+    let connection =
+        tokio::spawn(connection::run(livekit.clone(), registration, from_server_tx, to_server_rx));
+    let (notices_tx, mut notices_rx) = mpsc::unbounded_channel();
     let capacity = usize::try_from(args.agent_capacity.get()).unwrap_or(usize::MAX);
     let mut worker = Worker {
         jobs: Jobs::new(capacity, args.agent_assignment_limit),
@@ -74,10 +60,10 @@ pub async fn run<S, F>(
         handles: HashMap::new(),
         own_url: livekit.url.websocket().to_owned(),
         agent_name: args.agent_name,
-        to_server,
-        notices,
+        to_server_tx,
+        notices_tx,
         metrics,
-        status,
+        status_tx,
         session,
     };
     let mut end = None;
@@ -86,15 +72,15 @@ pub async fn run<S, F>(
             break;
         }
         let next_expiry = worker.jobs.next_expiry();
-        let failing = *disk_fails.borrow_and_update();
+        let failing = *disk_fails_rx.borrow_and_update();
         let gives_up = failing.map(|since| since + args.agent_spool_failure_limit);
         worker.on_disk(gives_up.is_some_and(|at| at <= Instant::now()));
         let gives_up = gives_up.filter(|_| !worker.jobs.without_spool());
         tokio::select! {
-            Ok(()) = disk_fails.changed() => {}
+            Ok(()) = disk_fails_rx.changed() => {}
             () = sleep_until(gives_up.unwrap_or_else(Instant::now).into()), if gives_up.is_some() => {}
-            Some(event) = messages.recv() => worker.on_connection(event),
-            Some(notice) = noticed.recv() => worker.on_notice(notice),
+            Some(event) = from_server_rx.recv() => worker.on_connection(event),
+            Some(notice) = notices_rx.recv() => worker.on_notice(notice),
             Some(ended) = worker.sessions.join_next_with_id() => worker.on_session_end(ended),
             () = sleep_until(next_expiry.unwrap_or_else(Instant::now).into()), if next_expiry.is_some() => worker.on_expiry(),
             () = shutdown.cancelled(), if !worker.jobs.draining() => {
@@ -109,9 +95,9 @@ pub async fn run<S, F>(
             // Each time: an accepted offer may have become a session in between.
             worker.stop_all();
             tokio::select! {
-                Some(notice) = noticed.recv() => worker.on_notice(notice),
+                Some(notice) = notices_rx.recv() => worker.on_notice(notice),
                 Some(ended) = worker.sessions.join_next_with_id() => worker.on_session_end(ended),
-                Some(event) = messages.recv() => worker.on_connection(event),
+                Some(event) = from_server_rx.recv() => worker.on_connection(event),
             }
         }
     };
@@ -122,7 +108,7 @@ pub async fn run<S, F>(
         );
     }
     // The connection ends when nobody listens to it.
-    drop(messages);
+    drop(from_server_rx);
     if timeout(CLOSE_LIMIT, connection).await.is_err() {
         debug!("the connection was not closed in time");
     }
@@ -134,16 +120,16 @@ struct Worker<S> {
     handles: HashMap<Id, Handle>,
     own_url: String,
     agent_name: String,
-    to_server: mpsc::UnboundedSender<ToServer>,
-    notices: mpsc::UnboundedSender<Notice>,
+    to_server_tx: mpsc::UnboundedSender<ToServer>,
+    notices_tx: mpsc::UnboundedSender<Notice>,
     metrics: Metrics,
-    status: watch::Sender<WorkerStatus>,
+    status_tx: watch::Sender<WorkerStatus>,
     session: S,
 }
 
 struct Handle {
     job_id: String,
-    stop: watch::Sender<Option<StopReason>>,
+    stop_tx: watch::Sender<Option<StopReason>>,
 }
 
 impl<S, F> Worker<S>
@@ -153,10 +139,10 @@ where
 {
     fn on_connection(&mut self, event: FromServer) {
         match event {
-            FromServer::Registered(worker_id) => self.status.send_modify(|status| {
+            FromServer::Registered(worker_id) => self.status_tx.send_modify(|status| {
                 (status.worker_id, status.trouble) = (Some(worker_id), None);
             }),
-            FromServer::Lost(why) => self.status.send_modify(|status| {
+            FromServer::Lost(why) => self.status_tx.send_modify(|status| {
                 (status.worker_id, status.trouble) = (None, Some(why));
             }),
             FromServer::Message(message) => return self.on_message(*message),
@@ -202,8 +188,9 @@ where
                 return self.send(messages::job_failed(&job.id, "no place is free any more"));
             }
         }
-        let (stop, stopped) = watch::channel(None);
-        let control = JobControl::new(job.id.clone(), stopped, self.status.subscribe(), self.notices.clone());
+        let (stop_tx, stop_rx) = watch::channel(None);
+        let control =
+            JobControl::new(job.id.clone(), stop_rx, self.status_tx.subscribe(), self.notices_tx.clone());
         let url = assignment.url.filter(|url| !url.is_empty()).unwrap_or_else(|| self.own_url.clone());
         let assigned = AssignedJob {
             id: job.id.clone(),
@@ -215,27 +202,27 @@ where
             assigned_at: Instant::now(),
         };
         let task = self.sessions.spawn((self.session)(assigned, control));
-        self.handles.insert(task.id(), Handle { job_id: job.id, stop });
+        self.handles.insert(task.id(), Handle { job_id: job.id, stop_tx });
         self.publish_status();
     }
 
     fn on_termination(&mut self, job_id: &str) {
         info!(job.id = %job_id, "LiveKit ends the job");
         for handle in self.handles.values().filter(|handle| handle.job_id == job_id) {
-            handle.stop.send_replace(Some(StopReason::JobTerminated));
+            handle.stop_tx.send_replace(Some(StopReason::JobTerminated));
         }
     }
 
     fn on_notice(&mut self, notice: Notice) {
         match notice {
             Notice::CallOver { job_id } => self.jobs.leaving(&job_id),
-            Notice::JobEnded { job_id, outcome, written } => {
+            Notice::JobEnded { job_id, outcome, written_tx } => {
                 let message = match outcome {
                     Ok(()) => messages::job_succeeded(&job_id),
                     Err(error) => messages::job_failed(&job_id, &error),
                 };
                 self.jobs.leaving(&job_id);
-                self.send_confirmed(message, Some(written));
+                self.send_confirmed(message, Some(written_tx));
             }
         }
     }
@@ -283,14 +270,14 @@ where
 
     fn stop_all(&self) {
         for handle in self.handles.values() {
-            handle.stop.send_replace(Some(StopReason::AgentShutdown));
+            handle.stop_tx.send_replace(Some(StopReason::AgentShutdown));
         }
     }
 
     /// Tells LiveKit and the health page how busy the worker is.
     fn publish_status(&self) {
         self.send(messages::worker_status(self.jobs.available(), self.jobs.load(), self.jobs.held()));
-        self.status.send_modify(|status| {
+        self.status_tx.send_modify(|status| {
             status.active_jobs = self.jobs.held();
             status.load = self.jobs.load();
             status.draining = self.jobs.draining();
@@ -302,8 +289,8 @@ where
         self.send_confirmed(message, None);
     }
 
-    fn send_confirmed(&self, message: worker_message::Message, written: Option<oneshot::Sender<()>>) {
-        if self.to_server.send(ToServer { message, written }).is_err() {
+    fn send_confirmed(&self, message: worker_message::Message, written_tx: Option<oneshot::Sender<()>>) {
+        if self.to_server_tx.send(ToServer { message, written_tx }).is_err() {
             debug!("the connection has ended");
         }
     }

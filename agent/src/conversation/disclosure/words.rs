@@ -46,7 +46,7 @@ pub(super) const ASKED_FOR_MACHINE: [&str; 8] = [
     "robot musun",
 ];
 
-/// Short answers.
+/// Short answers that say yes.
 pub(super) const YES: [&str; 30] = [
     "yes",
     "yeah",
@@ -79,6 +79,7 @@ pub(super) const YES: [&str; 30] = [
     "да",
     "evet",
 ];
+/// Short answers that say no.
 pub(super) const NO: [&str; 12] =
     ["no", "nope", "nah", "not", "never", "nein", "non", "não", "nee", "nie", "нет", "hayır"];
 /// What may stand beside them.

@@ -1,4 +1,4 @@
-//! How samples stand in bytes.
+//! How samples stand in bytes: rate, channels, and the encoding of one sample.
 
 /// Rates that speech is made at; what says another one is damaged.
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=192_000;
@@ -53,6 +53,11 @@ impl Form {
             moment.chunks_exact(self.encoding.bytes()).map(|sample| self.encoding.value(sample)).sum();
         sum / f32::from(self.channels)
     }
+}
+
+/// 16 bit of a value whose full scale is 1.
+pub(super) fn to_sample(value: f32) -> i16 {
+    (value * 32_768.0).round() as i16
 }
 
 impl Encoding {

@@ -17,7 +17,7 @@ mod wav;
 
 pub(super) use label::Label;
 
-use form::Form;
+use form::{Form, to_sample};
 use mp3::Mp3;
 use pcm::Pcm;
 use resample::Resampler;
@@ -27,7 +27,7 @@ use wav::WavHeader;
 /// Samples a second of what is made, mono.
 pub(super) const SAMPLE_RATE: u32 = 24_000;
 
-/// Reads one answer.
+/// Decodes the sound of one answer.
 pub(super) struct Decoder {
     /// What the raw form is where nothing is in front of it.
     raw: Form,
@@ -38,7 +38,7 @@ pub(super) struct Decoder {
 }
 
 enum State {
-    /// Nothing is known.
+    /// The kind of the sound is not known yet.
     Start,
     WavHeader(WavHeader),
     Pcm(Pcm),
@@ -158,9 +158,4 @@ impl Output {
             "it goes on for more than {seconds} s, which no such text takes to say; look at TTS_MODEL"
         ))
     }
-}
-
-/// Full scale is 1.
-fn to_sample(value: f32) -> i16 {
-    (value * 32_768.0).round() as i16
 }

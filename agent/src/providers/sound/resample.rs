@@ -1,16 +1,16 @@
-//! Another sample rate.
+//! Resampling: brings one channel to another sample rate.
 
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
     Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
 };
 
-use super::to_sample;
+use super::form::to_sample;
 
 /// Samples that are converted at once.
 const CHUNK: usize = 256;
 
-/// Converts one channel.
+/// Resamples one channel, part by part.
 pub(super) struct Resampler {
     inner: Async<f32>,
     from: u32,
@@ -22,7 +22,7 @@ pub(super) struct Resampler {
 }
 
 impl Resampler {
-    /// Rates in Hz.
+    /// From one rate to another, both in Hz.
     pub(super) fn new(from: u32, to: u32) -> Result<Self, String> {
         let parameters = SincInterpolationParameters::new(64, WindowFunction::BlackmanHarris2)
             .oversampling_factor(128)

@@ -45,7 +45,7 @@ pub(super) fn sniff(bytes: &[u8], is_end: bool) -> Result<Sniffed, String> {
         return Err("it is a text and no sound: look at TTS_BASE_URL".to_owned());
     }
     if FrameHeader::at(bytes).is_some() {
-        // The first samples of a soft sound can look like one frame; they do not look like several, each in its place.
+        // The first samples of a soft sound can look like one frame; they do not look like several, one behind the other.
         return Ok(match frames(bytes) {
             Frames::Several => Sniffed::Kind(Kind::Mp3),
             Frames::Broken => Sniffed::Kind(Kind::Raw),
@@ -109,11 +109,11 @@ enum Frames {
 }
 
 fn frames(bytes: &[u8]) -> Frames {
-    let mut place = 0;
+    let mut position = 0;
     for _ in 0..3 {
-        let Some(rest) = bytes.get(place..).filter(|rest| rest.len() >= 4) else { return Frames::SoFar };
+        let Some(rest) = bytes.get(position..).filter(|rest| rest.len() >= 4) else { return Frames::SoFar };
         let Some(header) = FrameHeader::at(rest) else { return Frames::Broken };
-        place += header.length;
+        position += header.length;
     }
     Frames::Several
 }

@@ -1,3 +1,5 @@
+//! Sound in every form that servers send, in pieces of any length.
+
 use std::f64::consts::TAU;
 
 use proptest::prelude::*;
@@ -270,10 +272,10 @@ proptest! {
         let samples: Vec<i16> = steps.iter().scan(0_i16, |sum, step| { *sum = sum.saturating_add(*step); Some(*sum) }).collect();
         let whole = encode(&samples, SAMPLE_RATE);
         let bytes = if header { &whole[..] } else { &whole[44..] };
-        let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
-        places.extend([0, bytes.len()]);
-        places.sort_unstable();
-        let pieces: Vec<_> = places.windows(2).map(|place| &bytes[place[0]..place[1]]).collect();
+        let mut positions: Vec<_> = cuts.iter().map(|cut| cut.index(bytes.len())).collect();
+        positions.extend([0, bytes.len()]);
+        positions.sort_unstable();
+        let pieces: Vec<_> = positions.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
         prop_assume!(header || unlabelled(bytes).is_ok());
         prop_assert_eq!(decode(&Label::default(), &pieces, MOST), Ok(samples));
     }

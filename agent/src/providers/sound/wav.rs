@@ -19,14 +19,14 @@ const EXTENSIBLE_FORMAT: usize = 24;
 
 /// How far a header was read.
 pub(super) struct WavHeader {
-    /// The place of the next chunk.
-    place: usize,
+    /// The position of the next chunk.
+    position: usize,
     form: Option<Form>,
 }
 
 impl Default for WavHeader {
     fn default() -> Self {
-        Self { place: 12, form: None }
+        Self { position: 12, form: None }
     }
 }
 
@@ -40,12 +40,12 @@ impl WavHeader {
             return Err("it is a RIFF file without sound: set TTS_FORMAT to pcm".to_owned());
         }
         loop {
-            if self.place > HEADER_LIMIT {
+            if self.position > HEADER_LIMIT {
                 return Err("it is a WAV file whose header does not end: set TTS_FORMAT to pcm".to_owned());
             }
-            let Some(header) = waiting.get(self.place..self.place + 8) else { return Ok(None) };
+            let Some(header) = waiting.get(self.position..self.position + 8) else { return Ok(None) };
             let size = u32::from_le_bytes([header[4], header[5], header[6], header[7]]);
-            let body = self.place + 8;
+            let body = self.position + 8;
             if &header[..4] == b"data" {
                 let form = self.form.ok_or("it is a WAV file that does not say its form before the sound")?;
                 waiting.drain(..body);
@@ -59,14 +59,14 @@ impl WavHeader {
             }
             // Chunks begin at even places.
             let length = (size as usize).saturating_add(size as usize % 2);
-            self.place = body.saturating_add(length);
+            self.position = body.saturating_add(length);
         }
     }
 }
 
 fn form(description: &[u8]) -> Result<Form, String> {
-    let short = |place: usize| {
-        description.get(place..place + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
+    let short = |position: usize| {
+        description.get(position..position + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
     };
     let rate = u32::from_le_bytes([description[4], description[5], description[6], description[7]]);
     let (channels, block, bits) = (short(2), short(12), short(14));

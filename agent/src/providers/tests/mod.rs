@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
+use service::SecretSource;
 
+use super::arguments::ProviderArgs;
+use super::error::{ErrorKind, Provider, ProviderError};
 use super::health::Standing;
 use super::key::Key;
-use super::language_model::ReplyPart;
 use super::message::ChatMessage;
-use super::*;
+use super::reply::ReplyPart;
+use super::{Providers, wav};
 use crate::persona::Voice;
 use server::{Act, LIMITS, Server};
 
@@ -25,7 +28,7 @@ fn status(status: u16) -> Act {
     )
 }
 
-fn heard(text: &str) -> Act {
+fn transcript(text: &str) -> Act {
     Act::Answer(
         200,
         vec![("content-type", "application/json")],
@@ -70,7 +73,7 @@ async fn all<T>(
 
 #[tokio::test]
 async fn speech_is_sent_as_a_wav_file_with_what_helps() {
-    let server = Server::start([heard("  twelve people \n")]).await;
+    let server = Server::start([transcript("  twelve people \n")]).await;
     let text = server.speech_to_text().transcribe(&[1, -1, 300], "en", "salesforce, hubspot", || ()).await;
     assert_eq!(text, Ok("twelve people".to_owned()));
     let request = &server.received()[0];
@@ -100,7 +103,7 @@ async fn what_passes_is_tried_again() {
         Act::Silence,
         Act::Break("application/json", vec![b"{".to_vec()]),
     ] {
-        let server = Server::start([act.clone(), act, heard("yes")]).await;
+        let server = Server::start([act.clone(), act, transcript("yes")]).await;
         assert_eq!(
             server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await,
             Ok("yes".to_owned())
@@ -139,7 +142,7 @@ async fn what_does_not_pass_is_not_tried_again() {
     let html = Act::Answer(200, vec![("content-type", "text/html")], vec![b"<html>".to_vec()]);
     let moved = Act::Answer(307, vec![("location", "/elsewhere")], vec![]);
     for act in [status(400), status(401), status(404), moved.clone(), html.clone()] {
-        let server = Server::start([act, heard("no")]).await;
+        let server = Server::start([act, transcript("no")]).await;
         let error = server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap_err();
         assert!(!error.recoverable() && !error.to_string().contains("secret"), "{error}");
         assert_eq!(server.received().len(), 1);
@@ -157,11 +160,11 @@ async fn what_does_not_pass_is_not_tried_again() {
 #[tokio::test]
 async fn a_provider_that_wants_a_pause_gets_it_where_it_is_short() {
     let wants = |seconds: &'static str| Act::Answer(429, vec![("retry-after", seconds)], vec![]);
-    let server = Server::start([wants("0.3"), heard("yes")]).await;
+    let server = Server::start([wants("0.3"), transcript("yes")]).await;
     let start = Instant::now();
     assert_eq!(server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await, Ok("yes".to_owned()));
     assert!(start.elapsed() >= Duration::from_millis(300));
-    let server = Server::start([wants("60"), heard("no")]).await;
+    let server = Server::start([wants("60"), transcript("no")]).await;
     let error = server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap_err();
     assert_eq!((error.status(), error.recoverable()), (Some(429), true));
     assert_eq!(server.received().len(), 1);
@@ -301,7 +304,8 @@ fn fails(server: &Server, provider: Provider, error: &ProviderError) -> Standing
 
 #[tokio::test]
 async fn what_calls_experience_is_known() {
-    let server = Server::start([heard("yes"), status(401), said(), Act::Break(EVENTS, events(&[ONE]))]).await;
+    let server =
+        Server::start([transcript("yes"), status(401), said(), Act::Break(EVENTS, events(&[ONE]))]).await;
     let provider = Provider::SpeechToText;
     assert_eq!(server.health.complaints().unwrap().lines().count(), 3, "nothing was tried");
     server.speech_to_text().transcribe(&[0; 160], "en", "", || ()).await.unwrap();
@@ -339,8 +343,9 @@ async fn what_works_is_looked_at_and_only_silence_and_a_refused_key_say_somethin
 async fn a_key_that_is_refused_is_read_again() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "old").unwrap();
-    let server = Server::start([status(401), heard("yes"), status(401), status(401)]).await;
-    let speech_to_text = server.speech_to_text_with(Key::of_file(file.path().to_owned()).unwrap());
+    let server = Server::start([status(401), transcript("yes"), status(401), status(401)]).await;
+    let key = Key::read(SecretSource::File(file.path().to_owned())).await;
+    let speech_to_text = server.speech_to_text_with(key.unwrap());
     let ask = || speech_to_text.transcribe(&[0; 160], "en", "", || ());
     std::fs::write(file.path(), "new\n").unwrap();
     assert_eq!(ask().await, Ok("yes".to_owned()));
@@ -383,7 +388,8 @@ struct Settings {
 
 #[tokio::test]
 async fn each_setting_reaches_its_provider() {
-    let server = Server::start([heard("yes"), said(), Act::Answer(200, vec![], vec![vec![1; 64]])]).await;
+    let server =
+        Server::start([transcript("yes"), said(), Act::Answer(200, vec![], vec![vec![1; 64]])]).await;
     let arguments = ["stt", "llm", "tts"].into_iter().flat_map(|name| {
         [
             [format!("--{name}-base-url"), server.base.clone()],
@@ -394,7 +400,7 @@ async fn each_setting_reaches_its_provider() {
     let arguments = ["agent".to_owned()].into_iter().chain(arguments.flatten());
     let settings =
         <Settings as clap::Parser>::try_parse_from(arguments).map_err(|error| error.to_string()).unwrap();
-    let providers = Providers::new(&settings.providers).unwrap();
+    let providers = Providers::new(&settings.providers).await.unwrap();
     assert_eq!(providers.speech_to_text.transcribe(&[0; 160], "en", "", || ()).await, Ok("yes".to_owned()));
     all(providers.language_model.reply(&user("x"), &[]).await.unwrap()).await;
     all(providers.text_to_speech.speak("x", &voice()).await.unwrap()).await;

@@ -11,17 +11,20 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _};
 use secrecy::SecretString;
+use service::SecretSource;
 use tokio::net::TcpListener;
 
+use crate::providers::error::Provider;
 use crate::providers::health::Health;
+use crate::providers::http_client;
 use crate::providers::key::Key;
 use crate::providers::language_model::LanguageModel;
-use crate::providers::request::Endpoint;
+use crate::providers::request::{Endpoint, Limits};
 use crate::providers::speech_to_text::SpeechToText;
 use crate::providers::text_to_speech::{SoundFormat, TextToSpeech};
-use crate::providers::{Limits, Provider, http_client};
 
 /// Short enough for tests, long enough for a busy machine.
 pub(super) const LIMITS: Limits = Limits {
@@ -41,7 +44,7 @@ pub(super) enum Act {
     Break(&'static str, Vec<Vec<u8>>),
     /// Sends pieces, then nothing more.
     Stall(&'static str, Vec<Vec<u8>>),
-    /// Does not answer.
+    /// Takes the request, and never answers.
     Silence,
 }
 
@@ -80,7 +83,8 @@ impl Server {
     }
 
     fn endpoint(&self, provider: Provider) -> Endpoint {
-        self.endpoint_with(provider, Key::given(SecretString::from("k3y")).unwrap())
+        let key = Key::read(SecretSource::Value(SecretString::from("k3y"))).now_or_never();
+        self.endpoint_with(provider, key.unwrap().unwrap())
     }
 
     fn endpoint_with(&self, provider: Provider, key: Key) -> Endpoint {

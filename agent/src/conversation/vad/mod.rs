@@ -1,0 +1,138 @@
+//! Voice activity detection (VAD): tells from samples when the caller's speech begins and ends, and keeps what was said in a
+//! turn for its transcription. It has no IO and no clock: time is counted in samples.
+//!
+//! The model of the `earshot` crate scores each frame of 16 ms. The thresholds and durations below make speech of the scores;
+//! whether a turn is over is for turn detection to say (`turn_taking`).
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use earshot::Detector;
+
+/// Samples a second of what a [`SpeechDetector`] takes: 16 bit, mono.
+pub(crate) const VAD_SAMPLE_RATE: u32 = 16_000;
+/// Samples that the detector judges at a time: 16 ms.
+const FRAME: usize = 256;
+/// A frame is voice from this score on, and while somebody speaks also from the lower one.
+const VOICE: f32 = 0.5;
+const STILL_VOICE: f32 = 0.35;
+/// Frames of voice that make it speech: 64 ms, longer than a click.
+const SPEECH_FRAMES: usize = 4;
+/// Frames without voice that end it: 256 ms. Whether the turn is over is decided later; this begins a transcription.
+const SILENCE_FRAMES: usize = 16;
+/// What is kept from before the speech was noticed: its first sound may be too soft to be noticed.
+const PRE_ROLL: usize = VAD_SAMPLE_RATE as usize * 3 / 10;
+/// Most that is kept of a turn: two minutes without a pause.
+const LONGEST: usize = VAD_SAMPLE_RATE as usize * 120;
+
+/// What a [`SpeechDetector`] notices, and how long before the last sample it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VadEvent {
+    SpeechBegan {
+        ago: Duration,
+    },
+    /// A frame of voice, while somebody speaks.
+    StillSpeaking {
+        ago: Duration,
+    },
+    SpeechEnded {
+        ago: Duration,
+    },
+}
+
+/// Detects the speech of one caller.
+pub(crate) struct SpeechDetector {
+    detector: Box<Detector>,
+    frame: Vec<i16>,
+    speaking: bool,
+    /// Frames in a row that speak against the present state.
+    contrary: usize,
+    pre_roll: VecDeque<i16>,
+    turn: Vec<i16>,
+}
+
+impl Default for SpeechDetector {
+    fn default() -> Self {
+        Self {
+            detector: Box::default(),
+            frame: Vec::with_capacity(FRAME),
+            speaking: false,
+            contrary: 0,
+            pre_roll: VecDeque::with_capacity(PRE_ROLL),
+            turn: Vec::new(),
+        }
+    }
+}
+
+impl SpeechDetector {
+    /// Takes the next samples, of any number.
+    pub(crate) fn detect(&mut self, samples: &[i16]) -> Vec<VadEvent> {
+        let mut events = Vec::new();
+        let mut rest = samples;
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at((FRAME - self.frame.len()).min(rest.len()));
+            self.frame.extend_from_slice(now);
+            rest = later;
+            if self.frame.len() == FRAME {
+                events.extend(self.judge(rest.len()));
+                self.keep();
+                self.frame.clear();
+            }
+        }
+        events
+    }
+
+    /// What was said since the last [`Self::forget`], with the silence around it cut short.
+    pub(crate) fn turn(&self) -> &[i16] {
+        &self.turn
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.turn = Vec::new();
+        self.pre_roll.clear();
+    }
+
+    /// What was said first is known; what was said since is kept.
+    pub(crate) fn forget_first(&mut self, samples: usize) {
+        self.turn.drain(..samples.min(self.turn.len()));
+        self.turn.shrink_to(self.turn.len() + VAD_SAMPLE_RATE as usize);
+    }
+
+    /// `later` samples are there already beyond the frame.
+    fn judge(&mut self, later: usize) -> Option<VadEvent> {
+        let score = self.detector.predict_i16(&self.frame);
+        let voice = score >= if self.speaking { STILL_VOICE } else { VOICE };
+        self.contrary = if voice == self.speaking { 0 } else { self.contrary + 1 };
+        let needed = if self.speaking { SILENCE_FRAMES } else { SPEECH_FRAMES };
+        let ago = |frames: usize| Duration::from_secs((frames * FRAME + later) as u64) / VAD_SAMPLE_RATE;
+        if self.contrary < needed {
+            return (self.speaking && voice).then(|| VadEvent::StillSpeaking { ago: ago(0) });
+        }
+        self.speaking = !self.speaking;
+        self.contrary = 0;
+        if self.speaking {
+            self.turn.extend(self.pre_roll.drain(..));
+            return Some(VadEvent::SpeechBegan { ago: ago(needed) });
+        }
+        Some(VadEvent::SpeechEnded { ago: ago(needed) })
+    }
+
+    fn keep(&mut self) {
+        if self.speaking {
+            if self.turn.len() < LONGEST {
+                // Not doubled each time: every call in a process has one.
+                if self.turn.capacity() < self.turn.len() + FRAME {
+                    self.turn.reserve_exact(VAD_SAMPLE_RATE as usize);
+                }
+                self.turn.extend_from_slice(&self.frame);
+            }
+            return;
+        }
+        let surplus = (self.pre_roll.len() + FRAME).saturating_sub(PRE_ROLL);
+        self.pre_roll.drain(..surplus);
+        self.pre_roll.extend(&self.frame);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,99 @@
+//! Participants of LiveKit's Python SDK, in a process that does what it is told.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use test_servers::{KEY, SECRET, tool};
+
+/// Longest that one command may take; above the limits in the script.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// A process with participants in it, made with LiveKit's Python SDK.
+pub(crate) struct Callers {
+    process: Child,
+    stdin: ChildStdin,
+    answers_rx: Receiver<Value>,
+    early: HashMap<u64, Value>,
+    next_number: u64,
+}
+
+impl Callers {
+    pub(crate) fn start(livekit_url: &str) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/caller.py");
+        let mut process = Command::new(tool("python/bin/python"))
+            .arg(script)
+            .env("LIVEKIT_URL", livekit_url)
+            .env("LIVEKIT_API_KEY", KEY)
+            .env("LIVEKIT_API_SECRET", SECRET)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start python: run «make tools»");
+        let stdin = process.stdin.take().expect("a pipe");
+        let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
+        let (answers_tx, answers_rx) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                let Ok(answer) = serde_json::from_str(&line) else { continue };
+                if answers_tx.send(answer).is_err() {
+                    break;
+                }
+            }
+        });
+        let callers = Self { process, stdin, answers_rx, early: HashMap::new(), next_number: 0 };
+        callers.answers_rx.recv_timeout(ANSWER_LIMIT).expect("the callers start");
+        callers
+    }
+
+    /// Runs one command and returns its result.
+    pub(crate) fn run(&mut self, name: &str, arguments: Value) -> Value {
+        self.attempt(name, arguments).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Runs one command that may fail.
+    pub(crate) fn attempt(&mut self, name: &str, arguments: Value) -> Result<Value, String> {
+        let number = self.begin(name, arguments);
+        self.finish(number)
+    }
+
+    /// Starts a command; several run at the same time.
+    pub(crate) fn begin(&mut self, name: &str, mut arguments: Value) -> u64 {
+        self.next_number += 1;
+        arguments["number"] = json!(self.next_number);
+        arguments["do"] = json!(name);
+        writeln!(self.stdin, "{arguments}").expect("the callers live");
+        self.next_number
+    }
+
+    /// Waits for a command that was begun.
+    pub(crate) fn finish(&mut self, number: u64) -> Result<Value, String> {
+        while !self.early.contains_key(&number) {
+            let mut answer = self.answers_rx.recv_timeout(ANSWER_LIMIT).expect("an answer");
+            let of = answer["number"].as_u64().expect("a number");
+            self.early.insert(of, answer.take());
+        }
+        let mut answer = self.early.remove(&number).expect("it is there");
+        match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(answer["ok"].take()),
+        }
+    }
+
+    /// Kills the process: its participants vanish without a word.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("the callers live");
+        self.process.wait().expect("they are ours");
+    }
+}
+
+impl Drop for Callers {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}

@@ -1,0 +1,187 @@
+//! A caller in a call: speaks, types, and reads the captions that a front end would show.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::callers::Callers;
+use crate::servers::wait_for;
+
+pub(crate) const GREETING: &str = "Hello, this is the AI assistant of PandaDoc. How can I help you today?";
+pub(crate) const APOLOGY: &str = "Sorry, I did not get that. Could you say it again?";
+
+/// A participant in a call.
+pub(crate) struct Call<'a> {
+    callers: &'a mut Callers,
+    room: &'a str,
+}
+
+/// What a front end was shown of a call.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Captions {
+    pub(crate) streams: Vec<Stream>,
+    pub(crate) packets: Vec<Packet>,
+    pub(crate) states: Vec<String>,
+}
+
+/// A text stream, such as a transcription or a chat message.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Stream {
+    pub(crate) topic: String,
+    pub(crate) from: String,
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) text: String,
+    /// Whether it was closed.
+    pub(crate) whole: bool,
+}
+
+/// A segment in the older form.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Packet {
+    pub(crate) of: String,
+    pub(crate) track: String,
+    pub(crate) segment: String,
+    pub(crate) text: String,
+    #[serde(rename = "final")]
+    pub(crate) is_final: bool,
+}
+
+impl Stream {
+    pub(crate) fn is_transcription(&self) -> bool {
+        self.topic == "lk.transcription"
+    }
+
+    pub(crate) fn segment(&self) -> &str {
+        &self.attributes["lk.segment_id"]
+    }
+
+    pub(crate) fn track(&self) -> &str {
+        &self.attributes["lk.transcribed_track_id"]
+    }
+
+    pub(crate) fn is_final(&self) -> bool {
+        self.attributes["lk.transcription_final"] == "true"
+    }
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(callers: &'a mut Callers, room: &'a str) -> Self {
+        Self { callers, room }
+    }
+
+    pub(crate) fn captions(&mut self) -> Captions {
+        serde_json::from_value(self.run("captions", json!({}))).expect("what was shown")
+    }
+
+    /// The same, once all that the agent said is there: it takes another way than the state which says that the agent listens.
+    pub(crate) fn captions_whole(&mut self) -> Captions {
+        wait_for("the end of what the agent said", || {
+            let captions = self.captions();
+            let last = captions.packets.iter().rfind(|packet| packet.of.starts_with("agent-"));
+            let whole = captions.streams.iter().all(|stream| stream.whole);
+            (whole && last.is_some_and(|packet| packet.is_final)).then_some(captions)
+        })
+    }
+
+    /// What the agent has begun to say, in order.
+    pub(crate) fn agent_said(&mut self) -> Vec<String> {
+        let streams = self.captions().streams.into_iter();
+        let of_agent =
+            streams.filter(|stream| stream.is_transcription() && stream.from.starts_with("agent-"));
+        of_agent.map(|stream| stream.text).collect()
+    }
+
+    fn chat(&mut self) -> Vec<String> {
+        let streams = self.captions().streams.into_iter();
+        let chat = streams.filter(|stream| stream.topic == "lk.chat" && stream.whole);
+        chat.map(|stream| stream.text).collect()
+    }
+
+    pub(crate) fn types(&mut self, text: &str) {
+        self.run("say", json!({"text": text}));
+    }
+
+    /// Types, and waits for the whole answer.
+    pub(crate) fn asks(&mut self, text: &str) -> String {
+        let before = self.chat().len();
+        self.types(text);
+        wait_for(&format!("an answer to «{text}»"), || self.chat().get(before).cloned())
+    }
+
+    /// Types, and waits for the apology in place of an answer.
+    pub(crate) fn is_not_understood(&mut self, text: &str) {
+        let before = self.apologies();
+        self.types(text);
+        self.hears_apology(before + 1);
+    }
+
+    pub(crate) fn hears_apology(&mut self, times: usize) {
+        wait_for("the apology", || (self.apologies() >= times).then_some(()));
+    }
+
+    pub(crate) fn apologies(&mut self) -> usize {
+        self.agent_said().iter().filter(|said| *said == APOLOGY).count()
+    }
+
+    /// Waits until the agent has said all it has to say.
+    pub(crate) fn waits(&mut self) {
+        wait_for("the agent listens", || {
+            (self.captions().states.last().map(String::as_str) == Some("listening")).then_some(())
+        });
+    }
+
+    /// Speaks, with a voice that the recogniser understands.
+    pub(crate) fn speaks(&mut self, text: &str) {
+        let file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
+        let mut flite = Command::new("flite");
+        flite.args(["-voice", "slt", "-t", text, "-o"]).arg(file.path());
+        assert!(flite.status().expect("start flite").success());
+        self.run("speak", json!({"file": file.path()}));
+    }
+
+    /// Speaks these one after the other; the seconds that they take, with the pauses.
+    pub(crate) fn speaks_with_pauses(&mut self, parts: &[&str], pause: f64) -> f64 {
+        let file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
+        let mut form = None;
+        let mut samples = Vec::new();
+        for part in parts {
+            let spoken = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
+            let mut flite = Command::new("flite");
+            flite.args(["-voice", "slt", "-t", part, "-o"]).arg(spoken.path());
+            assert!(flite.status().expect("start flite").success());
+            let reader = hound::WavReader::open(spoken.path()).expect("read what was spoken");
+            let rate = form.insert(reader.spec()).sample_rate;
+            let all: Vec<i16> = reader.into_samples().map(|sample| sample.expect("a sample")).collect();
+            // Without the silence that flite puts around it.
+            let is_loud = |sample: &i16| sample.unsigned_abs() > 300;
+            let (first, last) = (all.iter().position(is_loud), all.iter().rposition(is_loud));
+            samples.extend(&all[first.expect("speech")..last.expect("speech")]);
+            samples.extend(std::iter::repeat_n(0_i16, (pause * f64::from(rate)) as usize));
+        }
+        let form = form.expect("parts");
+        let mut writer = hound::WavWriter::create(file.path(), form).expect("write a file");
+        samples.iter().for_each(|sample| writer.write_sample(*sample).expect("write a sample"));
+        writer.finalize().expect("write a file");
+        self.run("speak", json!({"file": file.path()}));
+        samples.len() as f64 / f64::from(form.sample_rate)
+    }
+
+    /// Waits until the agent says something with these words.
+    pub(crate) fn hears(&mut self, words: &str) {
+        wait_for(&format!("«{words}»"), || {
+            self.agent_said().iter().any(|said| said.contains(words)).then_some(())
+        });
+    }
+
+    /// Waits until the server has ended the connection; why.
+    pub(crate) fn is_gone(&mut self) -> String {
+        self.run("gone", json!({}))["reason"].as_str().expect("a reason").to_owned()
+    }
+
+    fn run(&mut self, command: &str, mut arguments: Value) -> Value {
+        arguments["room"] = json!(self.room);
+        self.callers.run(command, arguments)
+    }
+}

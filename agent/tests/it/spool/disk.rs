@@ -1,0 +1,134 @@
+//! A disk that is full, or refuses writes: calls go on, and sessions wait in memory.
+
+use std::fs;
+use std::time::Duration;
+
+use agent::spool::{Spool, SpoolError};
+use chrono::Utc;
+use schemas::EndReason;
+use tempfile::TempDir;
+
+use super::fixtures::{arguments, decode, files, logs_with, only_file, open, publish_all, session, until};
+use super::nats::Nats;
+use crate::refusing_disk::Disk;
+
+#[tokio::test]
+async fn calls_go_on_when_the_disk_is_full_and_the_disk_is_tried_again() {
+    let (mut nats, disk) = (Nats::start().await, Disk::new());
+    let spool = open(disk.path());
+    let before = spool.begin(session("began-before")).await;
+    disk.fail();
+
+    // A session that begins and ends without a disk is published from memory.
+    before.update_now(|session| session.room_sid = Some("RM_in_memory".to_owned())).await;
+    let during = spool.begin(session("began-during")).await;
+    during.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    assert_eq!((spool.waiting(), spool.waiting_in_memory()), (1, 1));
+    publish_all(&nats, &spool).await;
+    assert_eq!(nats.messages().await.len(), 1);
+
+    // One that ends without disk and server waits in memory, and reaches the disk when there is room.
+    nats.kill();
+    before.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    assert_eq!(spool.waiting_in_memory(), 1);
+    assert!(files(disk.path(), "outbox").is_empty());
+    disk.repair();
+    until("stored on the disk", Duration::from_secs(5), || spool.waiting_in_memory() == 0).await;
+    let payload = fs::read(only_file(disk.path(), "outbox")).unwrap();
+    assert_eq!(decode(&payload).room_sid.as_deref(), Some("RM_in_memory"));
+    assert_eq!(decode(&payload).end_reason, Some(EndReason::ParticipantLeft));
+    assert!(files(disk.path(), "journal").is_empty());
+
+    let folder = disk.path().to_string_lossy().into_owned();
+    let count = |text: &str| logs_with(text).iter().filter(|line| line.contains(&folder)).count();
+    assert_eq!(count("cannot write to the spool: free disk space"), 1);
+    assert_eq!(count("the spool can be written again"), 1);
+
+    drop((spool, during, before));
+    nats.start_again().await;
+    let spool = open(disk.path());
+    publish_all(&nats, &spool).await;
+    let messages = nats.messages().await;
+    assert_eq!(messages.len(), 2);
+    assert_eq!(messages[1].payload, payload);
+}
+
+#[tokio::test]
+async fn a_session_published_from_memory_leaves_no_journal_behind() {
+    let (nats, disk) = (Nats::start().await, Disk::new());
+    let spool = open(disk.path());
+    let journal = spool.begin(session("stale-journal")).await;
+    disk.fail();
+    journal.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    // The journal's last beat is still there: it is what a kill would leave.
+    let beat = fs::read(only_file(disk.path(), "journal")).unwrap();
+    assert_eq!(decode(&beat).end_reason, Some(EndReason::AgentRecovered));
+    let published = if disk.mounted {
+        publish_all(&nats, &spool).await;
+        nats.messages().await
+    } else {
+        // Without write permission the journal cannot be removed either, until the folder is repaired.
+        disk.repair();
+        publish_all(&nats, &spool).await;
+        nats.messages().await
+    };
+    assert_eq!(decode(&published[0].payload).end_reason, Some(EndReason::ParticipantLeft));
+    assert!(files(disk.path(), "journal").is_empty());
+    drop((spool, journal));
+    assert_eq!(open(disk.path()).waiting(), 0);
+}
+
+#[test]
+fn a_folder_that_is_a_file_is_refused_with_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("spool");
+    fs::write(&path, "").unwrap();
+    let error = Spool::open(&arguments(&path)).err().expect("refused");
+    assert!(matches!(error, SpoolError::Unusable(..)), "{error}");
+    assert!(error.to_string().contains("AGENT_SPOOL_DIR"), "{error}");
+}
+
+#[tokio::test]
+async fn a_full_disk_is_known_without_a_session_and_so_is_its_end() {
+    let disk = Disk::new();
+    drop(open(disk.path()));
+    disk.fail();
+    if !disk.mounted {
+        // Without a disk of its own the folder is not full, but refused at the start.
+        return disk.repair();
+    }
+    let spool = open(disk.path());
+    let mut fails = spool.disk_fails();
+    assert!(fails.borrow_and_update().is_some(), "said at the start");
+    let folder = disk.path().to_string_lossy().into_owned();
+    assert!(logs_with("cannot write to the spool").iter().any(|line| line.contains(&folder)));
+    disk.repair();
+    until("the disk works again", Duration::from_secs(30), || fails.borrow_and_update().is_none()).await;
+    disk.fail();
+    until("the disk fails again", Duration::from_secs(30), || fails.borrow_and_update().is_some()).await;
+}
+
+#[test]
+fn a_lock_that_somebody_removed_still_holds() {
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    fs::remove_file(folder.path().join("lock")).unwrap();
+    let refused = Spool::open(&arguments(folder.path())).err();
+    assert!(matches!(refused, Some(SpoolError::InUse(_))), "{refused:?}");
+    drop(spool);
+    open(folder.path());
+}
+
+#[tokio::test]
+async fn names_from_outside_are_escaped_in_the_log() {
+    let folder = TempDir::new().unwrap();
+    let journal = folder.path().join("journal");
+    drop(open(folder.path()));
+    let mut left = session("forged\u{1b}[2J\nERROR forged");
+    left.end_reason = Some(EndReason::AgentRecovered);
+    fs::write(journal.join("left.json"), serde_json::to_vec(&left).unwrap()).unwrap();
+    drop(open(folder.path()));
+    let lines = logs_with("forged");
+    assert!(lines.iter().any(|line| line.contains("recovered the session")), "{lines:?}");
+    assert!(lines.iter().all(|line| line.contains("\\n")), "{lines:?}");
+}

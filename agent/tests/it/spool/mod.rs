@@ -1,0 +1,9 @@
+//! Journal, outbox and publisher against a real NATS server, real folders and real kills.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod crash;
+mod disk;
+mod fixtures;
+mod nats;
+mod publish;

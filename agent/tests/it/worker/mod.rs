@@ -1,0 +1,13 @@
+//! The worker against a real livekit-server, with participants of LiveKit's Python SDK.
+
+mod budgets;
+mod credentials;
+mod disk_full;
+mod ending;
+mod floods;
+mod jobs;
+mod media;
+mod services;
+mod shutdown;
+mod silent_joins;
+mod webm;
