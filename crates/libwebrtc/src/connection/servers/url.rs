@@ -19,7 +19,7 @@ pub(crate) struct ServerUrl {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerKind {
-    /// Asked over UDP.
+    /// Only asked for this side's address, over UDP.
     Stun,
     Turn(TurnTransport),
 }

@@ -56,8 +56,8 @@ pub(super) struct End {
     pub(super) states: Vec<PeerConnectionState>,
     /// Those the peer opened.
     pub(super) channels: Vec<Arc<Channel>>,
-    commands: mpsc::UnboundedSender<Command>,
-    queue: mpsc::UnboundedReceiver<Command>,
+    command_tx: mpsc::UnboundedSender<Command>,
+    command_rx: mpsc::UnboundedReceiver<Command>,
     address: SocketAddr,
     outbox: Outbox,
     next: Instant,
@@ -204,8 +204,8 @@ impl End {
     fn new(address: &str, now: Instant) -> Self {
         let address = address.parse().expect("parse address");
         let credentials = new_credentials();
-        let (commands, queue) = mpsc::unbounded_channel();
-        let mut transport = Transport::new(&credentials, commands.downgrade(), now);
+        let (command_tx, command_rx) = mpsc::unbounded_channel();
+        let mut transport = Transport::new(&credentials, command_tx.downgrade(), now);
         transport.add_local_candidate(host(address)).expect("add candidate");
         let fingerprint = transport.fingerprint();
         Self {
@@ -213,8 +213,8 @@ impl End {
             negotiation: Negotiation::new(credentials, fingerprint),
             states: Vec::new(),
             channels: Vec::new(),
-            commands,
-            queue,
+            command_tx,
+            command_rx,
             address,
             outbox: Outbox::default(),
             next: now,
@@ -222,7 +222,7 @@ impl End {
     }
 
     pub(super) fn open_channel(&mut self, label: &str, init: DataChannelInit) -> Arc<Channel> {
-        let channel = Arc::new(Channel::new(label, init, self.commands.clone()));
+        let channel = Arc::new(Channel::new(label, init, self.command_tx.clone()));
         self.negotiation.want_data();
         self.transport.open_channel(channel.clone());
         channel
@@ -256,7 +256,7 @@ impl End {
     }
 
     fn work(&mut self, now: Instant) {
-        while let Ok(command) = self.queue.try_recv() {
+        while let Ok(command) = self.command_rx.try_recv() {
             match command {
                 Command::SendMessage { channel, binary, data } => {
                     self.transport.send_message(&channel, data, binary);

@@ -1,3 +1,5 @@
+//! Offers and answers between two negotiations.
+
 mod arbitrary;
 mod roll_back;
 mod sections;

@@ -32,7 +32,7 @@ const TCP_FALLBACK: Duration = Duration::from_secs(1);
 pub(super) struct Driver {
     transport: Transport,
     shared: Arc<Shared>,
-    commands: mpsc::UnboundedReceiver<Command>,
+    command_rx: mpsc::UnboundedReceiver<Command>,
     sockets: Sockets,
     gathering: Gathering,
     tcp_fallback_at: Option<Instant>,
@@ -44,12 +44,12 @@ impl Driver {
     pub(super) fn new(
         transport: Transport,
         shared: Arc<Shared>,
-        commands: mpsc::UnboundedReceiver<Command>,
+        command_rx: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         Self {
             transport,
             shared,
-            commands,
+            command_rx,
             sockets: Sockets::default(),
             gathering: Gathering::default(),
             tcp_fallback_at: None,
@@ -74,7 +74,7 @@ impl Driver {
             let deadline = self.advance();
             sleep.as_mut().reset(deadline.into());
             tokio::select! {
-                command = self.commands.recv() => {
+                command = self.command_rx.recv() => {
                     if self.take_commands(command).is_closed() {
                         break;
                     }
@@ -100,7 +100,7 @@ impl Driver {
             return Taken::Closed;
         }
         for _ in 1..COMMAND_BATCH {
-            let Ok(command) = self.commands.try_recv() else { break };
+            let Ok(command) = self.command_rx.try_recv() else { break };
             if self.carry_out(command).is_closed() {
                 return Taken::Closed;
             }
@@ -120,9 +120,9 @@ impl Driver {
             }
             Command::CloseChannel(channel) => self.transport.close_channel(&channel),
             Command::SendersChanged => self.transport.refresh_senders(Instant::now()),
-            Command::Report(scope, answer) => {
+            Command::Report(scope, reports_tx) => {
                 // Whoever asked may have given up.
-                drop(answer.send(self.transport.statistics(&scope, Instant::now(), unix_microseconds())));
+                drop(reports_tx.send(self.transport.statistics(&scope, Instant::now(), unix_microseconds())));
             }
             Command::Close => return Taken::Closed,
         }

@@ -1,13 +1,14 @@
-//! Making the next samples, as was decided.
+//! Playout: the next samples are made as `decision` says, from a packet, by concealment, or by forward error correction.
 
+use super::JitterBuffer;
 use super::concealment::Sound;
 use super::decision::{Action, Next};
 use super::pace::Direction;
 use super::stretch::Stretch;
-use super::{JitterBuffer, MILLISECOND};
+use super::ticks::Ticks;
 
 /// Changes of pace work best on so much sound.
-const STRETCHED: i64 = 30 * MILLISECOND;
+const STRETCHED: Ticks = Ticks::from_millis(30);
 
 /// Decoded samples that were not handed out.
 pub(super) struct Pending {
@@ -15,11 +16,11 @@ pub(super) struct Pending {
     pub(super) handed_out: usize,
     pub(super) sound: Sound,
     /// When the packet they are from came.
-    pub(super) arrived: i64,
+    pub(super) arrived: Ticks,
 }
 
 impl JitterBuffer {
-    pub(super) fn act(&mut self, action: Action, now: i64, due: i64) {
+    pub(super) fn act(&mut self, action: Action, now: Ticks, due: Ticks) {
         match (action, &mut self.next) {
             (Action::Play, _) => self.play(now, due),
             (Action::Drop, next) => {
@@ -36,7 +37,7 @@ impl JitterBuffer {
             (Action::Shorten(ticks), Some(next)) => {
                 next.time += ticks;
                 self.statistics.removed_samples_for_acceleration +=
-                    (ticks / self.voice.ticks_per_sample()) as u64;
+                    (ticks / self.decoder.sample_duration()) as u64;
             }
             (Action::Recover(ticks), Some(next)) => {
                 next.time += ticks;
@@ -44,48 +45,48 @@ impl JitterBuffer {
             }
             (Action::Conceal(ticks), Some(next)) => {
                 next.time += ticks;
-                self.make_up(ticks);
+                self.conceal(ticks);
             }
             (Action::Wait(ticks) | Action::Conceal(ticks) | Action::Recover(ticks), _) => {
                 self.held += ticks;
-                self.make_up(ticks);
+                self.conceal(ticks);
             }
             (Action::Skip(_) | Action::Shorten(_), None) => {}
         }
     }
 
-    fn make_up(&mut self, ticks: i64) {
-        self.pending.sound = self.voice.conceal(ticks, self.pending.refill());
+    fn conceal(&mut self, ticks: Ticks) {
+        self.pending.sound = self.decoder.conceal(ticks, self.pending.restart());
     }
 
-    fn recover(&mut self, ticks: i64, now: i64) {
+    fn recover(&mut self, ticks: Ticks, now: Ticks) {
         let Some(front) = self.packets.front() else { return };
         self.recovered_from = Some(front.sequence);
         self.pending.arrived = now;
         self.pending.sound = Sound::Received;
-        if let Err(error) = self.voice.recover(&front.payload, ticks, self.pending.refill()) {
+        if let Err(error) = self.decoder.recover(&front.payload, ticks, self.pending.restart()) {
             tracing::debug!(%error, "recover audio packet");
-            self.make_up(ticks);
+            self.conceal(ticks);
         }
     }
 
     /// Decodes the first packet, and changes the pace if need be.
-    fn play(&mut self, now: i64, due: i64) {
+    fn play(&mut self, now: Ticks, due: Ticks) {
         let change = self.next.and_then(|next| {
             let situation = self.situation(now, due);
             self.pace.change(situation.margin(next), situation.level(next), self.delay.target())
         });
-        self.pending.refill();
+        self.pending.restart();
         self.decode_first();
         let Some(change) = change else { return };
         let missing = STRETCHED - self.pending_ticks();
-        if missing > 0 && matches!(self.situation(now, due).decide(), Action::Play) {
+        if missing > Ticks::ZERO && matches!(self.situation(now, due).decide(), Action::Play) {
             self.decode_first();
         }
         let stretch = Stretch {
             samples: &mut self.pending.samples,
-            sample_rate: self.voice.sample_rate() as usize,
-            channels: self.voice.channels(),
+            sample_rate: self.decoder.sample_rate() as usize,
+            channels: self.decoder.channels(),
             least_likeness: change.least_likeness,
         };
         let stretched = match change.direction {
@@ -98,7 +99,7 @@ impl JitterBuffer {
             Direction::Faster => self.statistics.removed_samples_for_acceleration += frames,
             Direction::Slower => self.statistics.inserted_samples_for_deceleration += frames,
         }
-        self.pace.changed(stretched, stretched.frames as i64 * self.voice.ticks_per_sample());
+        self.pace.changed(stretched, self.decoder.sample_duration() * stretched.frames as i64);
     }
 
     /// Appends the first packet's samples to those that are pending.
@@ -107,18 +108,18 @@ impl JitterBuffer {
         let recovered = self.recovered_from == Some(packet.sequence);
         self.statistics.fec_packets_discarded += u64::from(packet.has_fec && !recovered);
         self.next = Some(Next { sequence: packet.sequence + 1, time: packet.time + packet.duration });
-        self.held = 0;
+        self.held = Ticks::ZERO;
         self.pending.sound = Sound::Received;
         self.pending.arrived = packet.arrived;
-        if let Err(error) = self.voice.decode(&packet.payload, &mut self.pending.samples) {
+        if let Err(error) = self.decoder.decode(&packet.payload, &mut self.pending.samples) {
             tracing::debug!(%error, "decode audio packet");
-            self.pending.sound = self.voice.conceal(packet.duration, &mut self.pending.samples);
+            self.pending.sound = self.decoder.conceal(packet.duration, &mut self.pending.samples);
         }
     }
 
-    fn pending_ticks(&self) -> i64 {
-        let frames = self.pending.left().len() / self.voice.channels();
-        frames as i64 * self.voice.ticks_per_sample()
+    fn pending_ticks(&self) -> Ticks {
+        let frames = self.pending.left().len() / self.decoder.channels();
+        self.decoder.sample_duration() * frames as i64
     }
 }
 
@@ -131,8 +132,8 @@ impl Pending {
         &self.samples[self.handed_out..]
     }
 
-    /// Forgets what was handed out.
-    fn refill(&mut self) -> &mut Vec<i16> {
+    /// Drops what was handed out, and answers where to append the next samples.
+    fn restart(&mut self) -> &mut Vec<i16> {
         self.samples.clear();
         self.handed_out = 0;
         &mut self.samples
