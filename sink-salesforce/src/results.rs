@@ -27,7 +27,6 @@ impl Results {
         }
     }
 
-    /// Adds several.
     pub fn add_all(&mut self, settled: impl IntoIterator<Item = Settled>) {
         settled.into_iter().for_each(|(index, result)| self.add(index, result));
     }

@@ -176,7 +176,7 @@ async fn what_passes_by_itself_costs_no_further_description() {
 }
 
 #[tokio::test]
-async fn a_call_that_ends_in_the_future_is_put_aside() {
+async fn a_session_that_ends_in_the_future_is_put_aside() {
     let org = Org::start().await;
     let payload = json!({ "session_id": "room", "user_email": EMAIL, "end_time": "2099-01-01T00:00:00Z" });
     let outcome = write(&org.writer(), &[message(&payload)]).await.remove(0);

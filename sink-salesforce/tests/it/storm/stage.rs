@@ -17,7 +17,7 @@ use super::scenario::{MESSAGES, Message, Scenario};
 use crate::binary::{Process, get, set_up, sink};
 use crate::org::Org;
 
-/// What a killed process had in hand comes back after this. `setup` says more than a minute; the sink goes by what the
+/// What a killed process had in flight comes back after this. `setup` says more than a minute; the sink goes by what the
 /// consumer has.
 const ACK_WAIT: Duration = Duration::from_secs(4);
 /// Longest time of the whole storm.

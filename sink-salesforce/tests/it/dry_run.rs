@@ -57,7 +57,7 @@ async fn a_dry_run_remembers_what_it_has_shown() {
     set_up(&org, &nats);
     let jetstream = nats.jetstream().await;
     assert_eq!(succeed(&org, &nats, &["run", "--dry-run"]), ["no event: nothing would be written"]);
-    // The second of a Lead's calls is in another batch than the first.
+    // The second of a Lead's sessions is in another batch than the first.
     let nobody = (0..200).map(|index| session(&format!("room-{index}"), "n@x.org", 1));
     let messages = [session("newer", "test@company.com", 8)].into_iter().chain(nobody);
     let messages = messages.chain([session("older", "test@company.com", 7)]);

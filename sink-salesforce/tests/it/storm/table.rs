@@ -30,7 +30,7 @@ pub(crate) async fn of(
     rows.extend([
         ("sum of the outcomes", outcomes.len() as u64),
         ("dead letters", stage.dead_letters().await),
-        ("records with a call", scenario.newest().len() as u64),
+        ("records with a session", scenario.newest().len() as u64),
         ("records created", counters.created),
         ("rows updated", counters.updated),
         ("API calls", counters.api_calls),

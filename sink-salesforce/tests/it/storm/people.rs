@@ -21,11 +21,11 @@ pub(crate) struct Person {
     pub(crate) outlook: Outlook,
 }
 
-/// Where a person's calls lead.
+/// Where a person's sessions lead.
 pub(crate) enum Outlook {
     /// This record is written.
     Written(String),
-    /// The record knows of a newer call already, or somebody writes one meanwhile.
+    /// The record knows of a newer session already, or somebody writes one meanwhile.
     KnowsNewer(String),
     /// No record has the address, or none has it any more.
     Nobody,
@@ -64,11 +64,11 @@ enum Kind {
     Refused,
 }
 
-/// The newer call of [`Outlook::KnowsNewer`].
+/// The newer session of [`Outlook::KnowsNewer`].
 pub(crate) const FUTURE: &str = "2099-01-01T00:00:00.000+0000";
 
 impl People {
-    /// One more.
+    /// Makes one more person, who is like nobody before.
     pub(crate) fn another(&mut self, chance: &mut StdRng) -> Person {
         self.number += 1;
         let number = self.number;

@@ -1,12 +1,15 @@
 //! What a failed call means, decided by its status and its error code.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 use sink::WriteError;
 
-use crate::row_error::{PASSING, PAUSING};
+use crate::error_code::{PASSING, PAUSING, code, safe};
 
 /// Why a call had no result. The reasons hold neither tokens nor e-mail addresses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +20,7 @@ pub enum CallError {
     /// Something within the request cannot be read or is too large; a smaller part of it may pass.
     #[error("Salesforce cannot read the request: {reason}")]
     Content {
-        /// Status and code.
+        /// The status of the answer, and its code.
         reason: String,
     },
     /// The org, or this program, is not configured as it must be.
@@ -35,7 +38,7 @@ pub enum CallError {
     /// An internal error of Salesforce's, or a broken connection: the same call may pass at once.
     #[error("{reason}")]
     Broken {
-        /// What happened.
+        /// The status, or what broke.
         reason: String,
     },
     /// Salesforce is down, or throttles.
@@ -158,112 +161,4 @@ fn first_error(body: &[u8]) -> Option<ErrorBody> {
         other => other,
     };
     serde_json::from_value(error).ok()
-}
-
-/// A code that is nothing but one.
-pub(crate) fn code(code: &str) -> &str {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let is_code = (1..=80).contains(&code.len()) && code.bytes().all(plain);
-    if is_code { code } else { "no code" }
-}
-
-/// A message that may be logged. Salesforce repeats the statement above its own sentence, so only the last line is
-/// kept, and nothing of one that could hold an address.
-pub(crate) fn safe(message: &str) -> String {
-    let line = message.trim().lines().next_back().unwrap_or_default();
-    match line.contains('@') {
-        true => "the message is withheld, it holds an address".to_owned(),
-        false => line.chars().filter(|character| !character.is_control()).take(200).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reason(status: u16, body: &str) -> String {
-        match refused(status, None, body.as_bytes()) {
-            CallError::Broken { reason }
-            | CallError::Elsewhere { reason }
-            | CallError::Unavailable { reason, .. }
-            | CallError::Configuration { reason } => reason,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn reads_both_shapes() {
-        let list = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
-        let object = r#"{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}"#;
-        for (status, body) in [(401, list), (403, list), (401, object), (403, object), (401, "<html>")] {
-            assert_eq!(refused(status, None, body.as_bytes()), CallError::Unauthorized);
-        }
-    }
-
-    #[test]
-    fn only_faults_of_the_content_are_charged_to_it() {
-        let malformed = r#"[{"message":"unexpected token: 'a@x.org'","errorCode":"MALFORMED_QUERY"}]"#;
-        let reason = "MALFORMED_QUERY (400)".to_owned();
-        assert_eq!(refused(400, None, malformed.as_bytes()), CallError::Content { reason });
-        assert!(matches!(refused(414, None, b""), CallError::Content { .. }));
-        let timeout = br#"[{"message":"","errorCode":"QUERY_TIMEOUT"}]"#;
-        assert!(matches!(refused(400, None, timeout), CallError::Unavailable { .. }));
-        for code in ["INVALID_FIELD", "INVALID_TYPE", "SOMETHING_NEW"] {
-            let body = format!(r#"[{{"message":"","errorCode":"{code}"}}]"#);
-            assert!(matches!(refused(400, None, body.as_bytes()), CallError::Configuration { .. }));
-        }
-    }
-
-    #[test]
-    fn reasons_explain_and_hold_no_address() {
-        insta::assert_snapshot!(
-            reason(400, r#"[{"errorCode":"INVALID_FIELD","message":"SELECT X FROM Lead WHERE Email IN ('a@x.org')\n^\nNo such column 'X' on entity 'Lead'."}]"#),
-            @"Salesforce refuses the call (400, INVALID_FIELD): No such column 'X' on entity 'Lead'."
-        );
-        insta::assert_snapshot!(
-            reason(403, r#"{"errorCode":"a@x.org","message":"user a@x.org may not"}"#),
-            @"Salesforce refuses the call (403, no code): the message is withheld, it holds an address"
-        );
-        insta::assert_snapshot!(reason(503, "<html>"), @"Salesforce is not available (503, no code)");
-        insta::assert_snapshot!(
-            reason(403, r#"[{"message":"TotalRequests Limit exceeded.","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#),
-            @"the org's API calls of the day are used up (REQUEST_LIMIT_EXCEEDED)"
-        );
-        insta::assert_snapshot!(reason(301, ""), @"Salesforce sends the call elsewhere (301); check SALESFORCE_URL");
-        insta::assert_snapshot!(reason(410, "[]"), @"Salesforce has no such resource (410, no code); check SALESFORCE_API_VERSION");
-    }
-
-    #[test]
-    fn what_salesforce_does_not_say_itself_is_said_elsewhere() {
-        for (status, body) in [(301, ""), (307, "[]"), (404, "<html>"), (410, "")] {
-            assert!(
-                matches!(refused(status, None, body.as_bytes()), CallError::Elsewhere { .. }),
-                "{status}"
-            );
-        }
-        let gone = br#"[{"errorCode":"NOT_FOUND","message":""}]"#;
-        assert!(matches!(refused(404, None, gone), CallError::Configuration { .. }));
-    }
-
-    #[test]
-    fn a_retry_after_is_kept() {
-        let after = Some(Duration::from_secs(7));
-        assert!(
-            matches!(refused(503, after, b""), CallError::Unavailable { after: kept, .. } if kept == after)
-        );
-    }
-
-    #[test]
-    fn a_refused_token_names_what_to_check() {
-        let refused = |body: &str| token_refused(400, None, body.as_bytes(), "THE_KEY").to_string();
-        insta::assert_snapshot!(
-            refused(r#"{"error":"invalid_grant","error_description":"invalid assertion"}"#),
-            @"Salesforce gives no access token: invalid_grant (invalid assertion); check THE_KEY"
-        );
-        insta::assert_snapshot!(
-            refused(r#"{"error":"invalid_app_access","error_description":"user is not admin approved to access this app"}"#),
-            @"Salesforce gives no access token: invalid_app_access (user is not admin approved to access this app); check THE_KEY, and that the app's policies let the user in (docs/SALESFORCE.md)"
-        );
-        insta::assert_snapshot!(refused("<html>"), @"Salesforce gives no access token: status 400; check SALESFORCE_URL");
-    }
 }

@@ -1,3 +1,5 @@
+//! A simulated Salesforce for a test, the messages that a test writes to it, and what became of them.
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,7 +87,7 @@ impl Org {
         self.salesforce.org().records.get(id).unwrap().get(name).clone()
     }
 
-    /// Session, second and tier of the last call that a record knows of.
+    /// Session, second and tier of the last session that a record knows of.
     pub(crate) fn voice(&self, id: &str) -> [Value; 3] {
         ["Last_Voice_Session__c", "Last_Voice_Call_Date__c", "Voice_Qualification_Tier__c"]
             .map(|name| self.field(id, name))
@@ -111,7 +113,7 @@ impl Org {
     }
 }
 
-/// An open Lead.
+/// The id of an open Lead.
 pub(crate) const LEAD: &str = "00Q5f00000A0001";
 
 /// A session of somebody, ended at a second of some minute.

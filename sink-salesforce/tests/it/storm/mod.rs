@@ -21,7 +21,7 @@ use stage::Stage;
 const SEED: u64 = 20_261_123;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_a_storm_every_record_ends_with_its_newest_call_and_no_message_goes_missing() {
+async fn in_a_storm_every_record_ends_with_its_newest_session_and_no_message_goes_missing() {
     let seed = std::env::var("STORM_SEED").map_or(SEED, |seed| seed.parse().unwrap());
     println!("seed {seed}");
     let scenario = Scenario::of(seed);
@@ -50,7 +50,7 @@ async fn in_a_storm_every_record_ends_with_its_newest_call_and_no_message_goes_m
     every_message_has_the_outcome_that_it_must(&scenario, &outcomes);
     the_dead_letters_are_those_that_must_be(&stage, &scenario).await;
     org::assert_newest(&stage.org, &before, &scenario);
-    org::assert_no_call_was_overwritten_by_an_older_one(&stage.org);
+    org::assert_no_session_was_overwritten_by_an_older_one(&stage.org);
     the_metrics_count_what_is_logged(&metrics, logs.last().unwrap());
     println!("{}", table::of(&stage, &scenario, &outcomes, &logs, took).await);
     every_fault_struck(&stage);
@@ -72,7 +72,7 @@ fn faults() -> Value {
 async fn no_message_moves_while_the_calls_of_the_day_are_used_up(stage: &Stage) {
     stage.org.inject(json!({ "request_limit_exceeded": true })).await;
     stage.not_ready("the org's API calls of the day are used up").await;
-    // What was in hand may still be settled, and dead letters found in it, until its first call.
+    // What was in flight may still be settled, and dead letters found in it, until its first call.
     let progress = async || (stage.dead_letters().await, stage.progress().await.settled);
     let mut then = progress().await;
     loop {
@@ -99,11 +99,11 @@ fn every_message_has_the_outcome_that_it_must(scenario: &Scenario, outcomes: &BT
     for (sequence, message) in (1..).zip(&scenario.messages) {
         let outcome = *outcomes.get(&sequence).unwrap_or_else(|| panic!("message {sequence} is missing"));
         let fits = match &message.fate {
-            Fate::Call(record, call) if newest[record.as_str()] == call => {
+            Fate::Written(record, session) if newest[record.as_str()] == session => {
                 // It comes twice, perhaps at once; or its answer was lost.
                 ["updated", "unchanged", "superseded"].contains(&outcome)
             }
-            Fate::Call(..) => ["updated", "unchanged", "superseded", "stale"].contains(&outcome),
+            Fate::Written(..) => ["updated", "unchanged", "superseded", "stale"].contains(&outcome),
             Fate::Stale(_) => outcome == "stale",
             Fate::NoMatch => outcome == "no_match",
             Fate::NoEmail => outcome == "no_email",

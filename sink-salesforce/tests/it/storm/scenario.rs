@@ -15,7 +15,7 @@ use super::people::{Outlook, People, Person};
 pub(crate) const MESSAGES: usize = 10_000;
 const WITHOUT_EMAIL: usize = 100;
 const UNREADABLE: usize = 60;
-/// People whom nobody calls.
+/// People who have no session.
 const SILENT: usize = 300;
 const TIERS: [&str; 5] = ["sales_ready", "hot", "warm", "cold", "unqualified"];
 
@@ -39,19 +39,19 @@ pub(crate) struct Message {
 /// What must become of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is one of the calls that this record hears of; the newest of them stays.
-    Call(String, Call),
-    /// This record knew of a newer call before.
+    /// It is one of the sessions that are written to this record; the newest of them stays.
+    Written(String, LastSession),
+    /// This record knew of a newer session before.
     Stale(String),
     NoMatch,
     NoEmail,
-    /// With this outcome.
+    /// It becomes a dead letter with this outcome.
     DeadLetter(&'static str),
 }
 
-/// A call as a record shows it, ordered as records want it: by the second, then by the session's name.
+/// A session as a record shows it, ordered as records want it: by the second, then by the session's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Call {
+pub(crate) struct LastSession {
     pub(crate) second: DateTime<Utc>,
     pub(crate) session: String,
     pub(crate) tier: &'static str,
@@ -84,13 +84,13 @@ impl Scenario {
             .collect()
     }
 
-    /// The newest call of each record that hears of any.
-    pub(crate) fn newest(&self) -> BTreeMap<&str, &Call> {
-        let mut newest: BTreeMap<&str, &Call> = BTreeMap::new();
+    /// The newest session of each record that any is written to.
+    pub(crate) fn newest(&self) -> BTreeMap<&str, &LastSession> {
+        let mut newest: BTreeMap<&str, &LastSession> = BTreeMap::new();
         for message in &self.messages {
-            if let Fate::Call(record, call) = &message.fate {
-                let known = newest.entry(record).or_insert(call);
-                *known = call.max(known);
+            if let Fate::Written(record, session) = &message.fate {
+                let known = newest.entry(record).or_insert(session);
+                *known = session.max(known);
             }
         }
         newest
@@ -137,9 +137,9 @@ fn moment(chance: &mut StdRng) -> DateTime<Utc> {
 
 fn event(person: &Person, session: &str, job: &str, ended: DateTime<Utc>, chance: &mut StdRng) -> Message {
     let tier = TIERS.choose(chance).copied().unwrap();
-    let call = Call { second: ended.trunc_subsecs(0), session: session.to_owned(), tier };
+    let last = LastSession { second: ended.trunc_subsecs(0), session: session.to_owned(), tier };
     let fate = match &person.outlook {
-        Outlook::Written(record) => Fate::Call(record.clone(), call),
+        Outlook::Written(record) => Fate::Written(record.clone(), last),
         Outlook::KnowsNewer(record) => Fate::Stale(record.clone()),
         Outlook::Nobody => Fate::NoMatch,
         Outlook::Refused => Fate::DeadLetter(REFUSED),

@@ -23,7 +23,7 @@ fn odd(session_id: &str, second: u32, tier: &str, odd: &str) -> Message {
 }
 
 #[tokio::test]
-async fn the_tier_is_the_call_s_own_whatever_else_is_in_its_payload() {
+async fn the_tier_is_the_session_s_own_whatever_else_is_in_its_payload() {
     let org = Org::start().await;
     let writer = org.writer();
     let deep = |depth: usize| format!("{}1{}", r#"{"a":"#.repeat(depth), "}".repeat(depth));

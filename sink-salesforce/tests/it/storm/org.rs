@@ -22,7 +22,7 @@ pub(crate) fn snapshot(org: &Org) -> BTreeMap<String, Value> {
     rows.map(|record| (record.get("Id").as_str().unwrap().to_owned(), record.to_json())).collect()
 }
 
-/// Every record has its newest call, or what it had before where no call was for it; and there is none that was not
+/// Every record has its newest session, or what it had before where no session was for it; and there is none that was not
 /// there before.
 pub(crate) fn assert_newest(org: &Org, before: &BTreeMap<String, Value>, scenario: &Scenario) {
     let newest = scenario.newest();
@@ -37,9 +37,9 @@ pub(crate) fn assert_newest(org: &Org, before: &BTreeMap<String, Value>, scenari
         let record = org.records.get(id).unwrap_or_else(|| panic!("{id} is gone"));
         let after = record.to_json();
         let mut expected = before.clone();
-        if let Some(call) = newest.get(id.as_str()) {
-            let second = call.second.format("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
-            for (name, value) in VOICE.into_iter().zip([&call.session, &second, call.tier]) {
+        if let Some(session) = newest.get(id.as_str()) {
+            let second = session.second.format("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
+            for (name, value) in VOICE.into_iter().zip([&session.session, &second, session.tier]) {
                 expected[name] = json!(value);
             }
         } else {
@@ -74,8 +74,8 @@ impl Fate {
     }
 }
 
-/// The history is the org's own: it shows what stood in a record between the calls, too.
-pub(crate) fn assert_no_call_was_overwritten_by_an_older_one(org: &Org) {
+/// The history is the org's own: it shows what stood in a record between the updates, too.
+pub(crate) fn assert_no_session_was_overwritten_by_an_older_one(org: &Org) {
     let ids = snapshot(org).into_keys();
     let org = org.salesforce.org();
     for id in ids {

@@ -17,7 +17,7 @@ fn voice(session_id: &str, second: u8, tier: Option<&str>) -> [Value; 3] {
 }
 
 #[tokio::test]
-async fn a_lead_learns_of_the_call_and_keeps_its_owner() {
+async fn a_lead_learns_of_the_session_and_keeps_its_owner() {
     let org = Org::start().await;
     let writer = org.writer();
     let owner = org.field(LEAD, "OwnerId");
@@ -30,7 +30,7 @@ async fn a_lead_learns_of_the_call_and_keeps_its_owner() {
 }
 
 #[tokio::test]
-async fn a_call_without_a_tier_leaves_the_earlier_one() {
+async fn a_session_without_a_tier_leaves_the_earlier_one() {
     let org = Org::start().await;
     let writer = org.writer();
     write(&writer, &[session("first", "test@company.com", 1)]).await;
@@ -184,7 +184,7 @@ async fn a_map_of_ones_own_writes_its_fields() {
 }
 
 #[tokio::test]
-async fn an_older_call_never_overwrites_a_newer_one() {
+async fn an_older_session_never_overwrites_a_newer_one() {
     let org = Org::start().await;
     let writer = org.writer();
     let email = "test@company.com";
@@ -198,7 +198,7 @@ async fn an_older_call_never_overwrites_a_newer_one() {
 }
 
 #[tokio::test]
-async fn the_org_s_rule_holds_where_somebody_writes_a_newer_call_in_between() {
+async fn the_org_s_rule_holds_where_somebody_writes_a_newer_session_in_between() {
     let newer = "2030-01-01T00:00:00.000+0000";
     let org = Org::with_lead("a@x.org", json!({ "before_update": { "newer_call": newer } })).await;
     let batch = [session("old", "a@x.org", 1), session("older", "a@x.org", 0)];

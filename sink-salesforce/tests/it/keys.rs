@@ -1,3 +1,5 @@
+//! RSA keys for the app, made by OpenSSL.
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
