@@ -9,9 +9,9 @@
 //!
 //! The delay of the stream is the time from when a packet comes if it is as fast as the fastest, until it is due. It
 //! should be as long as nearly all packets take ([`delay`]). When a packet is missing at its due time, [`decision`] says
-//! what is handed out instead: its repetition in the next packet (forward error correction, FEC), or what [`concealment`] makes
-//! up; [`playout`] does what was decided. When packets are there behind it, its time is over; when none is, the stream stays in place and the delay grows. Delay that is not
-//! needed is paid back by playing faster ([`pace`], [`stretch`]): silence first.
+//! what is handed out instead, and [`playout`] makes it: its repetition in the next packet (forward error correction, FEC),
+//! or what [`concealment`] makes up. When packets are there behind it, its time is over; when none is, the stream stays in
+//! place and the delay grows. Delay that is not needed is paid back by playing faster ([`pace`], [`stretch`]): silence first.
 
 mod clock;
 mod concealment;
