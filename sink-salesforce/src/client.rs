@@ -79,7 +79,7 @@ pub struct SaveResult {
 }
 
 impl SaveResult {
-    /// What it means for the record.
+    /// What the result means for the record.
     pub fn verdict(&self, record: &Record) -> Verdict {
         if self.success { Verdict::Updated } else { verdict(&self.errors, record) }
     }

@@ -130,7 +130,7 @@ impl Mapped {
 }
 
 impl FieldName {
-    /// As Salesforce spells it.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

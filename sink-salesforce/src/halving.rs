@@ -38,7 +38,7 @@ impl<'i, I, A> Halving<'i, I, A> {
         }
     }
 
-    /// One for every item, in their order.
+    /// The answers, which cover every item in the order of the items.
     pub(crate) fn answers(self) -> Vec<Answer<'i, I, A>> {
         self.answers
     }

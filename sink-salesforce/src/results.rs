@@ -12,7 +12,7 @@ const OUTCOMES: [&str; 6] = ["no_email", "no_match", "stale", "superseded", "unc
 pub struct Results(Vec<Option<Result<Written, WriteError>>>);
 
 impl Results {
-    /// Of so many messages, none of which has one.
+    /// The results of so many messages, none of which has one yet.
     pub fn none(messages: usize) -> Self {
         Self(vec![None; messages])
     }

@@ -51,7 +51,7 @@ pub(super) enum Event {
 
 pub(super) struct Transport {
     rtc: Rtc,
-    /// For channels the peer opens.
+    /// What channels that the peer opens send their commands to.
     command_tx: mpsc::WeakUnboundedSender<Command>,
     channels: Channels,
     media: Media,

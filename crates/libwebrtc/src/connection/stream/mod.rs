@@ -38,7 +38,7 @@ pub(super) struct StreamLink {
     state: State,
     framing: Framing,
     outgoing: VecDeque<Frame>,
-    /// Of the first frame.
+    /// Bytes of the first outgoing frame that are written.
     written: usize,
     backlog: usize,
     incoming: Incoming,
@@ -52,7 +52,7 @@ enum State {
 
 struct Frame {
     bytes: Vec<u8>,
-    /// When media are too late.
+    /// From when on the frame is dropped, because its media would be too late; `None` for data.
     perishes_at: Option<Instant>,
 }
 
