@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use service::{ensure_stays_on_this_machine, is_loopback};
 use tokio::sync::Mutex;
 
+use crate::answer::{body, network, retry_after};
 use crate::assertion::SigningKey;
 use crate::call_error::{CallError, token_refused};
-use crate::client::retry_after;
 use crate::config::{Grant, SalesforceArgs};
 
 /// How long an assertion is valid, seconds; Salesforce takes 180 at most.
@@ -23,8 +23,6 @@ const ASSERTION_VALIDITY: i64 = 170;
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Largest answer that is read, bytes: a page of rows has less than a tenth of it.
-const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
 
 /// Mints tokens and keeps the last one. All that a token is made of may change while the program runs, so files are read for
 /// each of them: keys, and the certificates that are trusted.
@@ -48,7 +46,7 @@ enum ProofKind {
 /// Access to the data of an org.
 pub(crate) struct Token {
     pub(crate) value: SecretString,
-    /// Where data calls go.
+    /// The address of the org, which API calls go to.
     pub(crate) instance: Url,
     /// With the certificates that were trusted when the token was minted.
     pub(crate) http: reqwest::Client,
@@ -57,7 +55,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// A call got no answer, or one that the org does not give.
+    /// Has the next call ask for a new token, because one got no answer, or one that the org does not give.
     pub(crate) fn suspect(&self) {
         self.suspect.store(true, Ordering::Relaxed);
     }
@@ -175,7 +173,7 @@ fn client(args: &SalesforceArgs) -> anyhow::Result<reqwest::Client> {
 }
 
 impl Proof {
-    /// What it is made of.
+    /// The settings that it is made of, for a message.
     fn settings(&self) -> &'static str {
         match self.kind {
             ProofKind::Assertion { .. } => {
@@ -223,30 +221,4 @@ fn read_text(file: &Path, what: &str) -> anyhow::Result<String> {
     let text = text.with_context(|| format!("read the {what} {}", file.display()))?;
     ensure!(!text.trim().is_empty(), "the {what} {} is empty", file.display());
     Ok(text.trim().to_owned())
-}
-
-/// All of an answer.
-pub(crate) async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, CallError> {
-    let mut body = Vec::new();
-    while let Some(piece) = answer.chunk().await.map_err(network)? {
-        if body.len() + piece.len() > LONGEST_ANSWER {
-            return Err(CallError::unavailable(
-                "an answer is larger than Salesforce gives; check SALESFORCE_URL",
-            ));
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
-/// The error of a request that had no answer, without its URL: that can hold a query.
-pub(crate) fn network(error: reqwest::Error) -> CallError {
-    let is_timeout = error.is_timeout();
-    let what = if is_timeout { "does not answer in time" } else { "is not reached" };
-    let error = error.without_url();
-    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
-    let last = causes.last().map(ToString::to_string).unwrap_or_default();
-    let reason = format!("Salesforce {what}: {last}");
-    // Whoever let us wait once is not made to answer the same again.
-    if is_timeout { CallError::unavailable(reason) } else { CallError::Broken { reason } }
 }

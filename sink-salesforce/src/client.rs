@@ -1,11 +1,10 @@
-//! The calls: describe, query, and sObject Collections. A thin layer over HTTP that decides nothing but when to log in again,
+//! The calls of the API: describe, query, and sObject Collections. A thin layer over HTTP that decides nothing but when to log in again,
 //! and counts the calls.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -13,7 +12,8 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::auth::{Token, Tokens, body, network};
+use crate::answer::{body, network, retry_after};
+use crate::auth::{Token, Tokens};
 use crate::call_error::{CallError, refused};
 use crate::config::SalesforceArgs;
 use crate::field_type::FieldDescription;
@@ -29,22 +29,20 @@ const MORE_TRIES: u32 = 2;
 const PAUSE: Duration = Duration::from_millis(100);
 /// Bytes of URL and headers together that Salesforce takes.
 const LONGEST_REQUEST: usize = 16_384;
-/// Of the headers beside the token, and of the path.
+/// Bytes of the headers beside the token, and of the path.
 const OTHER_HEADERS: usize = 1_024;
 /// Room for at least one address, whatever the token.
 pub(crate) const SHORTEST_STATEMENT: usize = 4_000;
-/// Longest time that an answer may ask to be left alone.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// Most rows in an update call.
 pub const MOST_ROWS: usize = 200;
 
 /// Calls of one org, as one user.
 pub struct Client {
     tokens: Tokens,
-    /// Of the API, such as `v68.0`.
+    /// The version of the API, such as `v68.0`.
     pub version: String,
     allow_duplicates: bool,
-    /// Of the org's calls.
+    /// How many of the org's calls are used.
     pub usage: Usage,
 }
 
@@ -75,13 +73,13 @@ pub struct SaveResult {
     pub id: Option<String>,
     /// Whether it is written.
     pub success: bool,
-    /// Why not.
+    /// Why it is not written.
     #[serde(default)]
     pub errors: Vec<RowError>,
 }
 
 impl SaveResult {
-    /// What it means for the record.
+    /// What the result means for the record.
     pub fn verdict(&self, record: &Record) -> Verdict {
         if self.success { Verdict::Updated } else { verdict(&self.errors, record) }
     }
@@ -122,7 +120,7 @@ impl Client {
     /// The versions of the API that the org has, the oldest first.
     ///
     /// # Errors
-    /// They are not given.
+    /// The org does not give them.
     pub async fn versions(&self) -> Result<Vec<String>, CallError> {
         #[derive(Deserialize)]
         struct Version {
@@ -135,7 +133,7 @@ impl Client {
     /// What the org says of an object.
     ///
     /// # Errors
-    /// It is not given.
+    /// The org does not give it.
     pub async fn describe(&self, kind: Kind) -> Result<Description, CallError> {
         let object = kind.object();
         self.get(&format!("{VERSIONS}/{}/sobjects/{object}/describe", self.version)).await
@@ -294,31 +292,11 @@ fn is_same_id(one: &str, other: &str) -> bool {
     core(one).is_some_and(|core_of_one| core(other) == Some(core_of_one))
 }
 
-/// How long a `Retry-After` asks to wait, in whatever form; five minutes at most, because nobody is asked meanwhile.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let header = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    service::retry_after(header, SystemTime::now(), LONGEST_PAUSE)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, from_value};
 
     use super::*;
-
-    #[test]
-    fn a_retry_after_is_read_and_capped() {
-        let header =
-            |value: &str| retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]));
-        assert_eq!(header("7"), Some(Duration::from_secs(7)));
-        for long in ["999999", "99999999999999999999999999", "Tue, 31 Dec 2999 23:59:59 GMT"] {
-            assert_eq!(header(long), Some(LONGEST_PAUSE), "{long}");
-        }
-        assert_eq!(header("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        for odd in ["soon", "-1", ""] {
-            assert_eq!(header(odd), None, "{odd}");
-        }
-    }
 
     #[test]
     fn a_row_is_written_where_the_answer_names_it() {

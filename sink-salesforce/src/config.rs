@@ -1,4 +1,4 @@
-//! How to reach Salesforce.
+//! The settings: how to reach Salesforce, as whom, and what is written where.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sink::{Message, RETRIED, StoredEvent, UNDECODABLE, WriteError, Written, print_line};
 
 use crate::client::MOST_ROWS;
-use crate::fields::{Change, LastCall};
+use crate::fields::Change;
 use crate::plan::{plan, settle};
 use crate::records::{Kind, Record};
 use crate::results::Results;
@@ -44,12 +44,12 @@ pub async fn preview(
 #[derive(Default)]
 struct Preview {
     json: bool,
-    /// What the records would know by now.
-    after: HashMap<(Kind, String), LastCall>,
+    /// The records as they would be by now.
+    after: HashMap<(Kind, String), Record>,
     outcomes: BTreeMap<&'static str, u64>,
 }
 
-/// One field of one record.
+/// A field of a record that would change.
 #[derive(Serialize)]
 struct ChangedField<'a> {
     object: &'static str,
@@ -70,19 +70,19 @@ struct NotWritten<'a> {
 impl Preview {
     async fn show(&mut self, batch: &[Message], writer: &SalesforceWriter) -> anyhow::Result<()> {
         let mut results = Results::none(batch.len());
-        let calls = writer.calls(batch, &mut results);
-        let calls: Vec<_> = calls.iter().collect();
-        if !calls.is_empty() {
-            let (fields, mut lookup) = writer.ask(&calls).await?;
+        let sessions = writer.sessions(batch, &mut results);
+        let sessions: Vec<_> = sessions.iter().collect();
+        if !sessions.is_empty() {
+            let (fields, mut lookup) = writer.ask(&sessions).await?;
             lookup.values_mut().flatten().flatten().for_each(|record| self.catch_up(record));
-            let (updates, settled) = plan(&calls, &lookup, &fields);
+            let (updates, settled) = plan(&sessions, &lookup, &fields);
             results.add_all(settled);
             for update in updates {
                 for change in fields.changes(&update.record, &update.wanted) {
                     self.changed(&update.record, update.newest.session_id, change)?;
                 }
-                let Record { kind, id, known } = update.record.clone();
-                self.after.insert((kind, id), known.overwritten_by(&update.wanted));
+                let after = update.record.clone().after(update.wanted.clone());
+                self.after.insert((after.kind, after.id.clone()), after);
                 let (settled, _) = settle(update, Verdict::Updated, true);
                 results.add_all(settled);
             }
@@ -102,10 +102,10 @@ impl Preview {
         Ok(())
     }
 
-    /// A record that an earlier batch would have written.
+    /// Replaces a record that an earlier batch would have written.
     fn catch_up(&self, record: &mut Record) {
-        if let Some(known) = self.after.get(&(record.kind, record.id.clone())) {
-            record.known = known.clone();
+        if let Some(after) = self.after.get(&(record.kind, record.id.clone())) {
+            record.clone_from(after);
         }
     }
 

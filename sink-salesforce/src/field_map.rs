@@ -7,7 +7,7 @@ use schemas::json::Json;
 use serde::Deserialize;
 use toml::Spanned;
 
-/// The seed's three fields, which the metadata in `deploy/salesforce` creates.
+/// The map that ships: the fields that the metadata in `deploy/salesforce` creates.
 pub const DEFAULT: &str = include_str!("../fields.toml");
 
 /// Longest name of a field: 40 characters and the suffix `__c`, a namespace of 15 and its `__` before them.
@@ -21,20 +21,20 @@ const RESERVED: [&str; 6] =
 /// A map without faults.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldMap {
-    /// Has the end of the last call, in whole seconds.
+    /// The field that has the end of the last session, in whole seconds.
     pub ended: FieldName,
-    /// Has the session of the last call.
+    /// The field that has the id of the last session.
     pub session: FieldName,
-    /// The others, each with where its value is.
+    /// The other fields, each with where its value is.
     pub others: Vec<Mapped>,
 }
 
 /// One field and where in a payload its value is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped {
-    /// The field.
+    /// The field that is written.
     pub name: FieldName,
-    /// JSON pointer (RFC 6901).
+    /// Where in a payload its value is, a JSON pointer (RFC 6901).
     pub from: String,
     /// What is written where the payload has no value there.
     pub absent: Absent,
@@ -102,20 +102,23 @@ impl FieldMap {
 
     /// The same for the accounts that are persons: they have a Contact's fields under names of their own.
     pub fn of_persons(&self) -> Self {
-        let of_persons = |name: &FieldName| {
-            FieldName(match name.as_str().strip_suffix(CUSTOM) {
-                Some(stem) => format!("{stem}__pc"),
-                None => format!("Person{name}"),
-            })
-        };
+        let of_persons = |name: &FieldName| FieldName(person_field(name.as_str()));
         let others =
             self.others.iter().map(|mapped| Mapped { name: of_persons(&mapped.name), ..mapped.clone() });
         Self { ended: of_persons(&self.ended), session: of_persons(&self.session), others: others.collect() }
     }
 
-    /// All fields, those that order the calls first.
+    /// All fields, those that order the sessions first.
     pub fn names(&self) -> impl Iterator<Item = &FieldName> {
         [&self.ended, &self.session].into_iter().chain(self.others.iter().map(|mapped| &mapped.name))
+    }
+}
+
+/// The name that a Contact's field has on an account that is a person.
+pub(crate) fn person_field(name: &str) -> String {
+    match name.strip_suffix(CUSTOM) {
+        Some(stem) => format!("{stem}__pc"),
+        None => format!("Person{name}"),
     }
 }
 
@@ -127,7 +130,7 @@ impl Mapped {
 }
 
 impl FieldName {
-    /// As Salesforce spells it.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -191,40 +194,41 @@ fn line_of(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::example::{self, FIELD_MAP};
 
     fn faults(text: &str) -> Vec<String> {
         FieldMap::parse(text).unwrap_err().iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn the_default_has_the_three_fields() {
-        let map = FieldMap::parse(DEFAULT).unwrap();
+    fn what_ships_has_no_fault() {
+        assert!(FieldMap::parse(DEFAULT).is_ok());
+    }
+
+    #[test]
+    fn a_value_is_where_its_pointer_says() {
+        let map = example::field_map();
         let names: Vec<_> = map.names().map(FieldName::as_str).collect();
-        assert_eq!(
-            names,
-            ["Last_Voice_Call_Date__c", "Last_Voice_Session__c", "Voice_Qualification_Tier__c"]
-        );
+        assert_eq!(names, ["Ended__c", "Session__c", "Tier__c", "Team_Size__c"]);
         let value = |tier: &str| {
-            let payload = format!(r#"{{"discovered_signals":{{"qualification_tier":{tier}}}}}"#);
+            let payload = format!(r#"{{"signals":{{"tier":{tier}}}}}"#);
             let payload = Json::parse(payload.as_bytes()).unwrap();
             map.others[0].value(payload).and_then(Json::as_str).map(|text| text.into_owned())
         };
         assert_eq!(value(r#""hot""#).as_deref(), Some("hot"));
-        assert_eq!(
-            value(r#""cold","qualification_tier":"hot""#).as_deref(),
-            Some("hot"),
-            "the last one counts"
-        );
+        assert_eq!(value(r#""cold","tier":"hot""#).as_deref(), Some("hot"), "the last one counts");
         assert_eq!(value("null"), None);
-        assert_eq!(map.others[0].absent, Absent::Omit);
+        assert_eq!(
+            [&map.others[0], &map.others[1]].map(|mapped| mapped.absent),
+            [Absent::Omit, Absent::Null]
+        );
     }
 
     #[test]
     fn persons_have_names_of_their_own() {
-        let map =
-            FieldMap::parse(&DEFAULT.replace("Voice_Qualification_Tier__c", "Title")).unwrap().of_persons();
+        let map = FieldMap::parse(&FIELD_MAP.replace("Tier__c", "Title")).unwrap().of_persons();
         let names: Vec<_> = map.names().map(FieldName::as_str).collect();
-        assert_eq!(names, ["Last_Voice_Call_Date__pc", "Last_Voice_Session__pc", "PersonTitle"]);
+        assert_eq!(names, ["Ended__pc", "Session__pc", "PersonTitle", "Team_Size__pc"]);
     }
 
     #[test]
@@ -243,7 +247,7 @@ mod tests {
     #[test]
     fn what_is_no_map_is_a_fault_with_its_line() {
         assert!(faults("ended = 1").concat().starts_with("line 1: "));
-        assert!(faults(&DEFAULT.replace("absent", "abscent")).concat().contains("abscent"));
+        assert!(faults(&FIELD_MAP.replace("absent", "abscent")).concat().contains("abscent"));
         assert!(faults("ended = \"A__c\"").concat().contains("session"));
     }
 }

@@ -1,4 +1,4 @@
-//! Calls with a list, of which one item can spoil the whole.
+//! Bisects a batch: a list that Salesforce cannot read is halved and asked again, until the one item that spoils it is alone.
 
 use crate::call_error::CallError;
 
@@ -10,7 +10,7 @@ const MOST_UNREADABLE: usize = 24;
 /// item at fault is alone. A row of calls of which none can be read ends the calls, and so does any other error: it is the
 /// answer for the rest.
 pub(crate) struct Halving<'i, I, A> {
-    /// The next one last.
+    /// The lists that were not asked yet, the next one last.
     pending: Vec<&'i [I]>,
     answers: Vec<Answer<'i, I, A>>,
     unreadable: usize,
@@ -29,7 +29,7 @@ impl<'i, I, A> Halving<'i, I, A> {
         self.pending.pop()
     }
 
-    /// What a call brought.
+    /// Takes what a call brought.
     pub(crate) fn answered(&mut self, items: &'i [I], answer: Result<A, CallError>) {
         match answer {
             Ok(answer) => self.answers.push((items, Ok(answer))),
@@ -38,7 +38,7 @@ impl<'i, I, A> Halving<'i, I, A> {
         }
     }
 
-    /// One for every item, in their order.
+    /// The answers, which cover every item in the order of the items.
     pub(crate) fn answers(self) -> Vec<Answer<'i, I, A>> {
         self.answers
     }

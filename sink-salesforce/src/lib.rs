@@ -8,10 +8,11 @@
 //! 4. [`client`] updates the records by id; [`row_error`] says what a refused row means, [`results`] what that makes of a
 //!    message.
 //!
-//! [`writer`] is that sequence. What decides does no IO. No record is ever created, and an older call never overwrites
+//! [`writer`] is that sequence. What decides does no IO. No record is ever created, and an older session never overwrites
 //! a newer one: the plan compares, and a validation rule of the org holds against whoever writes in between. Calls of the API
 //! are what is scarce: [`usage`] holds them back before the org has none left.
 
+mod answer;
 mod assertion;
 mod auth;
 pub mod call_error;
@@ -20,6 +21,9 @@ pub mod choose;
 pub mod client;
 pub mod config;
 pub mod dry_run;
+mod error_code;
+#[cfg(test)]
+mod example;
 pub mod field_map;
 pub mod field_type;
 pub mod fields;

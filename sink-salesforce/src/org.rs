@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::call_error::CallError;
 use crate::client::{Client, Description};
-use crate::field_map::FieldMap;
-use crate::fields::ObjectFields;
+use crate::field_map::{FieldMap, Mapped};
+use crate::fields::{ObjectFields, PayloadValues};
 use crate::records::{Kind, OrgFields};
 
 /// When an org is asked again that is not as the map needs it: soon, for whoever is just mending it, and then after ever
@@ -18,8 +18,9 @@ use crate::records::{Kind, OrgFields};
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// Records that are refused one by one would otherwise have the fields asked for each time.
-const DOUBT_AGAIN: Duration = Duration::from_secs(30);
+/// How long fields that were invalidated are not invalidated again: records that are refused one by one would otherwise have
+/// them asked for each time.
+const INVALIDATE_AGAIN: Duration = Duration::from_secs(30);
 
 /// The field map, and how it fits the org.
 pub struct Org {
@@ -29,19 +30,19 @@ pub struct Org {
 
 struct State {
     fields: Option<Arc<OrgFields>>,
-    doubted: Option<Instant>,
+    invalidated: Option<Instant>,
     /// What is wrong with the org, and until when it is not asked again.
     fault: Option<(Instant, CallError)>,
-    /// The next one.
+    /// How long the org is not asked after the next fault.
     pause: Duration,
 }
 
 impl Org {
-    /// Nothing is asked yet.
+    /// An org that nothing was asked of yet.
     pub fn new(map: FieldMap) -> Self {
         Self {
             map,
-            state: Mutex::new(State { fields: None, doubted: None, fault: None, pause: FIRST_PAUSE }),
+            state: Mutex::new(State { fields: None, invalidated: None, fault: None, pause: FIRST_PAUSE }),
         }
     }
 
@@ -62,44 +63,47 @@ impl Org {
         let answer = describe(client, &self.map).await;
         match &answer {
             Ok(fields) => (state.fields, state.fault) = (Some(Arc::clone(fields)), None),
-            Err(fault @ CallError::Configuration { .. }) => state.hold(fault),
+            Err(fault @ CallError::Configuration { .. }) => state.back_off(fault),
             // Whoever is not reached may be in a moment.
             Err(_) => {}
         }
         answer
     }
 
-    /// A call showed that the org is not as it must be: nothing is asked for a while, and then the fields before all else.
-    pub async fn mistrust(&self, fault: &CallError) {
-        self.state.lock().await.hold(fault);
+    /// Backs off after a call showed that the org is not as it must be: nothing is asked for a while, and then the fields
+    /// before all else.
+    pub async fn back_off(&self, fault: &CallError) {
+        self.state.lock().await.back_off(fault);
     }
 
-    /// The org may allow less than it did: the fields are asked for again, unless they just were for the same reason.
-    pub async fn doubt(&self) {
+    /// Forgets the fields, because the org may allow less than it did: they are asked for again, unless they just were for the
+    /// same reason.
+    pub async fn invalidate(&self) {
         let mut state = self.state.lock().await;
-        if state.doubted.is_none_or(|at| at.elapsed() >= DOUBT_AGAIN) {
-            state.doubted = Some(Instant::now());
+        if state.invalidated.is_none_or(|at| at.elapsed() >= INVALIDATE_AGAIN) {
+            state.invalidated = Some(Instant::now());
             state.fields = None;
         }
     }
 
-    /// A record was written.
-    pub async fn trust(&self) {
+    /// Makes the next back-off a short one, because a record was written.
+    pub async fn reset_back_off(&self) {
         self.state.lock().await.pause = FIRST_PAUSE;
     }
 
-    /// What a payload has for the further fields, in the order of the map.
+    /// The values that a payload has for the further fields.
     ///
     /// # Errors
     /// It is no JSON: whether it has them is not known.
-    pub fn values<'p>(&self, payload: &'p [u8]) -> Result<Vec<Option<Json<'p>>>, InvalidJson> {
+    pub fn values<'p>(&'p self, payload: &'p [u8]) -> Result<PayloadValues<'p>, InvalidJson> {
         let payload = Json::parse(payload)?;
-        Ok(self.map.others.iter().map(|mapped| mapped.value(payload)).collect())
+        let value = |mapped: &'p Mapped| Some((mapped.from.as_str(), mapped.value(payload)?));
+        Ok(self.map.others.iter().filter_map(value).collect())
     }
 }
 
 impl State {
-    fn hold(&mut self, fault: &CallError) {
+    fn back_off(&mut self, fault: &CallError) {
         self.fields = None;
         self.fault = Some((Instant::now() + self.pause, fault.clone()));
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);

@@ -6,20 +6,20 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::field_type::moment;
-use crate::fields::{Change, LastCall, ObjectFields, Row};
+use crate::fields::{Change, FieldValue, LastSession, ObjectFields, Row};
 
 /// The fields of the org's objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrgFields {
-    /// Of Leads.
+    /// The fields of Leads.
     pub lead: ObjectFields,
-    /// Of Contacts.
+    /// The fields of Contacts.
     pub contact: ObjectFields,
-    /// Of Accounts, where they can be persons.
+    /// The fields of Accounts, where they can be persons.
     pub account: Option<ObjectFields>,
 }
 
-/// One Lead.
+/// A Lead as a look-up gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LeadRow {
@@ -42,7 +42,7 @@ pub struct LeadRow {
     pub fields: Row,
 }
 
-/// One Contact.
+/// A Contact as a look-up gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ContactRow {
@@ -53,7 +53,7 @@ pub struct ContactRow {
     /// Whether it is the person of an account, which then has its custom fields.
     #[serde(default)]
     pub is_person_account: bool,
-    /// Its account.
+    /// The account that it belongs to.
     #[serde(default)]
     pub account_id: Option<String>,
     /// When it was made.
@@ -72,7 +72,7 @@ pub trait Found: DeserializeOwned {
     /// Id of 18 characters.
     fn id(&self) -> &str;
 
-    /// All of it.
+    /// All fields of the row.
     fn fields(&self) -> &Row;
 }
 
@@ -99,7 +99,7 @@ impl Found for ContactRow {
 /// What a record is. They are updated in this order: each change of kind within a call costs one of ten chunks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// A prospect.
+    /// A prospect who is not converted.
     Lead,
     /// What a Lead was converted to.
     Contact,
@@ -110,12 +110,14 @@ pub enum Kind {
 /// A record that belongs to an e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// What it is.
+    /// The object that it is a record of.
     pub kind: Kind,
     /// Id of 18 characters.
     pub id: String,
-    /// What it knew of its last call when it was looked up.
-    pub known: LastCall,
+    /// Its last session when it was looked up.
+    pub known: LastSession,
+    /// Its further fields: their values when it was looked up, and, in an update, those that they shall have.
+    pub values: Vec<FieldValue>,
 }
 
 impl OrgFields {
@@ -158,34 +160,49 @@ impl OrgFields {
 
     /// The record that a Lead is.
     pub fn lead(&self, row: &LeadRow) -> Record {
-        Record { kind: Kind::Lead, id: row.id.clone(), known: self.lead.known(&row.fields) }
+        Record {
+            kind: Kind::Lead,
+            id: row.id.clone(),
+            known: self.lead.known_session(&row.fields),
+            values: self.lead.known_values(&row.fields),
+        }
     }
 
     /// The record that is changed for a Contact.
     pub fn contact(&self, row: &ContactRow) -> Record {
-        let known = self.contact.known(&row.fields);
+        let known = self.contact.known_session(&row.fields);
+        let values = self.contact.known_values(&row.fields);
         match &row.account_id {
             Some(account) if row.is_person_account => {
-                Record { kind: Kind::PersonAccount, id: account.clone(), known }
+                let values = self.of(Kind::PersonAccount).of_person(&values);
+                Record { kind: Kind::PersonAccount, id: account.clone(), known, values }
             }
-            _ => Record { kind: Kind::Contact, id: row.id.clone(), known },
+            _ => Record { kind: Kind::Contact, id: row.id.clone(), known, values },
         }
     }
 
     /// What an update of a record changes.
-    pub fn changes(&self, record: &Record, wanted: &LastCall) -> Vec<Change> {
-        self.of(record.kind).changes(&record.known, wanted)
+    pub fn changes(&self, record: &Record, wanted: &LastSession) -> Vec<Change> {
+        self.of(record.kind).changes(&record.known, wanted, &record.values)
     }
 
     /// What an update of a record sends.
-    pub fn row(&self, record: &Record, wanted: &LastCall) -> Row {
+    pub fn row(&self, record: &Record, wanted: &LastSession) -> Row {
         let attributes = serde_json::json!({ "type": record.kind.object() });
         let mut row = Row::from_iter([
             ("attributes".to_owned(), attributes),
             ("id".to_owned(), Value::String(record.id.clone())),
         ]);
-        row.extend(self.of(record.kind).row(wanted));
+        row.extend(self.of(record.kind).row(wanted, &record.values));
         row
+    }
+}
+
+impl Record {
+    /// The record once an update of it is written.
+    pub fn after(self, wanted: LastSession) -> Self {
+        let values = self.values.into_iter().map(FieldValue::after).collect();
+        Self { known: wanted, values, ..self }
     }
 }
 

@@ -12,7 +12,7 @@ const OUTCOMES: [&str; 6] = ["no_email", "no_match", "stale", "superseded", "unc
 pub struct Results(Vec<Option<Result<Written, WriteError>>>);
 
 impl Results {
-    /// Of so many messages, none of which has one.
+    /// The results of so many messages, none of which has one yet.
     pub fn none(messages: usize) -> Self {
         Self(vec![None; messages])
     }
@@ -27,7 +27,6 @@ impl Results {
         }
     }
 
-    /// Adds several.
     pub fn add_all(&mut self, settled: impl IntoIterator<Item = Settled>) {
         settled.into_iter().for_each(|(index, result)| self.add(index, result));
     }

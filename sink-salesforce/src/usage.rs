@@ -10,17 +10,17 @@ use tokio::time::Instant;
 
 use crate::call_error::CallError;
 
-/// Every answer has it.
+/// The header in which every answer says how many calls are used.
 const LIMIT_INFO: &str = "Sforce-Limit-Info";
 /// While calls are held back, one batch goes out so often, to see how many are used by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
-/// As the last answer said.
+/// The org's use of its API calls, as the last answer said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApiUsage {
     /// Calls of the last 24 hours.
     pub used: u64,
-    /// As many as there may be.
+    /// The most calls that there may be in 24 hours.
     pub most: u64,
 }
 
@@ -54,17 +54,17 @@ impl Usage {
         })
     }
 
-    /// What Prometheus reads.
+    /// The metrics that count calls and show the limit.
     pub fn metrics(&self) -> Vec<Box<dyn Collector>> {
         vec![Box::new(self.sent.clone()), Box::new(self.used.clone()), Box::new(self.most.clone())]
     }
 
-    /// A call is made.
+    /// Counts a call that is made.
     pub fn count(&self) {
         self.sent.inc();
     }
 
-    /// Calls so far.
+    /// How many calls this program made.
     pub fn sent(&self) -> u64 {
         self.sent.get()
     }

@@ -1,4 +1,4 @@
-//! The sequence: look up, plan, update, settle.
+//! The writer of this sink, which is a sequence: look up, plan, update, settle.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,10 +17,11 @@ use crate::call_error::CallError;
 use crate::client::{Client, MOST_ROWS, SaveResult};
 use crate::config::{RequestTimeout, SalesforceArgs};
 use crate::field_map::{self, FieldMap};
+use crate::fields::FieldValue;
 use crate::halving::Halving;
 use crate::matching::Matching;
 use crate::org::Org;
-use crate::plan::{Call, Lookup, Settled, Update, plan, settle};
+use crate::plan::{Lookup, Session, Settled, Update, plan, settle};
 use crate::records::OrgFields;
 use crate::results::Results;
 use crate::row_error::Verdict;
@@ -52,7 +53,7 @@ pub fn options(timeout: RequestTimeout) -> SinkOptions {
 }
 
 impl SalesforceWriter {
-    /// A writer that has not called yet.
+    /// A writer that has not called Salesforce yet.
     ///
     /// # Errors
     /// A key, a secret or a field map that cannot be read.
@@ -91,8 +92,8 @@ pub fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
 impl Writer for SalesforceWriter {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
         let mut results = Results::none(batch.len());
-        let calls = self.calls(batch, &mut results);
-        self.write_calls(&calls, &mut results).await;
+        let sessions = self.sessions(batch, &mut results);
+        self.write_sessions(&sessions, &mut results).await;
         results.finish()
     }
 
@@ -110,13 +111,13 @@ impl Writer for SalesforceWriter {
 }
 
 impl SalesforceWriter {
-    /// The sessions that have an address. What has no place in time is settled: it would make every later call a stale one.
-    pub(crate) fn calls<'a>(&self, batch: &'a [Message], results: &mut Results) -> Vec<Call<'a>> {
+    /// The sessions that have an address. What has no place in time is settled: it would make every later session a stale one.
+    pub(crate) fn sessions<'a>(&'a self, batch: &'a [Message], results: &mut Results) -> Vec<Session<'a>> {
         let latest = Utc::now() + CLOCKS_APART;
-        let mut calls = Vec::with_capacity(batch.len());
+        let mut sessions = Vec::with_capacity(batch.len());
         for (index, message) in batch.iter().enumerate() {
-            match self.call(index, message) {
-                Some(Ok(call)) if call.end_time <= latest => calls.push(call),
+            match self.session(index, message) {
+                Some(Ok(session)) if session.end_time <= latest => sessions.push(session),
                 Some(Ok(_)) => {
                     let reason = "the session's end_time is in the future; correct the clock of its agent";
                     results.add(index, Err(rejected(reason.to_owned())));
@@ -125,14 +126,14 @@ impl SalesforceWriter {
                 None => {}
             }
         }
-        calls
+        sessions
     }
 
-    /// None of a session without an address.
-    fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Result<Call<'a>, Settled>> {
+    /// The session of a message; `None` for one without an address.
+    fn session<'a>(&'a self, index: usize, message: &'a Message) -> Option<Result<Session<'a>, Settled>> {
         let event = &message.event;
         let email = event.email.as_ref()?.normalized();
-        let call = self.org.values(&message.payload).map(|values| Call {
+        let session = self.org.values(&message.payload).map(|values| Session {
             index,
             email,
             session_id: event.identity.session_id.as_str(),
@@ -140,11 +141,11 @@ impl SalesforceWriter {
             end_time: event.end_time,
             values,
         });
-        Some(call.map_err(|error| (index, Err(rejected(format!("the payload is {error}"))))))
+        Some(session.map_err(|error| (index, Err(rejected(format!("the payload is {error}"))))))
     }
 
-    async fn write_calls<'c>(&self, calls: &'c [Call<'c>], results: &mut Results) {
-        let mut open: Vec<&Call> = calls.iter().collect();
+    async fn write_sessions<'s>(&self, sessions: &'s [Session<'s>], results: &mut Results) {
+        let mut open: Vec<&Session> = sessions.iter().collect();
         for round in 0..ROUNDS {
             if open.is_empty() {
                 return;
@@ -152,35 +153,35 @@ impl SalesforceWriter {
             let (fields, lookup) = match self.ask(&open).await {
                 Ok(answers) => answers,
                 Err(error) => {
-                    results.add_all(open.iter().map(|call| (call.index, Err(error.clone().into()))));
+                    results.add_all(open.iter().map(|session| (session.index, Err(error.clone().into()))));
                     return;
                 }
             };
             let (updates, settled) = plan(&open, &lookup, &fields);
             results.add_all(settled);
             if round == 0 {
-                updates.iter().for_each(|update| self.tell_unfit(update, &fields));
+                updates.iter().for_each(|update| self.tell_unfit(update));
             }
             let verdicts = self.update(&updates, &fields).await;
-            self.heed(&verdicts).await;
+            self.note_verdicts(&verdicts).await;
             let mut again = HashMap::new();
             for (update, verdict) in updates.into_iter().zip(verdicts) {
-                let (settled, calls) = settle(update, verdict, round == 0);
+                let (settled, sessions) = settle(update, verdict, round == 0);
                 results.add_all(settled);
                 // Two records of one session may both want another round.
-                again.extend(calls.into_iter().map(|call| (call.index, call)));
+                again.extend(sessions.into_iter().map(|session| (session.index, session)));
             }
             open = again.into_values().collect();
         }
-        for call in open {
+        for session in open {
             let reason = "newer sessions of the same record were refused one after the other".to_owned();
-            results.add(call.index, Err(WriteError::Retry { reason }));
+            results.add(session.index, Err(WriteError::Retry { reason }));
         }
     }
 
     /// What a payload has and a field cannot take is not written, and not passed over in silence.
-    fn tell_unfit(&self, update: &Update<'_>, fields: &OrgFields) {
-        for field in fields.of(update.record.kind).unfit(&update.newest.values) {
+    fn tell_unfit(&self, update: &Update<'_>) {
+        for field in update.record.values.iter().filter_map(FieldValue::unfit) {
             self.unfit.inc();
             warn!(
                 session.id = ?update.newest.session_id,
@@ -190,34 +191,34 @@ impl SalesforceWriter {
         }
     }
 
-    /// What the answers say of the org itself.
-    async fn heed(&self, verdicts: &[Verdict]) {
+    /// Takes note of what the answers say of the org itself.
+    async fn note_verdicts(&self, verdicts: &[Verdict]) {
         let fault = verdicts.iter().find_map(|verdict| match verdict {
             Verdict::Configuration(reason) => Some(CallError::Configuration { reason: reason.clone() }),
             _ => None,
         });
         if let Some(fault) = fault {
-            self.org.mistrust(&fault).await;
+            self.org.back_off(&fault).await;
         } else if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Doubtful(_))) {
-            self.org.doubt().await;
+            self.org.invalidate().await;
         } else if verdicts.contains(&Verdict::Updated) {
-            self.org.trust().await;
+            self.org.reset_back_off().await;
         }
     }
 
     /// What the org has of the fields, and the records of each address.
-    pub(crate) async fn ask<'c>(
+    pub(crate) async fn ask<'s>(
         &self,
-        calls: &[&'c Call<'c>],
-    ) -> Result<(Arc<OrgFields>, Lookup<'c>), CallError> {
+        sessions: &[&'s Session<'s>],
+    ) -> Result<(Arc<OrgFields>, Lookup<'s>), CallError> {
         self.client.usage.allow(Instant::now())?;
         let fields = self.org.fields(&self.client).await?;
-        let emails = calls.iter().map(|call| call.email).collect();
+        let emails = sessions.iter().map(|session| session.email).collect();
         match self.matching.look_up(&self.client, &fields, emails).await {
             Ok(lookup) => Ok((fields, lookup)),
             Err(error) => {
                 if matches!(error, CallError::Configuration { .. }) {
-                    self.org.mistrust(&error).await;
+                    self.org.back_off(&error).await;
                 }
                 Err(error)
             }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 pub struct AudioFrame<'a> {
     /// `samples_per_channel × num_channels` samples.
     pub data: Cow<'a, [i16]>,
-    /// Hz.
+    /// In Hz, of each channel.
     pub sample_rate: u32,
     pub num_channels: u32,
     pub samples_per_channel: u32,

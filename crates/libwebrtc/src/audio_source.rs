@@ -37,7 +37,7 @@ impl RtcAudioSource {
         }
     }
 
-    /// Hz.
+    /// In Hz, of each channel.
     pub fn sample_rate(&self) -> u32 {
         match self {
             Self::Native(source) => source.sample_rate(),
@@ -116,7 +116,7 @@ pub mod native {
             self.options.lock().clone()
         }
 
-        /// Hz.
+        /// In Hz, of each channel.
         pub fn sample_rate(&self) -> u32 {
             self.queue.sample_rate()
         }

@@ -10,7 +10,7 @@ pub mod native {
 
     use futures::Stream;
 
-    use crate::audio::receive::StreamSink;
+    use crate::audio::sink::StreamSink;
     use crate::audio_frame::AudioFrame;
     use crate::audio_track::{AudioOrigin, RtcAudioTrack};
 

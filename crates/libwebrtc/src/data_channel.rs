@@ -1,4 +1,4 @@
-//! Data channels.
+//! Data channels: the handle that the program sends and listens with.
 
 use std::fmt::{self, Debug};
 use std::str::Utf8Error;
@@ -11,7 +11,7 @@ use crate::rtp_parameters::Priority;
 #[derive(Clone, Debug)]
 pub struct DataChannelInit {
     pub ordered: bool,
-    /// Milliseconds.
+    /// In milliseconds; `None`: a message is sent again until it arrives.
     pub max_retransmit_time: Option<i32>,
     pub max_retransmits: Option<i32>,
     pub protocol: String,
@@ -60,11 +60,11 @@ pub enum DataChannelState {
     Closed,
 }
 
-/// A received message.
+/// A message as it is received, without a copy.
 #[derive(Debug)]
 pub struct DataBuffer<'a> {
     pub data: &'a [u8],
-    /// Otherwise text.
+    /// Whether it was sent as bytes and not as text.
     pub binary: bool,
 }
 

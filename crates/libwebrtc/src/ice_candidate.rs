@@ -5,7 +5,7 @@ use std::fmt::{self, Debug, Display};
 use str0m::Candidate;
 use str0m::error::IceError;
 
-use crate::session_description::SdpParseError;
+use crate::sdp::SdpParseError;
 
 /// A candidate line with the media section it belongs to.
 #[derive(Clone)]

@@ -10,7 +10,7 @@
 //! - `negotiation` decides about offers, answers and transceivers; it does no IO and knows no socket.
 //! - `connection` is the one task per peer connection that owns the ICE/DTLS/SCTP/SRTP state machine and its sockets.
 //! - `crypto` is what that state machine encrypts with.
-//! - `audio` is Opus, pacing, gap handling, and resampling.
+//! - `audio` is Opus, the jitter buffer with packet loss concealment (PLC), pacing, and resampling.
 
 mod enum_dispatch;
 

@@ -49,13 +49,13 @@ impl RtpParameters {
     }
 }
 
-/// A negotiated codec.
+/// A codec as it was negotiated.
 #[derive(Debug, Clone, Default)]
 pub struct RtpCodecParameters {
     pub payload_type: u8,
-    /// For example `audio/opus`.
+    /// The media type, for example `audio/opus`.
     pub mime_type: String,
-    /// Hz.
+    /// Of the timestamps, in Hz.
     pub clock_rate: Option<u64>,
     pub channels: Option<u16>,
 }
@@ -71,7 +71,7 @@ pub struct RtcpParameters {
 pub struct RtpEncodingParameters {
     /// An inactive encoding sends nothing.
     pub active: bool,
-    /// Bits per second.
+    /// In bits per second; `None` leaves it to the encoder.
     pub max_bitrate: Option<u64>,
     pub max_framerate: Option<f64>,
     pub priority: Priority,

@@ -25,7 +25,7 @@ pub enum VideoEncoderBackend {
 }
 
 impl VideoEncoderBackend {
-    /// Nothing.
+    /// Answers none: video is not encoded here.
     pub fn list_available() -> impl IntoIterator<Item = VideoEncoderBackend> {
         []
     }

@@ -1,9 +1,11 @@
-//! Offers and answers.
+//! The descriptions that offers and answers carry: SDP text with its role.
 
 use std::fmt::{self, Debug, Display};
 use std::str::FromStr;
 
 use crate::sdp;
+
+pub use crate::sdp::SdpParseError;
 
 /// The role of a session description in the exchange of offer and answer.
 #[derive(Debug, Copy, Clone, PartialEq, Eq)]
@@ -37,14 +39,6 @@ impl Display for SdpType {
             Self::Rollback => "rollback",
         })
     }
-}
-
-/// A line of SDP that could not be read.
-#[derive(Clone, thiserror::Error, Debug)]
-#[error("read session description: {description} in {line:?}")]
-pub struct SdpParseError {
-    pub line: String,
-    pub description: String,
 }
 
 /// SDP text whose structure was checked, with its role. `to_string` gives the text.

@@ -38,9 +38,9 @@ impl<B: AsRef<dyn VideoBuffer>> VideoFrame<B> {
 
 /// A picture of any layout.
 pub trait VideoBuffer: Debug + Send + Sync {
-    /// Pixels.
+    /// In pixels, of the brightness.
     fn width(&self) -> u32;
-    /// Pixels.
+    /// In pixels, of the brightness.
     fn height(&self) -> u32;
     /// The same picture in planes of brightness and colour.
     fn to_i420(&self) -> I420Buffer;
@@ -66,12 +66,12 @@ impl I420Buffer {
         Self { planes: vec![0; luma + 2 * chroma], ..buffer }
     }
 
-    /// Pixels.
+    /// In pixels, of the brightness.
     pub fn width(&self) -> u32 {
         self.width
     }
 
-    /// Pixels.
+    /// In pixels, of the brightness.
     pub fn height(&self) -> u32 {
         self.height
     }

@@ -2,7 +2,7 @@
 
 use crate::enum_dispatch;
 
-/// Pixels.
+/// Width and height in pixels.
 #[derive(Debug, Clone)]
 pub struct VideoResolution {
     pub width: u32,

@@ -11,7 +11,7 @@ pub mod native {
     use crate::video_frame::BoxVideoFrame;
     use crate::video_track::RtcVideoTrack;
 
-    /// Ends at once.
+    /// A stream that ends at once, since nothing decodes video here.
     #[derive(Debug)]
     pub struct NativeVideoStream {
         track: RtcVideoTrack,

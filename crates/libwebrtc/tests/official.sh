@@ -3,7 +3,7 @@
 # Usage: official.sh [ARGUMENT OF CARGO TEST]...     for example: official.sh --test reconnection_test
 # LIVEKIT_CRATE: the crate's folder, with its tests; by default the one that cargo has downloaded.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 root=$PWD
 
 version=$(sed -n 's/^livekit = { version = "=\([^"]*\)".*/\1/p' Cargo.toml)
@@ -16,7 +16,7 @@ mkdir -p "$copy"
 cp -r "$crate/." "$copy"
 cp Cargo.lock "$copy"
 {
-  printf '\n[workspace]\n\n[patch.crates-io]\nlibwebrtc = { path = "%s" }\n\n' "$root/libwebrtc"
+  printf '\n[workspace]\n\n[patch.crates-io]\nlibwebrtc = { path = "%s" }\n\n' "$root/crates/libwebrtc"
   sed -n '/^\[profile/,$p' Cargo.toml
 } >>"$copy/Cargo.toml"
 

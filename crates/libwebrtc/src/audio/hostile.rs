@@ -7,7 +7,7 @@ use crate::fuzzing::Bytes;
 
 use super::jitter_buffer::JitterBuffer;
 use super::opus::{Decoder, SAMPLE_RATES};
-use super::receive::AudioPacket;
+use super::packet::AudioPacket;
 
 /// Packets for one decoder, some of them lost before the next.
 ///
@@ -79,8 +79,7 @@ pub(crate) fn buffer(bytes: &[u8]) {
 #[cfg(test)]
 pub(crate) fn payloads() -> Vec<Vec<u8>> {
     use super::opus::Encoder;
-    use super::opus_format::OpusFormat;
-    use super::send::SendSettings;
+    use super::opus_format::{EncoderSettings, OpusFormat};
 
     let mut payloads = vec![vec![0xf8, 0xff, 0xfe], vec![0x5b, 0x02], vec![0x0b, 0xff]];
     for (rate, channels, bitrate, fec) in [
@@ -91,7 +90,7 @@ pub(crate) fn payloads() -> Vec<Vec<u8>> {
     ] {
         let format = OpusFormat { fec, stereo: channels == 2, ..OpusFormat::default() };
         let mut encoder = Encoder::new(rate, channels).expect("make encoder");
-        let settings = SendSettings { bitrate, expected_loss: 20, format };
+        let settings = EncoderSettings { bitrate, expected_loss: 20, format };
         encoder.configure(&settings).expect("configure encoder");
         for frame in 0..12_u32 {
             let sample = |index: u32| {

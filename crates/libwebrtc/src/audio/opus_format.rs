@@ -7,13 +7,22 @@ pub(crate) struct OpusFormat {
     pub(crate) fec: bool,
     /// Packets of silence may be left out.
     pub(crate) dtx: bool,
-    /// It prefers stereo.
     pub(crate) stereo: bool,
     pub(crate) constant_bitrate: bool,
     /// Bits per second, 6,000 to 510,000.
     pub(crate) max_bitrate: Option<u32>,
     /// Hz; what is above half of it is not heard.
     pub(crate) max_playback_rate: u32,
+}
+
+/// What the encoder is told: the peer's wishes, and what the network allows at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EncoderSettings {
+    /// In bits per second, 6,000 to 510,000.
+    pub(crate) bitrate: u32,
+    /// Per cent of packets.
+    pub(crate) expected_loss: u8,
+    pub(crate) format: OpusFormat,
 }
 
 impl Default for OpusFormat {

@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-use crate::stats::dictionaries::InboundRtpStreamStats;
-
-use super::jitter_buffer::JitterBuffer;
-pub(crate) use super::sink::StreamSink;
+use super::jitter_buffer::{JitterBuffer, JitterBufferStatistics};
+use super::packet::AudioPacket;
+use super::sink::StreamSink;
 
 /// The streams of one remote track. Each decodes for itself, at the rate it was asked for.
 #[derive(Default)]
@@ -26,16 +25,6 @@ struct State {
 struct Stream {
     sink: Arc<StreamSink>,
     buffer: JitterBuffer,
-}
-
-/// An RTP packet's payload with its place in the stream, both extended beyond their wrap-around.
-#[derive(Clone)]
-pub(crate) struct AudioPacket {
-    pub(crate) ssrc: u32,
-    pub(crate) sequence: u64,
-    /// In ticks of the RTP clock.
-    pub(crate) time: u64,
-    pub(crate) payload: Arc<[u8]>,
 }
 
 impl RemoteAudio {
@@ -61,7 +50,6 @@ impl RemoteAudio {
         self.state.lock().streams.retain(|stream| !Arc::ptr_eq(&stream.sink, sink));
     }
 
-    /// Ends every stream.
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
@@ -98,11 +86,9 @@ impl RemoteAudio {
         });
     }
 
-    /// Adds what the buffer of the stream counted that was attached first.
-    pub(crate) fn statistics(&self, inbound: &mut InboundRtpStreamStats) {
-        if let Some(stream) = self.state.lock().streams.first() {
-            stream.buffer.statistics().report(inbound);
-        }
+    /// What the jitter buffer counted of the stream that was attached first.
+    pub(crate) fn statistics(&self) -> Option<JitterBufferStatistics> {
+        self.state.lock().streams.first().map(|stream| *stream.buffer.statistics())
     }
 }
 
@@ -165,11 +151,7 @@ mod tests {
             let (sequence, time) = (index.into(), u64::from(index) * 960);
             remote.receive(&AudioPacket { ssrc: 1, sequence, time, payload: payload.clone() }, now);
         }
-        let samples = || {
-            let mut inbound = InboundRtpStreamStats::default();
-            remote.statistics(&mut inbound);
-            inbound.total_samples_received
-        };
+        let samples = || remote.statistics().map_or(0, |statistics| statistics.total_samples_received);
         assert_eq!(samples(), 3_200);
         let timeout = remote.next_timeout().expect("a timer");
         assert_eq!(timeout, start + Duration::from_millis(220));

@@ -18,7 +18,7 @@ pub(super) struct Resampler {
 }
 
 impl Resampler {
-    /// Rates in Hz.
+    /// Converts `from` Hz to `to` Hz.
     pub(super) fn new(from: u32, to: u32, channels: u32) -> Result<Self, ResamplerConstructionError> {
         let parameters = SincInterpolationParameters::new(64, WindowFunction::BlackmanHarris2)
             .oversampling_factor(128)

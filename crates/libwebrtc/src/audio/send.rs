@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use super::level::{self, AudioLevel};
 use super::opus::{Encoder, OpusError, SAMPLE_RATES};
-use super::opus_format::OpusFormat;
+use super::opus_format::EncoderSettings;
 use super::resample::Resampler;
 use super::source_queue::SourceQueue;
 
@@ -29,7 +29,7 @@ const MAX_PAYLOAD: usize = 1275;
 /// Bytes of a frame in which the codec says nothing.
 const MAX_LEFT_OUT: usize = 2;
 
-/// An encoded frame.
+/// A frame to send in a packet of its own.
 pub(crate) struct EncodedFrame {
     pub(crate) payload: Arc<[u8]>,
     /// Ticks of the RTP clock since the frame before.
@@ -39,23 +39,12 @@ pub(crate) struct EncodedFrame {
     pub(crate) starts_talk: bool,
 }
 
-/// How to encode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SendSettings {
-    /// Bits per second.
-    pub(crate) bitrate: u32,
-    /// Per cent of packets.
-    pub(crate) expected_loss: u8,
-    /// What the peer asked for.
-    pub(crate) format: OpusFormat,
-}
-
-/// Drains one source.
+/// Encodes one source for one peer, and leaves out what need not be sent (discontinuous transmission, DTX).
 pub(crate) struct AudioSender {
     id: u64,
     source: Arc<SourceQueue>,
     encoder: Encoder,
-    settings: SendSettings,
+    settings: EncoderSettings,
     resampler: Option<Resampler>,
     /// Interleaved samples of a frame, at the source's rate and at the encoder's.
     source_frame: usize,
@@ -78,7 +67,7 @@ impl AudioSender {
     /// Attaches to the source: `samples_arrived` is notified from now on.
     pub(crate) fn new(
         source: Arc<SourceQueue>,
-        settings: SendSettings,
+        settings: EncoderSettings,
         samples_arrived: Arc<Notify>,
         now: Instant,
     ) -> Result<Self, String> {
@@ -116,7 +105,7 @@ impl AudioSender {
         Arc::ptr_eq(&self.source, source)
     }
 
-    pub(crate) fn configure(&mut self, settings: SendSettings) {
+    pub(crate) fn configure(&mut self, settings: EncoderSettings) {
         if settings != self.settings {
             self.settings = settings;
             if let Err(error) = self.encoder.configure(&settings) {

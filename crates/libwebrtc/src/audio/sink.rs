@@ -24,7 +24,7 @@ struct State {
 }
 
 impl StreamSink {
-    /// `capacity` in frames.
+    /// A queue of so many frames.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, state: Mutex::default() }
     }

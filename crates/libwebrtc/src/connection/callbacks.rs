@@ -1,4 +1,4 @@
-//! The program's callbacks.
+//! What the program asked to be called with, and when it is called.
 
 use parking_lot::Mutex;
 

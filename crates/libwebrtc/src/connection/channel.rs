@@ -20,7 +20,7 @@ const MAX_UNREAD: usize = 4 << 20;
 pub(crate) struct Channel {
     label: String,
     init: DataChannelInit,
-    commands: mpsc::UnboundedSender<Command>,
+    command_tx: mpsc::UnboundedSender<Command>,
     state: Mutex<DataChannelState>,
     buffered: AtomicU64,
     on_state_change: Callback<OnStateChange>,
@@ -37,11 +37,15 @@ struct Inbox {
 }
 
 impl Channel {
-    pub(super) fn new(label: &str, init: DataChannelInit, commands: mpsc::UnboundedSender<Command>) -> Self {
+    pub(super) fn new(
+        label: &str,
+        init: DataChannelInit,
+        command_tx: mpsc::UnboundedSender<Command>,
+    ) -> Self {
         Self {
             label: label.to_owned(),
             init,
-            commands,
+            command_tx,
             state: Mutex::new(DataChannelState::Connecting),
             buffered: AtomicU64::new(0),
             on_state_change: Callback::default(),
@@ -75,7 +79,7 @@ impl Channel {
         }
         self.buffered.fetch_add(data.len() as u64, Ordering::AcqRel);
         let message = Command::SendMessage { channel: self.clone(), binary, data: data.to_vec() };
-        self.commands.send(message).map_err(|_| DataChannelError::Send)
+        self.command_tx.send(message).map_err(|_| DataChannelError::Send)
     }
 
     pub(crate) fn close(self: &Arc<Self>) {
@@ -83,7 +87,7 @@ impl Channel {
         if matches!(*state, DataChannelState::Connecting | DataChannelState::Open) {
             *state = DataChannelState::Closing;
             drop(state);
-            if self.commands.send(Command::CloseChannel(self.clone())).is_err() {
+            if self.command_tx.send(Command::CloseChannel(self.clone())).is_err() {
                 self.set_state(DataChannelState::Closed);
             }
         }

@@ -17,7 +17,7 @@ const MAX_OF_PEER: usize = 32;
 
 /// Channels by the transport's id, and those that wait for the transport.
 pub(super) struct Channels {
-    /// SCTP runs.
+    /// Whether SCTP runs: before, no channel can be opened.
     started: bool,
     /// Until then channels wait here; closing one takes it out again.
     waiting: Vec<Arc<Channel>>,
@@ -126,7 +126,7 @@ impl Channels {
         rtc: &mut Rtc,
         id: ChannelId,
         label: &str,
-        commands: Option<mpsc::UnboundedSender<Command>>,
+        command_tx: Option<mpsc::UnboundedSender<Command>>,
     ) -> Option<Arc<Channel>> {
         self.opened += 1;
         if let Some(entry) = self.open.get(&id) {
@@ -139,7 +139,7 @@ impl Channels {
             return None;
         }
         let init = rtc.channel(id).and_then(|channel| channel.config().map(init_of)).unwrap_or_default();
-        let channel = Arc::new(Channel::new(label, init, commands?));
+        let channel = Arc::new(Channel::new(label, init, command_tx?));
         channel.set_state(DataChannelState::Open);
         self.open.insert(id, Entry::new(channel.clone(), true));
         Some(channel)

@@ -23,10 +23,10 @@ use super::transport::{Network, Transport};
 pub(crate) fn datagrams(bytes: &[u8]) {
     let mut bytes = Bytes(bytes);
     let mut now = *START.get_or_init(Instant::now);
-    let (commands, _queue) = mpsc::unbounded_channel();
+    let (command_tx, _command_rx) = mpsc::unbounded_channel();
     let credentials =
         |name: &str| IceCredentials { ufrag: name.to_owned(), password: "password of it".to_owned() };
-    let mut transport = Transport::new(&credentials("here"), commands.downgrade(), now);
+    let mut transport = Transport::new(&credentials("here"), command_tx.downgrade(), now);
     let address = |text: &str| text.parse::<SocketAddr>().ok();
     let (Some(local), Some(remote)) = (address("10.0.0.1:5000"), address("10.0.0.2:5000")) else { return };
     let host = |address| Candidate::host(address, Protocol::Udp).ok();

@@ -11,8 +11,6 @@ mod command;
 mod driver;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod hostile;
-#[cfg(test)]
-mod link_tests;
 mod media;
 mod network;
 mod relay;
@@ -23,6 +21,8 @@ pub(crate) mod statistics;
 mod status;
 mod stream;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod transport;
 
@@ -57,7 +57,7 @@ use transport::Transport;
 /// The half of a connection the program calls.
 pub(crate) struct Connection {
     shared: Arc<Shared>,
-    commands: mpsc::UnboundedSender<Command>,
+    command_tx: mpsc::UnboundedSender<Command>,
 }
 
 /// What the program's calls and the task share.
@@ -65,7 +65,6 @@ struct Shared {
     negotiation: Mutex<Negotiation>,
     callbacks: Callbacks,
     state: Mutex<PeerConnectionState>,
-    /// The last configuration.
     configuration: Mutex<RtcConfiguration>,
 }
 
@@ -73,8 +72,8 @@ impl Connection {
     pub(crate) fn start(configuration: RtcConfiguration) -> Result<Self, RtcError> {
         let runtime = runtime::handle()?;
         let credentials = new_credentials();
-        let (commands, receiver) = mpsc::unbounded_channel();
-        let mut transport = Transport::new(&credentials, commands.downgrade(), Instant::now());
+        let (command_tx, command_rx) = mpsc::unbounded_channel();
+        let mut transport = Transport::new(&credentials, command_tx.downgrade(), Instant::now());
         let fingerprint = transport.fingerprint();
         let shared = Arc::new(Shared {
             negotiation: Mutex::new(Negotiation::new(credentials, fingerprint)),
@@ -82,8 +81,8 @@ impl Connection {
             state: Mutex::new(PeerConnectionState::New),
             configuration: Mutex::new(configuration),
         });
-        runtime.spawn(Driver::new(transport, shared.clone(), receiver).run());
-        Ok(Self { shared, commands })
+        runtime.spawn(Driver::new(transport, shared.clone(), command_rx).run());
+        Ok(Self { shared, command_tx })
     }
 
     pub(crate) fn set_configuration(&self, configuration: RtcConfiguration) {
@@ -146,7 +145,7 @@ impl Connection {
         if init.negotiated && u16::try_from(init.id).is_err() {
             return Err(RtcError::invalid_state("a negotiated data channel needs a stream id"));
         }
-        let channel = Arc::new(Channel::new(label, init, self.commands.clone()));
+        let channel = Arc::new(Channel::new(label, init, self.command_tx.clone()));
         self.shared.negotiation.lock().want_data();
         self.demand(Command::OpenChannel(channel.clone()))?;
         Ok(DataChannel::new(channel))
@@ -214,7 +213,7 @@ impl Connection {
 
     /// Where statistics are asked for.
     pub(crate) fn reports(&self) -> Reports {
-        Reports::new(self.commands.downgrade())
+        Reports::new(self.command_tx.downgrade())
     }
 
     pub(crate) fn callbacks(&self) -> &Callbacks {
@@ -222,7 +221,7 @@ impl Connection {
     }
 
     fn demand(&self, command: Command) -> Result<(), RtcError> {
-        self.commands.send(command).map_err(|_| RtcError::invalid_state("the connection has ended"))
+        self.command_tx.send(command).map_err(|_| RtcError::invalid_state("the connection has ended"))
     }
 
     /// Without effect once the task has ended.

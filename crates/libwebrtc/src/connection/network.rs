@@ -1,4 +1,4 @@
-//! The machine's addresses.
+//! The addresses of the machine that a connection gathers candidates from.
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -19,7 +19,7 @@ use super::tls;
 const STUN_HEADER: usize = 20;
 const CHANNEL_HEADER: usize = 4;
 
-/// A server and what it wants to know.
+/// A server, and the credentials that it asks for.
 #[derive(Clone)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
@@ -33,7 +33,7 @@ pub(super) struct Target {
 pub(super) struct Relay {
     client: Client,
     link: Link,
-    /// Once there is an allocation.
+    /// The relayed address, once there is an allocation.
     relayed: Option<SocketAddr>,
 }
 

@@ -99,7 +99,7 @@ impl Sockets {
         self.tcp.retain(|link| link.local().ip() != address);
     }
 
-    /// Of the UDP sockets.
+    /// The local addresses of the UDP sockets.
     pub(super) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
         self.udp.iter().map(|port| port.address)
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::stream::{ByteStream, StreamLink, connect, is_media};
 
 const LENGTH_BYTES: usize = 2;
-/// Before a connection that broke is made anew; it doubles with each time.
+/// The back-off before a connection that broke is made anew, which doubles with each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(8);
 
@@ -21,7 +21,7 @@ pub(super) struct TcpLink {
     local: SocketAddr,
     remote: SocketAddr,
     stream: StreamLink,
-    /// When it broke, it may be connected again from then on.
+    /// While the connection is broken, from when on it may be made anew.
     broken_until: Option<Instant>,
     pause: Duration,
 }
@@ -120,7 +120,7 @@ mod tests {
                 assert_eq!(frame, [0, 1, round]);
                 peer.write_all(&frame).await.expect("write");
             };
-            // As ICE does: again and again.
+            // ICE asks again and again as well.
             let ask = async {
                 loop {
                     link.queue(&[round], Instant::now());

@@ -34,7 +34,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Candidates of the peer that are used: each makes a pair with each of this side's.
 const MAX_REMOTE_CANDIDATES: usize = 128;
 
-/// Where datagrams leave.
+/// What the transport sends datagrams with: sockets and relays, or a link of a test's.
 pub(super) trait Network {
     fn send(&mut self, transmit: &Transmit);
 
@@ -51,8 +51,8 @@ pub(super) enum Event {
 
 pub(super) struct Transport {
     rtc: Rtc,
-    /// For channels the peer opens.
-    commands: mpsc::WeakUnboundedSender<Command>,
+    /// What channels that the peer opens send their commands to.
+    command_tx: mpsc::WeakUnboundedSender<Command>,
     channels: Channels,
     media: Media,
     status: Status,
@@ -84,12 +84,12 @@ struct Remote {
 impl Transport {
     pub(super) fn new(
         credentials: &IceCredentials,
-        commands: mpsc::WeakUnboundedSender<Command>,
+        command_tx: mpsc::WeakUnboundedSender<Command>,
         now: Instant,
     ) -> Self {
         Self {
             rtc: build_rtc(credentials, now),
-            commands,
+            command_tx,
             channels: Channels::default(),
             media: Media::default(),
             status: Status::default(),
@@ -331,8 +331,8 @@ impl Transport {
                 }
             }
             str0m::Event::ChannelOpen(id, label) => {
-                let commands = self.commands.upgrade();
-                let opened = self.channels.opened(&mut self.rtc, id, &label, commands);
+                let command_tx = self.command_tx.upgrade();
+                let opened = self.channels.opened(&mut self.rtc, id, &label, command_tx);
                 self.events.extend(opened.map(Event::Channel));
             }
             str0m::Event::ChannelData(message) => {

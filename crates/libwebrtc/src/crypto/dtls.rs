@@ -1,4 +1,4 @@
-//! DTLS by `dimpl`.
+//! str0m's DTLS over the `dimpl` crate, with the cryptography of the RustCrypto crates.
 
 use std::fmt;
 use std::sync::Arc;

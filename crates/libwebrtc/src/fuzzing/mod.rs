@@ -33,7 +33,7 @@ pub fn servers(bytes: &[u8]) {
     connection::servers(bytes);
 }
 
-/// Lines of candidates.
+/// Candidate lines, as the peer trickles them.
 pub fn candidates(bytes: &[u8]) {
     for line in String::from_utf8_lossy(bytes).lines() {
         drop(parse_line(line));

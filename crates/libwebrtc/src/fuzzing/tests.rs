@@ -51,7 +51,6 @@ fn change(packet: &mut Vec<u8>, random: &mut SmallRng) {
     }
 }
 
-/// 120,000 packets.
 #[test]
 fn no_opus_packet_harms_the_decoder() {
     attack(ROUNDS, &crate::audio::hostile::payloads(), 1, opus);

@@ -2,7 +2,7 @@
 
 /// Opus's payload type in offers of this side; the peer's answer is what counts.
 pub(crate) const OPUS_PAYLOAD_TYPE: u8 = 111;
-/// `a=fmtp` of Opus.
+/// The parameters of Opus (`a=fmtp`) that are offered and answered.
 pub(crate) const OPUS_FORMAT: &str = "minptime=10;useinbandfec=1";
 
 /// Video codecs that are named so that a room's video sections can be accepted; nothing decodes them.

@@ -14,7 +14,6 @@ use crate::rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit};
 
 use super::codecs;
 
-/// Audio or video.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MediaKind {
     Audio,
@@ -52,7 +51,7 @@ pub(crate) struct SenderState {
     pub(crate) ssrc: u32,
     pub(crate) cname: String,
     pub(crate) encodings: Vec<RtpEncodingParameters>,
-    /// Once negotiated.
+    /// `None` until it is negotiated.
     pub(crate) payload_type: Option<u8>,
     /// Nothing may be sent: it would not be encrypted as asked.
     pub(crate) forbidden: bool,
@@ -64,7 +63,7 @@ pub(crate) struct ReceiverState {
     /// While the peer sends.
     pub(crate) track: Option<MediaStreamTrack>,
     pub(crate) stream_ids: Vec<String>,
-    /// Once negotiated.
+    /// `None` until it is negotiated.
     pub(crate) payload_type: Option<u8>,
     /// Nothing may be decoded: it is encrypted.
     pub(crate) forbidden: bool,

@@ -208,7 +208,7 @@ impl Transceiver {
         state.mid.is_none() && state.direction != RtpTransceiverDirection::Stopped
     }
 
-    /// `None`: stopped.
+    /// What the program wants; `None` for a transceiver that was stopped.
     fn wanted_direction(&self) -> Option<Direction> {
         let (sends, receives) = match self.state().direction {
             RtpTransceiverDirection::SendRecv => (true, true),

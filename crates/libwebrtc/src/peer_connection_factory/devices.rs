@@ -14,7 +14,7 @@ pub(super) struct Wishes {
 macro_rules! refused {
     ($($name:ident($($argument:ident: $type:ty),*)),+ $(,)?) => {
         $(
-            /// Fails.
+            /// Answers `false`, with an error in the log.
             pub fn $name(&self $(, $argument: $type)*) -> bool {
                 tracing::error!($(?$argument,)* "audio devices are not supported: {} failed", stringify!($name));
                 false

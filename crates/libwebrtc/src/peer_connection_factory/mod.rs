@@ -124,7 +124,7 @@ pub mod native {
         RtcVideoTrack,
     };
 
-    /// Local tracks.
+    /// What a factory makes of sources: local tracks.
     pub trait PeerConnectionFactoryExt {
         fn create_audio_track(&self, label: &str, source: NativeAudioSource) -> RtcAudioTrack;
         /// A track that cannot be published.

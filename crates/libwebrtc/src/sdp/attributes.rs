@@ -5,7 +5,7 @@ use super::{Attribute, Description, MediaSection};
 /// Streams of one section; a source and its repetitions are two.
 const MAX_SSRCS: usize = 16;
 
-/// `a=ice-ufrag` and `a=ice-pwd`.
+/// The user name and password of ICE (`a=ice-ufrag`, `a=ice-pwd`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IceCredentials {
     pub(crate) ufrag: String,
@@ -47,16 +47,16 @@ pub(crate) enum Setup {
     Passive,
 }
 
-/// `a=rtpmap`.
+/// The codec of a payload type (`a=rtpmap`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RtpMap {
     pub(crate) payload_type: u8,
     pub(crate) codec: String,
-    /// Hz.
+    /// Of the timestamps, in Hz.
     pub(crate) clock_rate: u32,
 }
 
-/// `a=extmap`.
+/// The id of a header extension (`a=extmap`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ExtensionMap {
     pub(crate) id: u8,

@@ -2,8 +2,6 @@
 
 use std::fmt::{self, Display};
 
-use crate::session_description::SdpParseError;
-
 mod attributes;
 #[cfg(test)]
 mod tests;
@@ -12,6 +10,14 @@ pub(crate) use attributes::{Direction, ExtensionMap, IceCredentials, Setup};
 
 /// Media sections of a description. Each is a transceiver, or a pass through all that are there.
 const MAX_SECTIONS: usize = 1_024;
+
+/// A line of SDP that could not be read.
+#[derive(Clone, thiserror::Error, Debug)]
+#[error("read session description: {description} in {line:?}")]
+pub struct SdpParseError {
+    pub line: String,
+    pub description: String,
+}
 
 /// A session description: its attributes and its media sections. Other lines are read over and written with
 /// fixed content.
@@ -35,7 +41,7 @@ pub(crate) struct MediaSection {
     pub(crate) attributes: Vec<Attribute>,
 }
 
-/// `a=name` or `a=name:value`.
+/// An attribute line: `a=name` or `a=name:value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attribute {
     pub(crate) name: String,

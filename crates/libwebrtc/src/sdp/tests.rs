@@ -1,3 +1,5 @@
+//! Descriptions that are read, refused and written back.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -8,7 +8,7 @@ use crate::data_channel::DataChannelState;
 #[derive(Debug, Default, Clone)]
 pub struct RtcStats {
     pub id: String,
-    /// Microseconds since 1970.
+    /// When it was taken, in microseconds since 1970.
     pub timestamp: i64,
 }
 
@@ -16,9 +16,9 @@ pub struct RtcStats {
 pub struct CodecStats {
     pub payload_type: u32,
     pub transport_id: String,
-    /// For example `audio/opus`.
+    /// The media type, for example `audio/opus`.
     pub mime_type: String,
-    /// Hz.
+    /// Of the timestamps, in Hz.
     pub clock_rate: u32,
     pub channels: u32,
     pub sdp_fmtp_line: String,
@@ -27,7 +27,7 @@ pub struct CodecStats {
 #[derive(Debug, Default, Clone)]
 pub struct RtpStreamStats {
     pub ssrc: u32,
-    /// `audio`.
+    /// Always `audio`: no video is sent or received.
     pub kind: String,
     pub transport_id: String,
     pub codec_id: String,
@@ -38,17 +38,17 @@ pub struct ReceivedRtpStreamStats {
     pub packets_received: u64,
     /// Expected and not received (RFC 3550); negative with duplicates.
     pub packets_lost: i64,
-    /// Seconds.
+    /// The interarrival jitter of RFC 3550, in seconds.
     pub jitter: f64,
 }
 
-/// The audio members.
+/// The members that audio has.
 #[derive(Debug, Default, Clone)]
 pub struct InboundRtpStreamStats {
     pub track_identifier: String,
     pub mid: String,
     pub remote_id: String,
-    /// Milliseconds since 1970.
+    /// In milliseconds since 1970.
     pub last_packet_received_timestamp: f64,
     pub header_bytes_received: u64,
     /// Packets that came too late to be played.
@@ -60,10 +60,10 @@ pub struct InboundRtpStreamStats {
     pub nack_count: u32,
     /// Seconds, summed over the samples that were handed out.
     pub jitter_buffer_delay: f64,
-    /// Seconds, summed likewise.
+    /// Seconds that were aimed at, summed likewise.
     pub jitter_buffer_target_delay: f64,
     pub jitter_buffer_emitted_count: u64,
-    /// Seconds, summed likewise.
+    /// The least possible seconds, summed likewise.
     pub jitter_buffer_minimum_delay: f64,
     pub total_samples_received: u64,
     pub concealed_samples: u64,
@@ -79,11 +79,11 @@ pub struct InboundRtpStreamStats {
 #[derive(Debug, Default, Clone)]
 pub struct SentRtpStreamStats {
     pub packets_sent: u64,
-    /// Payload bytes.
+    /// Without the headers of RTP.
     pub bytes_sent: u64,
 }
 
-/// The audio members.
+/// The members that audio has.
 #[derive(Debug, Default, Clone)]
 pub struct OutboundRtpStreamStats {
     pub mid: String,
@@ -104,7 +104,7 @@ pub struct OutboundRtpStreamStats {
 #[derive(Debug, Default, Clone)]
 pub struct RemoteInboundRtpStreamStats {
     pub local_id: String,
-    /// Seconds.
+    /// The last one measured, in seconds.
     pub round_trip_time: f64,
     pub total_round_trip_time: f64,
     /// 0 to 1, of the last report.
@@ -121,7 +121,7 @@ pub struct RemoteOutboundRtpStreamStats {
 #[derive(Debug, Default, Clone)]
 pub struct MediaSourceStats {
     pub track_identifier: String,
-    /// `audio`.
+    /// Always `audio`: no video is sent or received.
     pub kind: String,
 }
 
@@ -185,7 +185,7 @@ pub struct IceCandidateStats {
     pub transport_id: String,
     pub address: String,
     pub port: i32,
-    /// `udp` or `tcp`.
+    /// Either `udp` or `tcp`.
     pub protocol: String,
     pub candidate_type: Option<IceCandidateType>,
     pub priority: i32,

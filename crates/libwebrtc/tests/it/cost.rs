@@ -1,4 +1,4 @@
-//! What sessions cost.
+//! The processor time and memory that sessions cost.
 
 use std::time::Duration;
 

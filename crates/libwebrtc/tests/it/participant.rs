@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Participant {
     pub(crate) room: Room,
-    events: UnboundedReceiver<RoomEvent>,
+    event_rx: UnboundedReceiver<RoomEvent>,
 }
 
 impl Participant {
@@ -28,8 +28,8 @@ impl Participant {
     }
 
     pub(crate) async fn join_as(server: &Server, token: &str, options: RoomOptions) -> Self {
-        let (room, events) = Room::connect(&server.url(), token, options).await.expect("join room");
-        Self { room, events }
+        let (room, event_rx) = Room::connect(&server.url(), token, options).await.expect("join room");
+        Self { room, event_rx }
     }
 
     pub(crate) fn local(&self) -> LocalParticipant {
@@ -43,7 +43,7 @@ impl Participant {
         mut choose: impl FnMut(RoomEvent) -> Option<T>,
     ) -> T {
         let wanted = async {
-            while let Some(event) = self.events.recv().await {
+            while let Some(event) = self.event_rx.recv().await {
                 if let Some(wanted) = choose(event) {
                     return wanted;
                 }

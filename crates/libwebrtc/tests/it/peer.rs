@@ -10,8 +10,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) struct Peer {
     pub(crate) connection: PeerConnection,
-    candidates: UnboundedReceiver<IceCandidate>,
-    errors: UnboundedReceiver<IceCandidateError>,
+    candidate_rx: UnboundedReceiver<IceCandidate>,
+    error_rx: UnboundedReceiver<IceCandidateError>,
     /// The candidates that were taken.
     pub(crate) seen: Vec<String>,
 }
@@ -19,7 +19,7 @@ pub(crate) struct Peer {
 /// Both ends of an open channel; what arrives at the second one is sent back.
 pub(crate) struct Channels {
     first: DataChannel,
-    echoed: tokio::sync::Mutex<UnboundedReceiver<Vec<u8>>>,
+    echo_rx: tokio::sync::Mutex<UnboundedReceiver<Vec<u8>>>,
     _second: DataChannel,
 }
 
@@ -28,14 +28,14 @@ impl Peer {
         crate::log();
         let factory = PeerConnectionFactory::default();
         let connection = factory.create_peer_connection(configuration).expect("make peer connection");
-        let (candidate_sender, candidates) = unbounded_channel();
-        connection.on_ice_candidate(Some(Box::new(move |candidate| drop(candidate_sender.send(candidate)))));
-        let (error_sender, errors) = unbounded_channel();
-        connection.on_ice_candidate_error(Some(Box::new(move |error| drop(error_sender.send(error)))));
-        Self { connection, candidates, errors, seen: Vec::new() }
+        let (candidate_tx, candidate_rx) = unbounded_channel();
+        connection.on_ice_candidate(Some(Box::new(move |candidate| drop(candidate_tx.send(candidate)))));
+        let (error_tx, error_rx) = unbounded_channel();
+        connection.on_ice_candidate_error(Some(Box::new(move |error| drop(error_tx.send(error)))));
+        Self { connection, candidate_rx, error_rx, seen: Vec::new() }
     }
 
-    /// Starts gathering.
+    /// Makes a channel and an offer of it, whereupon gathering starts.
     pub(crate) async fn offer(&self) -> (DataChannel, SessionDescription) {
         let channel =
             self.connection.create_data_channel("test", DataChannelInit::default()).expect("channel");
@@ -55,7 +55,7 @@ impl Peer {
     pub(crate) async fn candidate(&mut self, text: &str) -> String {
         let found = async {
             loop {
-                let candidate = self.candidates.recv().await.expect("the connection ended").candidate();
+                let candidate = self.candidate_rx.recv().await.expect("the connection ended").candidate();
                 self.seen.push(candidate.clone());
                 if candidate.contains(text) {
                     return candidate;
@@ -67,14 +67,14 @@ impl Peer {
     }
 
     pub(crate) async fn error(&mut self) -> IceCandidateError {
-        let error = tokio::time::timeout(PATIENCE, self.errors.recv()).await.expect("no error");
+        let error = tokio::time::timeout(PATIENCE, self.error_rx.recv()).await.expect("no error");
         error.expect("the connection ended")
     }
 
     /// Connects with another, and opens a channel.
     pub(crate) async fn connect(&mut self, other: &mut Self) -> Channels {
-        let (opened_sender, mut opened) = unbounded_channel();
-        other.connection.on_data_channel(Some(Box::new(move |channel| drop(opened_sender.send(channel)))));
+        let (opened_tx, mut opened_rx) = unbounded_channel();
+        other.connection.on_data_channel(Some(Box::new(move |channel| drop(opened_tx.send(channel)))));
         let (first, offer) = self.offer().await;
         other.connection.set_remote_description(offer).await.expect("take offer");
         let answer = other.connection.create_answer(AnswerOptions::default()).await.expect("create answer");
@@ -83,8 +83,8 @@ impl Peer {
         let trickle = async {
             loop {
                 let (to, candidate, seen) = tokio::select! {
-                    Some(candidate) = self.candidates.recv() => (&other.connection, candidate, &mut self.seen),
-                    Some(candidate) = other.candidates.recv() => (&self.connection, candidate, &mut other.seen),
+                    Some(candidate) = self.candidate_rx.recv() => (&other.connection, candidate, &mut self.seen),
+                    Some(candidate) = other.candidate_rx.recv() => (&self.connection, candidate, &mut other.seen),
                 };
                 to.add_ice_candidate(candidate.clone()).await.expect("add candidate");
                 seen.push(candidate.candidate());
@@ -92,13 +92,13 @@ impl Peer {
         };
         let second = async {
             tokio::select! {
-                channel = opened.recv() => channel.expect("the connection ended"),
+                channel = opened_rx.recv() => channel.expect("the connection ended"),
                 () = trickle => unreachable!("candidates end with the connection"),
             }
         };
         let second = tokio::time::timeout(PATIENCE, second).await.expect("the peers do not connect");
-        let (echo_sender, echoed) = unbounded_channel();
-        first.on_message(Some(Box::new(move |message| drop(echo_sender.send(message.data.to_vec())))));
+        let (echo_tx, echo_rx) = unbounded_channel();
+        first.on_message(Some(Box::new(move |message| drop(echo_tx.send(message.data.to_vec())))));
         let echo = second.clone();
         second.on_message(Some(Box::new(move |message| echo.send(message.data, true).expect("send back"))));
         let open = async {
@@ -107,7 +107,7 @@ impl Peer {
             }
         };
         tokio::time::timeout(PATIENCE, open).await.expect("the channel does not open");
-        let channels = Channels { first, echoed: tokio::sync::Mutex::new(echoed), _second: second };
+        let channels = Channels { first, echo_rx: tokio::sync::Mutex::new(echo_rx), _second: second };
         assert_eq!(channels.echo(b"hello").await, b"hello");
         channels
     }
@@ -117,8 +117,8 @@ impl Channels {
     /// What comes back of a message.
     pub(crate) async fn echo(&self, message: &[u8]) -> Vec<u8> {
         self.first.send(message, true).expect("send message");
-        let mut echoed = self.echoed.lock().await;
-        let received = tokio::time::timeout(PATIENCE, echoed.recv()).await.expect("no message comes back");
+        let mut echo_rx = self.echo_rx.lock().await;
+        let received = tokio::time::timeout(PATIENCE, echo_rx.recv()).await.expect("no message comes back");
         received.expect("the connection ended")
     }
 }

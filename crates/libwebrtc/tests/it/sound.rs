@@ -9,7 +9,7 @@ const WINDOWS: u32 = 20;
 /// Samples of one channel.
 pub(crate) struct Recording {
     pub(crate) samples: Vec<i16>,
-    /// Hz.
+    /// In Hz, of the one channel.
     pub(crate) sample_rate: u32,
 }
 

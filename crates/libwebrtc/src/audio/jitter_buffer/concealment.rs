@@ -1,19 +1,18 @@
-//! Sound from packets, and from none.
+//! Packet loss concealment (PLC): a decoder that makes sound from packets, and goes on without them.
 
-use crate::audio::RTP_CLOCK_RATE;
 use crate::audio::opus::{Decoder, OpusError};
 
-use super::MILLISECOND;
+use super::ticks::Ticks;
 
 /// What the codec makes up in place of packets fades from here on, and is silent at the end.
-const FADE_START: i64 = 40 * MILLISECOND;
-const FADE_END: i64 = 120 * MILLISECOND;
+const FADE_START: Ticks = Ticks::from_millis(40);
+const FADE_END: Ticks = Ticks::from_millis(120);
 /// Sound that follows silence begins with a ramp, so that it does not click.
-const RAMP: i64 = 5 * MILLISECOND;
-/// The codec makes sound up in multiples of this.
-const UNIT: i64 = MILLISECOND * 5 / 2;
+const RAMP: Ticks = Ticks::from_millis(5);
+/// The codec makes sound up in multiples of 2.5 ms.
+const UNIT: Ticks = Ticks::new(120);
 /// Of a packet's sound, this end of it tells how loud what follows may be made up.
-const TAIL: i64 = 10 * MILLISECOND;
+const TAIL: Ticks = Ticks::from_millis(10);
 /// Made-up sound may be so much louder, since a voice is not even within so short a time.
 const LOUDER: f32 = 1.5;
 /// Mean square of samples 50 dB below full scale: quieter is taken for silence.
@@ -23,25 +22,25 @@ const QUIET: f64 = 1e-5 * 32_768.0 * 32_768.0;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sound {
     Received,
-    /// Made up.
+    /// Made up by concealment, and heard.
     Concealed,
     /// Made up where nothing was heard.
     Silent,
 }
 
-/// A decoder that can go on without packets.
-pub(super) struct Voice {
+/// A decoder that conceals what is lost: its sound goes on for a while, fades, and is silence then.
+pub(super) struct ConcealingDecoder {
     decoder: Decoder,
-    /// Ticks since the last packet's sound.
-    concealed: i64,
+    /// Time since the last packet's sound.
+    concealed: Ticks,
     /// The mean square of the end of it.
     energy: f64,
 }
 
-impl Voice {
-    /// As [`Decoder::new`].
+impl ConcealingDecoder {
+    /// Takes what [`Decoder::new`] takes.
     pub(super) fn new(sample_rate: u32, channels: u32) -> Result<Self, OpusError> {
-        Ok(Self { decoder: Decoder::new(sample_rate, channels)?, concealed: 0, energy: 0.0 })
+        Ok(Self { decoder: Decoder::new(sample_rate, channels)?, concealed: Ticks::ZERO, energy: 0.0 })
     }
 
     /// Another sender: nothing of the sound before goes into its own.
@@ -59,18 +58,17 @@ impl Voice {
         self.decoder.channels()
     }
 
-    /// Ticks a sample lasts.
-    pub(super) fn ticks_per_sample(&self) -> i64 {
-        i64::from(RTP_CLOCK_RATE / self.decoder.sample_rate())
+    pub(super) fn sample_duration(&self) -> Ticks {
+        Ticks::of_sample_at(self.decoder.sample_rate())
     }
 
     /// Whether nothing is heard now: the sound made up has faded, or there was none before.
     pub(super) fn is_silent(&self) -> bool {
-        self.concealed >= FADE_END || self.concealed > 0 && self.was_quiet()
+        self.concealed >= FADE_END || self.concealed > Ticks::ZERO && self.was_quiet()
     }
 
-    /// Ticks since the last packet's sound.
-    pub(super) fn concealed(&self) -> i64 {
+    /// For how long sound has been made up since the last packet's.
+    pub(super) fn concealed(&self) -> Ticks {
         self.concealed
     }
 
@@ -86,7 +84,7 @@ impl Voice {
     pub(super) fn recover(
         &mut self,
         payload: &[u8],
-        ticks: i64,
+        ticks: Ticks,
         samples: &mut Vec<i16>,
     ) -> Result<(), OpusError> {
         let start = samples.len();
@@ -97,7 +95,7 @@ impl Voice {
     }
 
     /// Appends `ticks` of made-up sound or silence.
-    pub(super) fn conceal(&mut self, ticks: i64, samples: &mut Vec<i16>) -> Sound {
+    pub(super) fn conceal(&mut self, ticks: Ticks, samples: &mut Vec<i16>) -> Sound {
         let start = samples.len();
         let end = start + self.length(ticks);
         let faded = self.concealed >= FADE_END || self.was_quiet();
@@ -108,9 +106,9 @@ impl Voice {
         if !faded {
             // In a pause of speech the codec may make up far more than there was.
             let limit = (self.energy / mean_square(&samples[start..]).max(1.0)).sqrt() as f32;
-            let (concealed, step) = (self.concealed, self.ticks_per_sample());
+            let (concealed, sample) = (self.concealed, self.sample_duration());
             ramp(&mut samples[start..], self.channels(), |index| {
-                let fading = (FADE_END - concealed - index * step) as f32 / (FADE_END - FADE_START) as f32;
+                let fading = (FADE_END - concealed - sample * index).part_of(FADE_END - FADE_START);
                 fading.min(limit * LOUDER)
             });
         }
@@ -122,22 +120,22 @@ impl Voice {
         let tail = samples.len().saturating_sub(self.length(TAIL));
         self.energy = mean_square(&samples[tail..]);
         if self.concealed >= FADE_END {
-            let step = self.ticks_per_sample();
-            ramp(samples, self.channels(), |index| (index * step) as f32 / RAMP as f32);
+            let sample = self.sample_duration();
+            ramp(samples, self.channels(), |index| (sample * index).part_of(RAMP));
         }
-        self.concealed = 0;
+        self.concealed = Ticks::ZERO;
     }
 
     fn was_quiet(&self) -> bool {
         self.energy <= QUIET
     }
 
-    fn length(&self, ticks: i64) -> usize {
-        usize::try_from(ticks / self.ticks_per_sample()).unwrap_or_default() * self.channels()
+    fn length(&self, ticks: Ticks) -> usize {
+        usize::try_from(ticks / self.sample_duration()).unwrap_or_default() * self.channels()
     }
 
-    fn whole_units(&self, ticks: i64) -> u32 {
-        let samples = (ticks + UNIT - 1) / UNIT * UNIT / self.ticks_per_sample();
+    fn whole_units(&self, ticks: Ticks) -> u32 {
+        let samples = ticks.round_up_to(UNIT) / self.sample_duration();
         u32::try_from(samples).unwrap_or_default()
     }
 }

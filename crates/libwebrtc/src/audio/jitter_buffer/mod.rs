@@ -1,4 +1,7 @@
-//! One stream of packets, in order, without gaps and in real time.
+//! The jitter buffer of one stream: packets go in as they come, samples come out in order, without gaps and in real time.
+//!
+//! It is adaptive, with the parts that Google's NetEQ has: an estimate of the network's delay, a decision about what each
+//! piece of sound is made of, packet loss concealment (PLC), and time-scale modification.
 //!
 //! The samples follow a clock: each is due at the beginning plus the samples before it, whatever the packets do. They
 //! are handed out up to [`EARLY`] before they are due when they are there, so on a quiet network a packet is heard as it
@@ -6,9 +9,9 @@
 //!
 //! The delay of the stream is the time from when a packet comes if it is as fast as the fastest, until it is due. It
 //! should be as long as nearly all packets take ([`delay`]). When a packet is missing at its due time, [`decision`] says
-//! what is handed out instead: its repetition in the next packet, or what [`concealment`] makes up. When packets are
-//! there behind it, its time is over; when none is, the stream stays in place and the delay grows. Delay that is not
-//! needed is paid back by playing faster ([`pace`], [`stretch`]): silence first.
+//! what is handed out instead, and [`playout`] makes it: its repetition in the next packet (forward error correction, FEC),
+//! or what [`concealment`] makes up. When packets are there behind it, its time is over; when none is, the stream stays in
+//! place and the delay grows. Delay that is not needed is paid back by playing faster ([`pace`], [`stretch`]): silence first.
 
 mod clock;
 mod concealment;
@@ -16,9 +19,10 @@ mod decision;
 mod delay;
 mod pace;
 mod packets;
-mod refill;
+mod playout;
 mod statistics;
 mod stretch;
+mod ticks;
 
 #[cfg(test)]
 mod tests;
@@ -27,32 +31,30 @@ use std::time::Instant;
 
 use super::RTP_CLOCK_RATE;
 use super::opus::SAMPLE_RATES;
-use super::receive::AudioPacket;
+use super::packet::AudioPacket;
 use super::resample::Resampler;
 use clock::{Clock, Timeline};
-use concealment::{Sound, Voice};
+use concealment::{ConcealingDecoder, Sound};
 use decision::{Action, Next, Situation};
 use delay::ArrivalDelay;
 use pace::Pace;
 use packets::{Packet, Packets};
-use refill::Pending;
+use playout::Pending;
 pub(crate) use statistics::JitterBufferStatistics;
+use ticks::Ticks;
 
-/// In ticks of the RTP clock, as all times in here.
-const SECOND: i64 = RTP_CLOCK_RATE as i64;
-const MILLISECOND: i64 = SECOND / 1000;
 /// How long before they are due samples are handed out when they are there.
-const EARLY: i64 = 20 * MILLISECOND;
+const EARLY: Ticks = Ticks::from_millis(20);
 /// Handed out at a time, unless what is left then is hardly more than half of it.
-const CHUNK: i64 = 20 * MILLISECOND;
-const LONG_CHUNK: i64 = 30 * MILLISECOND;
+const CHUNK: Ticks = Ticks::from_millis(20);
+const LONG_CHUNK: Ticks = Ticks::from_millis(30);
 /// Without a packet for so long, silence is handed out so much later, several chunks at a time.
-const IDLE_AFTER: i64 = SECOND;
-const IDLE_STEP: i64 = 80 * MILLISECOND;
+const IDLE_AFTER: Ticks = Ticks::from_millis(1_000);
+const IDLE_STEP: Ticks = Ticks::from_millis(80);
 /// When the timers are later than this, as after the machine slept, the time is not made up.
-const MAX_LAG: i64 = 5 * SECOND;
+const MAX_LAG: Ticks = Ticks::from_millis(5_000);
 /// A packet whose time is so far from the others' begins a time line of its own.
-const MAX_JUMP: i64 = 3 * SECOND;
+const MAX_JUMP: Ticks = Ticks::from_millis(3_000);
 /// A sequence number so far below is not a late packet but a sender that counts anew.
 const MAX_BEHIND: u64 = 3_000;
 /// So are packets that all come too late, so many in a row.
@@ -68,11 +70,11 @@ pub(super) struct JitterBuffer {
     too_late: u32,
     packets: Packets,
     delay: ArrivalDelay,
-    voice: Voice,
+    decoder: ConcealingDecoder,
     pace: Pace,
     pending: Pending,
     /// What was made up while the stream stayed in place.
-    held: i64,
+    held: Ticks,
     /// The packet from which the one before it was recovered last.
     recovered_from: Option<u64>,
     resampler: Option<Resampler>,
@@ -94,10 +96,15 @@ impl JitterBuffer {
             too_late: 0,
             packets: Packets::default(),
             delay: ArrivalDelay::new(),
-            voice: Voice::new(decoder_rate, channels).map_err(|error| error.to_string())?,
+            decoder: ConcealingDecoder::new(decoder_rate, channels).map_err(|error| error.to_string())?,
             pace: Pace::default(),
-            pending: Pending { samples: Vec::new(), handed_out: 0, sound: Sound::Silent, arrived: 0 },
-            held: 0,
+            pending: Pending {
+                samples: Vec::new(),
+                handed_out: 0,
+                sound: Sound::Silent,
+                arrived: Ticks::ZERO,
+            },
+            held: Ticks::ZERO,
             recovered_from: None,
             resampler: resampler.transpose().map_err(|error| error.to_string())?,
             resampled: Vec::new(),
@@ -107,7 +114,7 @@ impl JitterBuffer {
 
     /// Sample rate and channels.
     pub(super) fn format(&self) -> (u32, u32) {
-        (self.sample_rate, self.voice.channels() as u32)
+        (self.sample_rate, self.decoder.channels() as u32)
     }
 
     pub(super) fn statistics(&self) -> &JitterBufferStatistics {
@@ -145,7 +152,7 @@ impl JitterBuffer {
         let clock = self.clock.as_ref()?;
         let at = if self.is_ready(clock.due - EARLY) {
             clock.due - EARLY
-        } else if self.packets.is_empty() && self.voice.concealed() >= IDLE_AFTER {
+        } else if self.packets.is_empty() && self.decoder.concealed() >= IDLE_AFTER {
             clock.due + IDLE_STEP
         } else {
             clock.due
@@ -159,7 +166,7 @@ impl JitterBuffer {
         let clock = self.clock.as_mut()?;
         let now = clock.ticks(now);
         if now - clock.due > MAX_LAG {
-            tracing::warn!(late_ms = (now - clock.due) / MILLISECOND, "audio is not handed out in time");
+            tracing::warn!(late_ms = (now - clock.due).as_millis(), "audio is not handed out in time");
             clock.due = now;
         }
         let due = clock.due;
@@ -173,12 +180,12 @@ impl JitterBuffer {
     }
 
     /// Whether the next samples do not have to be made up.
-    fn is_ready(&self, now: i64) -> bool {
+    fn is_ready(&self, now: Ticks) -> bool {
         let due = self.clock.as_ref().map_or(now, |clock| clock.due);
         !self.pending.is_empty() || matches!(self.situation(now, due).decide(), Action::Play)
     }
 
-    fn situation(&self, now: i64, due: i64) -> Situation<'_> {
+    fn situation(&self, now: Ticks, due: Ticks) -> Situation<'_> {
         Situation {
             packets: &self.packets,
             delay: &self.delay,
@@ -186,13 +193,13 @@ impl JitterBuffer {
             now,
             due,
             held: self.held,
-            silent: self.voice.is_silent(),
-            concealed: self.voice.concealed(),
+            silent: self.decoder.is_silent(),
+            concealed: self.decoder.concealed(),
         }
     }
 
     /// Whether a packet goes on from those before it.
-    fn belongs(&self, packet: &AudioPacket, now: i64) -> bool {
+    fn belongs(&self, packet: &AudioPacket, now: Ticks) -> bool {
         let Some(timeline) = self.timeline.as_ref().filter(|timeline| timeline.ssrc == packet.ssrc) else {
             return false;
         };
@@ -201,14 +208,14 @@ impl JitterBuffer {
         behind <= MAX_BEHIND && (behind > 0 || lateness.is_none_or(|late| late.saturating_abs() <= MAX_JUMP))
     }
 
-    fn start_anew(&mut self, packet: &AudioPacket, now: i64) {
+    fn start_anew(&mut self, packet: &AudioPacket, now: Ticks) {
         let another = self.timeline.as_ref().is_some_and(|timeline| timeline.ssrc != packet.ssrc);
-        if another && let Err(error) = self.voice.start_anew() {
+        if another && let Err(error) = self.decoder.start_anew() {
             tracing::error!(%error, "make audio decoder for another sender");
         }
         self.timeline = Some(Timeline { ssrc: packet.ssrc, origin: packet.time });
         self.next = None;
-        self.held = 0;
+        self.held = Ticks::ZERO;
         self.too_late = 0;
         self.packets.clear();
         self.delay.start_anew(now);
@@ -221,23 +228,27 @@ impl JitterBuffer {
         })
     }
 
-    fn hand_out(&mut self, now: i64) -> Option<&[i16]> {
+    fn hand_out(&mut self, now: Ticks) -> Option<&[i16]> {
         let clock = self.clock.as_mut()?;
-        let (channels, step) = (self.voice.channels(), self.voice.ticks_per_sample());
+        let (channels, sample) = (self.decoder.channels(), self.decoder.sample_duration());
         let left = self.pending.samples.len() - self.pending.handed_out;
-        let length_of = |ticks: i64| (ticks / step) as usize * channels;
+        let length_of = |ticks: Ticks| (ticks / sample) as usize * channels;
         let length = if left > length_of(LONG_CHUNK) { length_of(CHUNK) } else { left };
         let start = self.pending.handed_out;
         self.pending.handed_out += length;
         let samples = &self.pending.samples[start..start + length];
         let frames = (length / channels) as i64;
-        let ticks = frames * step;
+        let ticks = sample * frames;
         clock.due += ticks;
         self.pace.handed_out(ticks);
-        self.statistics.count(samples, channels, seconds(ticks), self.pending.sound);
+        self.statistics.count(samples, channels, ticks.as_secs_f64(), self.pending.sound);
         if self.pending.sound == Sound::Received {
-            let delay = seconds((now - self.pending.arrived).max(0));
-            self.statistics.count_delay(frames as u64, delay, seconds(self.delay.target()));
+            let delay = (now - self.pending.arrived).max(Ticks::ZERO);
+            self.statistics.count_delay(
+                frames as u64,
+                delay.as_secs_f64(),
+                self.delay.target().as_secs_f64(),
+            );
         }
         let Some(resampler) = &mut self.resampler else { return Some(samples) };
         self.resampled.clear();
@@ -246,8 +257,4 @@ impl JitterBuffer {
         }
         Some(&self.resampled)
     }
-}
-
-fn seconds(ticks: i64) -> f64 {
-    ticks as f64 / SECOND as f64
 }

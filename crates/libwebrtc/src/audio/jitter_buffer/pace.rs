@@ -1,22 +1,25 @@
-//! When sound is made shorter or longer, so that the delay follows its target.
+//! When time-scale modification is due, so that the delay follows its target: NetEQ's accelerate and preemptive expand.
+//! How it is done is in `stretch`.
 
-use super::MILLISECOND;
 use super::decision::{MAX_ABOVE, MAX_BELOW};
 use super::stretch::Stretched;
+use super::ticks::Ticks;
 
 /// A change that began ends when the delay is so near the target.
-const NEAR_ABOVE: i64 = 8 * MILLISECOND;
-const NEAR_BELOW: i64 = 3 * MILLISECOND;
+const NEAR_ABOVE: Ticks = Ticks::from_millis(8);
+const NEAR_BELOW: Ticks = Ticks::from_millis(3);
 /// Between two changes of sound that is heard, so many times their length is left as it is: 12.5 per cent.
 const REST: i64 = 8;
 /// Periods must be so alike. When the delay is far off, more is risked.
 const LEAST_LIKENESS: f32 = 0.9;
-const FAR: i64 = 200 * MILLISECOND;
+const FAR: Ticks = Ticks::from_millis(200);
 const LEAST_LIKENESS_FAR: f32 = 0.6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
+    /// Accelerate: take sound out.
     Faster,
+    /// Preemptive expand: put sound in.
     Slower,
 }
 
@@ -30,13 +33,13 @@ pub(super) struct Change {
 #[derive(Default)]
 pub(super) struct Pace {
     direction: Option<Direction>,
-    /// Ticks for which sound that is heard stays as it is.
-    rest: i64,
+    /// For how long sound that is heard still stays as it is.
+    rest: Ticks,
 }
 
 impl Pace {
-    /// `margin` and `level` are the delay and as much of it as there is to play, `target` what it should be, in ticks.
-    pub(super) fn change(&mut self, margin: i64, level: i64, target: i64) -> Option<Change> {
+    /// `margin` and `level` are the delay and as much of it as there is to play, `target` what it should be.
+    pub(super) fn change(&mut self, margin: Ticks, level: Ticks, target: Ticks) -> Option<Change> {
         self.direction = match self.direction {
             Some(Direction::Faster) if level > target + NEAR_ABOVE => Some(Direction::Faster),
             Some(Direction::Slower) if margin < target - NEAR_BELOW => Some(Direction::Slower),
@@ -46,7 +49,7 @@ impl Pace {
         };
         let direction = self.direction?;
         let far = (margin - target).abs() > FAR;
-        let least_likeness = match (self.rest > 0, far) {
+        let least_likeness = match (self.rest > Ticks::ZERO, far) {
             // More alike than anything is: only silence is changed.
             (true, _) => f32::INFINITY,
             (false, true) => LEAST_LIKENESS_FAR,
@@ -55,14 +58,14 @@ impl Pace {
         Some(Change { direction, least_likeness })
     }
 
-    /// `ticks` that a period lasts.
-    pub(super) fn changed(&mut self, stretched: Stretched, ticks: i64) {
+    /// Notes that sound was changed, by a period that lasts `ticks`.
+    pub(super) fn changed(&mut self, stretched: Stretched, ticks: Ticks) {
         if !stretched.quiet {
             self.rest = ticks * REST;
         }
     }
 
-    pub(super) fn handed_out(&mut self, ticks: i64) {
-        self.rest = (self.rest - ticks).max(0);
+    pub(super) fn handed_out(&mut self, ticks: Ticks) {
+        self.rest = (self.rest - ticks).max(Ticks::ZERO);
     }
 }

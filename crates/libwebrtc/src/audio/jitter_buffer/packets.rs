@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use crate::audio::opus;
 
+use super::ticks::Ticks;
+
 /// A second and a half of packets of 2.5 ms, more than the buffer holds in time. Above it the oldest is dropped.
 const CAPACITY: usize = 600;
 /// Sequence numbers below the newest one in which a duplicate is recognised.
 const REMEMBERED: u64 = 128;
 
-/// A packet with the times that matter, in ticks.
+/// A packet with its times.
 pub(super) struct Packet {
     pub(super) sequence: u64,
     /// On the stream's time line.
-    pub(super) time: i64,
-    pub(super) duration: i64,
-    pub(super) arrived: i64,
+    pub(super) time: Ticks,
+    pub(super) duration: Ticks,
+    pub(super) arrived: Ticks,
     pub(super) payload: Arc<[u8]>,
     /// Whether it has a coding of the packet before it.
     pub(super) has_fec: bool,
@@ -24,8 +26,8 @@ pub(super) struct Packet {
 
 impl Packet {
     /// `None` for a payload that is malformed or, as in padding, empty.
-    pub(super) fn new(sequence: u64, time: i64, arrived: i64, payload: Arc<[u8]>) -> Option<Self> {
-        let duration = i64::from(opus::duration(&payload)?);
+    pub(super) fn new(sequence: u64, time: Ticks, arrived: Ticks, payload: Arc<[u8]>) -> Option<Self> {
+        let duration = Ticks::new(opus::duration(&payload)?.into());
         let has_fec = opus::has_fec(&payload);
         Some(Self { sequence, time, duration, arrived, payload, has_fec })
     }
@@ -94,7 +96,7 @@ impl Packets {
     }
 
     /// Where the last packet ends on the time line.
-    pub(super) fn end(&self) -> Option<i64> {
+    pub(super) fn end(&self) -> Option<Ticks> {
         self.waiting.back().map(|last| last.time + last.duration)
     }
 }
@@ -118,12 +120,13 @@ mod tests {
     fn packets_are_sorted_and_limited() {
         let mut packets = Packets::default();
         let packet = |sequence| {
-            Packet::new(sequence, sequence as i64 * 960, 0, Arc::from([0xf8, 0xff, 0xfe])).expect("a packet")
+            let time = Ticks::new(sequence as i64 * 960);
+            Packet::new(sequence, time, Ticks::ZERO, Arc::from([0xf8, 0xff, 0xfe])).expect("a packet")
         };
         for sequence in [3, 1, 2] {
             assert!(!packets.insert(packet(sequence)));
         }
-        assert_eq!(packets.end(), Some(4 * 960));
+        assert_eq!(packets.end(), Some(Ticks::new(4 * 960)));
         assert_eq!(packets.pop_front().map(|packet| packet.sequence), Some(1));
         let dropped = (4..700).filter(|sequence| packets.insert(packet(*sequence))).count();
         assert_eq!((packets.len(), dropped), (CAPACITY, 698 - CAPACITY));

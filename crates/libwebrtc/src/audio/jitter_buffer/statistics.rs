@@ -1,6 +1,4 @@
-//! What the buffer did, in the names and meanings of the W3C's inbound RTP statistics.
-
-use crate::stats::dictionaries::InboundRtpStreamStats;
+//! What the jitter buffer counts, in the names and meanings of the W3C's inbound RTP statistics.
 
 use super::concealment::Sound;
 
@@ -33,7 +31,7 @@ pub(crate) struct JitterBufferStatistics {
     pub(crate) audio_level: f64,
     /// The square of the level times seconds, summed.
     pub(crate) total_audio_energy: f64,
-    /// Seconds.
+    /// Seconds of sound that were handed out.
     pub(crate) total_samples_duration: f64,
     /// Whether the last samples were received.
     received: bool,
@@ -59,25 +57,6 @@ impl JitterBufferStatistics {
         let mean = energy as f64 / samples.len().max(1) as f64 / f64::from(i16::MIN).powi(2);
         self.audio_level = mean.sqrt();
         self.total_audio_energy += mean * seconds;
-    }
-
-    pub(crate) fn report(&self, inbound: &mut InboundRtpStreamStats) {
-        inbound.packets_discarded = self.packets_discarded;
-        inbound.fec_packets_received = self.fec_packets_received;
-        inbound.fec_packets_discarded = self.fec_packets_discarded;
-        inbound.total_samples_received = self.total_samples_received;
-        inbound.concealed_samples = self.concealed_samples;
-        inbound.silent_concealed_samples = self.silent_concealed_samples;
-        inbound.concealment_events = self.concealment_events;
-        inbound.inserted_samples_for_deceleration = self.inserted_samples_for_deceleration;
-        inbound.removed_samples_for_acceleration = self.removed_samples_for_acceleration;
-        inbound.jitter_buffer_delay = self.jitter_buffer_delay;
-        inbound.jitter_buffer_target_delay = self.jitter_buffer_target_delay;
-        inbound.jitter_buffer_minimum_delay = self.jitter_buffer_minimum_delay;
-        inbound.jitter_buffer_emitted_count = self.jitter_buffer_emitted_count;
-        inbound.audio_level = self.audio_level;
-        inbound.total_audio_energy = self.total_audio_energy;
-        inbound.total_samples_duration = self.total_samples_duration;
     }
 
     /// Counts `frames` that were received: seconds since their arrival, and those aimed at.

@@ -1,4 +1,5 @@
-//! Sound made shorter or longer by a period of its pitch, or by a piece of silence.
+//! Time-scale modification, as in NetEQ's accelerate and preemptive expand: sound is made shorter or longer by a period of
+//! its pitch (waveform similarity overlap-add, WSOLA), or by a piece of silence.
 
 use super::concealment::is_quiet;
 
@@ -20,17 +21,17 @@ pub(super) struct Stretch<'a> {
     pub(super) least_likeness: f32,
 }
 
-/// What was changed.
+/// A change that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stretched {
-    /// Samples per channel.
+    /// In samples per channel.
     pub(super) frames: usize,
     /// It was done in silence, where it is not heard.
     pub(super) quiet: bool,
 }
 
 impl Stretch<'_> {
-    /// Takes a period out: what is before it goes over into what is after it.
+    /// Accelerate: takes a period out, and cross-fades what is before it into what is after it.
     pub(super) fn compress(self) -> Option<Stretched> {
         let (middle, period, quiet) = self.find()?;
         let (channels, samples) = (self.channels, self.samples);
@@ -42,7 +43,7 @@ impl Stretch<'_> {
         Some(Stretched { frames: period, quiet })
     }
 
-    /// Puts a period in: what is before it is repeated.
+    /// Preemptive expand: puts a period in, by repeating the one before it.
     pub(super) fn expand(self) -> Option<Stretched> {
         let (middle, period, quiet) = self.find()?;
         let (channels, samples) = (self.channels, self.samples);

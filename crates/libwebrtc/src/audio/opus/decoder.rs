@@ -1,3 +1,5 @@
+//! Decoding, with the concealment and the forward error correction that Opus has.
+
 use std::ptr::{self, NonNull};
 
 use unsafe_libopus::{OPUS_OK, OpusDecoder, opus_decode, opus_decoder_create, opus_decoder_destroy};

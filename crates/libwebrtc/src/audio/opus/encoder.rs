@@ -1,3 +1,5 @@
+//! Encoding, and what it is set to for a peer and a network.
+
 use std::ptr::NonNull;
 
 use unsafe_libopus::{
@@ -9,7 +11,7 @@ use unsafe_libopus::{
     OpusEncoder, opus_encode, opus_encoder_create, opus_encoder_ctl, opus_encoder_destroy,
 };
 
-use crate::audio::send::SendSettings;
+use crate::audio::opus_format::EncoderSettings;
 
 use super::{OpusError, SAMPLE_RATES};
 
@@ -54,8 +56,8 @@ impl Encoder {
         Ok(encoder)
     }
 
-    pub(in crate::audio) fn configure(&mut self, settings: &SendSettings) -> Result<(), OpusError> {
-        let SendSettings { bitrate, expected_loss, format } = *settings;
+    pub(in crate::audio) fn configure(&mut self, settings: &EncoderSettings) -> Result<(), OpusError> {
+        let EncoderSettings { bitrate, expected_loss, format } = *settings;
         let mono = self.channels == 1 || !format.stereo;
         let speech = mono && bitrate <= SPEECH_BITRATE;
         self.set_bitrate(bitrate, format.constant_bitrate)?;

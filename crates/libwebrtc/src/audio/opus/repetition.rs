@@ -1,5 +1,5 @@
-//! Going on with speech that stops: its last pitch period is repeated and fades (waveform substitution, as in appendix I of
-//! ITU-T G.711).
+//! Packet loss concealment (PLC) for speech: its last pitch period is repeated and fades (waveform substitution, as in
+//! appendix I of ITU-T G.711).
 //!
 //! The codec has a concealment of its own, but for speech its translation to Rust (unsafe-libopus 0.2.0) answers samples
 //! at full scale: `silk_PLC_conceal` and `silk_CNG` compare with 0x8000, which is -32,768 in C and 32,768 there.
@@ -30,7 +30,6 @@ pub(super) struct Repetition {
 }
 
 impl Repetition {
-    /// `sample_rate` in Hz.
     pub(super) fn new(sample_rate: u32, channels: usize) -> Self {
         Self {
             sample_rate: sample_rate as usize,

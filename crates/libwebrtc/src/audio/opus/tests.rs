@@ -1,9 +1,10 @@
+//! What comes back of speech and tones, of lost packets, and of packets that are malformed.
+
 use std::f64::consts::TAU;
 
 use proptest::prelude::*;
 
-use crate::audio::opus_format::OpusFormat;
-use crate::audio::send::SendSettings;
+use crate::audio::opus_format::{EncoderSettings, OpusFormat};
 
 use super::*;
 
@@ -35,7 +36,7 @@ fn encode(encoder: &mut Encoder, samples: &[i16]) -> Vec<Vec<u8>> {
 
 fn encoder(channels: u32, bitrate: u32, expected_loss: u8, format: OpusFormat) -> Encoder {
     let mut encoder = Encoder::new(RATE, channels).expect("make encoder");
-    encoder.configure(&SendSettings { bitrate, expected_loss, format }).expect("configure encoder");
+    encoder.configure(&EncoderSettings { bitrate, expected_loss, format }).expect("configure encoder");
     encoder
 }
 
@@ -63,7 +64,7 @@ fn likeness(original: &[i16], copy: &[i16]) -> f64 {
 #[test]
 fn a_frame_survives_the_way_there_and_back() {
     let mut encoder = Encoder::new(24_000, 1).expect("make encoder");
-    let settings = SendSettings { bitrate: 32_000, expected_loss: 0, format: OpusFormat::default() };
+    let settings = EncoderSettings { bitrate: 32_000, expected_loss: 0, format: OpusFormat::default() };
     encoder.configure(&settings).expect("configure encoder");
     let mut decoder = Decoder::new(16_000, 2).expect("make decoder");
     let mut payload = [0; 500];

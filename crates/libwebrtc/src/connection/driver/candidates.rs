@@ -32,7 +32,7 @@ impl Driver {
         self.follow_servers(&configuration.ice_servers, now);
     }
 
-    /// The configuration changed.
+    /// Gathers again after the configuration changed, where gathering has begun.
     pub(super) fn gather_anew(&mut self) {
         if self.gathering.started {
             self.gather();

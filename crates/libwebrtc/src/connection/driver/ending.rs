@@ -14,7 +14,7 @@ use super::Driver;
 impl Drop for Driver {
     fn drop(&mut self) {
         // Each step by itself: what the program does in a callback must not keep the others from being told.
-        self.commands.close();
+        self.command_rx.close();
         if !self.closed {
             step(|| self.shared.negotiation.lock().close());
         }
@@ -22,7 +22,7 @@ impl Drop for Driver {
             step(|| channel.set_state(DataChannelState::Closed));
             step(|| channel.release());
         }
-        while let Ok(command) = self.commands.try_recv() {
+        while let Ok(command) = self.command_rx.try_recv() {
             step(|| refuse(command));
         }
         if !self.closed {

@@ -62,13 +62,13 @@ pub(super) struct Server {
     pub(super) url: ServerUrl,
     pub(super) username: String,
     pub(super) password: String,
-    /// What its name stands for, once known.
+    /// The addresses that its name resolves to, once they are known.
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) relays: Vec<(RelayId, SocketAddr)>,
-    /// It could not be used; it is asked again when something changed.
+    /// Whether it could not be used; it is asked again when something changed.
     pub(super) failed: bool,
     pub(super) ask_again_at: Option<Instant>,
-    /// It is no longer in the configuration.
+    /// When it is given up, where it is no longer in the configuration.
     pub(super) retires_at: Option<Instant>,
 }
 

@@ -48,7 +48,7 @@ impl LossControl {
         self.limit.map_or(left, |limit| limit.min(left)).round() as u32
     }
 
-    /// Per cent.
+    /// What the encoder is to expect, in per cent of the packets.
     pub(super) fn expected_loss(&self) -> u8 {
         (self.loss * 100.0).round().clamp(0.0, 100.0) as u8
     }

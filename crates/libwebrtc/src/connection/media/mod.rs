@@ -29,7 +29,7 @@ const MAX_UNANNOUNCED: usize = 64;
 pub(super) struct Media {
     declared: HashSet<Mid>,
     senders: Vec<Sender>,
-    /// By SSRC.
+    /// The streams that are received, by SSRC.
     receivers: HashMap<u32, Receiver>,
     /// For packets whose SSRC was not announced.
     by_mid: HashMap<Mid, Arc<Transceiver>>,

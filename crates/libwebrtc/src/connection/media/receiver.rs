@@ -8,7 +8,7 @@ use str0m::rtp::RtpPacket;
 use str0m::rtp::rtcp::SenderInfo;
 
 use crate::audio::RTP_CLOCK_RATE;
-use crate::audio::receive::AudioPacket;
+use crate::audio::packet::AudioPacket;
 use crate::audio_track::AudioOrigin;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::transceiver::Transceiver;
@@ -60,7 +60,7 @@ impl Receiver {
         &self.reception
     }
 
-    /// `nacks` so far.
+    /// Takes the number of NACKs that were sent so far.
     pub(in crate::connection) fn count_nacks(&mut self, nacks: u64) {
         self.reception.nacks = nacks;
     }
@@ -101,7 +101,7 @@ impl Reception {
         expected.cast_signed() - self.packets.cast_signed()
     }
 
-    /// Seconds.
+    /// The interarrival jitter of RFC 3550, in seconds.
     pub(in crate::connection) fn jitter(&self) -> f64 {
         self.jitter / f64::from(RTP_CLOCK_RATE)
     }

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 
 use crate::audio::RTP_CLOCK_RATE;
 use crate::audio::level::AudioLevel;
-use crate::audio::opus_format::OpusFormat;
-use crate::audio::send::{AudioSender, EncodedFrame, SendSettings};
+use crate::audio::opus_format::{EncoderSettings, OpusFormat};
+use crate::audio::send::{AudioSender, EncodedFrame};
 use crate::audio_track::AudioOrigin;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::NegotiatedMedia;
@@ -68,7 +68,7 @@ pub(in crate::connection) struct Transmission {
     /// Of the last frame, 0 to 1, and summed by the rules of `totalAudioEnergy`.
     pub(in crate::connection) level: f64,
     pub(in crate::connection) energy: f64,
-    /// Seconds.
+    /// Seconds of sound that were sent.
     pub(in crate::connection) duration: f64,
 }
 
@@ -249,8 +249,12 @@ impl Sender {
         self.opus.max_bitrate.map_or(wanted, |limit| limit.min(wanted))
     }
 
-    fn settings(&self) -> SendSettings {
-        SendSettings { bitrate: self.bitrate(), expected_loss: self.loss.expected_loss(), format: self.opus }
+    fn settings(&self) -> EncoderSettings {
+        EncoderSettings {
+            bitrate: self.bitrate(),
+            expected_loss: self.loss.expected_loss(),
+            format: self.opus,
+        }
     }
 
     pub(in crate::connection) fn is_muted(&self) -> bool {

@@ -21,7 +21,7 @@ pub(crate) struct Binding {
 
 enum State {
     Asking(TransactionId, Repetition),
-    /// Until it is asked again.
+    /// The server has answered, and is asked again at this time.
     Known(Instant),
     Failed,
 }

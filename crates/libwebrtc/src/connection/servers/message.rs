@@ -164,7 +164,7 @@ fn address(value: &[u8], mask: &[u8; 16]) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// Builds a message.
+/// Builds a STUN message, attribute by attribute.
 pub(crate) struct Writer {
     bytes: Vec<u8>,
     transaction: TransactionId,

@@ -22,7 +22,7 @@ pub(crate) struct Repetition {
 pub(crate) enum Due {
     Nothing,
     SendAgain,
-    /// There was no answer.
+    /// No answer came to any of the sendings.
     TimedOut,
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Of STUN, and of TURN over UDP and TCP.
+/// The port of STUN, and of TURN over UDP and TCP.
 const DEFAULT_PORT: u16 = 3478;
 const DEFAULT_TLS_PORT: u16 = 5349;
 /// Bytes of a name in the domain name system.
@@ -19,7 +19,7 @@ pub(crate) struct ServerUrl {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ServerKind {
-    /// Asked over UDP.
+    /// Only asked for this side's address, over UDP.
     Stun,
     Turn(TurnTransport),
 }
@@ -108,7 +108,7 @@ fn parse_port(port: &str) -> Result<u16, UrlError> {
     port.parse().ok().filter(|port| digits && *port != 0).ok_or(UrlError::Port)
 }
 
-/// Of a domain name, or an IPv4 address.
+/// Whether a host is spelled as a domain name or an IPv4 address is.
 fn is_name(host: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
     !host.is_empty() && host.len() <= MAX_NAME && host.bytes().all(allowed)

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use str0m::net::{Protocol, TcpType};
 use str0m::stats::PeerStats;
 use str0m::{Candidate, CandidateKind};
-
 use tokio::sync::{mpsc, oneshot};
 
 use crate::RtcError;
@@ -30,21 +29,21 @@ const TRANSPORT_ID: &str = "T";
 #[derive(Clone)]
 pub(crate) struct Reports {
     /// Weak: a handle of a sender keeps no connection alive.
-    commands: mpsc::WeakUnboundedSender<Command>,
+    command_tx: mpsc::WeakUnboundedSender<Command>,
 }
 
 impl Reports {
-    pub(super) fn new(commands: mpsc::WeakUnboundedSender<Command>) -> Self {
-        Self { commands }
+    pub(super) fn new(command_tx: mpsc::WeakUnboundedSender<Command>) -> Self {
+        Self { command_tx }
     }
 
     /// Fails once the connection is closed.
     pub(crate) async fn ask(&self, scope: Scope) -> Result<Vec<RtcStats>, RtcError> {
         let closed = || RtcError::invalid_state("read statistics: the connection is closed");
-        let (answer, reports) = oneshot::channel();
-        let commands = self.commands.upgrade().ok_or_else(closed)?;
-        commands.send(Command::Report(scope, answer)).map_err(|_| closed())?;
-        reports.await.map_err(|_| closed())
+        let (reports_tx, reports_rx) = oneshot::channel();
+        let command_tx = self.command_tx.upgrade().ok_or_else(closed)?;
+        command_tx.send(Command::Report(scope, reports_tx)).map_err(|_| closed())?;
+        reports_rx.await.map_err(|_| closed())
     }
 }
 

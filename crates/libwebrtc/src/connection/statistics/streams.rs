@@ -1,6 +1,7 @@
 //! The reports of streams that are sent and received.
 
 use crate::audio::RTP_CLOCK_RATE;
+use crate::audio::jitter_buffer::JitterBufferStatistics;
 use crate::audio_track::AudioOrigin;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::stats::{self, RtcStats, dictionaries};
@@ -95,7 +96,9 @@ impl Sources<'_> {
         if let Some(MediaStreamTrack::Audio(track)) = &track
             && let AudioOrigin::Remote(remote) = track.origin()
         {
-            remote.statistics(&mut inbound);
+            if let Some(statistics) = remote.statistics() {
+                report_jitter_buffer(&statistics, &mut inbound);
+            }
         }
         reports.push(RtcStats::InboundRtp(stats::InboundRtpStats {
             rtc: self.rtc(format!("I{ssrc}")),
@@ -130,4 +133,26 @@ impl Sources<'_> {
             codec_id: payload_type.map_or_else(String::new, |payload_type| format!("C{payload_type}")),
         }
     }
+}
+
+fn report_jitter_buffer(
+    statistics: &JitterBufferStatistics,
+    inbound: &mut dictionaries::InboundRtpStreamStats,
+) {
+    inbound.packets_discarded = statistics.packets_discarded;
+    inbound.fec_packets_received = statistics.fec_packets_received;
+    inbound.fec_packets_discarded = statistics.fec_packets_discarded;
+    inbound.total_samples_received = statistics.total_samples_received;
+    inbound.concealed_samples = statistics.concealed_samples;
+    inbound.silent_concealed_samples = statistics.silent_concealed_samples;
+    inbound.concealment_events = statistics.concealment_events;
+    inbound.inserted_samples_for_deceleration = statistics.inserted_samples_for_deceleration;
+    inbound.removed_samples_for_acceleration = statistics.removed_samples_for_acceleration;
+    inbound.jitter_buffer_delay = statistics.jitter_buffer_delay;
+    inbound.jitter_buffer_target_delay = statistics.jitter_buffer_target_delay;
+    inbound.jitter_buffer_minimum_delay = statistics.jitter_buffer_minimum_delay;
+    inbound.jitter_buffer_emitted_count = statistics.jitter_buffer_emitted_count;
+    inbound.audio_level = statistics.audio_level;
+    inbound.total_audio_energy = statistics.total_audio_energy;
+    inbound.total_samples_duration = statistics.total_samples_duration;
 }

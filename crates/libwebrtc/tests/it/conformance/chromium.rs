@@ -1,4 +1,4 @@
-//! With a browser.
+//! What is proved with Chromium at the far end.
 
 use super::peer::Stack;
 

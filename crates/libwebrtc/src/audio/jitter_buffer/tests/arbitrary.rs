@@ -1,4 +1,4 @@
-//! Whatever comes.
+//! Any packets at any time, and a tone over networks of all kinds.
 
 use proptest::prelude::*;
 

@@ -2,7 +2,7 @@
 
 use super::network::*;
 use super::signal::*;
-use crate::audio::receive::AudioPacket;
+use crate::audio::packet::AudioPacket;
 
 /// Plays `seconds` of speech of which `lost` says what is lost.
 fn lose(seconds: f64, fec: bool, mut lost: impl FnMut(u32) -> bool) -> (Listener, Vec<i16>) {

@@ -123,13 +123,13 @@ impl Listener {
     }
 
     pub(super) fn target_ms(&self) -> i64 {
-        self.buffer.delay.target() / MILLISECOND
+        self.buffer.delay.target().as_millis()
     }
 
     /// The delay of what is due next, in ms.
     pub(super) fn delay_ms(&self) -> i64 {
         let due = self.buffer.clock.as_ref().expect("a clock").due;
         let situation = self.buffer.situation(due, due);
-        situation.margin(self.buffer.next.expect("a place")) / MILLISECOND
+        situation.margin(self.buffer.next.expect("a place")).as_millis()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::network::*;
 use super::signal::*;
-use crate::audio::receive::AudioPacket;
+use crate::audio::packet::AudioPacket;
 
 /// A second of a tone, then another one with what `change` makes of its packets.
 fn change(change: impl Fn(AudioPacket) -> AudioPacket) -> Listener {

@@ -4,13 +4,12 @@ use std::f64::consts::TAU;
 use std::sync::Arc;
 
 use crate::audio::opus::{Decoder, Encoder};
-use crate::audio::opus_format::OpusFormat;
-use crate::audio::receive::AudioPacket;
-use crate::audio::send::SendSettings;
+use crate::audio::opus_format::{EncoderSettings, OpusFormat};
+use crate::audio::packet::AudioPacket;
 
 /// Hz of the samples in these tests.
 pub(super) const RATE: usize = 16_000;
-/// Ticks between packets.
+/// Ticks of the RTP clock between packets.
 const PACKET_TICKS: u64 = 960;
 
 pub(super) fn tone(hertz: f64, seconds: f64) -> Vec<i16> {
@@ -32,7 +31,7 @@ pub(super) fn speech(seconds: f64) -> Vec<i16> {
     (0..(seconds * RATE as f64) as usize).map(sample).collect()
 }
 
-pub(super) fn encoder(rate: u32, channels: u32, settings: SendSettings) -> Encoder {
+pub(super) fn encoder(rate: u32, channels: u32, settings: EncoderSettings) -> Encoder {
     let mut encoder = Encoder::new(rate, channels).expect("make encoder");
     encoder.configure(&settings).expect("configure encoder");
     encoder
@@ -42,7 +41,7 @@ pub(super) fn encoder(rate: u32, channels: u32, settings: SendSettings) -> Encod
 pub(super) fn encode(samples: &[i16], fec: bool) -> Vec<AudioPacket> {
     let format = OpusFormat { fec, ..OpusFormat::default() };
     let bitrate = if fec { 28_000 } else { 96_000 };
-    let mut encoder = encoder(RATE as u32, 1, SendSettings { bitrate, expected_loss: 20, format });
+    let mut encoder = encoder(RATE as u32, 1, EncoderSettings { bitrate, expected_loss: 20, format });
     let mut payload = [0; 1275];
     samples
         .chunks_exact(RATE / 50)

@@ -3,8 +3,7 @@
 use super::network::*;
 use super::signal::*;
 use super::*;
-use crate::audio::opus_format::OpusFormat;
-use crate::audio::send::SendSettings;
+use crate::audio::opus_format::{EncoderSettings, OpusFormat};
 
 #[test]
 fn in_order_the_decoded_samples_come_at_once_and_untouched() {
@@ -29,7 +28,7 @@ fn in_order_the_decoded_samples_come_at_once_and_untouched() {
 fn packets_of_any_length_in_stereo_are_played_at_their_pace() {
     for frame_ms in [5, 10, 20, 40, 60] {
         let format = OpusFormat { stereo: true, ..OpusFormat::default() };
-        let mut encoder = encoder(48_000, 2, SendSettings { bitrate: 96_000, expected_loss: 0, format });
+        let mut encoder = encoder(48_000, 2, EncoderSettings { bitrate: 96_000, expected_loss: 0, format });
         let mut listener = Listener::new(24_000, 2);
         let mut payload = [0; 1275];
         for index in 0..2_000 / frame_ms {

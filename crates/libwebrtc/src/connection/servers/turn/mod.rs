@@ -51,7 +51,7 @@ pub(crate) struct Options {
 pub(crate) enum Event {
     /// The server relays what arrives at this address.
     Allocated(SocketAddr),
-    /// It does not, or no longer.
+    /// The server gives no allocation, or it has ended.
     Failed { code: u16, reason: String },
 }
 

@@ -22,12 +22,12 @@ pub(super) struct Peers {
     reliable: bool,
 }
 
-/// Its channel is never another peer's while the allocation lasts.
+/// A peer behind the relay. Its channel is never another peer's while the allocation lasts.
 struct Peer {
     address: SocketAddr,
     channel: u16,
     state: State,
-    /// Sent to since its channel was bound.
+    /// Whether anything was sent to it since its channel was bound.
     used: bool,
 }
 

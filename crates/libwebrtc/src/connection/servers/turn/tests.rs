@@ -33,7 +33,7 @@ struct Server {
     expires_at: Option<Instant>,
     channels: HashMap<u16, (SocketAddr, Instant)>,
     refuses_peers: bool,
-    /// Datagrams for peers.
+    /// Datagrams that were relayed to peers.
     relayed: Vec<(SocketAddr, Vec<u8>)>,
     refreshes: usize,
 }
