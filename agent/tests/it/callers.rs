@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use test_servers::{KEY, SECRET, tool};
+use test_servers::{KEY, Process, SECRET, tool};
 
 /// Longest that one command may take; above the limits in the script.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A process with participants in it, made with LiveKit's Python SDK.
 pub(crate) struct Callers {
-    process: Child,
+    process: Process,
     stdin: ChildStdin,
     answers_rx: Receiver<Value>,
     early: HashMap<u64, Value>,
@@ -24,18 +24,18 @@ pub(crate) struct Callers {
 impl Callers {
     pub(crate) fn start(livekit_url: &str) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/caller.py");
-        let mut process = Command::new(tool("python/bin/python"))
+        let mut command = Command::new(tool("python/bin/python"));
+        command
             .arg(script)
             .env("LIVEKIT_URL", livekit_url)
             .env("LIVEKIT_API_KEY", KEY)
             .env("LIVEKIT_API_SECRET", SECRET)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("start python: run «make tools»");
-        let stdin = process.stdin.take().expect("a pipe");
-        let stdout = BufReader::new(process.stdout.take().expect("a pipe"));
+            .stderr(Stdio::null());
+        let mut process = Process::start(&mut command).expect("run «make tools»");
+        let stdin = process.child().stdin.take().expect("a pipe");
+        let stdout = BufReader::new(process.child().stdout.take().expect("a pipe"));
         let (answers_tx, answers_rx) = channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
@@ -86,14 +86,6 @@ impl Callers {
 
     /// Kills the process: its participants vanish without a word.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().expect("the callers live");
-        self.process.wait().expect("they are ours");
-    }
-}
-
-impl Drop for Callers {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
+        self.process.kill();
     }
 }

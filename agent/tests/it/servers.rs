@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use schemas::SessionEnded;
 use serde_json::Value;
 use tempfile::TempDir;
-use test_servers::{KEY, LiveKitServer, SECRET, free_port};
+use test_servers::{KEY, LiveKitServer, Process, SECRET, free_port};
 
 use crate::providers::Providers;
 
@@ -45,7 +45,7 @@ pub(crate) fn start_again(livekit: &mut LiveKitServer) {
 
 /// The agent program, without a NATS: what it exports stays in its outbox. Ended on drop.
 pub(crate) struct Agent {
-    process: Child,
+    process: Process,
     http_port: u16,
     folder: TempDir,
     /// Where they are the agent's own.
@@ -83,7 +83,8 @@ impl Agent {
         let folder = tempfile::tempdir().expect("a temp folder");
         let http_port = free_port();
         let log = fs::File::create(folder.path().join("log")).expect("create the log");
-        let process = Command::new(env!("CARGO_BIN_EXE_agent"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agent"));
+        command
             .arg("dev")
             .args(arguments)
             .env_clear()
@@ -97,9 +98,8 @@ impl Agent {
             .env("AGENT_PUBLISH_DRAIN_LIMIT", "1s")
             .envs(providers.environment())
             .envs(environment.iter().copied())
-            .stderr(log)
-            .spawn()
-            .expect("start the agent");
+            .stderr(log);
+        let process = Process::start(&mut command).expect("start the agent");
         Self { process, http_port, folder, own_providers: None }
     }
 
@@ -164,13 +164,7 @@ impl Agent {
 
     /// Bytes of memory that it holds now, and the most that it held.
     pub(crate) fn memory(&self) -> (u64, u64) {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("read its status");
-        let kilobytes = |name: &str| {
-            let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
-            line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).expect("a number")
-        };
-        (kilobytes("VmRSS:") * 1024, kilobytes("VmHWM:") * 1024)
+        self.process.memory().expect("read its memory")
     }
 
     /// Value of a metric without labels, or with those that are given.
@@ -182,20 +176,19 @@ impl Agent {
 
     /// Sends a signal, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.process.id().to_string()).status();
-        assert!(sent.expect("run kill").success());
+        self.process.signal(name).expect("send a signal");
     }
 
     pub(crate) fn wait_exit(&mut self) -> ExitStatus {
-        wait_for("the agent's end", || self.process.try_wait().expect("it is ours"))
+        wait_for("the agent's end", || self.process.ended().expect("it is ours"))
     }
 }
 
 impl Drop for Agent {
     #[expect(clippy::print_stdout, reason = "shown with a test that failed")]
     fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
+        // So that its log is whole.
+        self.process.kill();
         if std::thread::panicking() {
             println!("--- the agent's log\n{}", self.log());
         }

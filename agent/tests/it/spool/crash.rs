@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use agent::spool::{Spool, SpoolError};
 use chrono::Utc;
 use schemas::EndReason;
 use tempfile::TempDir;
+use test_servers::Process;
 use tokio::time::sleep;
 
 use super::fixtures::{
@@ -53,34 +54,17 @@ async fn busy_child() {
     }
 }
 
-struct Process(Child);
-
-impl Process {
-    fn start(test: &str, folder: &Path, environment: &[(&str, String)]) -> Self {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--ignored"]).env(CHILD_FOLDER, folder);
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
-        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
-    }
-
-    /// Ends it by SIGKILL, which no process can put off.
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
+fn start(test: &str, folder: &Path, environment: &[(&str, String)]) -> Process {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored"]).env(CHILD_FOLDER, folder);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    Process::start(command.stdout(Stdio::null()).stderr(Stdio::null())).unwrap()
 }
 
 #[tokio::test]
 async fn a_killed_process_holds_the_folder_until_it_dies_and_its_session_is_published() {
     let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
-    let mut process = Process::start("spool::crash::child", folder.path(), &[]);
+    let mut process = start("spool::crash::child", folder.path(), &[]);
     until("the child's journal", Duration::from_secs(20), || {
         folder.path().join("journal").exists() && !files(folder.path(), "journal").is_empty()
     })
@@ -129,7 +113,7 @@ async fn kills_at_random_moments_lose_nothing_and_double_nothing() {
         [(CHILD_NATS_PORT, nats.port().to_string()), (CHILD_NOTES, notes.to_string_lossy().into_owned())];
     for round in 0_u64..8 {
         let before = begun().len();
-        let mut process = Process::start("spool::crash::busy_child", &spool_folder, &environment);
+        let mut process = start("spool::crash::busy_child", &spool_folder, &environment);
         until("the child's first sessions", Duration::from_secs(20), || begun().len() > before + 3).await;
         sleep(Duration::from_micros(13_700 * round)).await;
         process.kill();

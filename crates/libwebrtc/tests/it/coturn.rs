@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use livekit::webrtc::prelude::IceServer;
 
-use test_servers::free_port;
+use test_servers::{Process, free_port};
 
 pub(crate) const USER: &str = "someone";
 pub(crate) const PASSWORD: &str = "a password";
@@ -17,7 +17,7 @@ pub(crate) struct Coturn {
     folder: tempfile::TempDir,
     address: IpAddr,
     pub(crate) port: u16,
-    process: Child,
+    process: Process,
 }
 
 impl Coturn {
@@ -49,13 +49,8 @@ impl Coturn {
         if let Some(certificate) = certificate {
             command.arg("--cert").arg(certificate).arg("--pkey").arg(certificate.with_file_name("key.pem"));
         }
-        let process = command
-            .args(more)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("share log"))
-            .stderr(log)
-            .spawn()
-            .expect("start turnserver (Debian package coturn)");
+        command.args(more).stdin(Stdio::null()).stdout(log.try_clone().expect("share log")).stderr(log);
+        let process = Process::start(&mut command).expect("Debian package coturn");
         let mut server = Self { folder, address, port, process };
         server.wait_until_ready().await;
         server
@@ -63,7 +58,7 @@ impl Coturn {
 
     async fn wait_until_ready(&mut self) {
         for _ in 0..200 {
-            if let Ok(Some(status)) = self.process.try_wait() {
+            if let Ok(Some(status)) = self.process.ended() {
                 panic!("coturn ended with {status}:\n{}", self.log());
             }
             if tokio::net::TcpStream::connect((self.address, self.port)).await.is_ok() {
@@ -110,13 +105,5 @@ impl Coturn {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("coturn does not say «{text}» {count} times:\n{}", self.log());
-    }
-}
-
-impl Drop for Coturn {
-    fn drop(&mut self) {
-        // It may have ended by itself, which the test reports.
-        drop(self.process.kill());
-        drop(self.process.wait());
     }
 }
