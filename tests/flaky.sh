@@ -19,12 +19,18 @@ end_load() {
 }
 trap end_load EXIT
 
-# failures LOG: the tests that failed, one a line; a binary that ended before its tests did is named as cargo names it.
+# failures LOG: the tests that failed, one a line, each behind its binary as cargo names it.
 failures() {
-  awk '
-    /^test .* \.\.\. FAILED$/ { sub(/^test /, ""); sub(/ \.\.\. FAILED$/, ""); print binary " " $0; told[binary] = 1 }
-    /^ +Running / { binary = $NF; gsub(/[()]/, "", binary); sub(/.*\//, "", binary); sub(/-[0-9a-f]+$/, "", binary) }
-    /^error: could not compile|^error: process didn.t exit|\(signal: / { sub(/^ +/, ""); print binary ": " $0 }
+  awk -F '`' '
+    function tell(binary,   number) {
+      for (number = 0; number < count; number++) print binary ": " failed[number]
+      if (count == 0) print binary ": ended before its tests did"
+      count = 0
+    }
+    /^test .* \.\.\. FAILED$/ { gsub(/^test | \.\.\. FAILED$/, ""); failed[count++] = $0 }
+    /^error: test failed, to rerun pass/ { tell($2) }
+    /^error: could not compile/ { print }
+    END { if (count > 0) tell("the last binary") }
   ' "$1"
 }
 
