@@ -21,7 +21,7 @@ const SHARES_OF_A_SITE: u32 = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct PerMinute(pub u32);
 
-/// All the buckets.
+/// The buckets of all clients, and of all of them together.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     of_a_client: PerMinute,

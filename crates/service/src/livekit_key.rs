@@ -1,3 +1,5 @@
+//! LiveKit's API key and secret, which may be renewed while a program runs.
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;

@@ -1,3 +1,5 @@
+//! A secret as a setting: its value, or the file that it stands in.
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
@@ -9,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 /// `#[arg(long, env)] password_file: Option<PathBuf>`.
 #[derive(Debug, Clone)]
 pub enum SecretSource {
-    /// The secret itself.
+    /// The setting holds it.
     Value(SecretString),
     /// Where it stands, alone, with or without a line end.
     File(PathBuf),

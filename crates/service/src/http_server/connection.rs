@@ -1,3 +1,5 @@
+//! Serves one connection until it has ended, by itself or because it took too long.
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -32,7 +34,7 @@ const MOST_HEADERS: usize = 100;
 /// Of what is read ahead, and of what waits to be written, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// One client's connection.
+/// A connection that was admitted, and what it is served with.
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) place: Place,

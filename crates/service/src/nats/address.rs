@@ -1,3 +1,5 @@
+//! The addresses in `NATS_URL`, and the login that each may hold.
+
 use anyhow::{Context as _, bail, ensure};
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;

@@ -1,3 +1,5 @@
+//! A NATS client that reconnects for as long as it takes, and says why it is not connected.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::address::{Server, name};
 use super::login::Login;
-use super::{Nats, RECONNECT_PAUSE};
+use super::{Nats, RECONNECT_BACKOFF};
 
 /// What is said while nothing is known yet.
 const NOT_YET: &str = "no server was reached yet";
@@ -82,13 +84,15 @@ impl Connection {
 
     /// Another client with the same settings, which connects by itself. Whoever holds the old one keeps a dead client.
     pub async fn renew(&self) -> Self {
+        let mut failures = 0_u32;
         loop {
             match Origin::start(Arc::clone(&self.origin)).await {
                 Ok(connection) => return connection,
                 // The settings were good at the start.
                 Err(error) => warn!("start the NATS client anew: {error:#}"),
             }
-            tokio::time::sleep(RECONNECT_PAUSE.1).await;
+            failures = failures.saturating_add(1);
+            tokio::time::sleep(RECONNECT_BACKOFF.pause(failures)).await;
         }
     }
 }

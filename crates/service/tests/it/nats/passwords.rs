@@ -3,7 +3,7 @@
 use async_nats::ConnectErrorKind;
 use test_servers::NatsServer;
 
-use crate::fixtures::settings;
+use crate::nats::fixtures::settings;
 
 const PASSWORDS: [&str; 8] =
     ["abc123", "q83vEjRWeJA=", "p@ss/word", "a;b|c^d e", "tür:#%?", "100%", "a+b", "(!$&'*~)"];

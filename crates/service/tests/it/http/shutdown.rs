@@ -6,8 +6,8 @@ use service::HttpLimits;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::client::Client;
-use crate::under_test::{LONG, PATIENCE, SHORT, UnderTest, patient};
+use crate::http::client::Client;
+use crate::http::under_test::{LONG, PATIENCE, SHORT, UnderTest, patient};
 
 #[tokio::test]
 async fn what_is_under_way_ends_and_what_waits_is_not_waited_for() {

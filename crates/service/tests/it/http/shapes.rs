@@ -1,7 +1,7 @@
 //! Requests of an odd shape or size.
 
-use crate::client::{Client, get};
-use crate::under_test::{UnderTest, patient};
+use crate::http::client::{Client, get};
+use crate::http::under_test::{UnderTest, patient};
 
 #[tokio::test]
 async fn old_and_pipelined_requests_are_answered() {

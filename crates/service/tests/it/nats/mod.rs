@@ -1,7 +1,5 @@
 //! The connection to NATS, held against real servers: whatever may change or be odd while a program runs.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod ended;
 mod fixtures;
 mod jwt;

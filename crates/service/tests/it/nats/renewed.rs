@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tempfile::TempDir;
-use test_servers::NatsServer;
+use test_servers::{NatsServer, eventually};
 
-use crate::fixtures::{answers, connected, eventually, settings, trouble};
-use crate::jwt::Operator;
+use crate::nats::fixtures::{answers, connected, settings, trouble};
+use crate::nats::jwt::Operator;
 
 const LONG: Duration = Duration::from_secs(600);
 

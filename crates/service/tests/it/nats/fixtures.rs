@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser as _;
 use service::{Connection, Nats};
+use test_servers::eventually;
 
 #[derive(clap::Parser)]
 struct Flags {
@@ -14,15 +15,6 @@ pub(crate) fn settings(url: &str, flags: &[&str]) -> Nats {
     // As `service::main` does; another test may have done it.
     drop(rustls::crypto::ring::default_provider().install_default());
     Flags::parse_from(["test", "--nats-url", url].iter().chain(flags)).nats
-}
-
-/// Waits until a condition holds.
-pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !condition().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "not so after a minute: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 pub(crate) async fn connected(connection: &Connection) {

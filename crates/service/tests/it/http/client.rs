@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::under_test::PATIENCE;
+use crate::http::under_test::PATIENCE;
 
 pub(crate) struct Client(pub(crate) TcpStream);
 

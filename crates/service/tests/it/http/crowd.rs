@@ -2,8 +2,8 @@
 
 use service::HttpLimits;
 
-use crate::client::{Client, get};
-use crate::under_test::{SHORT, UnderTest, patient};
+use crate::http::client::{Client, get};
+use crate::http::under_test::{SHORT, UnderTest, patient};
 
 #[tokio::test]
 async fn half_requests_without_end_hold_up_nobody() {

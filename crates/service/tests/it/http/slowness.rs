@@ -6,8 +6,8 @@ use service::HttpLimits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
 
-use crate::client::Client;
-use crate::under_test::{PATIENCE, SHORT, UnderTest, patient};
+use crate::http::client::Client;
+use crate::http::under_test::{PATIENCE, SHORT, UnderTest, patient};
 
 #[tokio::test]
 async fn half_a_head_and_one_that_trickles_are_ended() {

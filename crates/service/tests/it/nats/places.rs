@@ -1,8 +1,8 @@
 //! Servers that are away, and others in their place.
 
-use test_servers::{NatsServer, free_port};
+use test_servers::{NatsServer, eventually, free_port};
 
-use crate::fixtures::{answers, connected, eventually, settings, trouble};
+use crate::nats::fixtures::{answers, connected, settings, trouble};
 
 fn only(user: &str) -> String {
     format!("authorization {{ users: [{{user: {user}, password: \"of-{user}\"}}] }}\n")

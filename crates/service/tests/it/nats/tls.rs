@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use test_servers::NatsServer;
 
-use crate::fixtures::{connected, settings, trouble};
+use crate::nats::fixtures::{connected, settings, trouble};
 
 /// Makes `<name>.crt` and `<name>.key`, of an authority of the same folder or, without one, an authority.
 fn certificate(folder: &Path, name: &str, authority: Option<&str>) {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use test_servers::NatsServer;
+use test_servers::{NatsServer, eventually};
 use tokio::time::timeout;
 
-use crate::fixtures::{answers, connected, eventually, settings};
+use crate::nats::fixtures::{answers, connected, settings};
 
 #[tokio::test]
 async fn a_client_that_panicked_is_seen_and_another_takes_its_place() {
