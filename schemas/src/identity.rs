@@ -1,3 +1,5 @@
+//! Session and job ids, and the names that are made of them: message id, object key.
+
 use std::borrow::Cow;
 use std::fmt;
 

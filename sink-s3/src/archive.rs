@@ -1,3 +1,5 @@
+//! The writer: each event becomes an object, put once or as often as it comes.
+
 use std::io::Read as _;
 
 use bytes::Bytes;
@@ -15,7 +17,7 @@ const LARGE: usize = 256 * 1024;
 
 /// What is done where there is an object with the event's key already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum IfExists {
+pub enum IfExists {
     /// It is written again: the same event makes the same bytes.
     Overwrite,
     /// It is left alone, where it holds the same payload; another payload becomes a dead letter.
@@ -23,7 +25,7 @@ pub(crate) enum IfExists {
 }
 
 /// Puts each event as an object.
-pub(crate) struct Archive {
+pub struct Archive {
     bucket: Bucket,
     if_exists: IfExists,
 }

@@ -1,3 +1,5 @@
+//! The bucket: what is asked of it besides the put of a session.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{anyhow, bail};
@@ -35,7 +37,7 @@ pub(crate) enum Found {
 /// An object, as a listing has it.
 pub(crate) struct Object {
     pub(crate) key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub(crate) size: u64,
     /// Without its quotation marks.
     pub(crate) etag: String,

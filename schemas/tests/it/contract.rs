@@ -1,7 +1,5 @@
 //! What readers in other languages rely on: the committed documents, and the payloads of every version so far.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::path::Path;
 
 use proptest::prelude::*;

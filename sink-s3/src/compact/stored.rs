@@ -95,7 +95,7 @@ impl Stored {
 /// What a file holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// Its rows.
+    /// Sessions in the file, a row each.
     pub(crate) sessions: u64,
     /// Those of them whose objects are gone.
     pub(crate) kept: u64,

@@ -40,7 +40,7 @@ async fn every_question_has_an_answer_and_all_engines_agree() {
         path
     };
     let output = Command::new(tool("python/bin/python"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/archive/analytics.py"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/analytics.py"))
         .args([folder.path(), Path::new(&(SESSIONS + 2).to_string())])
         .args([ddl("archive.sql", &[]), ddl("raw.sql", &["--raw"]), workspace().join("docs/ANALYTICS.md")])
         .output()

@@ -172,7 +172,7 @@ async fn days_of_many_sessions_and_of_none_below_a_prefix() {
         "2025-10-30",
         "--prefix",
         "voice",
-        "--max-in-flight",
+        "--max-concurrent-reads",
         "7",
     ]);
     let lines: Vec<_> = said.lines().collect();

@@ -1,9 +1,10 @@
 //! What could not be archived: seen, and replayed.
 
 use serde_json::Value;
+use test_servers::eventually;
+use test_servers::http::readyz;
 
-use crate::http::readyz;
-use crate::program::{Stage, event, eventually};
+use crate::program::{Stage, event};
 use crate::proxy::{Mode, Proxy};
 
 #[tokio::test(flavor = "multi_thread")]

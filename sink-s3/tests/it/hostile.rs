@@ -1,9 +1,9 @@
 //! Events that nobody should send: each is the right object or a dead letter, and the next one is archived all the same.
 
 use serde_json::{Value, json};
+use test_servers::http::readyz;
 
 use crate::compaction::column;
-use crate::http::readyz;
 use crate::program::{Stage, event};
 
 #[tokio::test(flavor = "multi_thread")]

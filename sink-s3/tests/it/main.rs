@@ -8,8 +8,6 @@ mod compaction;
 mod dead_letters;
 mod former_rows;
 mod hostile;
-#[path = "../../../sink/tests/runtime/http.rs"]
-mod http;
 mod objects;
 mod odd_store;
 mod outages;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use schemas::names;
+use test_servers::http::{metric, readyz};
+use test_servers::{eventually, set_ack_wait};
 
-use crate::http::{metric, readyz};
-use crate::program::{Stage, event, eventually};
+use crate::program::{NAME, Stage, event};
 use crate::proxy::{Mode, Proxy};
-use test_servers::set_ack_wait;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_object_is_the_published_bytes_gzipped() {
@@ -63,7 +63,7 @@ async fn a_kill_between_put_and_ack_leaves_one_object() {
     let mut stage = Stage::set_up().await;
     // The message of a killed sink comes again after a second instead of 45.
     let second = Duration::from_secs(1);
-    set_ack_wait(&stage.jetstream, names::SESSIONS_STREAM, names::SINK_S3, second).await;
+    set_ack_wait(&stage.jetstream, names::SESSIONS_STREAM, NAME, second).await;
     let proxy = Proxy::start(stage.store.port, Mode::Pass).await;
     stage.endpoint = proxy.address;
     let program = stage.run();

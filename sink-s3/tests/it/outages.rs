@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::http::{metric, readyz};
+use test_servers::http::{metric, readyz};
+
 use crate::program::{Stage, event};
 use crate::proxy::{Mode, Proxy};
 

@@ -1,6 +1,7 @@
 //! Where the store is, and with which keys: both may change, and an address may have a path.
 
-use crate::http::readyz;
+use test_servers::http::readyz;
+
 use crate::odd_store::{OddStore, Puts};
 use crate::program::{Stage, event};
 use crate::proxy::{Mode, Proxy};

@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, consumer::PullConsumer};
 use schemas::names;
+use test_servers::{NatsServer, eventually, free_port};
 
 use crate::seaweedfs::{ACCESS_KEY, SECRET_KEY, SeaweedFs};
-use test_servers::{NatsServer, free_port};
+
+/// Of the sink under test, and so of its durable consumer.
+pub(crate) const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// What one test has for itself; the store it shares.
 pub(crate) struct Stage {
@@ -20,7 +23,7 @@ pub(crate) struct Stage {
     pub(crate) store: Arc<SeaweedFs>,
     pub(crate) bucket: String,
     pub(crate) endpoint: SocketAddr,
-    /// Of the endpoint.
+    /// Path of the endpoint.
     pub(crate) path: &'static str,
     pub(crate) http: SocketAddr,
 }
@@ -114,13 +117,13 @@ impl Stage {
     }
 
     pub(crate) async fn consumer(&self) -> PullConsumer {
-        self.jetstream.get_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap()
+        self.jetstream.get_consumer_from_stream(NAME, names::SESSIONS_STREAM).await.unwrap()
     }
 
     /// Waits until everything that was published is settled.
     pub(crate) async fn all_settled(&self) {
         eventually("everything is settled", async || {
-            test_servers::all_settled(&self.jetstream, names::SESSIONS_STREAM, names::SINK_S3).await
+            test_servers::all_settled(&self.jetstream, names::SESSIONS_STREAM, NAME).await
         })
         .await;
     }
@@ -157,13 +160,4 @@ pub(crate) fn event(session_id: &str) -> String {
     format!(
         r#"{{"session_id":"{session_id}","job_id":"AJ_1","end_time":"2025-10-29T12:34:56.789Z","user_email":"a@x.org"}}"#
     )
-}
-
-/// Waits up to 30 s until a condition holds.
-pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !condition().await {
-        assert!(started.elapsed() < Duration::from_secs(30), "not so after 30 s: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

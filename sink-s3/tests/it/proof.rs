@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::http::readyz;
+use test_servers::http::readyz;
+
 use crate::odd_store::{OddStore, Puts};
 use crate::program::{Stage, event};
 

@@ -12,7 +12,7 @@ use flate2::Compression;
 use flate2::bufread::{GzDecoder, GzEncoder};
 use tokio::sync::Mutex;
 
-use crate::http::get;
+use test_servers::http::get;
 use test_servers::{free_port, tool};
 
 pub(crate) const ACCESS_KEY: &str = "archive-test";

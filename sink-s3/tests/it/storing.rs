@@ -1,7 +1,9 @@
 //! How objects are stored: what is done where there is one already, and what the operator wants of each.
 
-use crate::http::metric;
-use crate::program::{Stage, event, eventually};
+use test_servers::eventually;
+use test_servers::http::metric;
+
+use crate::program::{Stage, event};
 
 const KEY: &str = "sessions/year=2025/month=10/day=29/room-AJ_1.json.gz";
 

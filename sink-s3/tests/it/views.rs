@@ -34,7 +34,7 @@ impl Archive {
             .arg(self.0.path())
             .output()
             .unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/archive/views.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/views.py");
         let ddl = String::from_utf8(ddl.stdout).unwrap();
         let output =
             Command::new(tool("python/bin/python")).arg(script).args([&ddl, query]).output().unwrap();

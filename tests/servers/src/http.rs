@@ -1,4 +1,4 @@
-//! One GET, without a client library.
+//! One GET, without a client library, and what programs answer for their operator.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Status and body; `None` while nothing answers.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+pub async fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
@@ -19,7 +19,10 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> Option<(u16, String)
 }
 
 /// Waits until `/readyz` has this status and its body contains this text; the body.
-pub(crate) async fn readyz(address: SocketAddr, status: u16, contains: &str) -> String {
+///
+/// # Panics
+/// It has not within a minute.
+pub async fn readyz(address: SocketAddr, status: u16, contains: &str) -> String {
     let started = Instant::now();
     let mut last = None;
     while started.elapsed() < Duration::from_secs(60) {
@@ -36,8 +39,11 @@ pub(crate) async fn readyz(address: SocketAddr, status: u16, contains: &str) -> 
 }
 
 /// The value of a metric, all its labels given as in `name{label="value"}`; 0 where it is missing.
-pub(crate) async fn metric(address: SocketAddr, series: &str) -> f64 {
-    let (_, body) = get(address, "/metrics").await.unwrap();
+///
+/// # Panics
+/// Nothing answers.
+pub async fn metric(address: SocketAddr, series: &str) -> f64 {
+    let (_, body) = get(address, "/metrics").await.expect("ask for the metrics");
     let line = body.lines().find_map(|line| line.strip_prefix(series));
-    line.map_or(0.0, |value| value.trim().parse().unwrap())
+    line.map_or(0.0, |value| value.trim().parse().expect("read the metric"))
 }

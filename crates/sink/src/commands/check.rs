@@ -1,24 +1,26 @@
 //! Whether all is there that a sink needs, with what to do where it is not.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
 use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy};
 use schemas::names;
 use serde::Serialize;
-
-use crate::SinkOptions;
-use crate::output::print_line;
 use service::{Nats, what_to_do};
+
+use crate::commands::output::print_line;
+use crate::options::ack_wait;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What it is.
+    /// What was looked at, such as `stream SESSIONS`.
     pub what: String,
     /// Whether it is as it must be.
     pub good: bool,
-    /// What was found.
+    /// Its state, in words for the operator.
     pub found: String,
     /// What to do, where it is not good.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +40,8 @@ impl Check {
 }
 
 /// NATS, the streams and the sink's consumer. Where one is missing, what depends on it is not looked at.
-pub async fn check_queue(nats: &Nats, sink: &SinkOptions) -> Vec<Check> {
-    let jetstream = match nats.connect(&format!("{} check", sink.name)).await {
+pub(crate) async fn check_queue(nats: &Nats, sink: &str, write_timeout: Duration) -> Vec<Check> {
+    let jetstream = match nats.connect(&format!("{sink} check")).await {
         Ok(jetstream) => jetstream,
         Err(error) => {
             return vec![Check::bad("NATS", format!("{error:#}"), what_to_do(&error))];
@@ -50,15 +52,15 @@ pub async fn check_queue(nats: &Nats, sink: &SinkOptions) -> Vec<Check> {
         Check::good("NATS", format!("nats-server {} answers", server.version)),
         check_stream(&jetstream, sink, names::SESSIONS_STREAM).await,
         check_stream(&jetstream, sink, names::DEAD_LETTERS_STREAM).await,
-        check_consumer(&jetstream, sink).await,
+        check_consumer(&jetstream, sink, ack_wait(write_timeout)).await,
     ]
 }
 
-async fn check_stream(jetstream: &Context, sink: &SinkOptions, name: &str) -> Check {
+async fn check_stream(jetstream: &Context, sink: &str, name: &str) -> Check {
     let what = format!("stream {name}");
     let stream = match jetstream.get_stream(name).await {
         Ok(stream) => stream,
-        Err(error) => return Check::bad(what, error.to_string(), format!("run {} setup", sink.name)),
+        Err(error) => return Check::bad(what, error.to_string(), format!("run {sink} setup")),
     };
     let info = stream.cached_info();
     let config = &info.config;
@@ -79,11 +81,11 @@ async fn check_stream(jetstream: &Context, sink: &SinkOptions, name: &str) -> Ch
     Check::good(what, found)
 }
 
-async fn check_consumer(jetstream: &Context, sink: &SinkOptions) -> Check {
-    let what = format!("consumer {}", sink.name);
-    let setup = format!("run {} setup", sink.name);
+async fn check_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> Check {
+    let what = format!("consumer {sink}");
+    let setup = format!("run {sink} setup");
     let looked_up: Result<PullConsumer, _> =
-        jetstream.get_consumer_from_stream(sink.name, names::SESSIONS_STREAM).await;
+        jetstream.get_consumer_from_stream(sink, names::SESSIONS_STREAM).await;
     let consumer = match looked_up {
         Ok(consumer) => consumer,
         Err(error) => return Check::bad(what, error.to_string(), setup),
@@ -97,7 +99,7 @@ async fn check_consumer(jetstream: &Context, sink: &SinkOptions) -> Check {
     let as_setup_makes_it = config.ack_policy == AckPolicy::Explicit
         && config.max_deliver == -1
         && config.max_ack_pending < 0
-        && config.ack_wait == sink.ack_wait();
+        && config.ack_wait == ack_wait;
     if as_setup_makes_it { Check::good(what, found) } else { Check::bad(what, found, setup) }
 }
 
@@ -105,7 +107,7 @@ async fn check_consumer(jetstream: &Context, sink: &SinkOptions) -> Check {
 ///
 /// # Errors
 /// Where one of them is not good.
-pub fn print_checks(checks: &[Check], json: bool) -> anyhow::Result<()> {
+pub(crate) fn print_checks(checks: &[Check], json: bool) -> anyhow::Result<()> {
     for check in checks {
         if json {
             print_line(&serde_json::to_string(check)?)?;

@@ -1,3 +1,5 @@
+//! `dead-letters`: the events that a sink could not write.
+
 use std::io::Write as _;
 use std::pin::pin;
 
@@ -7,16 +9,16 @@ use chrono::SecondsFormat;
 use futures::TryStreamExt as _;
 use schemas::names::header;
 use serde::Serialize;
+use service::Nats;
 use tracing::warn;
 
-use crate::dead_letters::{DeadLetters, Selection};
-use crate::decode::decode;
-use crate::letter::original;
-use crate::output::print_line;
-use crate::replay::{Read, replay};
-use crate::stored::StoredMessage;
-use crate::{Message, SinkOptions, Writer};
-use service::Nats;
+use crate::commands::output::print_line;
+use crate::commands::write_again::{Read, write_again};
+use crate::options::SinkOptions;
+use crate::streams::dead_letter_stream::{DeadLetterStream, Selection};
+use crate::streams::original_message::original;
+use crate::streams::stored_message::StoredMessage;
+use crate::writer::{Message, Writer, decode};
 
 /// Flags and subcommands of `dead-letters`. `A` are the flags that the writer needs: only `replay` has them.
 #[derive(Debug, Clone, clap::Args)]
@@ -65,7 +67,7 @@ pub struct WhichLetters {
     /// Sequences in the dead-letter stream.
     #[arg(required_unless_present = "all")]
     pub sequences: Vec<u64>,
-    /// All of them.
+    /// All dead letters of this sink.
     #[arg(long, conflicts_with = "sequences")]
     pub all: bool,
 }
@@ -76,30 +78,31 @@ impl From<WhichLetters> for Selection {
     }
 }
 
-/// `dead-letters list | show | replay | drop`. `connect` makes the writer out of its flags; only `replay` calls it.
+/// `dead-letters list | show | replay | drop`. `connect` makes the writer out of its flags, and says
+/// how it is driven; only `replay` calls it.
 ///
 /// # Errors
 /// Where NATS or the store cannot be reached, where a sequence is no dead letter of this sink, or where a replayed one
 /// could not be written; it stays.
-pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::Result<W>>>(
-    sink: SinkOptions,
+pub async fn dead_letters<A: clap::Args, W: Writer, F: Future<Output = anyhow::Result<(SinkOptions, W)>>>(
+    sink: &str,
     args: DeadLettersArgs<A>,
     connect: impl FnOnce(A) -> F,
 ) -> anyhow::Result<()> {
-    let jetstream = args.nats.connect(&format!("{} dead-letters", sink.name)).await?;
-    let letters = DeadLetters::open(&jetstream, sink.name).await?;
+    let jetstream = args.nats.connect(&format!("{sink} dead-letters")).await?;
+    let letters = DeadLetterStream::open(&jetstream, sink).await?;
     match args.command {
         DeadLettersCommand::List { json } => list(&letters, json).await,
         DeadLettersCommand::Show { sequence } => show(&letters, sequence).await,
         DeadLettersCommand::Replay(replay) => {
-            let writer = connect(replay.writer).await?;
-            write_again(&letters, &sink, &writer, replay.which.into(), replay.json).await
+            let (options, writer) = connect(replay.writer).await?;
+            replay_letters(&letters, &options, &writer, replay.which.into(), replay.json).await
         }
         DeadLettersCommand::Drop(which) => remove(&letters, which.into()).await,
     }
 }
 
-async fn list(letters: &DeadLetters, json: bool) -> anyhow::Result<()> {
+async fn list(letters: &DeadLetterStream, json: bool) -> anyhow::Result<()> {
     let mut listed = pin!(letters.read(Selection::All));
     while let Some(letter) = listed.try_next().await? {
         let entry = Entry::of(&letters.jetstream, &letter).await;
@@ -116,7 +119,7 @@ async fn list(letters: &DeadLetters, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn show(letters: &DeadLetters, sequence: u64) -> anyhow::Result<()> {
+async fn show(letters: &DeadLetterStream, sequence: u64) -> anyhow::Result<()> {
     let letter = letters.get(sequence).await?;
     let payload = match original(&letter, &letters.jetstream).await {
         Ok(original) => original.payload,
@@ -138,15 +141,15 @@ async fn show(letters: &DeadLetters, sequence: u64) -> anyhow::Result<()> {
 }
 
 /// Each is removed once it is written.
-async fn write_again<W: Writer>(
-    letters: &DeadLetters,
-    sink: &SinkOptions,
+async fn replay_letters<W: Writer>(
+    letters: &DeadLetterStream,
+    options: &SinkOptions,
     writer: &W,
     selection: Selection,
     json: bool,
 ) -> anyhow::Result<()> {
-    let mut replayed =
-        pin!(replay(letters.read(selection).and_then(|letter| message(letters, letter)), sink, writer, None));
+    let messages = letters.read(selection).and_then(|letter| message(letters, letter));
+    let mut replayed = pin!(write_again(messages, options, writer, None));
     let mut failed = 0;
     while let Some(one) = replayed.try_next().await? {
         if one.error.is_none() {
@@ -166,7 +169,7 @@ async fn write_again<W: Writer>(
 }
 
 /// With the `Nats-Msg-Id` that the event was published with, so that its identity is the same.
-async fn message(letters: &DeadLetters, letter: StoredMessage) -> anyhow::Result<Read> {
+async fn message(letters: &DeadLetterStream, letter: StoredMessage) -> anyhow::Result<Read> {
     let sequence = letter.sequence;
     let deliveries = letter.headers.get(header::DEAD_LETTER_DELIVERIES).and_then(|text| text.parse().ok());
     let original = match original(&letter, &letters.jetstream).await {
@@ -183,7 +186,7 @@ async fn message(letters: &DeadLetters, letter: StoredMessage) -> anyhow::Result
     Ok((sequence, message))
 }
 
-async fn remove(letters: &DeadLetters, selection: Selection) -> anyhow::Result<()> {
+async fn remove(letters: &DeadLetterStream, selection: Selection) -> anyhow::Result<()> {
     let mut selected = pin!(letters.read(selection));
     while let Some(letter) = selected.try_next().await? {
         letters.remove(letter.sequence).await?;

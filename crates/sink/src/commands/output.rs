@@ -36,7 +36,7 @@ impl Progress {
         self.0.inc(1);
     }
 
-    /// Prints above it.
+    /// Prints above the bar, which would be torn otherwise.
     pub fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         self.0.suspend(print)
     }

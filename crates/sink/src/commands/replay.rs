@@ -1,15 +1,18 @@
+//! `replay`: events of the stream, written again.
+
 use std::num::NonZeroU32;
 use std::pin::pin;
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt as _, TryStreamExt as _, future};
-
-use crate::events::{Events, Period, StoredEvent, first_moment, last_moment};
-use crate::output::{Progress, print_line};
-use crate::replay::{Read, replay};
-use crate::{SinkOptions, Writer};
 use service::Nats;
+
+use crate::commands::output::{Progress, print_line};
+use crate::commands::write_again::{Read, write_again};
+use crate::options::SinkOptions;
+use crate::streams::events::{Events, Period, StoredEvent, first_moment, last_moment};
+use crate::writer::Writer;
 
 /// Flags of `replay`. `A` are the flags that the writer needs.
 #[derive(Debug, Clone, clap::Args)]
@@ -63,22 +66,22 @@ impl WhichEvents {
 }
 
 /// `replay`: writes events of the stream again with this sink's writer. Nothing is published, and no other sink sees it.
-/// `connect` makes the writer out of its flags.
+/// `connect` makes the writer out of its flags, and says how it is driven.
 ///
 /// # Errors
 /// Where NATS or the store cannot be reached, where the session is not in the stream, or where an event could not be written.
-pub async fn replay_events<A: clap::Args, W: Writer, F: Future<Output = anyhow::Result<W>>>(
-    sink: SinkOptions,
+pub async fn replay_events<A: clap::Args, W: Writer, F: Future<Output = anyhow::Result<(SinkOptions, W)>>>(
+    sink: &str,
     args: ReplayEventsArgs<A>,
     connect: impl FnOnce(A) -> F,
 ) -> anyhow::Result<()> {
-    let jetstream = args.nats.connect(&format!("{} replay", sink.name)).await?;
+    let jetstream = args.nats.connect(&format!("{sink} replay")).await?;
     let events = Events::open(&jetstream).await?;
     let selected = args.events.select(&events).await?;
-    let writer = connect(args.writer).await?;
+    let (options, writer) = connect(args.writer).await?;
     let progress = Progress::new("events", None);
     let messages = selected.map_ok(message);
-    let mut replayed = pin!(replay(messages, &sink, &writer, Some(args.a_second.get())));
+    let mut replayed = pin!(write_again(messages, &options, &writer, Some(args.a_second.get())));
     let (mut written, mut failed) = (0_u64, 0_u64);
     while let Some(one) = replayed.try_next().await? {
         *(if one.error.is_some() { &mut failed } else { &mut written }) += 1;

@@ -1,3 +1,5 @@
+//! `setup`: the streams and the durable consumer, as an operator makes them.
+
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -6,21 +8,21 @@ use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
 use schemas::names;
+use service::Nats;
 use tracing::info;
 
-use crate::SinkOptions;
-use service::Nats;
+use crate::options::ack_wait;
 
 /// The same event published again within this time is dropped by the server.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(3_600);
-/// Without a limit. What a replica has in hand is bounded by its places; what waits for another try (a locked record, a
+/// Without a limit. What a replica has in flight is bounded by its places; what waits for another try (a locked record, a
 /// dead-letter stream that is full) takes nothing but an entry of the server's, and must not keep the others waiting.
 const MAX_ACK_PENDING: i64 = -1;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1024 * 1024;
 
-/// Flags of `setup`, to be flattened into the sink's own. A limit that is not given is the default for a new stream and
+/// Flags of `setup` that every sink has. A limit that is not given is the default for a new stream and
 /// stays as it is for an existing one; one that is smaller than the existing one is refused.
 #[derive(Debug, Clone, clap::Args)]
 pub struct SetupArgs {
@@ -59,18 +61,19 @@ struct Limit<T> {
     default: T,
 }
 
-/// Creates the streams and this sink's durable consumer, or brings the existing ones to what is wanted. Needs an
+/// Creates the streams and the durable consumer of a sink, or brings the existing ones to what is wanted. Needs an
 /// operator's credentials; running it again changes nothing.
 ///
 /// # Errors
 /// Where NATS cannot be reached or refuses, or where something that exists would have to shrink.
-pub async fn setup(sink: &SinkOptions, args: &SetupArgs) -> anyhow::Result<()> {
-    let jetstream = args.nats.connect(&format!("{} setup", sink.name)).await?;
+pub async fn setup(sink: &str, write_timeout: Duration, args: &SetupArgs) -> anyhow::Result<()> {
+    let jetstream = args.nats.connect(&format!("{sink} setup")).await?;
     for wanted in wanted_streams(args) {
         let name = wanted.name;
         setup_stream(&jetstream, wanted).await.with_context(|| format!("set up stream {name}"))?;
     }
-    setup_consumer(&jetstream, sink).await.with_context(|| format!("set up consumer {}", sink.name))
+    let consumer = setup_consumer(&jetstream, sink, ack_wait(write_timeout)).await;
+    consumer.with_context(|| format!("set up consumer {sink}"))
 }
 
 fn wanted_streams(args: &SetupArgs) -> [Wanted; 2] {
@@ -180,12 +183,12 @@ fn grown(existing: &Config, wanted: &Wanted) -> anyhow::Result<Config> {
     Ok(changed)
 }
 
-async fn setup_consumer(jetstream: &Context, sink: &SinkOptions) -> anyhow::Result<()> {
+async fn setup_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> anyhow::Result<()> {
     let config = pull::Config {
-        durable_name: Some(sink.name.to_owned()),
+        durable_name: Some(sink.to_owned()),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
-        ack_wait: sink.ack_wait(),
+        ack_wait,
         max_deliver: -1,
         max_ack_pending: MAX_ACK_PENDING,
         filter_subject: names::SESSIONS_SUBJECTS.to_owned(),
@@ -193,7 +196,7 @@ async fn setup_consumer(jetstream: &Context, sink: &SinkOptions) -> anyhow::Resu
     };
     // Creates it, or changes what may be changed; where it stands in the stream stays.
     jetstream.create_consumer_on_stream(config, names::SESSIONS_STREAM).await.context("create or update")?;
-    info!(consumer = sink.name, ack_wait_seconds = sink.ack_wait().as_secs(), "as wanted");
+    info!(consumer = sink, ack_wait_seconds = ack_wait.as_secs(), "as wanted");
     Ok(())
 }
 

@@ -7,22 +7,24 @@ use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use crate::backoff::pause_after;
-use crate::write::write;
-use crate::{Message, SinkOptions, WriteError, Writer, Written};
+use crate::backoff::BACKOFF;
+use crate::options::SinkOptions;
+use crate::writer::{Message, WriteError, Writer, Written, write};
 
 /// Tries that a replayed message gets while it, or the store, may still recover.
 const ATTEMPTS: u32 = 5;
+/// Most calls of the writer at a time: the store is also needed by the sink that runs beside the command.
+const MOST_AT_A_TIME: usize = 16;
 
 /// What became of one message.
 #[derive(Debug, Serialize)]
 pub(crate) struct Replayed {
     /// In the stream that it was read from.
     pub(crate) sequence: u64,
-    /// It is written.
+    /// What was done, where it is written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) outcome: Option<&'static str>,
-    /// It is not, and why.
+    /// Why it is not written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
 }
@@ -31,17 +33,17 @@ pub(crate) struct Replayed {
 pub(crate) type Read = (u64, Result<Message, String>);
 
 /// At most `a_second` messages a second, where that is said. A store that stays unavailable ends the replay.
-pub(crate) fn replay<W: Writer>(
+pub(crate) fn write_again<W: Writer>(
     messages: impl Stream<Item = anyhow::Result<Read>>,
-    sink: &SinkOptions,
+    options: &SinkOptions,
     writer: &W,
     a_second: Option<u32>,
 ) -> impl Stream<Item = anyhow::Result<Replayed>> {
     paced(messages, a_second)
-        .try_chunks(sink.max_batch)
+        .try_chunks(options.max_batch)
         .map_err(|error| error.1)
-        .map_ok(move |batch| replay_batch(sink, writer, batch))
-        .try_buffer_unordered(sink.max_in_flight)
+        .map_ok(move |batch| write_batch(options.write_timeout, writer, batch))
+        .try_buffer_unordered(options.max_concurrent_writes.min(MOST_AT_A_TIME))
         .map_ok(|batch| stream::iter(batch).map(Ok))
         .try_flatten()
 }
@@ -55,8 +57,8 @@ fn paced<T>(items: impl Stream<Item = T>, a_second: Option<u32>) -> impl Stream<
     })
 }
 
-async fn replay_batch<W: Writer>(
-    sink: &SinkOptions,
+async fn write_batch<W: Writer>(
+    write_timeout: Duration,
     writer: &W,
     batch: Vec<Read>,
 ) -> anyhow::Result<Vec<Replayed>> {
@@ -72,9 +74,9 @@ async fn replay_batch<W: Writer>(
         if messages.is_empty() {
             break;
         }
-        let results = write(writer, &messages, sink.write_timeout).await;
+        let results = write(writer, &messages, write_timeout).await;
         let mut again = Vec::new();
-        let mut pause = pause_after(attempt);
+        let mut pause = BACKOFF.pause(attempt);
         for (message, result) in messages.into_iter().zip(results) {
             let sequence = message.stream_sequence;
             match result {

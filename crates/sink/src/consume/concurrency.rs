@@ -1,4 +1,5 @@
-//! How many writes may be under way. A store that refuses many of them gets fewer: additive increase, multiplicative decrease.
+//! AIMD (additive increase, multiplicative decrease) for the number of writes at a time: a store that refuses many of them
+//! gets fewer.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -1,3 +1,5 @@
+//! The way of the messages through a running sink.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,23 +10,22 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use crate::backoff::{pause_after, short_pause_after};
-use crate::concurrency::{Concurrency, Place};
-use crate::decode::decode;
-use crate::faults::Faults;
-use crate::health::{Part, Readiness};
-use crate::in_hand::{Delivery, InHand};
-use crate::letter_box::LetterBox;
-use crate::link::Link;
-use crate::lost::UnsettledMessages;
-use crate::metrics::Metrics;
-use crate::outage::Outage;
-use crate::queue::Queue;
-use crate::recover::Recovery;
-use crate::settle::{Batch, Settler};
-use crate::watch::Watch;
-use crate::write::{probe, write};
-use crate::{Message, RunArgs, SinkOptions, UNDECODABLE, Writer};
+use crate::backoff::{BACKOFF, BUSY_BACKOFF};
+use crate::consume::concurrency::{Concurrency, Place};
+use crate::consume::consumer_watch::ConsumerWatch;
+use crate::consume::dead_letter_sender::DeadLetterSender;
+use crate::consume::faults::Faults;
+use crate::consume::health::{Part, Readiness};
+use crate::consume::in_flight::{Delivery, InFlight};
+use crate::consume::metrics::Metrics;
+use crate::consume::outage::Outage;
+use crate::consume::queue::Queue;
+use crate::consume::recovery::Recovery;
+use crate::consume::settle::{Batch, Settler};
+use crate::consume::unsettled::UnsettledMessages;
+use crate::options::{RunArgs, SinkOptions, ack_wait};
+use crate::streams::link::Link;
+use crate::writer::{Message, UNDECODABLE, Writer, decode, probe, write};
 
 /// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
@@ -35,24 +36,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// A message that is held for longer is logged once, and counted.
 const LONG_HOLD: Duration = Duration::from_secs(60);
 
-/// A sink at work.
-pub(crate) struct Runtime<W> {
-    sink: SinkOptions,
+/// A sink that consumes.
+pub(crate) struct Consumer<W> {
+    name: &'static str,
+    options: SinkOptions,
     writer: W,
     settler: Settler,
     link: Link,
     unsettled: UnsettledMessages,
-    pub(crate) in_hand: Arc<InHand>,
+    pub(crate) in_flight: Arc<InFlight>,
     outage: Arc<Outage>,
     concurrency: Arc<Concurrency>,
-    bytes_in_hand: u32,
+    bytes_in_flight: u32,
     metrics: Arc<Metrics>,
     readiness: Arc<Readiness>,
 }
 
-impl<W: Writer> Runtime<W> {
+impl<W: Writer> Consumer<W> {
     pub(crate) fn new(
-        sink: SinkOptions,
+        name: &'static str,
+        options: SinkOptions,
         args: &RunArgs,
         writer: W,
         link: &Link,
@@ -61,43 +64,46 @@ impl<W: Writer> Runtime<W> {
     ) -> Self {
         let waiting = metrics.dead_letters_waiting.clone();
         let settler = Settler {
-            sink: sink.name,
-            letter_box: LetterBox::new(link.clone(), Arc::clone(readiness), waiting),
+            sink: name,
+            sender: DeadLetterSender::new(link.clone(), Arc::clone(readiness), waiting),
             metrics: Arc::clone(&metrics),
             max_attempts: args.max_attempts,
             faults: Arc::new(Faults::default()),
         };
-        let in_hand = InHand::new(link.clone(), sink.ack_wait(), metrics.in_flight.clone());
+        let in_flight =
+            InFlight::new(link.clone(), ack_wait(options.write_timeout), metrics.in_flight.clone());
         let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
-        let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
+        let concurrency =
+            Arc::new(Concurrency::new(options.max_concurrent_writes, metrics.concurrency.clone()));
         Self {
-            sink,
+            name,
+            options,
             writer,
             settler,
             link: link.clone(),
             unsettled: UnsettledMessages::none(Arc::clone(readiness)),
-            in_hand: Arc::new(in_hand),
+            in_flight: Arc::new(in_flight),
             outage,
             concurrency,
             // The most that is allowed, 4 GiB, is one byte more than fits.
-            bytes_in_hand: args.max_mib_in_hand.saturating_mul(1024 * 1024),
+            bytes_in_flight: args.max_mib_in_flight.saturating_mul(1024 * 1024),
             metrics,
             readiness: Arc::clone(readiness),
         }
     }
 
-    /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in hand is settled.
+    /// The way of the messages: pull, decode, write, settle. Ends after the shutdown, when everything in flight is settled.
     pub(crate) async fn consume(self: Arc<Self>, pulling: Link, shutdown: CancellationToken) {
         let no_room = Arc::new(Notify::new());
         let queue = Queue {
-            sink: self.sink.name,
-            places: self.sink.places(),
-            batch: self.sink.max_batch,
-            bytes: self.bytes_in_hand,
+            sink: self.name,
+            places: self.options.places(),
+            batch: self.options.max_batch,
+            bytes: self.bytes_in_flight,
             no_room: Arc::clone(&no_room),
             pulling,
             link: self.link.clone(),
-            in_hand: Arc::clone(&self.in_hand),
+            in_flight: Arc::clone(&self.in_flight),
             outage: Arc::clone(&self.outage),
             readiness: Arc::clone(&self.readiness),
             shutdown,
@@ -105,32 +111,32 @@ impl<W: Writer> Runtime<W> {
             next_is_large: false,
             recovery: Recovery::new(self.unsettled.clone(), Arc::clone(&self.settler.faults)),
         };
-        let (sender, mut pulled) = mpsc::channel(self.sink.places());
+        let (pulled_tx, mut pulled_rx) = mpsc::channel(self.options.places());
         let tasks = TaskTracker::new();
         // Held messages are given back after the last pull only, or they would come back to it.
         let pulling_ended = CancellationToken::new();
         tasks.spawn({
             let pulling_ended = pulling_ended.clone();
             async move {
-                queue.pull_until_shutdown(sender).await;
+                queue.pull_until_shutdown(pulled_tx).await;
                 pulling_ended.cancel();
             }
         });
         while let Some(mut deliveries) =
-            next_batch(&mut pulled, self.sink.max_batch, self.sink.linger, &no_room).await
+            next_batch(&mut pulled_rx, self.options.max_batch, self.options.linger, &no_room).await
         {
             let place = self.concurrency.place().await;
             // What came while it waited for its place goes with it.
-            while deliveries.len() < self.sink.max_batch
-                && let Ok(delivery) = pulled.try_recv()
+            while deliveries.len() < self.options.max_batch
+                && let Ok(delivery) = pulled_rx.try_recv()
             {
                 deliveries.push(delivery);
             }
-            let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
+            let (consumer, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
             tasks.spawn(async move {
-                let batch = runtime.decode(deliveries).await;
+                let batch = consumer.decode(deliveries).await;
                 if !batch.messages.is_empty() {
-                    runtime.write_until_settled(batch, place, &pulling_ended).await;
+                    consumer.write_until_settled(batch, place, &pulling_ended).await;
                 }
             });
         }
@@ -173,7 +179,7 @@ impl<W: Writer> Runtime<W> {
         for failures in 1.. {
             let started = Instant::now();
             self.metrics.batch_messages.observe(batch.messages.len() as f64);
-            let results = write(&self.writer, &batch.messages, self.sink.write_timeout)
+            let results = write(&self.writer, &batch.messages, self.options.write_timeout)
                 .instrument(span_of(&batch))
                 .await;
             drop(place);
@@ -183,10 +189,10 @@ impl<W: Writer> Runtime<W> {
             let Some(held) = held else { return self.outage.end() };
             let (pause, longest) = if held.busy {
                 self.outage.busy(&held.reason);
-                (short_pause_after(failures), LONGEST_BUSY_PAUSE)
+                (BUSY_BACKOFF.pause(failures), LONGEST_BUSY_PAUSE)
             } else {
                 self.outage.begin_or_go_on(&held.reason);
-                (pause_after(failures), LONGEST_PAUSE)
+                (BACKOFF.pause(failures), LONGEST_PAUSE)
             };
             let pause = pause.max(held.after.unwrap_or_default()).min(longest);
             if long_hold.is_some() || began.elapsed() + pause >= LONG_HOLD {
@@ -214,8 +220,8 @@ impl<W: Writer> Runtime<W> {
 
     /// Looks at the consumer, for ever.
     pub(crate) async fn watch_consumer(self: Arc<Self>) {
-        let watch = Watch {
-            sink: self.sink.name,
+        let watch = ConsumerWatch {
+            sink: self.name,
             link: self.link.clone(),
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
@@ -228,7 +234,7 @@ impl<W: Writer> Runtime<W> {
     pub(crate) async fn probe_store(self: Arc<Self>) {
         let mut failures = 0;
         loop {
-            let state = probe(&self.writer, self.sink.write_timeout).await;
+            let state = probe(&self.writer, self.options.write_timeout).await;
             let reason = state.clone().err();
             failures = if reason.is_some() { failures + 1 } else { 0 };
             if failures == 0 {
@@ -240,7 +246,8 @@ impl<W: Writer> Runtime<W> {
                     None => info!("store reached"),
                 }
             }
-            let pause = if failures > 0 { pause_after(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
+            let pause =
+                if failures > 0 { BACKOFF.pause(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
             tokio::time::sleep(pause).await;
         }
     }
@@ -274,17 +281,17 @@ impl Drop for LongHold {
 /// The next message and those that follow it within `linger`, at most `most`, and as long as there is room for more; `None`
 /// when nothing comes any more.
 async fn next_batch(
-    pulled: &mut mpsc::Receiver<Delivery>,
+    pulled_rx: &mut mpsc::Receiver<Delivery>,
     most: usize,
     linger: Duration,
     no_room: &Notify,
 ) -> Option<Vec<Delivery>> {
-    let mut batch = vec![pulled.recv().await?];
+    let mut batch = vec![pulled_rx.recv().await?];
     let deadline = Instant::now() + linger;
     while batch.len() < most {
         tokio::select! {
             biased;
-            delivery = pulled.recv() => match delivery {
+            delivery = pulled_rx.recv() => match delivery {
                 Some(delivery) => batch.push(delivery),
                 None => break,
             },

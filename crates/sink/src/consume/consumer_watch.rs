@@ -9,17 +9,18 @@ use schemas::names::SESSIONS_STREAM;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-use crate::health::{Part, Readiness};
-use crate::link::Link;
-use crate::lost::UnsettledMessages;
-use crate::metrics::Metrics;
-use crate::settle::Settler;
+use crate::consume::health::{Part, Readiness};
+use crate::consume::metrics::Metrics;
+use crate::consume::settle::Settler;
+use crate::consume::unsettled::UnsettledMessages;
+use crate::streams::link::Link;
 
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is logged that the window is full.
 const LOG: Duration = Duration::from_secs(600);
 
-pub(crate) struct Watch {
+/// Looks at the durable consumer for as long as the sink runs.
+pub(crate) struct ConsumerWatch {
     pub(crate) sink: &'static str,
     pub(crate) link: Link,
     pub(crate) metrics: Arc<Metrics>,
@@ -27,7 +28,7 @@ pub(crate) struct Watch {
     pub(crate) unsettled: UnsettledMessages,
 }
 
-impl Watch {
+impl ConsumerWatch {
     pub(crate) async fn watch(self, settler: &Settler) {
         let mut full_looks = 0;
         let mut next_log = None;
@@ -39,10 +40,10 @@ impl Watch {
                 let info = consumer.cached_info();
                 let (floor, now) = (info.ack_floor.stream_sequence, Instant::now());
                 settler.faults.forget_settled(floor, now);
-                settler.letter_box.forget_settled(floor, now);
+                settler.sender.forget_settled(floor, now);
                 self.unsettled.settled_up_to(floor);
                 self.count(info);
-                // Once may be by chance, as when many replicas have their hands full.
+                // Once may be by chance, as when many replicas have all that they may have in flight.
                 full_looks = if is_full(info) { full_looks + 1 } else { 0 };
                 self.say_whether_full(info, full_looks >= 2, &mut next_log);
             }

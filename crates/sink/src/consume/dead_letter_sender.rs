@@ -8,11 +8,11 @@ use prometheus::IntGauge;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-use crate::ack_subject::MessageKey;
-use crate::backoff::pause_after;
-use crate::dead_letter::{DeadLetter, Form};
-use crate::health::{Part, Readiness};
-use crate::link::Link;
+use crate::backoff::BACKOFF;
+use crate::consume::health::{Part, Readiness};
+use crate::streams::ack_subject::MessageKey;
+use crate::streams::dead_letter::{DeadLetter, Form};
+use crate::streams::link::Link;
 
 /// While letters are refused, how long until the next one is tried.
 const NEXT_TRY: Duration = Duration::from_secs(1);
@@ -23,7 +23,8 @@ const QUIET: Duration = Duration::from_secs(180);
 /// Messages whose tries are counted at a time.
 const MOST: usize = 100_000;
 
-pub(crate) struct LetterBox {
+/// Sends dead letters, or says when to try again.
+pub(crate) struct DeadLetterSender {
     link: Link,
     readiness: Arc<Readiness>,
     waiting_gauge: IntGauge,
@@ -39,7 +40,7 @@ struct State {
     reason: String,
 }
 
-impl LetterBox {
+impl DeadLetterSender {
     pub(crate) fn new(link: Link, readiness: Arc<Readiness>, waiting_gauge: IntGauge) -> Self {
         Self { link, readiness, waiting_gauge, state: Mutex::default() }
     }
@@ -94,7 +95,7 @@ impl LetterBox {
             state.reason = error;
         }
         self.show(&state);
-        pause_after(tries)
+        BACKOFF.pause(tries)
     }
 
     fn show(&self, state: &State) {

@@ -1,10 +1,12 @@
+//! Counts the faults that are a message's own, until it is settled.
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::ack_subject::MessageKey;
+use crate::streams::ack_subject::MessageKey;
 
 /// Messages that are counted at a time; beyond it the ones that were quiet for longest are forgotten.
 const MOST: usize = 100_000;
@@ -34,7 +36,7 @@ impl Faults {
         count.faults
     }
 
-    /// It is settled.
+    /// The message is settled: its count is needed no more.
     pub(crate) fn forget(&self, key: MessageKey) {
         self.counts().remove(&key);
     }

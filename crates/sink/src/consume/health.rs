@@ -1,15 +1,13 @@
+//! What keeps a sink from its work, shown on `/readyz`.
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use service::{HttpLimits, HttpServer};
+use service::{HttpLimits, HttpServer, operations_routes};
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::consume::metrics::Metrics;
 
 /// What can keep a sink from its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,34 +68,24 @@ impl Part {
     }
 }
 
+/// The setting of the address of `/healthz`, `/readyz` and `/metrics`, such as `SINK_S3_HTTP`.
+pub(crate) fn http_setting(sink: &str) -> String {
+    format!("{}_HTTP", sink.to_uppercase().replace('-', "_"))
+}
+
 /// Listens at once, and serves `/healthz`, `/readyz` and `/metrics` until a few seconds after `stop` at most.
 pub(crate) async fn listen(
-    name: &str,
+    sink: &str,
     address: SocketAddr,
     readiness: Arc<Readiness>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()>> {
-    let setting = format!("{}_HTTP", name.to_uppercase().replace('-', "_"));
-    let server = HttpServer::bind(name, &setting, address, HttpLimits::operations()).await?;
+    let server = HttpServer::bind(sink, &http_setting(sink), address, HttpLimits::operations()).await?;
     metrics.add(server.metrics())?;
-    let router = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async move || ready(&readiness)))
-        .route("/metrics", get(async move || scrape(&metrics)));
-    Ok(server.serve(router, stop))
-}
-
-fn ready(readiness: &Readiness) -> Response {
-    match readiness.reasons() {
-        None => "ready\n".into_response(),
-        Some(reasons) => (StatusCode::SERVICE_UNAVAILABLE, reasons).into_response(),
-    }
-}
-
-fn scrape(metrics: &Metrics) -> Response {
-    match metrics.text() {
-        Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
+    let ready = move || {
+        let reasons = readiness.reasons();
+        std::future::ready(reasons.map_or_else(|| Ok("ready\n".to_owned()), Err))
+    };
+    Ok(server.serve(operations_routes(ready, move || metrics.registry()), stop))
 }

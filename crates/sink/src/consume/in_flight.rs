@@ -1,3 +1,5 @@
+//! The messages in flight: pulled, and not yet settled.
+
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +12,14 @@ use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::{Span, warn};
 
-use crate::ack_subject::MessageKey;
-use crate::headers::Headers;
-use crate::link::Link;
-use crate::lost::Unsettled;
+use crate::consume::unsettled::Unsettled;
+use crate::streams::ack_subject::MessageKey;
+use crate::streams::headers::Headers;
+use crate::streams::link::Link;
 
 /// The messages that were pulled and are not yet settled. The server is told that they are in progress, so that it does not
 /// deliver them again while they wait for the store.
-pub(crate) struct InHand {
+pub(crate) struct InFlight {
     link: Link,
     replies: Mutex<HashMap<u64, (u64, Subject)>>,
     next_id: AtomicU64,
@@ -37,12 +39,12 @@ pub(crate) struct Delivered {
     pub(crate) reply: Subject,
 }
 
-/// One of them. It is settled by one of its methods; dropped otherwise, the server delivers it again after `ack_wait`.
+/// A message in flight. It is settled by one of its methods; dropped otherwise, the server delivers it again after `ack_wait`.
 pub(crate) struct Delivery {
     pub(crate) message: Delivered,
     /// Span of all that happens to it.
     pub(crate) span: Span,
-    /// Its share of the bytes that may be in hand.
+    /// Its share of the bytes that may be in flight.
     pub(crate) bytes: Option<OwnedSemaphorePermit>,
     /// It is one that the client could not receive.
     pub(crate) unsettled: Option<Unsettled>,
@@ -51,11 +53,11 @@ pub(crate) struct Delivery {
 }
 
 struct Entry {
-    in_hand: Arc<InHand>,
+    in_flight: Arc<InFlight>,
     id: u64,
 }
 
-impl InHand {
+impl InFlight {
     pub(crate) fn new(link: Link, ack_wait: Duration, gauge: IntGauge) -> Self {
         Self {
             link,
@@ -71,7 +73,7 @@ impl InHand {
         self.ack_wait.send_if_modified(|known| std::mem::replace(known, ack_wait) != ack_wait);
     }
 
-    /// Takes a message into the hand.
+    /// Begins with a message.
     pub(crate) fn take(
         self: &Arc<Self>,
         message: Delivered,
@@ -81,7 +83,7 @@ impl InHand {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         self.replies().insert(id, (sequence, message.reply.clone()));
         self.gauge.inc();
-        let entry = Entry { in_hand: Arc::clone(self), id };
+        let entry = Entry { in_flight: Arc::clone(self), id };
         let span = tracing::info_span!(
             "message",
             session.id = tracing::field::Empty,
@@ -91,12 +93,12 @@ impl InHand {
         Delivery { message, span, bytes: None, unsettled: None, entry, _place: place }
     }
 
-    /// Sequences of the messages in hand.
+    /// Sequences of the messages in flight.
     pub(crate) fn sequences(&self) -> HashSet<u64> {
         self.replies().values().map(|(sequence, _)| *sequence).collect()
     }
 
-    /// Says "in progress" for every message in hand, three times in each `ack_wait`, for ever.
+    /// Says "in progress" for every message in flight, three times in each `ack_wait`, for ever.
     pub(crate) async fn keep_in_progress(&self) {
         let mut ack_wait = self.ack_wait.subscribe();
         loop {
@@ -138,10 +140,10 @@ impl Delivery {
 
     async fn answer(self, kind: AckKind) {
         let Self { message, entry, span, .. } = self;
-        let in_hand = Arc::clone(&entry.in_hand);
+        let in_flight = Arc::clone(&entry.in_flight);
         // First, so that no "in progress" follows the answer.
         drop(entry);
-        if let Err(error) = in_hand.link.publish(message.reply, kind.into()).await {
+        if let Err(error) = in_flight.link.publish(message.reply, kind.into()).await {
             let error = format!("{error:#}");
             warn!(parent: &span, error, ?kind, "not acknowledged: it will be delivered again");
         }
@@ -150,8 +152,8 @@ impl Delivery {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if self.in_hand.replies().remove(&self.id).is_some() {
-            self.in_hand.gauge.dec();
+        if self.in_flight.replies().remove(&self.id).is_some() {
+            self.in_flight.gauge.dec();
         }
     }
 }

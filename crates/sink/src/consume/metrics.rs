@@ -1,10 +1,10 @@
+//! What a sink counts.
+
 use chrono::{DateTime, Utc};
 use prometheus::core::Collector;
-use prometheus::{
-    Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
-use crate::{ATTEMPTS_USED_UP, PERMANENT, RETRIED, UNDECODABLE};
+use crate::writer::{ATTEMPTS_USED_UP, PERMANENT, RETRIED, UNDECODABLE};
 
 /// Seconds of one call of the writer.
 const WRITE_SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
@@ -33,7 +33,7 @@ pub(crate) struct Metrics {
     pub(crate) long_holds: IntGauge,
     /// Messages whose dead letters cannot be stored.
     pub(crate) dead_letters_waiting: IntGauge,
-    /// Messages that the consumer has delivered and nobody has settled: in hand somewhere, or waiting for another try.
+    /// Messages that the consumer has delivered and nobody has settled: in flight somewhere, or waiting for another try.
     pub(crate) unsettled: IntGauge,
     /// Messages that the consumer has not delivered yet.
     pub(crate) undelivered: IntGauge,
@@ -136,10 +136,8 @@ impl Metrics {
         self.lag_seconds.observe((Utc::now() - end_time).as_seconds_f64().max(0.0));
     }
 
-    /// Everything in Prometheus's text format.
-    pub(crate) fn text(&self) -> prometheus::Result<String> {
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+    /// Where all of it is registered.
+    pub(crate) fn registry(&self) -> Registry {
+        self.registry.clone()
     }
 }

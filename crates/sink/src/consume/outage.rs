@@ -1,3 +1,6 @@
+//! The circuit breaker of the store: while it is open, nothing is pulled, and what is in flight is tried again after growing
+//! pauses.
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -6,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::health::{Part, Readiness};
+use crate::consume::health::{Part, Readiness};
 
 /// A store that was only busy for so long, and took nothing meanwhile, is unavailable.
 const BUSY_LIMIT: Duration = Duration::from_secs(2);
@@ -53,7 +56,7 @@ impl Outage {
         self.since.send_if_modified(|since| since.replace(since.unwrap_or_else(Instant::now)).is_none());
         self.paused.set(1);
         if self.readiness.set(Part::Store, Err(reason.to_owned())) {
-            warn!(reason, "store unavailable: pulling pauses, the messages in hand are held");
+            warn!(reason, "store unavailable: pulling pauses, the messages in flight are held");
         }
     }
 

@@ -8,7 +8,7 @@ use async_nats::{Client, Message, StatusCode, Subscriber};
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 
-use crate::ack_subject::is_ack_subject;
+use crate::streams::ack_subject::is_ack_subject;
 
 /// How long the server keeps a request that it has no messages for.
 const EXPIRES: Duration = Duration::from_secs(10);

@@ -1,3 +1,5 @@
+//! Backpressure: the durable consumer is pulled from only as far as there is room for messages and bytes in flight.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,20 +9,20 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use bytes::Bytes;
 use schemas::names::SESSIONS_STREAM;
+use service::Connection;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use crate::ack_subject::read_ack_subject;
-use crate::backoff::pause_after;
-use crate::headers::Headers;
-use crate::health::{Part, Readiness};
-use crate::in_hand::{Delivered, Delivery, InHand};
-use crate::link::Link;
-use crate::outage::Outage;
-use crate::pull::{Pull, PullError};
-use crate::recover::Recovery;
-use service::Connection;
+use crate::backoff::BACKOFF;
+use crate::consume::health::{Part, Readiness};
+use crate::consume::in_flight::{Delivered, Delivery, InFlight};
+use crate::consume::outage::Outage;
+use crate::consume::pull::{Pull, PullError};
+use crate::consume::recovery::Recovery;
+use crate::streams::ack_subject::read_ack_subject;
+use crate::streams::headers::Headers;
+use crate::streams::link::Link;
 
 /// Longest pause between two looks for a missing consumer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -31,11 +33,11 @@ const LONGEST_END: Duration = Duration::from_millis(500);
 /// The durable consumer of a sink, pulled only as far as there are places.
 pub(crate) struct Queue {
     pub(crate) sink: &'static str,
-    /// Messages that may be in hand at a time.
+    /// Messages that may be in flight at a time.
     pub(crate) places: usize,
     /// Most messages in one call of the writer.
     pub(crate) batch: usize,
-    /// Payload bytes that may be in hand at a time.
+    /// Payload bytes that may be in flight at a time.
     pub(crate) bytes: u32,
     /// Told when a message has to wait for bytes: until others are settled, none comes.
     pub(crate) no_room: Arc<Notify>,
@@ -43,7 +45,7 @@ pub(crate) struct Queue {
     pub(crate) pulling: Link,
     /// By which everything else goes.
     pub(crate) link: Link,
-    pub(crate) in_hand: Arc<InHand>,
+    pub(crate) in_flight: Arc<InFlight>,
     pub(crate) outage: Arc<Outage>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) shutdown: CancellationToken,
@@ -58,16 +60,16 @@ pub(crate) struct Queue {
 pub(crate) struct Room {
     places: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
-    pulled: mpsc::Sender<Delivery>,
+    pulled_tx: mpsc::Sender<Delivery>,
 }
 
 impl Queue {
     /// Pulls until the shutdown. A lost connection, stream or consumer makes the sink not ready until it is back.
-    pub(crate) async fn pull_until_shutdown(mut self, pulled: mpsc::Sender<Delivery>) {
+    pub(crate) async fn pull_until_shutdown(mut self, pulled_tx: mpsc::Sender<Delivery>) {
         let room = Room {
             places: Arc::new(Semaphore::new(self.places)),
             bytes: Arc::new(Semaphore::new(self.bytes as usize)),
-            pulled,
+            pulled_tx,
         };
         let shutdown = self.shutdown.clone();
         while let Some((connection, consumer)) = shutdown.run_until_cancelled(self.consumer()).await {
@@ -89,7 +91,7 @@ impl Queue {
                 // Usual when the server restarts; `consumer` says what is missing, where something is.
                 Err(error) => info!(%error, "pull request ended early"),
             }
-            if shutdown.run_until_cancelled(tokio::time::sleep(pause_after(2))).await.is_none() {
+            if shutdown.run_until_cancelled(tokio::time::sleep(BACKOFF.pause(2))).await.is_none() {
                 return;
             }
         }
@@ -108,7 +110,7 @@ impl Queue {
                 self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
             match looked_up {
                 Ok(consumer) => {
-                    self.in_hand.set_ack_wait(consumer.cached_info().config.ack_wait);
+                    self.in_flight.set_ack_wait(consumer.cached_info().config.ack_wait);
                     if !self.in_trouble && self.readiness.set(Part::Queue, Ok(())) {
                         info!(stream = SESSIONS_STREAM, consumer = self.sink, "pulling");
                     }
@@ -125,7 +127,7 @@ impl Queue {
                 }
             }
             failures += 1;
-            tokio::time::sleep(pause_after(failures).min(LONGEST_PAUSE)).await;
+            tokio::time::sleep(BACKOFF.pause(failures).min(LONGEST_PAUSE)).await;
         }
     }
 
@@ -147,13 +149,13 @@ impl Queue {
         mut free: Option<&mut OwnedSemaphorePermit>,
     ) {
         let jetstream = self.link.jetstream();
-        for (message, unsettled) in self.recovery.lost_messages(jetstream, consumer, &self.in_hand).await {
+        for (message, unsettled) in self.recovery.lost_messages(jetstream, consumer, &self.in_flight).await {
             let place = match &mut free {
                 Some(free) => free.split(1),
                 // The semaphore is never closed.
                 None => Arc::clone(&room.places).acquire_owned().await.ok(),
             };
-            let mut delivery = self.in_hand.take(message, place);
+            let mut delivery = self.in_flight.take(message, place);
             delivery.unsettled = Some(unsettled);
             self.send(delivery, room).await;
         }
@@ -176,7 +178,7 @@ impl Queue {
                 free_places(&room.places, self.places.div_ceil(4).max(self.batch)).await
             };
             let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
-            // What is on its way is not counted as in hand: no more than a third of it is asked for at a time.
+            // What is on its way is not counted as in flight: no more than a third of it is asked for at a time.
             let bytes_on_their_way = self.bytes as usize / 3;
             let (messages, bytes) = if std::mem::take(&mut self.next_is_large) {
                 (1, None)
@@ -253,7 +255,7 @@ impl Queue {
             deliveries,
             reply,
         };
-        self.send(self.in_hand.take(message, free.split(1)), room).await;
+        self.send(self.in_flight.take(message, free.split(1)), room).await;
     }
 
     async fn send(&self, mut delivery: Delivery, room: &Room) {
@@ -267,7 +269,7 @@ impl Queue {
                 self.shutdown.run_until_cancelled(share).await.and_then(Result::ok)
             }
         };
-        if room.pulled.send(delivery).await.is_err() {
+        if room.pulled_tx.send(delivery).await.is_err() {
             debug!("nobody takes messages any more");
         }
     }

@@ -11,12 +11,13 @@ use schemas::names::SESSIONS_STREAM;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use crate::ack_subject::{MessageKey, ack_subject};
-use crate::faults::Faults;
-use crate::in_hand::{Delivered, InHand};
-use crate::link::Link;
-use crate::lost::{Losses, Unsettled, UnsettledMessages, behind_first};
-use crate::stored::StoredMessages;
+use crate::consume::faults::Faults;
+use crate::consume::in_flight::{Delivered, InFlight};
+use crate::consume::unsettled::{Unsettled, UnsettledMessages};
+use crate::streams::ack_subject::{MessageKey, ack_subject};
+use crate::streams::link::Link;
+use crate::streams::lost_messages::{Losses, behind_first};
+use crate::streams::stored_message::StoredMessages;
 
 /// How long one message at a time is asked for after losses that nothing explains: what breaks the client is then lost alone.
 const ONE_AT_A_TIME: Duration = Duration::from_secs(60);
@@ -49,7 +50,7 @@ struct Loss {
     next_look: Instant,
     /// A message was among them that cannot be received.
     is_explained: bool,
-    /// Others that were not in hand at the last look.
+    /// Others that were not in flight at the last look.
     others: BTreeSet<u64>,
 }
 
@@ -104,13 +105,13 @@ impl Recovery {
         &mut self,
         jetstream: Context,
         consumer: &PullConsumer,
-        in_hand: &Arc<InHand>,
+        in_flight: &Arc<InFlight>,
     ) -> Vec<(Delivered, Unsettled)> {
         let info = consumer.cached_info();
         let Some(mut loss) = self.loss.take() else { return Vec::new() };
         let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
-        let (in_hand, waiting) = (in_hand.sequences(), self.faults.sequences());
-        let found = match self.losses.find(&messages, info, &in_hand, &waiting, loss.looks == 0).await {
+        let (in_flight, waiting) = (in_flight.sequences(), self.faults.sequences());
+        let found = match self.losses.find(&messages, info, &in_flight, &waiting, loss.looks == 0).await {
             Ok(found) => found,
             Err(error) => {
                 self.cannot_look(info.delivered.stream_sequence, &error);
@@ -119,7 +120,7 @@ impl Recovery {
         };
         self.unsettled.looked(Ok(()));
         loss.is_explained |= !found.odd.is_empty();
-        // What is on its way on the new connection is in hand before the next look.
+        // What is on its way on the new connection is in flight before the next look.
         let lost = |sequence: &u64| loss.looks == 0 || loss.others.contains(sequence);
         self.asked_for_again.retain(|sequence| found.others.contains(sequence));
         let (again, others): (BTreeSet<u64>, BTreeSet<u64>) = found
@@ -135,7 +136,7 @@ impl Recovery {
         let others = again.into_iter().chain(others);
         self.others.extend(others.map(|sequence| answer(MessageKey { sequence, published: 0 })));
         let taken = found.odd.into_iter().map(|message| {
-            let unsettled = self.unsettled.add(&message);
+            let unsettled = self.unsettled.add(message.sequence);
             let key = message.key();
             let (subject, headers, payload) = (message.subject, message.headers, message.payload);
             (Delivered { subject, headers, payload, key, deliveries: 1, reply: answer(key) }, unsettled)

@@ -1,16 +1,18 @@
+//! What becomes of a message after its write.
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, warn};
 
-use crate::backoff::own_pause_after;
-use crate::dead_letter::{DeadLetter, Form};
-use crate::faults::Faults;
-use crate::in_hand::Delivery;
-use crate::letter_box::LetterBox;
-use crate::metrics::Metrics;
-use crate::{ATTEMPTS_USED_UP, Message, RETRIED, WriteError, Written};
+use crate::backoff::REDELIVERY_BACKOFF;
+use crate::consume::dead_letter_sender::DeadLetterSender;
+use crate::consume::faults::Faults;
+use crate::consume::in_flight::Delivery;
+use crate::consume::metrics::Metrics;
+use crate::streams::dead_letter::{DeadLetter, Form};
+use crate::writer::{ATTEMPTS_USED_UP, Message, RETRIED, WriteError, Written};
 
 /// Messages that go to the writer together, each with its delivery.
 #[derive(Default)]
@@ -53,7 +55,7 @@ impl Held {
 /// Turns a result into an ack, another delivery, or a dead letter.
 pub(crate) struct Settler {
     pub(crate) sink: &'static str,
-    pub(crate) letter_box: LetterBox,
+    pub(crate) sender: DeadLetterSender,
     pub(crate) metrics: Arc<Metrics>,
     /// Tries that a message gets while the faults are its own.
     pub(crate) max_attempts: u32,
@@ -102,7 +104,7 @@ impl Settler {
             key: message.key,
             deliveries: message.deliveries,
         };
-        match self.letter_box.store(&letter).await {
+        match self.sender.store(&letter).await {
             Ok(form) => {
                 match form {
                     Form::AsItWas | Form::Packed => warn!(outcome, reason, "moved to the dead letters"),
@@ -136,7 +138,7 @@ impl Settler {
             let reason = format!("{reason} (tried {faults} times)");
             return self.dead_letter(delivery, ATTEMPTS_USED_UP, &reason).await;
         }
-        let pause = own_pause_after(faults);
+        let pause = REDELIVERY_BACKOFF.pause(faults);
         info!(reason, pause_seconds = pause.as_secs_f64(), "not written: it will be delivered again");
         self.metrics.settled(RETRIED);
         delivery.again(Some(pause)).await;

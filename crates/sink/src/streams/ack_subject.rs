@@ -51,10 +51,10 @@ mod tests {
     #[test]
     fn both_forms_of_the_server_are_read() {
         let key = MessageKey { sequence: 42, published: 1_761_739_200_000_000_001 };
-        let old = ack_subject("SESSIONS", "sink-s3", key, 7);
-        assert_eq!(*old, *"$JS.ACK.SESSIONS.sink-s3.1.42.7.1761739200000000001.0");
+        let old = ack_subject("SESSIONS", "sink-test", key, 7);
+        assert_eq!(*old, *"$JS.ACK.SESSIONS.sink-test.1.42.7.1761739200000000001.0");
         assert_eq!(read_ack_subject(&old), Some((key, 1)));
-        let new = "$JS.ACK._.hash.SESSIONS.sink-s3.3.42.7.1761739200000000001.0.token.more";
+        let new = "$JS.ACK._.hash.SESSIONS.sink-test.3.42.7.1761739200000000001.0.token.more";
         assert_eq!(read_ack_subject(new), Some((key, 3)));
     }
 

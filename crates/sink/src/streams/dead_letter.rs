@@ -18,9 +18,9 @@ use schemas::names::{self, header};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::ack_subject::MessageKey;
-use crate::headers::{Headers, wire_length};
-use crate::stored::{StoredMessage, StoredMessages};
+use crate::streams::ack_subject::MessageKey;
+use crate::streams::headers::{Headers, wire_length};
+use crate::streams::stored_message::{StoredMessage, StoredMessages};
 
 /// How long the dead-letter stream may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -261,7 +261,7 @@ mod tests {
 
     fn letter(headers: &'static [u8], payload: &'static [u8]) -> DeadLetter {
         DeadLetter {
-            sink: "sink-s3",
+            sink: "sink-test",
             reason: format!("bad\r\nNats-Rollup: all{}", "é".repeat(1_000)),
             payload: Bytes::from_static(payload),
             headers: Headers::parse(Bytes::from_static(headers)),
@@ -295,7 +295,7 @@ mod tests {
         Content-Type: application/json
         Postcall-Dead-Letter-Deliveries: 2
         Postcall-Dead-Letter-Published: 2025-10-29T12:00:00.000000001Z
-        Postcall-Dead-Letter-Sink: sink-s3
+        Postcall-Dead-Letter-Sink: sink-test
         Postcall-Dead-Letter-Stream-Sequence: 7
         Postcall-Dead-Letter-Subject: sessions.ended.v1
         Postcall-Original-Nats-Msg-Id: room-AJ_1

@@ -1,20 +1,22 @@
+//! The stream of dead letters, as one sink reads it.
+
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Stream;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use schemas::names;
 
-use crate::stored::{StoredMessage, StoredMessages};
+use crate::streams::stored_message::{StoredMessage, StoredMessages};
 
 /// The dead letters of one sink.
-pub(crate) struct DeadLetters {
+pub(crate) struct DeadLetterStream {
     pub(crate) jetstream: Context,
     stream: Stream,
     letters: StoredMessages,
     subject: String,
 }
 
-/// Some of them.
+/// Which dead letters are read.
 pub(crate) enum Selection {
     /// All that are there now.
     All,
@@ -22,7 +24,7 @@ pub(crate) enum Selection {
     Sequences(Vec<u64>),
 }
 
-impl DeadLetters {
+impl DeadLetterStream {
     pub(crate) async fn open(jetstream: &Context, sink: &str) -> anyhow::Result<Self> {
         let stream = jetstream
             .get_stream(names::DEAD_LETTERS_STREAM)
@@ -32,7 +34,7 @@ impl DeadLetters {
         Ok(Self { jetstream: jetstream.clone(), stream, letters, subject: names::dead_letter_subject(sink) })
     }
 
-    /// One by its sequence; an error where it is another sink's.
+    /// The letter with this sequence; an error where it is another sink's.
     pub(crate) async fn get(&self, sequence: u64) -> anyhow::Result<StoredMessage> {
         let letter = self.letters.get(sequence).await?;
         let letter = letter.with_context(|| format!("read dead letter {sequence}: there is none"))?;

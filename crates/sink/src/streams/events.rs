@@ -9,11 +9,11 @@ use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, Stream, TryStreamExt as _};
 use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS};
 use schemas::{DecodeError, SessionEvent};
+use service::Nats;
 use tracing::warn;
 
-use crate::Message;
-use crate::stored::{StoredMessage, StoredMessages};
-use service::Nats;
+use crate::streams::stored_message::{StoredMessage, StoredMessages};
+use crate::writer::Message;
 
 /// How far the clocks of agents may be ahead.
 pub const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
@@ -53,11 +53,11 @@ impl Period {
     }
 }
 
-/// One event as it was published.
+/// An event as it was published.
 pub struct StoredEvent {
     /// Its sequence in the stream.
     pub sequence: u64,
-    /// The published bytes.
+    /// The bytes as they were published.
     pub payload: Bytes,
     /// What they say; an error where they are no session-end event.
     pub decoded: Result<SessionEvent, DecodeError>,
@@ -104,7 +104,7 @@ impl Events {
         (state.messages > 0).then_some(state.first_timestamp)
     }
 
-    /// One, by its sequence.
+    /// The event with this sequence.
     ///
     /// # Errors
     /// NATS cannot be reached, or the stream does not have it any more.
@@ -128,7 +128,7 @@ impl Events {
         Ok(self.read(first.map_or(u64::MAX, |first| first.sequence)))
     }
 
-    /// Those from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
+    /// The events from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
     ///
     /// # Errors
     /// As [`Self::published_since`], or the sink has no consumer.
@@ -161,7 +161,7 @@ impl Events {
         })
     }
 
-    /// Those of sessions that ended in a period. An event is published after its session's end.
+    /// The events of sessions that ended in a period. An event is published after its session's end.
     ///
     /// # Errors
     /// As [`Self::published_since`].

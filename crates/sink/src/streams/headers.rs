@@ -7,7 +7,7 @@ use schemas::names::header;
 
 const VERSION: &[u8] = b"NATS/1.0";
 
-/// What can be read of them, and all of their bytes where that is not everything.
+/// The headers that can be read, and all of their bytes where that is not everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Headers {
     pub(crate) read: HeaderMap,
@@ -58,13 +58,13 @@ impl Headers {
         self.read.get(header::MESSAGE_ID).map(HeaderValue::as_str)
     }
 
-    /// One whose name is known at run time only.
+    /// The value of a header whose name is known at run time only.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let name: HeaderName = name.parse().ok()?;
         self.read.get(name).map(HeaderValue::as_str)
     }
 
-    /// All of them, as a publisher sends them; nothing where there are none.
+    /// The whole block, as a publisher sends them; nothing where there are none.
     pub(crate) fn to_bytes(&self) -> Bytes {
         match &self.raw {
             Some(raw) => raw.clone(),

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use flate2::read::GzDecoder;
 use schemas::names::{self, header};
 
-use crate::dead_letter::kept_name;
-use crate::headers::Headers;
-use crate::stored::{StoredMessage, StoredMessages};
+use crate::streams::dead_letter::kept_name;
+use crate::streams::headers::Headers;
+use crate::streams::stored_message::{StoredMessage, StoredMessages};
 
 /// No server takes a message with more bytes, so nobody has packed one.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;

@@ -12,8 +12,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-use crate::ack_subject::MessageKey;
-use crate::headers::Headers;
+use crate::streams::ack_subject::MessageKey;
+use crate::streams::headers::Headers;
 
 /// Tries of a request that gets no answer, as while a stream has no leader.
 const TRIES: u32 = 3;

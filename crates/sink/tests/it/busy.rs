@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use sink::{SinkOptions, WriteError};
+use test_servers::http::{metric, readyz};
+use test_servers::{NatsServer, eventually};
 
-use crate::http::{metric, readyz};
-use crate::scripted::{
-    RunningSink, all_settled, dead_letters, eventually, options, publish, scripted, set_up, stems,
-};
-use test_servers::NatsServer;
+use crate::scripted::{RunningSink, all_settled, dead_letters, options, publish, scripted, set_up, stems};
 
 fn busy() -> WriteError {
     WriteError::Busy { reason: "503 SlowDown".to_owned(), after: None }
@@ -19,7 +17,7 @@ fn busy() -> WriteError {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_a_busy_store_refuses_is_made_again_and_the_others_go_on() {
     let nats = NatsServer::start().await;
-    let sink = SinkOptions { max_in_flight: 16, ..options() };
+    let sink = SinkOptions { max_concurrent_writes: 16, ..options() };
     set_up(&nats, &sink, &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     for session in 0..300 {
@@ -37,9 +35,9 @@ async fn a_write_that_a_busy_store_refuses_is_made_again_and_the_others_go_on() 
     eventually("all are written", async || stems(&written).len() == 300).await;
     all_settled(&jetstream).await;
     assert!(written.lock().unwrap().iter().all(|(_, attempt)| *attempt == 1), "nothing was delivered twice");
-    assert_eq!(metric(sink.http, r#"postcall_sink_concurrency{sink="sink-s3"}"#).await, 16.0);
-    assert!(metric(sink.http, r#"postcall_sink_store_retries_total{sink="sink-s3"}"#).await >= 74.0);
-    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-s3"}"#).await, 0.0);
+    assert_eq!(metric(sink.http, r#"postcall_sink_concurrency{sink="sink-test"}"#).await, 16.0);
+    assert!(metric(sink.http, r#"postcall_sink_store_retries_total{sink="sink-test"}"#).await >= 74.0);
+    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-test"}"#).await, 0.0);
     assert_eq!(dead_letters(&jetstream).await, 0);
     sink.stop().await;
 }
@@ -59,15 +57,15 @@ async fn a_store_that_is_busy_and_nothing_else_is_an_outage() {
         publish(&jetstream, &format!("room{session:02}")).await;
     }
     assert_eq!(readyz(sink.http, 503, "store").await, "store: 503 SlowDown\n");
-    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-s3"}"#).await, 1.0);
-    let in_hand = metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await;
+    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-test"}"#).await, 1.0);
+    let in_flight = metric(sink.http, r#"postcall_sink_in_flight{sink="sink-test"}"#).await;
     eventually("one write at a time", async || {
-        metric(sink.http, r#"postcall_sink_concurrency{sink="sink-s3"}"#).await == 1.0
+        metric(sink.http, r#"postcall_sink_concurrency{sink="sink-test"}"#).await == 1.0
     })
     .await;
     assert_eq!(
-        metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await,
-        in_hand,
+        metric(sink.http, r#"postcall_sink_in_flight{sink="sink-test"}"#).await,
+        in_flight,
         "none is pulled"
     );
     down.store(false, Ordering::SeqCst);

@@ -4,14 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use schemas::names::{self, header};
-use sink::{DeadLettersArgs, PERMANENT, WriteError, Writer};
+use sink::{DeadLettersArgs, NoArgs, PERMANENT, WriteError, Writer};
+use test_servers::http::{get, readyz};
+use test_servers::{NatsServer, eventually};
 
-use crate::http::{get, readyz};
 use crate::scripted::*;
-use test_servers::NatsServer;
-
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct NoFlags {}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_letter_keeps_bytes_headers_and_origin() {
@@ -28,10 +25,10 @@ async fn a_dead_letter_keeps_bytes_headers_and_origin() {
 
     let stream = jetstream.get_stream(names::DEAD_LETTERS_STREAM).await.unwrap();
     let letter = stream.get_raw_message(1).await.unwrap();
-    assert_eq!(*letter.subject, *"sessions.dead.sink-s3");
+    assert_eq!(*letter.subject, *"sessions.dead.sink-test");
     assert_eq!(letter.payload, r#"{"session_id": "room", "user_email": "a@x.org""#);
     let id = letter.headers.get(header::MESSAGE_ID).unwrap().as_str();
-    assert!(id.starts_with("sink-s3:2:"), "{id}");
+    assert!(id.starts_with("sink-test:2:"), "{id}");
     let published = letter.headers.get(header::DEAD_LETTER_PUBLISHED).unwrap().as_str();
     assert!(published.parse::<chrono::DateTime<chrono::Utc>>().is_ok(), "{published}");
     let mut headers: Vec<_> =
@@ -43,7 +40,7 @@ async fn a_dead_letter_keeps_bytes_headers_and_origin() {
     Content-Type: application/json
     Postcall-Dead-Letter-Deliveries: 1
     Postcall-Dead-Letter-Error: the payload is not a session-end object: the JSON ends too early at line 1, column 46
-    Postcall-Dead-Letter-Sink: sink-s3
+    Postcall-Dead-Letter-Sink: sink-test
     Postcall-Dead-Letter-Stream-Sequence: 2
     Postcall-Dead-Letter-Subject: sessions.ended.v1
     Postcall-Original-Nats-Msg-Id: broken-1
@@ -133,5 +130,5 @@ async fn a_dead_letter_that_cannot_be_stored_leaves_the_message_in_the_stream() 
 pub(crate) async fn replay<W: Writer>(nats: &NatsServer, flags: &[&str], writer: W) -> anyhow::Result<()> {
     let url = nats.url();
     let flags: Vec<_> = ["--nats-url", &url, "replay"].iter().chain(flags).copied().collect();
-    sink::dead_letters(options(), args::<DeadLettersArgs<NoFlags>>(&flags), async |_| Ok(writer)).await
+    sink::dead_letters(NAME, args::<DeadLettersArgs<NoArgs>>(&flags), async |_| Ok((options(), writer))).await
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use schemas::names::{self, SESSION_ENDED_V1, header};
-use sink::{DeadLettersArgs, SinkOptions};
+use sink::{DeadLettersArgs, NoArgs, SinkOptions};
+use test_servers::http::{metric, readyz};
+use test_servers::{NatsServer, eventually};
 
-use crate::dead_letters::{NoFlags, replay};
-use crate::http::{metric, readyz};
+use crate::dead_letters::replay;
 use crate::scripted::*;
-use test_servers::NatsServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_begins_anew_has_dead_letters_of_its_own() {
@@ -41,12 +41,14 @@ async fn a_letter_that_was_dropped_is_stored_again_and_one_that_is_there_is_not(
         assert_eq!(dead_letters(&jetstream).await, 1, "round {round}");
         running.stop().await;
         // As after a lost answer, or an operator who lets the sink begin anew.
-        jetstream.delete_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap();
+        jetstream.delete_consumer_from_stream(NAME, names::SESSIONS_STREAM).await.unwrap();
         set_up(&nats, &options(), &[]).await.unwrap();
         if round % 2 == 0 {
             let url = nats.url();
-            let drop_all = args::<DeadLettersArgs<NoFlags>>(&["--nats-url", &url, "drop", "--all"]);
-            sink::dead_letters(options(), drop_all, async |_| Ok(scripted(|_| Ok(())).0)).await.unwrap();
+            let drop_all = args::<DeadLettersArgs<NoArgs>>(&["--nats-url", &url, "drop", "--all"]);
+            sink::dead_letters(NAME, drop_all, async |_| Ok((options(), scripted(|_| Ok(())).0)))
+                .await
+                .unwrap();
             assert_eq!(dead_letters(&jetstream).await, 0);
         }
     }
@@ -191,7 +193,7 @@ async fn a_full_dead_letter_stream_holds_no_good_message() {
     let body =
         readyz(running.http, 503, "cannot be stored: stream SESSIONS_DLQ refuses the dead letter").await;
     assert!(body.contains("maximum bytes exceeded"), "{body}");
-    let waiting = metric(running.http, r#"postcall_sink_dead_letters_waiting{sink="sink-s3"}"#).await;
+    let waiting = metric(running.http, r#"postcall_sink_dead_letters_waiting{sink="sink-test"}"#).await;
     assert!((150.0..200.0).contains(&waiting), "{waiting}");
 
     set_up(&nats, &sink, &["--dead-letters-max-bytes", "10000000"]).await.unwrap();
@@ -206,7 +208,7 @@ async fn odd_messages_among_the_dead_letters_are_listed_and_kept() {
     let nats = NatsServer::start().await;
     set_up(&nats, &options(), &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
-    let subject = names::dead_letter_subject(names::SINK_S3);
+    let subject = names::dead_letter_subject(NAME);
     for headers in [
         &b"X-Trace: a\rb"[..],
         b"X-Name: Jos\xe9",
@@ -222,8 +224,8 @@ async fn odd_messages_among_the_dead_letters_are_listed_and_kept() {
     assert_eq!(stems(&written), ["room-AJ"]);
     let url = nats.url();
     for command in [&["list"][..], &["list", "--json"], &["show", "1"], &["show", "3"], &["drop", "--all"]] {
-        let args = args::<DeadLettersArgs<NoFlags>>(&[&["--nats-url", &url], command].concat());
-        sink::dead_letters(options(), args, async |_| Ok(scripted(|_| Ok(())).0)).await.unwrap();
+        let args = args::<DeadLettersArgs<NoArgs>>(&[&["--nats-url", &url], command].concat());
+        sink::dead_letters(NAME, args, async |_| Ok((options(), scripted(|_| Ok(())).0))).await.unwrap();
     }
     assert_eq!(dead_letters(&jetstream).await, 0);
 }

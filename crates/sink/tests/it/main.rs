@@ -5,7 +5,6 @@
 mod busy;
 mod dead_letters;
 mod dead_letters_kept;
-mod http;
 mod odd_messages;
 mod permissions;
 mod reading;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use schemas::names::{self, SESSION_ENDED_V1, header};
 use sink::{PERMANENT, SinkOptions, WriteError};
+use test_servers::http::readyz;
+use test_servers::{NatsServer, eventually};
 
 use crate::dead_letters::replay;
-use crate::http::readyz;
 use crate::scripted::*;
-use test_servers::NatsServer;
 
 const SUBJECT: &[u8] = SESSION_ENDED_V1.as_bytes();
 
@@ -53,7 +53,12 @@ fn odd_blocks() -> Vec<Vec<u8>> {
 
 /// Delivered again only after many minutes, so what was lost on its way would be missed.
 fn patient(batch: usize) -> SinkOptions {
-    SinkOptions { max_batch: batch, max_in_flight: 4, write_timeout: Duration::from_secs(600), ..options() }
+    SinkOptions {
+        max_batch: batch,
+        max_concurrent_writes: 4,
+        write_timeout: Duration::from_secs(600),
+        ..options()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,12 +5,12 @@ use std::time::Duration;
 use async_nats::header::HeaderName;
 use async_nats::{ConnectOptions, HeaderMap, jetstream};
 use schemas::names;
+use test_servers::http::readyz;
+use test_servers::{NatsServer, eventually, set_ack_wait};
 
-use crate::http::readyz;
 use crate::scripted::*;
-use test_servers::{NatsServer, set_ack_wait};
 
-const PULL: &str = "$JS.API.CONSUMER.MSG.NEXT.SESSIONS.sink-s3";
+const PULL: &str = "$JS.API.CONSUMER.MSG.NEXT.SESSIONS.sink-test";
 const READ: &str = r#""$JS.API.STREAM.MSG.GET.SESSIONS", "$JS.API.STREAM.MSG.GET.SESSIONS_DLQ""#;
 
 fn configuration(pull: &str, read: &str) -> String {
@@ -20,11 +20,11 @@ fn configuration(pull: &str, read: &str) -> String {
           {{ user: operator, password: o }}
           {{ user: sink, password: s, permissions: {{
             publish: [
-              "$JS.API.CONSUMER.INFO.SESSIONS.sink-s3"
+              "$JS.API.CONSUMER.INFO.SESSIONS.sink-test"
               "{pull}"
               {read}
-              "$JS.ACK.SESSIONS.sink-s3.>"
-              "sessions.dead.sink-s3"
+              "$JS.ACK.SESSIONS.sink-test.>"
+              "sessions.dead.sink-test"
             ]
             subscribe: ["_INBOX.>"]
           }} }}
@@ -56,7 +56,7 @@ async fn a_sink_that_may_not_read_the_stream_goes_on_with_the_others_and_says_wh
     let nats = NatsServer::start_with(&configuration(PULL, "")).await;
     set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
     let jetstream = operator(&nats).await;
-    set_ack_wait(&jetstream, names::SESSIONS_STREAM, names::SINK_S3, Duration::from_secs(5)).await;
+    set_ack_wait(&jetstream, names::SESSIONS_STREAM, NAME, Duration::from_secs(5)).await;
     let (writer, written) = scripted(|_| Ok(()));
     let sink = RunningSink::start_at(&nats.url_for("sink", "s"), options(), writer);
     publish(&jetstream, "before").await;

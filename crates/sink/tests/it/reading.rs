@@ -3,11 +3,10 @@
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use schemas::names::{self, SESSION_ENDED_V1};
 use service::Nats;
-use sink::{Events, ReplayEventsArgs, StoredEvent};
-
-use crate::dead_letters::NoFlags;
-use crate::scripted::*;
+use sink::{Events, NoArgs, ReplayEventsArgs, StoredEvent};
 use test_servers::NatsServer;
+
+use crate::scripted::*;
 
 async fn events(nats: &NatsServer) -> Events {
     Events::connect(&args::<Nats>(&["--nats-url", &nats.url()]), "test").await.unwrap()
@@ -32,18 +31,18 @@ async fn a_replay_reads_past_messages_that_the_client_cannot_receive() {
     let url = nats.url();
     let flags = ["--nats-url", &url, "--from", "2025-10-29", "--to", "2025-10-29"];
     let (writer, written) = scripted(|_| Ok(()));
-    let args = args::<ReplayEventsArgs<NoFlags>>(&flags);
-    sink::replay_events(options(), args, async |_| Ok(writer)).await.unwrap();
+    let args = args::<ReplayEventsArgs<NoArgs>>(&flags);
+    sink::replay_events(NAME, args, async |_| Ok((options(), writer))).await.unwrap();
     assert_eq!(stems(&written), ["after-AJ", "before-AJ", "colon-AJ", "cr-AJ", "latin-AJ"]);
 
     let (writer, written) = scripted(|_| Ok(()));
     let args = args_of_session(&url, "after");
-    sink::replay_events(options(), args, async |_| Ok(writer)).await.unwrap();
+    sink::replay_events(NAME, args, async |_| Ok((options(), writer))).await.unwrap();
     assert_eq!(stems(&written), ["after-AJ"]);
 }
 
-fn args_of_session(url: &str, session: &str) -> ReplayEventsArgs<NoFlags> {
-    args::<ReplayEventsArgs<NoFlags>>(&["--nats-url", url, "--session", session])
+fn args_of_session(url: &str, session: &str) -> ReplayEventsArgs<NoArgs> {
+    args::<ReplayEventsArgs<NoArgs>>(&["--nats-url", url, "--session", session])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,7 +60,7 @@ async fn removed_messages_are_no_end() {
     let expected: Vec<u64> = (21..30).chain(31..=100).chain(391..400).collect();
     let all = events(&nats).await;
     assert_eq!(sequences(all.published_since(None).await.unwrap()).await, expected);
-    assert_eq!(sequences(all.waiting_for("sink-s3").await.unwrap()).await, expected);
+    assert_eq!(sequences(all.waiting_for("sink-test").await.unwrap()).await, expected);
 
     // What is removed while it is read is no end either.
     let mut read = std::pin::pin!(all.published_since(None).await.unwrap());

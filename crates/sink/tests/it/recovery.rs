@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use schemas::names;
 use sink::WriteError;
+use test_servers::http::{metric, readyz};
+use test_servers::{NatsServer, eventually};
 
-use crate::http::{metric, readyz};
 use crate::scripted::*;
-use test_servers::NatsServer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_nats_server_comes_back_and_the_sink_goes_on() {
@@ -56,8 +56,8 @@ async fn a_deleted_consumer_is_noticed_and_used_again_after_setup() {
     let (writer, written) = scripted(|_| Ok(()));
     let sink = RunningSink::start(&nats, options(), writer);
     readyz(sink.http, 200, "ready").await;
-    jetstream.delete_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap();
-    readyz(sink.http, 503, "run `sink-s3 setup`").await;
+    jetstream.delete_consumer_from_stream(NAME, names::SESSIONS_STREAM).await.unwrap();
+    readyz(sink.http, 503, "run `sink-test setup`").await;
     publish(&jetstream, "room").await;
     set_up(&nats, &options(), &[]).await.unwrap();
     eventually("it is written", async || stems(&written) == ["room-AJ"]).await;
@@ -71,7 +71,7 @@ async fn a_client_that_ended_is_replaced() {
     let nats = NatsServer::start().await;
     set_up(&nats, &options(), &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
-    let subject = format!("$JS.API.CONSUMER.INFO.SESSIONS.{}", names::SINK_S3);
+    let subject = format!("$JS.API.CONSUMER.INFO.SESSIONS.{}", NAME);
     let mut looked_up = jetstream.client().subscribe(subject).await.unwrap();
     jetstream.client().flush().await.unwrap();
     let (writer, written) = scripted(|_| Ok(()));
@@ -89,7 +89,7 @@ async fn a_client_that_ended_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_shutdown_finishes_what_is_in_hand_and_pulls_no_more() {
+async fn a_shutdown_finishes_what_is_in_flight_and_pulls_no_more() {
     let nats = NatsServer::start().await;
     set_up(&nats, &options(), &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
@@ -137,7 +137,7 @@ async fn a_shutdown_in_an_outage_gives_the_held_messages_back() {
     let sink = RunningSink::start(&nats, options(), writer);
     eventually("it is written", async || *written.lock().unwrap() == [("room-AJ".to_owned(), 2)]).await;
     assert_eq!(
-        metric(sink.http, r#"postcall_sink_messages_total{outcome="written",sink="sink-s3"}"#).await,
+        metric(sink.http, r#"postcall_sink_messages_total{outcome="written",sink="sink-test"}"#).await,
         1.0
     );
     sink.stop().await;

@@ -14,7 +14,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use test_servers::{NatsServer, free_port};
+use test_servers::{NatsServer, eventually, free_port};
+
+/// The sink under test, and so its durable consumer.
+pub(crate) const NAME: &str = "sink-test";
 
 pub(crate) type Answer = Result<(), WriteError>;
 
@@ -57,10 +60,9 @@ pub(crate) fn scripted(answer: impl Fn(&Message) -> Answer + Send + Sync + 'stat
 
 pub(crate) fn options() -> SinkOptions {
     SinkOptions {
-        name: names::SINK_S3,
         max_batch: 1,
         linger: Duration::ZERO,
-        max_in_flight: 4,
+        max_concurrent_writes: 4,
         write_timeout: Duration::from_secs(5),
     }
 }
@@ -92,7 +94,7 @@ impl RunningSink {
         let attempts: &[&str] =
             if flags.contains(&"--max-attempts") { &[] } else { &["--max-attempts", "3"] };
         let run = args::<RunArgs>(&[&["--nats-url", nats_url], attempts, flags].concat());
-        let task = tokio::spawn(sink::run_until(shutdown.clone(), sink, run, http, writer));
+        let task = tokio::spawn(sink::run_until(shutdown.clone(), NAME, sink, run, http, writer));
         Self { http, shutdown, task }
     }
 
@@ -112,7 +114,7 @@ pub(crate) async fn set_up(nats: &NatsServer, sink: &SinkOptions, flags: &[&str]
 
 pub(crate) async fn set_up_at(nats_url: &str, sink: &SinkOptions, flags: &[&str]) -> anyhow::Result<()> {
     let flags: Vec<_> = ["--nats-url", nats_url].iter().chain(flags).copied().collect();
-    sink::setup(sink, &args::<SetupArgs>(&flags)).await
+    sink::setup(NAME, sink.write_timeout, &args::<SetupArgs>(&flags)).await
 }
 
 /// Flags as on a command line, read by the same code.
@@ -167,22 +169,13 @@ pub(crate) async fn publish_bytes(jetstream: &jetstream::Context, message_id: &s
 /// Waits until the consumer has settled everything that was published.
 pub(crate) async fn all_settled(jetstream: &jetstream::Context) {
     eventually("everything is settled", async || {
-        test_servers::all_settled(jetstream, names::SESSIONS_STREAM, names::SINK_S3).await
+        test_servers::all_settled(jetstream, names::SESSIONS_STREAM, NAME).await
     })
     .await;
 }
 
 pub(crate) async fn dead_letters(jetstream: &jetstream::Context) -> u64 {
     jetstream.get_stream(names::DEAD_LETTERS_STREAM).await.unwrap().cached_info().state.messages
-}
-
-/// Waits up to a minute until a condition holds.
-pub(crate) async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    let started = Instant::now();
-    while !condition().await {
-        assert!(started.elapsed() < Duration::from_secs(60), "not so after a minute: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// The stems that were written, sorted, each as often as it was.

@@ -2,10 +2,10 @@
 
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use schemas::names;
+use test_servers::http::readyz;
+use test_servers::{NatsServer, eventually};
 
-use crate::http::readyz;
 use crate::scripted::*;
-use test_servers::NatsServer;
 
 #[tokio::test]
 async fn setup_makes_what_the_sinks_need_and_again_changes_nothing() {
@@ -73,8 +73,8 @@ async fn a_sink_without_its_consumer_waits_and_says_what_to_do() {
     let nats = NatsServer::start().await;
     let (writer, written) = scripted(|_| Ok(()));
     let sink = RunningSink::start(&nats, options(), writer);
-    let body = readyz(sink.http, 503, "run `sink-s3 setup`").await;
-    assert!(body.starts_with("queue: consumer sink-s3 of stream SESSIONS: "), "{body}");
+    let body = readyz(sink.http, 503, "run `sink-test setup`").await;
+    assert!(body.starts_with("queue: consumer sink-test of stream SESSIONS: "), "{body}");
     set_up(&nats, &options(), &[]).await.unwrap();
     publish(&nats.jetstream().await, "room").await;
     eventually("it is written", async || stems(&written) == ["room-AJ"]).await;
@@ -84,6 +84,6 @@ async fn a_sink_without_its_consumer_waits_and_says_what_to_do() {
 
 async fn configuration(nats: &NatsServer) -> (Config, async_nats::jetstream::consumer::Config) {
     let stream = nats.jetstream().await.get_stream(names::SESSIONS_STREAM).await.unwrap();
-    let consumer = stream.consumer_info(names::SINK_S3).await.unwrap();
+    let consumer = stream.consumer_info(NAME).await.unwrap();
     (stream.cached_info().config.clone(), consumer.config)
 }

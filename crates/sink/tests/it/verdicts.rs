@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use schemas::names;
 use sink::{Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
+use test_servers::http::{metric, readyz};
+use test_servers::{NatsServer, eventually, set_ack_wait};
 use tokio::sync::Semaphore;
 
-use crate::http::{metric, readyz};
 use crate::scripted::*;
-use test_servers::{NatsServer, set_ack_wait};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_is_written_and_acked_once() {
@@ -28,9 +28,9 @@ async fn a_message_is_written_and_acked_once() {
     let expected: Vec<_> = (0..200).map(|session| format!("room{session:03}-AJ")).collect();
     assert_eq!(stems(&written), expected);
     let settled =
-        metric(sink.http, r#"postcall_sink_messages_total{outcome="written",sink="sink-s3"}"#).await;
+        metric(sink.http, r#"postcall_sink_messages_total{outcome="written",sink="sink-test"}"#).await;
     assert_eq!(settled, 200.0);
-    assert_eq!(metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await, 0.0);
+    assert_eq!(metric(sink.http, r#"postcall_sink_in_flight{sink="sink-test"}"#).await, 0.0);
     assert_eq!(dead_letters(&jetstream).await, 0);
     sink.stop().await;
 }
@@ -68,7 +68,7 @@ async fn own_faults_are_tried_again_and_end_as_dead_letters() {
     let tries = tries.lock().unwrap().clone();
     assert_eq!((tries["always-locked"], tries["impossible"], tries["locked-once"]), (3, 1, 2));
     assert_eq!(
-        metric(sink.http, r#"postcall_sink_messages_total{outcome="retried",sink="sink-s3"}"#).await,
+        metric(sink.http, r#"postcall_sink_messages_total{outcome="retried",sink="sink-test"}"#).await,
         3.0
     );
     sink.stop().await;
@@ -96,28 +96,32 @@ async fn an_unavailable_store_pauses_and_dead_letters_nothing() {
     }
     let body = readyz(sink.http, 503, "store").await;
     assert_eq!(body, "store: 503 SlowDown\n");
-    eventually("each message in hand was tried at least five times in a row", async || {
+    eventually("each message in flight was tried at least five times in a row", async || {
         calls.load(Ordering::SeqCst) >= 20
     })
     .await;
-    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-s3"}"#).await, 1.0);
-    let in_hand = metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await;
-    assert!((4.0..=8.0).contains(&in_hand), "places for eight messages, but {in_hand} in hand");
+    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-test"}"#).await, 1.0);
+    let in_flight = metric(sink.http, r#"postcall_sink_in_flight{sink="sink-test"}"#).await;
+    assert!((4.0..=8.0).contains(&in_flight), "places for eight messages, but {in_flight} in flight");
     down.store(false, Ordering::SeqCst);
     readyz(sink.http, 200, "ready").await;
     all_settled(&jetstream).await;
     assert_eq!(stems(&written).len(), 50);
     assert!(written.lock().unwrap().iter().all(|(_, attempt)| *attempt == 1), "nothing was delivered twice");
     assert_eq!(dead_letters(&jetstream).await, 0);
-    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-s3"}"#).await, 0.0);
+    assert_eq!(metric(sink.http, r#"postcall_sink_paused{sink="sink-test"}"#).await, 0.0);
     sink.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn batches_fill_within_the_linger_and_each_message_has_its_own_verdict() {
     let nats = NatsServer::start().await;
-    let sink =
-        SinkOptions { max_batch: 20, max_in_flight: 1, linger: Duration::from_millis(200), ..options() };
+    let sink = SinkOptions {
+        max_batch: 20,
+        max_concurrent_writes: 1,
+        linger: Duration::from_millis(200),
+        ..options()
+    };
     set_up(&nats, &sink, &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     let (writer, written) = scripted(|message| match message.event.identity.session_id.as_str() {
@@ -153,7 +157,7 @@ impl Writer for Gated {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_while_a_batch_waits_for_its_turn_goes_with_it() {
     let nats = NatsServer::start().await;
-    let sink = SinkOptions { max_batch: 20, max_in_flight: 1, ..options() };
+    let sink = SinkOptions { max_batch: 20, max_concurrent_writes: 1, ..options() };
     set_up(&nats, &sink, &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     let (gate, batches) = (Arc::new(Semaphore::new(0)), Arc::default());
@@ -164,8 +168,8 @@ async fn what_comes_while_a_batch_waits_for_its_turn_goes_with_it() {
     for session in 0..39 {
         publish(&jetstream, &format!("room{session:02}")).await;
     }
-    eventually("all are in hand", async || {
-        metric(sink.http, r#"postcall_sink_in_flight{sink="sink-s3"}"#).await == 40.0
+    eventually("all are in flight", async || {
+        metric(sink.http, r#"postcall_sink_in_flight{sink="sink-test"}"#).await == 40.0
     })
     .await;
     gate.add_permits(100);
@@ -178,11 +182,11 @@ async fn what_comes_while_a_batch_waits_for_its_turn_goes_with_it() {
 async fn a_batch_waits_for_no_more_than_there_is_room_for() {
     let nats = NatsServer::start().await;
     let linger = Duration::from_secs(600);
-    let sink = SinkOptions { max_batch: 20, max_in_flight: 1, linger, ..options() };
+    let sink = SinkOptions { max_batch: 20, max_concurrent_writes: 1, linger, ..options() };
     set_up(&nats, &sink, &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     let (writer, written) = scripted(|_| Ok(()));
-    let sink = RunningSink::start_with(&nats.url(), sink, writer, &["--max-mib-in-hand", "1"]);
+    let sink = RunningSink::start_with(&nats.url(), sink, writer, &["--max-mib-in-flight", "1"]);
     for session in 0..4 {
         let payload = serde_json::json!({ "session_id": format!("room{session}"), "job_id": "AJ",
             "end_time": "2025-10-29T12:00:00Z", "transcript": "x".repeat(300 * 1024) });
@@ -232,7 +236,7 @@ impl Writer for FailsWithPoison {
 async fn only_the_message_at_which_the_writer_fails_is_blamed() {
     for panics in [true, false] {
         let nats = NatsServer::start().await;
-        let sink = SinkOptions { max_batch: 200, max_in_flight: 1, ..options() };
+        let sink = SinkOptions { max_batch: 200, max_concurrent_writes: 1, ..options() };
         set_up(&nats, &sink, &[]).await.unwrap();
         let jetstream = nats.jetstream().await;
         for session in 0..198 {
@@ -244,9 +248,9 @@ async fn only_the_message_at_which_the_writer_fails_is_blamed() {
         let running = RunningSink::start(&nats, sink, FailsWithPoison { panics });
         all_settled(&jetstream).await;
         assert_eq!(dead_letters(&jetstream).await, 2);
-        let written = r#"postcall_sink_messages_total{outcome="written",sink="sink-s3"}"#;
+        let written = r#"postcall_sink_messages_total{outcome="written",sink="sink-test"}"#;
         assert_eq!(metric(running.http, written).await, 198.0);
-        let retried = r#"postcall_sink_messages_total{outcome="retried",sink="sink-s3"}"#;
+        let retried = r#"postcall_sink_messages_total{outcome="retried",sink="sink-test"}"#;
         assert_eq!(metric(running.http, retried).await, 4.0, "two more tries for each of the two");
         running.stop().await;
     }
@@ -258,7 +262,7 @@ async fn a_write_longer_than_the_ack_wait_is_not_delivered_again() {
     set_up(&nats, &options(), &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     let second = Duration::from_secs(1);
-    set_ack_wait(&jetstream, names::SESSIONS_STREAM, names::SINK_S3, second).await;
+    set_ack_wait(&jetstream, names::SESSIONS_STREAM, NAME, second).await;
     let (mut writer, written) = scripted(|_| Ok(()));
     writer.takes = Duration::from_secs(3);
     let sink = RunningSink::start(&nats, options(), writer);

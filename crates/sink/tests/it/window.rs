@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{FromConsumer as _, pull};
 use schemas::names;
 use sink::{SinkOptions, WriteError};
+use test_servers::http::{metric, readyz};
+use test_servers::{NatsServer, eventually};
 
-use crate::http::{metric, readyz};
 use crate::scripted::*;
-use test_servers::NatsServer;
 
 fn locked() -> WriteError {
     WriteError::Retry { reason: "row locked".to_owned() }
@@ -19,7 +19,7 @@ fn locked() -> WriteError {
 #[tokio::test(flavor = "multi_thread")]
 async fn however_many_messages_wait_for_their_records_the_others_go_on() {
     let nats = NatsServer::start().await;
-    let sink = SinkOptions { max_batch: 200, max_in_flight: 1, ..options() };
+    let sink = SinkOptions { max_batch: 200, max_concurrent_writes: 1, ..options() };
     set_up(&nats, &sink, &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
     let mut acks = Vec::new();
@@ -65,10 +65,10 @@ async fn a_full_window_is_said() {
     }
     publish(&jetstream, "free").await;
     let body = readyz(running.http, 503, "window: 4 messages").await;
-    assert!(body.contains("`sink-s3 setup` takes the limit away"), "{body}");
-    assert_eq!(metric(running.http, r#"postcall_sink_window{sink="sink-s3"}"#).await, 4.0);
-    assert_eq!(metric(running.http, r#"postcall_sink_unsettled{sink="sink-s3"}"#).await, 4.0);
-    assert_eq!(metric(running.http, r#"postcall_sink_undelivered{sink="sink-s3"}"#).await, 3.0);
+    assert!(body.contains("`sink-test setup` takes the limit away"), "{body}");
+    assert_eq!(metric(running.http, r#"postcall_sink_window{sink="sink-test"}"#).await, 4.0);
+    assert_eq!(metric(running.http, r#"postcall_sink_unsettled{sink="sink-test"}"#).await, 4.0);
+    assert_eq!(metric(running.http, r#"postcall_sink_undelivered{sink="sink-test"}"#).await, 3.0);
 
     set_up(&nats, &options(), &[]).await.unwrap();
     eventually("the free one is written", async || stems(&written) == ["free-AJ"]).await;
@@ -78,7 +78,7 @@ async fn a_full_window_is_said() {
 
 async fn set_window(jetstream: &async_nats::jetstream::Context, max_ack_pending: i64) {
     let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.unwrap();
-    let config = stream.consumer_info(names::SINK_S3).await.unwrap().config;
+    let config = stream.consumer_info(NAME).await.unwrap().config;
     let config = pull::Config::try_from_consumer_config(config).unwrap();
     stream.create_consumer(pull::Config { max_ack_pending, ..config }).await.unwrap();
 }
@@ -123,7 +123,7 @@ async fn a_long_hold_is_counted_and_a_shutdown_ends_it() {
     publish(&jetstream, "room").await;
     readyz(running.http, 503, "store: the day's limit").await;
     eventually("a long hold", async || {
-        metric(running.http, r#"postcall_sink_long_holds{sink="sink-s3"}"#).await == 1.0
+        metric(running.http, r#"postcall_sink_long_holds{sink="sink-test"}"#).await == 1.0
     })
     .await;
     assert!(running.stop().await < Duration::from_secs(10));
