@@ -30,7 +30,7 @@ pub(crate) struct Bucket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     There,
-    /// It knows who asks, and does not let them look.
+    /// The store knows who asks, and does not let them look.
     NotTold,
 }
 

@@ -82,7 +82,7 @@ type Expected = HashMap<String, Vec<Published>>;
 
 struct Published {
     sequence: u64,
-    /// Of the object that this program puts.
+    /// Entity tag of the object that this program would put.
     md5: [u8; 16],
 }
 

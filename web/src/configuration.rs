@@ -97,7 +97,7 @@ pub struct Settings {
     pub tokens_of_an_address: PerMinute,
     pub tokens_of_all: PerMinute,
     pub proxies: Proxies,
-    /// Of the visitors' connections.
+    /// Limits of the visitors' connections.
     pub http_limits: HttpLimits,
 }
 

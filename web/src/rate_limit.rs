@@ -34,7 +34,7 @@ struct State {
     /// When each will be full again, on the caller's clock.
     buckets: HashMap<IpNet, Duration>,
     all: Duration,
-    /// Of those that have no bucket of their own.
+    /// The same for clients that have no bucket of their own.
     shared: Duration,
     swept: Duration,
 }

@@ -33,7 +33,7 @@ pub struct LiveKitKey {
 
 impl LiveKitKeyArgs {
     /// # Errors
-    /// One of the two is empty, or set twice.
+    /// The key or the secret is empty, or set twice.
     pub fn key(&self) -> anyhow::Result<LiveKitKey> {
         let key = self.livekit_api_key.as_deref().map(SecretString::from);
         let key = SecretSource::of("LIVEKIT_API_KEY", key.as_ref(), self.livekit_api_key_file.as_ref())?;

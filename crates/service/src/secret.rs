@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// A secret that is given as it is, or in a file that may be renewed while the program runs.
 ///
-/// Of a pair of settings: `#[arg(long, env, hide_env_values = true)] password: Option<SecretString>` and
+/// The two settings are `#[arg(long, env, hide_env_values = true)] password: Option<SecretString>` and
 /// `#[arg(long, env)] password_file: Option<PathBuf>`.
 #[derive(Debug, Clone)]
 pub enum SecretSource {

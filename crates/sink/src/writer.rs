@@ -26,7 +26,7 @@ pub struct Message {
 pub trait Writer: Send + Sync + 'static {
     /// Writes a batch and answers with one result for each message, in the order of `batch`.
     ///
-    /// It is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
+    /// A writer is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
     fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
 
     /// What it counts itself, to be shown with the sink's own metrics.
@@ -124,7 +124,7 @@ async fn call<W: Writer>(writer: &W, batch: &[Message], limit: Duration) -> Resu
     }
 }
 
-/// As [`Writer::probe`]; a probe that panics or does not answer is a reason too.
+/// Calls [`Writer::probe`]; a probe that panics or does not answer is a reason too.
 pub(crate) async fn probe<W: Writer>(writer: &W, limit: Duration) -> Result<(), String> {
     let call = AssertUnwindSafe(async { writer.probe().await }).catch_unwind();
     match tokio::time::timeout(limit, call).await {

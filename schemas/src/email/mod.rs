@@ -64,7 +64,7 @@ pub enum InvalidEmail {
 }
 
 impl Email {
-    /// As it is sent, stored and shown.
+    /// The address as it is sent, stored and shown.
     pub fn as_str(&self) -> &str {
         &self.address
     }

@@ -30,9 +30,9 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// S3's error code; empty where there is none.
     pub(crate) code: String,
-    /// Of its body, where that is not XML; empty otherwise.
+    /// Media type of the body, where that is not XML; empty otherwise.
     pub(crate) page: String,
-    /// Of the bucket, where the answer names it.
+    /// Region of the bucket, where the answer names it.
     pub(crate) region: Option<String>,
 }
 
@@ -66,7 +66,7 @@ impl Answer {
 /// What shows that the store has the bytes that were sent.
 pub(crate) struct Proof {
     md5: [u8; 16],
-    /// As it was sent, where it was.
+    /// The header as it was sent, where it was.
     checksum: Option<String>,
     entity_tags: EntityTags,
 }

@@ -9,13 +9,14 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use service::Backoff;
 use tokio::time::Instant;
 use tracing::warn;
 
 /// How long before their end credentials are asked for anew.
 const BEFORE_EXPIRY: Duration = Duration::from_secs(300);
-/// First and longest time between two looks for others in the place of refused ones.
-const LOOK_AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
+/// Between two looks for others in the place of refused ones.
+const LOOK_AGAIN: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30)).with_least(1.0);
 
 /// Codes of a store that does not accept who is asking; another key may be accepted.
 const REFUSED: [&str; 10] = [
@@ -114,18 +115,17 @@ impl Credentials {
         let times = match &state.refused {
             Some((refused, _, again)) if refused == keys && now < *again => return,
             Some((refused, times, _)) if refused == keys => times + 1,
-            _ => 0,
+            _ => 1,
         };
-        let (first, longest) = LOOK_AGAIN;
-        let pause = first.saturating_mul(1 << times.min(16)).min(longest);
-        if times == 0 {
+        let pause = LOOK_AGAIN.pause(times);
+        if times == 1 {
             warn!("the store refuses the credentials: they are read again");
         }
         state.refused = Some((keys.clone(), times, now + pause));
         (state.chain, state.kept) = (None, None);
     }
 
-    /// As [`Self::refused`], of those that are in use.
+    /// Does what [`Self::refused`] does for the credentials that are in use.
     pub(crate) fn refused_now(&self) {
         let kept = self.state().kept.clone();
         if let Some(keys) = kept {

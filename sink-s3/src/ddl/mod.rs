@@ -69,7 +69,7 @@ fn statements(args: &DdlArgs) -> anyhow::Result<String> {
     }
 }
 
-/// As it stands between quotes.
+/// A text as it stands between quotes in SQL.
 fn quoted(text: &str) -> String {
     text.replace('\'', "''")
 }

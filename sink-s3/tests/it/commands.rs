@@ -1,5 +1,7 @@
 //! What an operator asks: is all there, does the bucket hold what was published, and write it again.
 
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::program::{Stage, event};
@@ -103,4 +105,40 @@ async fn a_dead_letter_can_be_dropped() {
     assert_eq!(stage.dead_letters().await, 1);
     assert_eq!(stage.succeed(&["dead-letters", "drop", "--all"]), "2\tremoved\n");
     assert_eq!(stage.dead_letters().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_lists_what_waits_and_writes_nothing() {
+    let stage = Stage::set_up().await;
+    stage.publish("one", &event("one")).await;
+    stage.publish("broken", "no JSON").await;
+    let printed = stage.succeed(&["run", "--dry-run"]);
+    let lines: Vec<_> = printed.lines().collect();
+    assert_eq!(lines[0], "event 1\tone\t2025-10-29T12:34:56.789Z");
+    assert!(lines[1].starts_with("event 2\tundecodable: "), "{printed}");
+    assert_eq!(lines[2..], ["nothing is written; to be written: 1, undecodable: 1"]);
+    let printed = stage.succeed(&["replay", "--session", "one", "--dry-run", "--json"]);
+    assert_eq!(
+        serde_json::from_str::<Value>(&printed).unwrap(),
+        json!({ "sequence": 1, "session_id": "one", "end_time": "2025-10-29T12:34:56.789Z" })
+    );
+    assert!(stage.store.objects(&stage.bucket).await.is_empty());
+    assert_eq!(stage.consumer().await.cached_info().num_pending, 2);
+}
+
+#[test]
+fn a_setting_by_its_former_name_is_refused() {
+    for (before, now) in [
+        ("S3_MAX_IN_FLIGHT", "S3_MAX_CONCURRENT_WRITES, and S3_MAX_CONCURRENT_READS for `compact`"),
+        ("SINK_MAX_MIB_IN_HAND", "SINK_MAX_MIB_IN_FLIGHT"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sink-s3"));
+        let output = command.args(["ddl", "duckdb", "--bucket", "b"]).env(before, "1").output().unwrap();
+        let logged = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            logged.contains(&format!("{before} is not a setting any more: it is called {now}")),
+            "{logged}"
+        );
+    }
 }

@@ -31,7 +31,7 @@ use super::stream::WatchedStream;
 const LONGEST_HEAD: usize = 32 * 1024;
 /// Most headers of a request.
 const MOST_HEADERS: usize = 100;
-/// Of what is read ahead, and of what waits to be written, in bytes.
+/// Most bytes that are read ahead, and that wait to be written.
 const BUFFER: usize = 64 * 1024;
 
 /// A connection that was admitted, and what it is served with.
@@ -52,7 +52,7 @@ pub(super) enum End {
     TooSlow(TooSlow),
     /// Another connection got its place.
     Displaced,
-    /// It was between two requests at the shutdown.
+    /// The connection was between two requests at the shutdown.
     Shutdown,
 }
 

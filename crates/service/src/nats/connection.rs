@@ -101,7 +101,7 @@ impl Connection {
 /// only, so that what it tells ends with the client.
 pub(super) struct Attempts {
     servers: Vec<Server>,
-    /// Of servers without one of their own, and of those that others tell of.
+    /// The login at servers without one of their own, and at those that other servers tell of.
     login: Option<Login>,
     tries: Mutex<Tries>,
     connected: watch::Sender<bool>,
@@ -120,7 +120,7 @@ struct Tries {
 struct Current {
     address: ServerAddr,
     failed_before: usize,
-    /// It sent its greeting, so its name was resolved.
+    /// The server sent its greeting, so its name was resolved.
     reached: bool,
 }
 

@@ -28,12 +28,12 @@ pub struct Check {
 }
 
 impl Check {
-    /// As it must be.
+    /// What was looked at is as it must be.
     pub fn good(what: impl Into<String>, found: impl Into<String>) -> Self {
         Self { what: what.into(), good: true, found: found.into(), do_next: None }
     }
 
-    /// Not as it must be.
+    /// What was looked at is not as it must be.
     pub fn bad(what: impl Into<String>, found: impl Into<String>, do_next: impl Into<String>) -> Self {
         Self { what: what.into(), good: false, found: found.into(), do_next: Some(do_next.into()) }
     }

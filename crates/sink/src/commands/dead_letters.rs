@@ -61,7 +61,7 @@ pub struct ReplayArgs<A: clap::Args> {
     pub writer: A,
 }
 
-/// Some of this sink's dead letters.
+/// Which of this sink's dead letters are meant.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WhichLetters {
     /// Sequences in the dead-letter stream.

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures::{Stream, TryStreamExt as _};
 use serde::Serialize;
 
@@ -40,7 +40,8 @@ pub(crate) async fn list(
         match line {
             _ if json => print_line(&serde_json::to_string(&line)?)?,
             Line::ToWrite { session_id, end_time, .. } => {
-                print_line(&format!("event {sequence}\t{}\t{end_time}", session_id.escape_debug()))?;
+                let ended = end_time.to_rfc3339_opts(SecondsFormat::Millis, true);
+                print_line(&format!("event {sequence}\t{}\t{ended}", session_id.escape_debug()))?;
             }
             Line::Undecodable { outcome, error, .. } => {
                 print_line(&format!("event {sequence}\t{outcome}: {error}"))?;

@@ -18,7 +18,7 @@ pub fn print_line(line: &str) -> anyhow::Result<()> {
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// Of so many, where that is known.
+    /// A bar up to `all`, where that is known.
     pub fn new(what: &'static str, all: Option<u64>) -> Self {
         let (bar, form) = match all {
             Some(all) => (ProgressBar::new(all), "{wide_bar} {human_pos} of {human_len} {msg}, {eta} left"),

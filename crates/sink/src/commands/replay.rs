@@ -49,7 +49,7 @@ impl WhichEvents {
     /// Reads them.
     ///
     /// # Errors
-    /// As [`Events::published_since`].
+    /// The same as of [`Events::published_since`].
     pub async fn select(
         self,
         events: &Events,

@@ -31,12 +31,12 @@ use crate::writer::{Message, UNDECODABLE, Writer, decode, probe, write};
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 /// A busy store is asked again after this time, whatever it says: it may take what others write long before.
 const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(30);
-/// So is a store that is unavailable.
+/// A store that is unavailable is asked again after this time, whatever it says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
 /// A message that is held for longer is logged once, and counted.
 const LONG_HOLD: Duration = Duration::from_secs(60);
 
-/// A sink that consumes.
+/// A running sink: its writer, and all that its messages pass.
 pub(crate) struct Consumer<W> {
     name: &'static str,
     options: SinkOptions,
@@ -65,7 +65,7 @@ impl<W: Writer> Consumer<W> {
         let waiting = metrics.dead_letters_waiting.clone();
         let settler = Settler {
             sink: name,
-            sender: DeadLetterSender::new(link.clone(), Arc::clone(readiness), waiting),
+            dead_letter_sender: DeadLetterSender::new(link.clone(), Arc::clone(readiness), waiting),
             metrics: Arc::clone(&metrics),
             max_attempts: args.max_attempts,
             faults: Arc::new(Faults::default()),

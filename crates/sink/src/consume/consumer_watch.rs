@@ -40,7 +40,7 @@ impl ConsumerWatch {
                 let info = consumer.cached_info();
                 let (floor, now) = (info.ack_floor.stream_sequence, Instant::now());
                 settler.faults.forget_settled(floor, now);
-                settler.sender.forget_settled(floor, now);
+                settler.dead_letter_sender.forget_settled(floor, now);
                 self.unsettled.settled_up_to(floor);
                 self.count(info);
                 // Once may be by chance, as when many replicas have all that they may have in flight.

@@ -16,7 +16,7 @@ pub(crate) enum Part {
     Queue,
     /// Messages that cannot be received.
     Messages,
-    /// As many messages wait for another try as the consumer may have.
+    /// The consumer delivers no more, because as many messages as it may have wait for another try.
     Window,
     /// The store refused a write.
     Store,

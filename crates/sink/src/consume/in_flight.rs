@@ -46,7 +46,7 @@ pub(crate) struct Delivery {
     pub(crate) span: Span,
     /// Its share of the bytes that may be in flight.
     pub(crate) bytes: Option<OwnedSemaphorePermit>,
-    /// It is one that the client could not receive.
+    /// Set where the client could not receive the message.
     pub(crate) unsettled: Option<Unsettled>,
     entry: Entry,
     _place: Option<OwnedSemaphorePermit>,
@@ -123,17 +123,17 @@ impl InFlight {
 }
 
 impl Delivery {
-    /// It is in the store.
+    /// The message is in the store.
     pub(crate) async fn ack(self) {
         self.answer(AckKind::Ack).await;
     }
 
-    /// It is in the dead-letter stream.
+    /// The message is in the dead-letter stream.
     pub(crate) async fn terminate(self) {
         self.answer(AckKind::Term).await;
     }
 
-    /// Deliver it again, after a pause where there is one.
+    /// The message is to be delivered again, after a pause where there is one.
     pub(crate) async fn again(self, pause: Option<Duration>) {
         self.answer(AckKind::Nak(pause)).await;
     }

@@ -19,7 +19,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     /// Messages settled, by outcome: those of the writer, and the runtime's own.
     pub(crate) messages: IntCounterVec,
-    /// Those of them that became dead letters, whatever the outcome.
+    /// Messages that became dead letters, whatever the outcome.
     pub(crate) dead_letters: IntCounter,
     /// Messages pulled and not yet settled.
     pub(crate) in_flight: IntGauge,

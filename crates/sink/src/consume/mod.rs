@@ -42,7 +42,7 @@ use crate::writer::Writer;
 /// How long the last acks may take to reach the server.
 const LAST_ACKS: Duration = Duration::from_secs(2);
 
-/// As [`run_until`], until SIGTERM or SIGINT.
+/// Does what [`run_until`] does until SIGTERM or SIGINT.
 pub(crate) async fn run<W: Writer>(
     name: &'static str,
     options: SinkOptions,

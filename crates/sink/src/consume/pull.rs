@@ -21,7 +21,7 @@ const HEARTBEAT: Duration = Duration::from_millis(2_500);
 pub(crate) struct Pull {
     subscriber: Subscriber,
     remaining: usize,
-    /// It has had a message.
+    /// A message has come.
     served: bool,
 }
 

@@ -131,7 +131,7 @@ impl Queue {
         }
     }
 
-    /// As [`Self::take_lost`], while other messages are being pulled.
+    /// Does what [`Self::take_lost`] does while other messages are being pulled.
     async fn take_more_lost(&mut self, room: &Room, free: &mut OwnedSemaphorePermit) {
         let looked_up: Result<PullConsumer, _> =
             self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;

@@ -27,7 +27,7 @@ const ONE_AT_A_TIME: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: [Duration; 4] =
     [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8)];
 
-/// What is known of losses.
+/// What is known of the messages that were lost on their way.
 pub(crate) struct Recovery {
     unsettled: UnsettledMessages,
     /// Messages that wait for another try are not lost.
@@ -68,7 +68,7 @@ impl Recovery {
         }
     }
 
-    /// So many messages might have been on their way.
+    /// The connection was lost, and up to `on_their_way` messages with it.
     pub(crate) fn lost_connection(&mut self, on_their_way: usize) {
         let before = self.loss.take();
         if before.as_ref().is_some_and(|loss| loss.looks > 0 && !loss.is_explained) {
@@ -159,7 +159,7 @@ impl Recovery {
         }
     }
 
-    /// Those that were lost with them need not wait until their time without an ack is over.
+    /// Asks for the messages that were lost with one that could not be received: they need not wait for their `ack_wait`.
     pub(crate) async fn deliver_others_again(&mut self, link: &Link) {
         let others = std::mem::take(&mut self.others);
         if !others.is_empty() {

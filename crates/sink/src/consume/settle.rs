@@ -55,7 +55,7 @@ impl Held {
 /// Turns a result into an ack, another delivery, or a dead letter.
 pub(crate) struct Settler {
     pub(crate) sink: &'static str,
-    pub(crate) sender: DeadLetterSender,
+    pub(crate) dead_letter_sender: DeadLetterSender,
     pub(crate) metrics: Arc<Metrics>,
     /// Tries that a message gets while the faults are its own.
     pub(crate) max_attempts: u32,
@@ -104,7 +104,7 @@ impl Settler {
             key: message.key,
             deliveries: message.deliveries,
         };
-        match self.sender.store(&letter).await {
+        match self.dead_letter_sender.store(&letter).await {
             Ok(form) => {
                 match form {
                     Form::AsItWas | Form::Packed => warn!(outcome, reason, "moved to the dead letters"),

@@ -47,7 +47,7 @@ impl UnsettledMessages {
         self.change(|state| state.not_looked_at = looked.err());
     }
 
-    /// Whatever could not be looked at is settled up to here.
+    /// All messages up to this one are settled, those that could not be looked at included.
     pub(crate) fn settled_up_to(&self, ack_floor: u64) {
         self.change(|state| drop(state.not_looked_at.take_if(|(last, _)| *last <= ack_floor)));
     }

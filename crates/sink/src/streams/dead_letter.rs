@@ -53,7 +53,7 @@ pub(crate) enum Form {
     AsItWas,
     /// Headers and body, compressed.
     Packed,
-    /// So many bytes of the body; the whole of it is in the stream that it came from.
+    /// The beginning of the body, this many bytes of it; the whole body is in the stream that it came from.
     Cut(usize),
 }
 

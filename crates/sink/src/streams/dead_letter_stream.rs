@@ -18,9 +18,9 @@ pub(crate) struct DeadLetterStream {
 
 /// Which dead letters are read.
 pub(crate) enum Selection {
-    /// All that are there now.
+    /// All letters that are there now.
     All,
-    /// Those with these sequences in the dead-letter stream.
+    /// The letters with these sequences in the dead-letter stream.
     Sequences(Vec<u64>),
 }
 

@@ -67,7 +67,7 @@ impl StoredEvent {
     /// What a writer takes.
     ///
     /// # Errors
-    /// It is no session-end event.
+    /// The message is no session-end event.
     pub fn into_message(self) -> Result<Message, DecodeError> {
         let Self { sequence, payload, decoded } = self;
         decoded.map(|event| Message { event, payload, attempt: 1, stream_sequence: sequence })
@@ -131,7 +131,7 @@ impl Events {
     /// The events from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
     ///
     /// # Errors
-    /// As [`Self::published_since`], or the sink has no consumer.
+    /// The same as of [`Self::published_since`], or the sink has no consumer.
     pub async fn waiting_for(
         &self,
         sink: &str,
@@ -164,7 +164,7 @@ impl Events {
     /// The events of sessions that ended in a period. An event is published after its session's end.
     ///
     /// # Errors
-    /// As [`Self::published_since`].
+    /// The same as of [`Self::published_since`].
     pub async fn ended_in(
         &self,
         period: Period,

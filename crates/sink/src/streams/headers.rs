@@ -15,14 +15,14 @@ pub(crate) struct Headers {
 }
 
 impl Headers {
-    /// As the client has read them. `status` is what it took for an answer of the server's.
+    /// The headers as the client has read them. `status` is what it took for an answer of the server's.
     pub(crate) fn read_by_client(read: Option<HeaderMap>, status: Option<String>) -> Self {
         let read = read.unwrap_or_default();
         let raw = status.map(|status| block(&status, &read));
         Self { read, raw }
     }
 
-    /// As they are stored: a line of the version, a line for each header, an empty line.
+    /// The headers as they are stored: a line of the version, a line for each header, an empty line.
     pub(crate) fn parse(stored: Bytes) -> Self {
         if stored.is_empty() {
             return Self::default();

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How often an answer is sent again while there is no client.
 const SENDS: u32 = 100;
 
-/// Whoever has it has the client that there is now.
+/// A handle that always leads to the client of now.
 #[derive(Clone)]
 pub(crate) struct Link {
     current: watch::Receiver<Arc<Connection>>,
@@ -26,8 +26,8 @@ pub(crate) struct Link {
 impl Link {
     /// Connects in the background, for as long as somebody has the link.
     pub(crate) async fn keep(nats: &Nats, name: &str) -> anyhow::Result<Self> {
-        let (sender, current) = watch::channel(Arc::new(nats.keep_connected(name).await?));
-        tokio::spawn(renew(sender));
+        let (tx, current) = watch::channel(Arc::new(nats.keep_connected(name).await?));
+        tokio::spawn(renew(tx));
         Ok(Self { current })
     }
 
@@ -62,13 +62,13 @@ impl Link {
     }
 }
 
-async fn renew(current: watch::Sender<Arc<Connection>>) {
+async fn renew(tx: watch::Sender<Arc<Connection>>) {
     loop {
-        let connection = Arc::clone(&current.borrow());
+        let connection = Arc::clone(&tx.borrow());
         tokio::select! {
-            () = current.closed() => return,
+            () = tx.closed() => return,
             () = connection.ended() => warn!("the NATS client has ended: another one connects"),
         }
-        current.send_replace(Arc::new(connection.renew().await));
+        tx.send_replace(Arc::new(connection.renew().await));
     }
 }

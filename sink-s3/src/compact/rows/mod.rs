@@ -101,7 +101,7 @@ impl Rows {
         interruptions.push_integer(transcript.map(|it| it.interruptions));
     }
 
-    /// As a map, and as a list with where each signal comes from.
+    /// The signals as a map, and as a list with where each of them comes from.
     fn push_signals(&mut self, payload: &Payload<'_>) {
         let Some(signals) = payload.object("discovered_signals") else {
             self.discovered_signals.end_row(None);
