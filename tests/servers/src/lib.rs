@@ -1,6 +1,8 @@
 //! Programs and real servers as child processes, each on ports and in a folder of its own, ended with its owner. Where a
 //! server cannot be started it panics: a test without its server has failed.
 
+mod eventually;
+pub mod http;
 mod listening;
 mod livekit;
 mod nats;
@@ -12,6 +14,7 @@ mod wait;
 
 use std::path::{Path, PathBuf};
 
+pub use eventually::eventually;
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LIVEKIT_PORTS, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};
