@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::jetstream::{self, consumer::PullConsumer};
 use schemas::names;
-use test_servers::{NatsServer, eventually, free_port};
+use test_servers::{NatsServer, Process, eventually, free_port};
 
 use crate::seaweedfs::{ACCESS_KEY, SECRET_KEY, SeaweedFs};
 
@@ -81,7 +81,7 @@ impl Stage {
 
     pub(crate) fn run_with(&self, flags: &[&str]) -> Program {
         let mut command = self.command(&["run"]);
-        Program(command.args(flags).stdout(Stdio::null()).spawn().unwrap())
+        Program(Process::start(command.args(flags).stdout(Stdio::null())).unwrap())
     }
 
     /// Without keys in its environment, but in the file of a profile.
@@ -89,7 +89,7 @@ impl Stage {
         let mut command = self.command(&["run"]);
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         command.env("AWS_SHARED_CREDENTIALS_FILE", file).env("AWS_EC2_METADATA_DISABLED", "true");
-        Program(command.stdout(Stdio::null()).spawn().unwrap())
+        Program(Process::start(command.stdout(Stdio::null())).unwrap())
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -134,24 +134,14 @@ impl Stage {
 }
 
 /// The running program, killed on drop.
-pub(crate) struct Program(Child);
+pub(crate) struct Program(Process);
 
 impl Program {
     /// SIGTERM; how long it took to end. It must end without an error.
     pub(crate) fn terminate(mut self) -> Duration {
         let started = Instant::now();
-        let status = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(status.success());
-        assert!(self.0.wait().unwrap().success());
+        assert!(self.0.terminate().unwrap().success());
         started.elapsed()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // One that ended already is no error.
-        drop(self.0.kill());
-        drop(self.0.wait());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -13,13 +13,13 @@ use flate2::bufread::{GzDecoder, GzEncoder};
 use tokio::sync::Mutex;
 
 use test_servers::http::get;
-use test_servers::{free_port, tool};
+use test_servers::{Process, SEAWEEDFS_PORTS, free_port_with, seaweedfs_arguments, seaweedfs_keys, tool};
 
 pub(crate) const ACCESS_KEY: &str = "archive-test";
 pub(crate) const SECRET_KEY: &str = "archive-test-secret";
 
 pub(crate) struct SeaweedFs {
-    child: Child,
+    _process: Process,
     pub(crate) port: u16,
     _folder: tempfile::TempDir,
 }
@@ -38,35 +38,15 @@ impl SeaweedFs {
 
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let identities = serde_json::json!({ "identities": [{
-            "name": "test",
-            "credentials": [{ "accessKey": ACCESS_KEY, "secretKey": SECRET_KEY }],
-            "actions": ["Admin", "Read", "Write", "List"],
-        }]});
-        let config = folder.path().join("s3.json");
-        std::fs::write(&config, identities.to_string()).unwrap();
-        let port = free_port();
+        let keys = folder.path().join("s3.json");
+        std::fs::write(&keys, seaweedfs_keys(ACCESS_KEY, SECRET_KEY).to_string()).unwrap();
+        let port = free_port_with(&SEAWEEDFS_PORTS);
         let mut command = Command::new(tool("bin/weed"));
-        command.arg("server").arg(format!("-dir={}", folder.path().display()));
-        command.arg("-s3").arg("-filer").arg(format!("-s3.port={port}"));
-        command.arg(format!("-s3.config={}", config.display()));
-        for other in ["master.port", "volume.port", "filer.port", "s3.port.iceberg", "s3.port.lance"] {
-            command.arg(format!("-{other}={}", free_port()));
-        }
-        for grpc in ["master", "volume", "filer", "s3"] {
-            command.arg(format!("-{grpc}.port.grpc={}", free_port()));
-        }
-        command.args([
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-master.telemetry=false",
-            "-s3.autoCreateBucket=false",
-        ]);
-        // Each bucket gets volumes of its own: many, small, one at a time.
-        command.args(["-volume.max=200", "-master.volumeSizeLimitMB=64"]);
-        command.env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let server = Self { child, port, _folder: folder };
+        command.args(seaweedfs_arguments(port, folder.path(), &keys)).arg("-s3.autoCreateBucket=false");
+        // Each bucket gets volumes of its own: many, one at a time.
+        command.arg("-volume.max=200").env("WEED_MASTER_VOLUME_GROWTH_COPY_1", "1");
+        let process = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null())).unwrap();
+        let server = Self { _process: process, port, _folder: folder };
         server.answers().await;
         server
     }
@@ -162,13 +142,5 @@ impl SeaweedFs {
         let mut output = self.client().get_object().bucket(bucket).key(key).send().await.unwrap();
         let body = std::mem::take(&mut output.body).collect().await.unwrap();
         (output, body.to_vec())
-    }
-}
-
-impl Drop for SeaweedFs {
-    fn drop(&mut self) {
-        // A server that is gone already is no error.
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

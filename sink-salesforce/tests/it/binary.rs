@@ -1,10 +1,10 @@
 //! The program itself: NATS on one side, Salesforce on the other.
 
-use std::process::{Child, Command};
+use std::process::Command;
 
 use schemas::names;
 use serde_json::json;
-use test_servers::{NatsServer, eventually, free_port};
+use test_servers::{NatsServer, Process, eventually, free_port};
 
 use crate::keys;
 use crate::org::{LEAD, Org, session};
@@ -18,7 +18,7 @@ async fn a_published_session_changes_the_lead() {
     let nats = NatsServer::start().await;
     let http = format!("127.0.0.1:{}", free_port());
     set_up(&org, &nats);
-    let _sink = Process(sink(&org, &nats).args(["run", "--http", &http]).spawn().unwrap());
+    let _sink = Process::start(sink(&org, &nats).args(["run", "--http", &http])).unwrap();
     eventually("readiness", async || matches!(get(&format!("http://{http}/readyz")).await, Some((200, _))))
         .await;
 
@@ -62,17 +62,6 @@ pub(crate) fn sink(org: &Org, nats: &NatsServer) -> Command {
 pub(crate) fn set_up(org: &Org, nats: &NatsServer) {
     let setup = sink(org, nats).arg("setup").output().unwrap();
     assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
-}
-
-/// A process that ends with its owner, as by `kill -9`.
-pub(crate) struct Process(pub(crate) Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
 }
 
 /// Status and body; `None` while nothing answers.

@@ -8,7 +8,7 @@ use async_nats::jetstream::consumer::PullConsumer;
 use schemas::names;
 use serde_json::{Value, json};
 use simulators::salesforce::settings::Settings;
-use test_servers::{NatsServer, free_port};
+use test_servers::{NatsServer, Process, free_port};
 use tokio::task::JoinSet;
 
 use crate::binary::{NAME, Process, get, set_up, sink};
@@ -113,7 +113,7 @@ async fn run(case: Case) {
         }
         Wrong::Variable(..) | Wrong::Key => {
             drop(process);
-            Process(stage.command().spawn().unwrap())
+            Process::start(&mut stage.command()).unwrap()
         }
     };
     stage.readyz(200, &["ready"]).await;
@@ -137,7 +137,7 @@ async fn a_right_that_is_taken_away_meanwhile_makes_no_dead_letters() {
 
 async fn lose(setting: &'static str, value: Value, says: &'static str) {
     let stage = Stage::set_up().await;
-    let _process = Process(stage.command().spawn().unwrap());
+    let _process = Process::start(&mut stage.command()).unwrap();
     stage.is_written("room").await;
     stage.org.set(json!({ setting: value })).await;
     stage.publish("next", 8).await;
@@ -182,7 +182,7 @@ impl Stage {
             Wrong::Key => drop(self.org.key_file(&keys::generate())),
             Wrong::Setting(..) => {}
         }
-        Process(command.spawn().unwrap())
+        Process::start(&mut command).unwrap()
     }
 
     fn command(&self) -> Command {

@@ -1,3 +1,5 @@
+//! Waiting for what happens soon.
+
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes on a machine whose cores are all busy.

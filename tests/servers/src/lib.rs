@@ -10,7 +10,6 @@ mod ports;
 mod process;
 mod program;
 mod seaweedfs;
-mod wait;
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +21,6 @@ pub use ports::{free_port, free_port_with};
 pub use process::Process;
 pub use program::{Program, Signal, last_lines};
 pub use seaweedfs::{SEAWEEDFS_PORTS, seaweedfs_arguments, seaweedfs_keys};
-pub use wait::eventually;
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

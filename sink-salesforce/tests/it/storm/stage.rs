@@ -10,7 +10,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use schemas::names::{self, header};
 use tempfile::TempDir;
-use test_servers::{NatsServer, free_port, set_ack_wait};
+use test_servers::{NatsServer, Process, free_port, set_ack_wait};
 
 use super::log::Log;
 use super::scenario::{MESSAGES, Message, Scenario};
@@ -94,7 +94,7 @@ impl Stage {
             .env("LOG_FORMAT", "json")
             .stderr(log)
             .stdout(Stdio::null());
-        Process(command.spawn().unwrap())
+        Process::start(&mut command).unwrap()
     }
 
     fn log_file(&self, process: usize) -> PathBuf {
