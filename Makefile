@@ -15,10 +15,10 @@ export PATH := $(TOOLS)/bin:$(PATH):$(TOOLS)/python/bin
 INSTALL := deploy/dev/install.sh
 STACK := target/debug/stack
 
-# What the demo runs. The whole workspace is named beside it, so that its crates are built as the tests build them, and
-# `make test` builds nothing of it again.
+# What the demo runs, of which sink-s3 has no Parquet. The whole workspace is named beside it, so that its crates are built as
+# the tests build them, and `make test` builds nothing of it again but sink-s3.
 PROGRAMS := agent web sink-s3 sink-salesforce salesforce-simulator openai-simulator stack demo
-BUILD := cargo build --workspace $(PROGRAMS:%=--bin %)
+BUILD := cargo build --workspace --no-default-features $(PROGRAMS:%=--bin %)
 
 # livekit-server is built by Go while cargo builds: each has moments at which it keeps one core busy.
 beside_livekit = $(INSTALL) livekit & livekit=$$!; $(1); built=$$?; wait $$livekit && exit $$built
@@ -48,8 +48,9 @@ down: ## Stop the stack.
 	@$(STACK) down
 
 .PHONY: report
-report: build ## An HTML report on the stack's archived calls: .run/report.html.
+report: prerequisites page ## An HTML report on the stack's archived calls: .run/report.html.
 	@[ -f .run/env ] || { echo "nothing was started yet: run «make up», and place a call"; exit 1; }
+	cargo build --workspace --bin sink-s3
 	@set -a && . .run/env && $(TOOLS)/python/bin/python sink-s3/report/report.py --program target/debug/sink-s3 --output .run/report.html
 
 .PHONY: picture

@@ -7,7 +7,9 @@ use sink::{Check, FurtherCommands, Sink, SinkOptions};
 use crate::archive::{Archive, IfExists};
 use crate::bucket_args::BucketArgs;
 use crate::check::check_bucket;
+#[cfg(feature = "parquet")]
 use crate::compact::{CompactArgs, compact};
+#[cfg(feature = "parquet")]
 use crate::ddl::{self, DdlArgs};
 use crate::put::PUT_LIMIT;
 use crate::verify::{VerifyArgs, verify};
@@ -45,9 +47,18 @@ pub enum ArchiveCommand {
     /// stream.
     Verify(VerifyArgs),
     /// Writes a day's sessions as one Parquet file; again writes only what changed.
+    #[cfg(feature = "parquet")]
     Compact(CompactArgs),
     /// Prints the statements that make the archive tables and views of a query engine.
+    #[cfg(feature = "parquet")]
     Ddl(DdlArgs),
+    /// Not in this program, which was built without Parquet.
+    #[cfg(not(feature = "parquet"))]
+    #[command(alias = "ddl", hide = true)]
+    Compact {
+        #[arg(allow_hyphen_values = true, trailing_var_arg = true)]
+        arguments: Vec<String>,
+    },
 }
 
 impl Sink for Archive {
@@ -92,8 +103,16 @@ impl FurtherCommands for ArchiveCommand {
     async fn execute(self) -> anyhow::Result<()> {
         match self {
             Self::Verify(args) => verify(args).await,
+            #[cfg(feature = "parquet")]
             Self::Compact(args) => compact(args).await,
+            #[cfg(feature = "parquet")]
             Self::Ddl(args) => ddl::print(&args),
+            #[cfg(not(feature = "parquet"))]
+            Self::Compact { .. } => {
+                anyhow::bail!(
+                    "this sink-s3 was built for the demo, without Parquet: run «cargo build --workspace --bin sink-s3»"
+                )
+            }
         }
     }
 }

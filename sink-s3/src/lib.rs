@@ -8,10 +8,13 @@ mod archive;
 mod bucket;
 mod bucket_args;
 mod check;
+#[cfg(feature = "parquet")]
 mod columns;
 mod commands;
+#[cfg(feature = "parquet")]
 mod compact;
 mod credentials;
+#[cfg(feature = "parquet")]
 mod ddl;
 mod endpoint;
 mod gzip;
