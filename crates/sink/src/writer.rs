@@ -26,7 +26,8 @@ pub struct Message {
 pub trait Writer: Send + Sync + 'static {
     /// Writes a batch and answers with one result for each message, in the order of `batch`.
     ///
-    /// A writer is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
+    /// A writer is called again with the same messages after a crash or a lost ack, so it has to be idempotent: writing twice
+    /// ends as writing once.
     fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
 
     /// What it counts itself, to be shown with the sink's own metrics.

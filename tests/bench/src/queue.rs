@@ -36,7 +36,7 @@ pub(crate) struct Progress {
     pub(crate) acked: u64,
     /// Each delivery of a message counts.
     pub(crate) deliveries: u64,
-    pub(crate) in_hand: u64,
+    pub(crate) in_flight: u64,
     waiting_requests: usize,
 }
 
@@ -108,11 +108,11 @@ impl Queue {
 
     pub(crate) async fn progress(&self) -> Result<Progress> {
         let info = self.stream.consumer_info(self.sink).await.context("look at the consumer")?;
-        let in_hand = info.num_ack_pending as u64;
+        let in_flight = info.num_ack_pending as u64;
         Ok(Progress {
-            acked: self.sessions.saturating_sub(info.num_pending + in_hand),
+            acked: self.sessions.saturating_sub(info.num_pending + in_flight),
             deliveries: info.delivered.consumer_sequence,
-            in_hand,
+            in_flight,
             waiting_requests: info.num_waiting,
         })
     }

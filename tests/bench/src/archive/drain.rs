@@ -124,8 +124,8 @@ async fn drained(bench: &Bench, scenario: &Scenario, processes: &[Program], sess
     Ok(Taken {
         sessions: progress.acked,
         seconds,
-        // What is in hand was delivered, and is counted by nobody.
-        deliveries: progress.deliveries - progress.in_hand,
+        // What is in flight was delivered, and is counted by nobody.
+        deliveries: progress.deliveries - progress.in_flight,
         peak_mb,
         spent,
         surroundings: spent.surroundings(&machine, paused.elapsed().as_secs_f64()),

@@ -15,7 +15,7 @@ use crate::null_store::{Behaviour, Compared, Counts};
 use crate::payloads::Chance;
 
 const KILLS: u64 = 20;
-/// Instead of the half minute that the consumer has otherwise, so that what a killed sink had in hand comes again soon.
+/// Instead of the half minute that the consumer has otherwise, so that what a killed sink had in flight comes again soon.
 const ACK_WAIT: Duration = Duration::from_secs(2);
 /// So that most kills fall between a put and its ack.
 const LATENCY_OF_KILLS: Duration = Duration::from_millis(5);
@@ -35,7 +35,7 @@ pub(super) struct Stopped {
     pub(super) compared: Compared,
     /// When it was told.
     acked: u64,
-    in_hand: u64,
+    in_flight: u64,
 }
 
 /// The stream is filled with small payloads.
@@ -78,7 +78,7 @@ pub(super) async fn stop_in_the_middle(bench: &mut Bench) -> Result<Stopped> {
         redelivered: progress.deliveries - progress.acked,
         compared: bench.null_store.compare(SMALL, sessions as usize).await?,
         acked: middle.acked,
-        in_hand: middle.in_hand,
+        in_flight: middle.in_flight,
     })
 }
 
@@ -117,15 +117,15 @@ impl Killed {
 impl Stopped {
     pub(super) fn print(&self) {
         println!(
-            "SIGTERM after {} sessions, {} in hand: ended in {:.3} s, redelivered {}, lost {}",
-            self.acked, self.in_hand, self.seconds, self.redelivered, self.compared.lost,
+            "SIGTERM after {} sessions, {} in flight: ended in {:.3} s, redelivered {}, lost {}",
+            self.acked, self.in_flight, self.seconds, self.redelivered, self.compared.lost,
         );
     }
 
     pub(super) fn json(&self) -> Value {
         json!({
             "seconds": self.seconds, "redelivered": self.redelivered, "compared": self.compared,
-            "acked_before": self.acked, "in_hand_before": self.in_hand,
+            "acked_before": self.acked, "in_flight_before": self.in_flight,
         })
     }
 }

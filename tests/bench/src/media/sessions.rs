@@ -96,12 +96,12 @@ async fn wait_until_heard(sessions: &[Session]) -> Result<()> {
 }
 
 #[derive(Default)]
-struct Heard {
+struct FrameCounts {
     sounding: AtomicU64,
     silent: AtomicU64,
 }
 
-impl Heard {
+impl FrameCounts {
     fn count(&self, samples: &[i16]) {
         let sounds = samples.iter().any(|&sample| sample != 0);
         if sounds { &self.sounding } else { &self.silent }.fetch_add(1, Ordering::Relaxed);
@@ -118,7 +118,7 @@ impl Heard {
 
 struct Session {
     room: Room,
-    heard: Arc<Heard>,
+    heard: Arc<FrameCounts>,
     speaking: Option<JoinHandle<()>>,
 }
 
@@ -127,7 +127,7 @@ impl Session {
         let mut options = RoomOptions::default();
         options.auto_subscribe = setup.listening_rate.is_some();
         let (room, events) = Room::connect(&setup.url, token, options).await.context("join room")?;
-        let heard = Arc::new(Heard::default());
+        let heard = Arc::new(FrameCounts::default());
         tokio::spawn(attend(events, setup.listening_rate, heard.clone()));
         let mut speaking = None;
         if let Some(speech) = &setup.speech {
@@ -155,7 +155,7 @@ async fn publish(room: &Room, source: &NativeAudioSource) -> Result<()> {
 }
 
 /// Reads every audio track that the room offers.
-async fn attend(mut events: UnboundedReceiver<RoomEvent>, rate: Option<u32>, heard: Arc<Heard>) {
+async fn attend(mut events: UnboundedReceiver<RoomEvent>, rate: Option<u32>, heard: Arc<FrameCounts>) {
     while let Some(event) = events.recv().await {
         let (RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), .. }, Some(rate)) = (event, rate)
         else {
@@ -165,7 +165,7 @@ async fn attend(mut events: UnboundedReceiver<RoomEvent>, rate: Option<u32>, hea
     }
 }
 
-async fn listen(mut stream: NativeAudioStream, heard: Arc<Heard>) {
+async fn listen(mut stream: NativeAudioStream, heard: Arc<FrameCounts>) {
     while let Some(frame) = stream.next().await {
         heard.count(&frame.data);
     }

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::ears::{self, Ears};
-use super::mouth::Mouth;
+use super::listener::{Listener, listen};
+use super::microphone::Microphone;
 use crate::host::answer;
 use crate::recording::Recording;
 
@@ -56,7 +56,7 @@ pub(crate) async fn run() -> Result<()> {
         callers.push(Caller::join(&setup, token, samples.clone(), index, &finish).await?);
     }
     for caller in &mut callers {
-        caller.ears.wait_for_agent(GREETED_WITHIN, setup.answers).await?;
+        caller.listener.wait_for_agent(GREETED_WITHIN, setup.answers).await?;
     }
     answer("ready")?;
     match lines.next().transpose()?.as_deref() {
@@ -77,7 +77,7 @@ pub(crate) async fn run() -> Result<()> {
 
 struct Caller {
     room: Room,
-    ears: Ears,
+    listener: Listener,
     conversation: JoinHandle<Result<Vec<Turn>>>,
 }
 
@@ -91,19 +91,20 @@ impl Caller {
     ) -> Result<Self> {
         let (room, events) =
             Room::connect(&setup.url, token, RoomOptions::default()).await.context("join room")?;
-        let ears = ears::listen(events);
-        let mouth = Mouth::open(&room, sentence, setup.sentence.rate).await?;
-        let talk = Talk { ears: ears.clone(), mouth, pause: setup.pause, answers: setup.answers };
+        let listener = listen(events);
+        let microphone = Microphone::open(&room, sentence, setup.sentence.rate).await?;
+        let talk =
+            Talk { listener: listener.clone(), microphone, pause: setup.pause, answers: setup.answers };
         // Callers do not speak in chorus.
         let first_pause = setup.pause * (index % 8) as u32 / 8;
         let conversation = tokio::spawn(talk.converse(first_pause, finish.clone()));
-        Ok(Self { room, ears, conversation })
+        Ok(Self { room, listener, conversation })
     }
 }
 
 struct Talk {
-    ears: Ears,
-    mouth: Mouth,
+    listener: Listener,
+    microphone: Microphone,
     pause: Duration,
     answers: bool,
 }
@@ -111,8 +112,8 @@ struct Talk {
 impl Talk {
     async fn converse(mut self, first_pause: Duration, finish: CancellationToken) -> Result<Vec<Turn>> {
         let mut turns = Vec::new();
-        self.ears.wait_for_agent(GREETED_WITHIN, self.answers).await?;
-        self.ears.wait_until_quiet().await;
+        self.listener.wait_for_agent(GREETED_WITHIN, self.answers).await?;
+        self.listener.wait_until_quiet().await;
         let mut pause = first_pause;
         while finish.run_until_cancelled(sleep(pause)).await.is_some() {
             turns.push(self.turn().await?);
@@ -123,13 +124,13 @@ impl Talk {
 
     async fn turn(&mut self) -> Result<Turn> {
         let began = Instant::now();
-        let ended = self.mouth.say().await?;
+        let ended = self.microphone.say().await?;
         let ended_at = unix_seconds() - ended.elapsed().as_secs_f64();
         if !self.answers {
             return Ok(Turn { ended_at, answered_after: None });
         }
-        let sound = timeout(ANSWERED_WITHIN, self.ears.sound_after(began)).await.ok();
-        self.ears.wait_until_quiet().await;
+        let sound = timeout(ANSWERED_WITHIN, self.listener.sound_after(began)).await.ok();
+        self.listener.wait_until_quiet().await;
         Ok(Turn { ended_at, answered_after: sound.map(|sound| seconds_between(ended, sound)) })
     }
 }

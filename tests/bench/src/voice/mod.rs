@@ -13,8 +13,8 @@
 
 mod agent_log;
 pub(crate) mod callers;
-mod ears;
-mod mouth;
+mod listener;
+mod microphone;
 mod programs;
 mod row;
 mod sentence;

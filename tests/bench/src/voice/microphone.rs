@@ -18,11 +18,11 @@ const FRAMES_PER_SECOND: u32 = 50;
 /// Of the noise, of 32,767.
 const NOISE_PEAK: u32 = 16;
 
-pub(super) struct Mouth {
-    asked: mpsc::Sender<oneshot::Sender<Instant>>,
+pub(super) struct Microphone {
+    request_tx: mpsc::Sender<oneshot::Sender<Instant>>,
 }
 
-impl Mouth {
+impl Microphone {
     /// Publishes the microphone. It ends with its room.
     pub(super) async fn open(room: &Room, sentence: Arc<[i16]>, rate: u32) -> Result<Self> {
         let source = NativeAudioSource::new(AudioSourceOptions::default(), rate, 1, QUEUE.as_millis() as u32);
@@ -30,16 +30,16 @@ impl Mouth {
         let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
         let participant = room.local_participant();
         participant.publish_track(LocalTrack::Audio(track), options).await.context("publish microphone")?;
-        let (asked, asks) = mpsc::channel(1);
-        tokio::spawn(speak(source, sentence, asks));
-        Ok(Self { asked })
+        let (request_tx, request_rx) = mpsc::channel(1);
+        tokio::spawn(speak(source, sentence, request_rx));
+        Ok(Self { request_tx })
     }
 
     /// Says the sentence; when its last sample is sent.
     pub(super) async fn say(&self) -> Result<Instant> {
-        let (said, is_said) = oneshot::channel();
-        self.asked.send(said).await.context("ask the microphone")?;
-        is_said.await.context("wait for the microphone")
+        let (done_tx, done_rx) = oneshot::channel();
+        self.request_tx.send(done_tx).await.context("ask the microphone")?;
+        done_rx.await.context("wait for the microphone")
     }
 }
 
@@ -47,7 +47,7 @@ impl Mouth {
 async fn speak(
     source: NativeAudioSource,
     sentence: Arc<[i16]>,
-    mut asks: mpsc::Receiver<oneshot::Sender<Instant>>,
+    mut request_rx: mpsc::Receiver<oneshot::Sender<Instant>>,
 ) {
     let frame_length = (source.sample_rate() / FRAMES_PER_SECOND) as usize;
     let noise = noise(source.sample_rate());
@@ -56,14 +56,14 @@ async fn speak(
         if capture(&source, silence).await.is_none() {
             return;
         }
-        let Ok(said) = asks.try_recv() else { continue };
+        let Ok(done_tx) = request_rx.try_recv() else { continue };
         for frame in sentence.chunks(frame_length) {
             if capture(&source, frame).await.is_none() {
                 return;
             }
         }
         // The caller has hung up.
-        if said.send(Instant::now() + QUEUE).is_err() {
+        if done_tx.send(Instant::now() + QUEUE).is_err() {
             return;
         }
     }
