@@ -71,7 +71,7 @@ async fn a_client_that_ended_is_replaced() {
     let nats = NatsServer::start().await;
     set_up(&nats, &options(), &[]).await.unwrap();
     let jetstream = nats.jetstream().await;
-    let subject = format!("$JS.API.CONSUMER.INFO.SESSIONS.{}", NAME);
+    let subject = format!("$JS.API.CONSUMER.INFO.SESSIONS.{NAME}");
     let mut looked_up = jetstream.client().subscribe(subject).await.unwrap();
     jetstream.client().flush().await.unwrap();
     let (writer, written) = scripted(|_| Ok(()));
