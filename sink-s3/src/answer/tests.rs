@@ -39,10 +39,7 @@ async fn a_put_is_done_when_the_answer_proves_it() {
         (&plain, &[("etag", MD5), ("content-type", "text/html")]),
         (&plain, &[("etag", "\"abc\""), kms, sum]),
         (&without_sum, &[("etag", "\"abc\""), kms]),
-        (
-            &without_sum,
-            &[("etag", "\"abc\""), ("x-amz-server-side-encryption-customer-algorithm", "AES256")],
-        ),
+        (&without_sum, &[("etag", "\"abc\""), ("x-amz-server-side-encryption-customer-algorithm", "AES256")]),
         (&any, &[("etag", "\"0x8DC\"")]),
     ] {
         assert!(judged(proof, 200, headers, "").await.is_ok(), "{headers:?}");
@@ -65,12 +62,7 @@ async fn whatever_else_answers_200_is_no_archive() {
         (&plain, &[("etag", "\"d41d8cd98f00b204e9800998ecf8427e\"")], "", "its ETag is d41d8cd9"),
         (&plain, &[("etag", "W/\"5f-264\"")], "", "its ETag is W/\"5f-264"),
         (&plain, &[("etag", MD5), ("x-amz-checksum-crc32", "BBBBBB==")], "", "its checksum is BBBBBB=="),
-        (
-            &any,
-            &[("etag", "\"a\""), ("x-amz-checksum-crc32", "BBBBBB==")],
-            "",
-            "its checksum is BBBBBB==",
-        ),
+        (&any, &[("etag", "\"a\""), ("x-amz-checksum-crc32", "BBBBBB==")], "", "its checksum is BBBBBB=="),
         (&plain, &[("etag", "\"a\""), kms], "", "without the checksum that was sent"),
         (&plain, &[("etag", MD5)], "<Error><Code>InternalError</Code></Error>", "200 InternalError"),
     ] {

@@ -51,10 +51,7 @@ fn the_reason_is_the_same_for_every_object_and_retry_after_is_kept() {
     assert_eq!(reason, "bucket archive: the store answered 503 SlowDown");
     assert_eq!(after, Some(Duration::from_secs(7)));
     assert_eq!(answer(404, "NoSuchBucket", None).to_string(), "bucket archive: it does not exist");
-    assert_eq!(
-        of_put("archive", &PutError::TimedOut).to_string(),
-        "bucket archive: no answer within 12s"
-    );
+    assert_eq!(of_put("archive", &PutError::TimedOut).to_string(), "bucket archive: no answer within 12s");
     let region = Some("eu-west-1".to_owned());
     let elsewhere = Answer { region, ..of(301, "PermanentRedirect") };
     assert_eq!(

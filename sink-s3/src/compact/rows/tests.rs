@@ -34,14 +34,8 @@ fn a_payload_fills_its_columns() {
     assert_eq!(batch["transcript_characters"].as_primitive::<Int64Type>().value(0), 8);
     let calls = batch["tool_calls"].as_list::<i32>().value(0);
     let calls: &StructArray = calls.as_struct();
-    assert_eq!(
-        calls.column_by_name("error").unwrap().as_string::<i32>().value(1),
-        "timed out after 10 s"
-    );
-    assert_eq!(
-        calls.column_by_name("arguments").unwrap().as_string::<i32>().value(0),
-        r#"{"team_size":12}"#
-    );
+    assert_eq!(calls.column_by_name("error").unwrap().as_string::<i32>().value(1), "timed out after 10 s");
+    assert_eq!(calls.column_by_name("arguments").unwrap().as_string::<i32>().value(0), r#"{"team_size":12}"#);
     let signals = batch["signals"].as_list::<i32>().value(0);
     let signals: &StructArray = signals.as_struct();
     assert_eq!(signals.column_by_name("value").unwrap().as_string::<i32>().value(1), "12");
@@ -66,8 +60,7 @@ fn a_field_of_an_unexpected_type_is_none_and_the_payload_is_kept() {
 
 #[test]
 fn an_odd_element_does_not_keep_the_others_out() {
-    let batch =
-        rows(&[r#"{"tool_calls":[7,{"name":"a","start_time":7},null],"truncated":["transcript",1],
+    let batch = rows(&[r#"{"tool_calls":[7,{"name":"a","start_time":7},null],"truncated":["transcript",1],
             "discovered_signals":{"a":null,"b":{"c":1},"d":true},"signal_sources":{"b":7}}"#]);
     let calls = batch["tool_calls"].as_list::<i32>().value(0);
     assert_eq!(calls.len(), 1);
@@ -81,9 +74,7 @@ fn an_odd_element_does_not_keep_the_others_out() {
 #[test]
 fn a_latency_that_was_never_measured_is_none() {
     let payload = |count: u32| {
-        format!(
-            r#"{{"metrics_summary":{{"latencies":{{"e2e_latency":{{"count":{count},"p50":0.0}}}}}}}}"#
-        )
+        format!(r#"{{"metrics_summary":{{"latencies":{{"e2e_latency":{{"count":{count},"p50":0.0}}}}}}}}"#)
     };
     let batch = rows(&[&payload(0), &payload(1)]);
     let p50 = batch["e2e_latency_p50"].as_primitive::<Float64Type>();
