@@ -17,7 +17,7 @@ const LARGE: usize = 256 * 1024;
 
 /// What is done where there is an object with the event's key already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum IfExists {
+pub(crate) enum IfExists {
     /// The object is written again: the same event makes the same bytes.
     Overwrite,
     /// The object is left alone where it holds the same payload; another payload becomes a dead letter.

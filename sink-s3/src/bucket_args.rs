@@ -36,7 +36,7 @@ const MOST_TAGS: usize = 10;
 /// The bucket, and how to reach it. Credentials come from the standard chain: environment, profile, web identity, container,
 /// instance.
 #[derive(Debug, Clone, clap::Args)]
-pub struct BucketArgs {
+pub(crate) struct BucketArgs {
     /// Bucket of the archive.
     #[arg(long, env = "S3_BUCKET")]
     pub(crate) bucket: String,
