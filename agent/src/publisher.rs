@@ -1,5 +1,6 @@
 //! Publishes the outbox to JetStream and removes each entry after the ack. It waits out every fault of the server or
-//! the network: what is in the outbox is published once the server is there again.
+//! the network: what is in the outbox is published once the server is there again. Publishing is idempotent: the message id
+//! comes of the session, and JetStream drops what it has.
 
 use std::error::Error;
 use std::time::Duration;
