@@ -2,14 +2,13 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use secrecy::ExposeSecret as _;
-use service::{LiveKitKey, LiveKitKeyArgs, LogFormat, ensure_stays_on_this_machine};
+use service::{LiveKitKey, LiveKitKeyArgs, LiveKitUrl, LogFormat, ensure_stays_on_this_machine};
 
 use crate::budget::BudgetArgs;
 use crate::conversation::RecordArgs;
@@ -148,82 +147,11 @@ pub struct SessionArgs {
     pub agent_reconnect_grace: Duration,
 }
 
-/// Address of livekit-server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveKitUrl(String);
-
-/// The address has another scheme than ws, wss, http or https, or no host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("wanted: ws://host:port, wss://host, http://host:port or https://host")]
-pub struct InvalidLiveKitUrl;
-
-impl LiveKitUrl {
-    /// The address for WebSockets, without a slash at its end, such as `ws://127.0.0.1:7880`.
-    pub fn websocket(&self) -> &str {
-        &self.0
-    }
-
-    fn is_encrypted(&self) -> bool {
-        self.0.starts_with("wss:")
-    }
-
-    /// Without a port; it has one, or it would not have been read.
-    fn host(&self) -> &str {
-        let authority = self.0.split("://").nth(1).unwrap_or_default().split('/').next().unwrap_or_default();
-        let host = authority.rsplit('@').next().unwrap_or_default();
-        match host.rsplit_once(':') {
-            Some((name, port)) if port.chars().all(|digit| digit.is_ascii_digit()) => name,
-            _ => host,
-        }
-    }
-
-    /// The same address for HTTP, such as `http://127.0.0.1:7880`.
-    pub fn http(&self) -> String {
-        self.0.replacen("ws", "http", 1)
-    }
-}
-
-impl FromStr for LiveKitUrl {
-    type Err = InvalidLiveKitUrl;
-
-    fn from_str(text: &str) -> Result<Self, InvalidLiveKitUrl> {
-        let (scheme, rest) = text.trim().split_once("://").ok_or(InvalidLiveKitUrl)?;
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "ws" | "http" => "ws",
-            "wss" | "https" => "wss",
-            _ => return Err(InvalidLiveKitUrl),
-        };
-        let rest = rest.trim_end_matches('/');
-        let uri: axum::http::Uri = format!("{scheme}://{rest}").parse().map_err(|_| InvalidLiveKitUrl)?;
-        if uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
-            return Err(InvalidLiveKitUrl);
-        }
-        Ok(Self(format!("{scheme}://{rest}")))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
 
     use super::*;
-
-    #[test]
-    fn addresses_become_websocket_addresses() {
-        for (text, websocket) in [
-            ("ws://127.0.0.1:7880", "ws://127.0.0.1:7880"),
-            ("http://livekit:7880/", "ws://livekit:7880"),
-            (" HTTPS://x.livekit.cloud ", "wss://x.livekit.cloud"),
-            ("wss://example.org/livekit/", "wss://example.org/livekit"),
-        ] {
-            let url: LiveKitUrl = text.parse().unwrap();
-            assert_eq!(url.websocket(), websocket);
-            assert_eq!(url.http(), format!("http{}", &websocket[2..]));
-        }
-        for text in ["", "127.0.0.1:7880", "ftp://x", "ws://", "ws://x?y=z", "ws://a b"] {
-            assert_eq!(text.parse::<LiveKitUrl>(), Err(InvalidLiveKitUrl), "{text:?}");
-        }
-    }
 
     #[test]
     fn a_worker_needs_its_name_its_servers_and_a_place() {

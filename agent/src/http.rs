@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use prometheus::Registry;
 use serde_json::{Value, json};
-use service::{HttpLimits, HttpServer};
+use service::{HttpLimits, HttpServer, operations_routes};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -48,56 +48,57 @@ pub async fn listen(
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let server = HttpServer::bind("agent", "AGENT_HTTP", address, HttpLimits::operations()).await?;
     pages.metrics.add(server.metrics())?;
-    let router = Router::new()
-        .route("/", get(registered))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/worker", get(worker))
-        .route("/metrics", get(scrape))
-        .with_state(pages);
-    Ok(server.serve(router, stop))
+    let (state, counted) = (pages.clone(), pages.clone());
+    let operations = operations_routes(move || std::future::ready(ready(&state)), move || registry(&counted));
+    let router = Router::new().route("/", get(registered)).route("/worker", get(worker)).with_state(pages);
+    Ok(server.serve(operations.merge(router), stop))
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.
-async fn registered(State(pages): State<Pages>) -> (StatusCode, String) {
+async fn registered(State(pages): State<Pages>) -> Result<&'static str, (StatusCode, String)> {
+    is_registered(&pages).map_err(|why| (StatusCode::SERVICE_UNAVAILABLE, why))
+}
+
+fn is_registered(pages: &Pages) -> Result<&'static str, String> {
     let status = pages.status.borrow();
     if status.worker_id.is_some() {
-        return (StatusCode::OK, "OK\n".to_owned());
+        return Ok("OK\n");
     }
     let why = status.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not connected to LiveKit{why}\n"))
+    Err(format!("not connected to LiveKit{why}\n"))
 }
 
 /// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
 /// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is never
 /// offered again. What keeps it from no call is told, and is no reason to take its calls away: without NATS, or room in the
 /// stream, ended sessions wait on disk. Without that disk no calls are taken.
-async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
+fn ready(pages: &Pages) -> Result<String, String> {
     let (draining, without_spool) = {
         let status = pages.status.borrow();
         (status.draining, status.without_spool)
     };
     if draining {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+        return Err("draining\n".to_owned());
     }
     if without_spool {
         let text = "the spool cannot be written: free disk space; no calls are taken meanwhile\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, text.to_owned());
+        return Err(text.to_owned());
     }
     let nats = pages.nats.borrow().clone();
     let refused = pages.spool.why_publish_refused().map(|why| format!("publish refused: {why}"));
     let complaints = pages.services.complaints();
     let waiting = pages.spool.waiting();
-    let (mut status, mut text) = registered(State(pages)).await;
-    if let Some(complaints) = complaints {
-        text = if status.is_success() { complaints } else { format!("{text}{complaints}") };
-        status = StatusCode::SERVICE_UNAVAILABLE;
+    let ready = match (is_registered(pages), complaints) {
+        (Ok(ok), None) => Ok(ok),
+        (Ok(_), Some(complaints)) => Err(complaints),
+        (Err(why), complaints) => Err(format!("{why}{}", complaints.unwrap_or_default())),
+    };
+    let Some(why) = nats.or(refused) else { return ready.map(str::to_owned) };
+    let with_why = |text: &str| format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n");
+    match ready {
+        Ok(_) => Ok(with_why("degraded\n")),
+        Err(text) => Err(with_why(&text)),
     }
-    if let Some(why) = nats.or(refused) {
-        let text = if status.is_success() { "degraded\n" } else { &text };
-        return (status, format!("{text}{why}; ended sessions wait in the outbox: {waiting}\n"));
-    }
-    (status, text)
 }
 
 /// The names of LiveKit's `WorkerInfo`, and more.
@@ -120,7 +121,7 @@ async fn worker(State(pages): State<Pages>) -> Json<Value> {
     }))
 }
 
-async fn scrape(State(pages): State<Pages>) -> Response {
+fn registry(pages: &Pages) -> Registry {
     let (connected, load) = {
         let status = pages.status.borrow();
         (status.worker_id.is_some(), status.load)
@@ -135,8 +136,5 @@ async fn scrape(State(pages): State<Pages>) -> Response {
         publish_refused: pages.spool.why_publish_refused().is_some(),
     };
     pages.metrics.services(&pages.services);
-    match pages.metrics.text(&gauges) {
-        Ok(text) => ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
+    pages.metrics.registry(&gauges)
 }

@@ -13,5 +13,5 @@ async fn main() -> ExitCode {
         Command::Dev(args) => (args, LogFormat::Plain),
         Command::Check(args) => return agent::persona::check::run(&args),
     };
-    service::main(log_format, agent::run::run(args)).await
+    service::main(&["agent"], log_format, agent::run::run(args)).await
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 use schemas::EndReason;
 
@@ -175,8 +174,8 @@ impl Metrics {
         self.join_seconds.observe(took.as_secs_f64());
     }
 
-    /// Everything in Prometheus's text format, with the gauges that are read when asked for.
-    pub(crate) fn text(&self, now: &Gauges) -> prometheus::Result<String> {
+    /// Where all of it is registered, with the gauges that are read when asked for.
+    pub(crate) fn registry(&self, now: &Gauges) -> Registry {
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         self.connected.set(now.connected.into());
         self.nats_connected.set(now.nats_connected.into());
@@ -185,9 +184,7 @@ impl Metrics {
         self.outbox_in_memory.set(count(now.outbox_in_memory));
         self.spool_failing.set(now.spool_failing.into());
         self.publish_refused.set(now.publish_refused.into());
-        let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        self.registry.clone()
     }
 }
 

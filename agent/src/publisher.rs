@@ -9,7 +9,7 @@ use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, ErrorCode};
 use schemas::{SessionEvent, names};
-use service::{Connection, Nats};
+use service::{Backoff, Connection, Nats};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -19,10 +19,10 @@ use crate::spool::Spool;
 
 /// Publishes that wait for their ack at the same time.
 const IN_FLIGHT: usize = 16;
-/// First and longest pause after a failure; each lasts half of it at least, so that workers do not come back together.
-const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(10));
-/// Pause of an entry that the server refuses for itself, such as one that is too large; a reconnect ends it.
-const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+/// After the server could not store anything.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
+/// For an entry that the server refuses for itself, such as one that is too large; a reconnect ends the pause.
+const REFUSED_BACKOFF: Backoff = Backoff::new(Duration::from_secs(60), Duration::from_secs(60));
 /// Why nothing is published where the stream has no room, or its store fails: JetStream's code is the same.
 const STREAM_FULL: &str =
     "stream full; raise max_bytes of the stream SESSIONS, or make room on the disk of NATS";
@@ -114,8 +114,8 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble: &Troubl
                     Outcome::Unavailable => {
                         // Those that were in flight together failed together.
                         if failures_before == failures {
-                            resume = Instant::now() + jittered(grown(PAUSE.0, failures as usize).min(PAUSE.1));
                             failures += 1;
+                            resume = Instant::now() + BACKOFF.pause(failures);
                         }
                         spool.put_back(entry);
                     }
@@ -186,8 +186,8 @@ async fn wait_refused(entry: String, mut connected: watch::Receiver<bool>) -> St
         }
     };
     tokio::select! {
-        () = sleep(jittered(REFUSED_PAUSE)) => {}
-        () = reconnected => sleep(jittered(PAUSE.0)).await,
+        () = sleep(REFUSED_BACKOFF.pause(1)) => {}
+        () = reconnected => sleep(BACKOFF.pause(1)).await,
     }
     entry
 }
@@ -270,14 +270,4 @@ fn with_source(error: &PublishError) -> String {
         Some(source) => format!("{}: {source}", error.kind()),
         None => error.kind().to_string(),
     }
-}
-
-/// Doubled with each failure.
-fn grown(first: Duration, failures: usize) -> Duration {
-    first.saturating_mul(1 << failures.min(16))
-}
-
-/// Between the half and the whole of a pause.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(0.5..=1.0))
 }

@@ -36,7 +36,7 @@ pub fn asyncapi() -> Value {
             "deadLetter": {
                 "address": names::dead_letter_subject("{sink}"),
                 "description": format!("Held by the JetStream stream {}.", names::DEAD_LETTERS_STREAM),
-                "parameters": { "sink": { "enum": [names::SINK_S3, names::SINK_SALESFORCE] } },
+                "parameters": { "sink": { "description": "Name of the sink, and of its durable consumer." } },
                 "messages": { "deadLetter": { "$ref": "#/components/messages/deadLetter" } }
             }
         },

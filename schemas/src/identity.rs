@@ -1,3 +1,5 @@
+//! Session and job ids, and the names that are made of them: message id, object key.
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -16,7 +18,7 @@ const LONGEST_JOB_ID: usize = 80;
 
 /// Name of the room in which the session took place: any text but the empty one.
 ///
-/// It comes from outside, so it is data: only [`SessionIdentity`] turns it into a name, escaped.
+/// The name comes from outside, so it is data: only [`SessionIdentity`] turns it into a name, escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(extend("minLength" = 1))]

@@ -14,12 +14,7 @@ pub const DEAD_LETTERS_STREAM: &str = "SESSIONS_DLQ";
 /// Subjects that [`DEAD_LETTERS_STREAM`] holds.
 pub const DEAD_LETTERS_SUBJECTS: &str = "sessions.dead.>";
 
-/// Name of the archive sink: its durable consumer, and the last token of its dead-letter subject.
-pub const SINK_S3: &str = "sink-s3";
-/// Name of the Salesforce sink: its durable consumer, and the last token of its dead-letter subject.
-pub const SINK_SALESFORCE: &str = "sink-salesforce";
-
-/// Subject of the dead letters of one sink.
+/// Subject of the dead letters of a sink. A sink has one name: that of its program and of its durable consumer.
 pub fn dead_letter_subject(sink: &str) -> String {
     format!("sessions.dead.{sink}")
 }

@@ -1,3 +1,5 @@
+//! The session-end payload, version 1. The comments of its fields are the descriptions in the JSON Schema.
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};

@@ -1,3 +1,5 @@
+//! Keeps a payload below the size that NATS takes.
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 

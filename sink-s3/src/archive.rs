@@ -1,3 +1,5 @@
+//! The writer: each event becomes an object, put once or as often as it comes.
+
 use std::io::Read as _;
 
 use bytes::Bytes;
@@ -15,15 +17,15 @@ const LARGE: usize = 256 * 1024;
 
 /// What is done where there is an object with the event's key already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum IfExists {
-    /// It is written again: the same event makes the same bytes.
+pub enum IfExists {
+    /// The object is written again: the same event makes the same bytes.
     Overwrite,
-    /// It is left alone, where it holds the same payload; another payload becomes a dead letter.
+    /// The object is left alone where it holds the same payload; another payload becomes a dead letter.
     Skip,
 }
 
 /// Puts each event as an object.
-pub(crate) struct Archive {
+pub struct Archive {
     bucket: Bucket,
     if_exists: IfExists,
 }
@@ -84,7 +86,7 @@ async fn compress(payload: Bytes) -> Result<Vec<u8>, WriteError> {
     task.await.map_err(|error| WriteError::Retry { reason: format!("compress the payload: {error}") })
 }
 
-/// Whatever compressed it. No more is read than is compared.
+/// Whether an object holds this payload, whatever compressed it. No more is read than is compared.
 pub(crate) fn is_gzip_of(object: &[u8], payload: &[u8]) -> bool {
     let mut bytes = Vec::with_capacity(payload.len() + 1);
     let read = MultiGzDecoder::new(object).take(payload.len() as u64 + 1).read_to_end(&mut bytes);

@@ -1,3 +1,5 @@
+//! The bucket: what is asked of it besides the put of a session.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{anyhow, bail};
@@ -28,14 +30,14 @@ pub(crate) struct Bucket {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     There,
-    /// It knows who asks, and does not let them look.
+    /// The store knows who asks, and does not let them look.
     NotTold,
 }
 
 /// An object, as a listing has it.
 pub(crate) struct Object {
     pub(crate) key: String,
-    /// Bytes.
+    /// Size in bytes.
     pub(crate) size: u64,
     /// Without its quotation marks.
     pub(crate) etag: String,

@@ -27,7 +27,7 @@ use crate::put::Putter;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Shorter than what servers and load balancers allow, so that no put begins on a connection that is just being closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Of a request other than a put: one that is repeated by the SDK.
+/// Longest time of a request other than a put, which the SDK repeats.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(12);
 const ATTEMPTS: u32 = 3;
 /// S3's limits for tags.
@@ -36,7 +36,7 @@ const MOST_TAGS: usize = 10;
 /// The bucket, and how to reach it. Credentials come from the standard chain: environment, profile, web identity, container,
 /// instance.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct BucketArgs {
+pub struct BucketArgs {
     /// Bucket of the archive.
     #[arg(long, env = "S3_BUCKET")]
     pub(crate) bucket: String,

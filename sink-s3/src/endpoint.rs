@@ -21,7 +21,7 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
 /// was given: it may be a secret.
 ///
 /// # Errors
-/// It is no address of a server, or holds what none may: a user, a query, a fragment.
+/// The text is no address of a server, or holds what none may: a user, a query, a fragment.
 pub(crate) fn parse(text: &str) -> anyhow::Result<String> {
     const WANTED: &str = "S3_ENDPOINT is such as http://127.0.0.1:8333 or https://s3.example.org/path";
     let (scheme, rest) = text.trim().split_once("://").context(WANTED)?;

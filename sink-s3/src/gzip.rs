@@ -1,3 +1,5 @@
+//! Gzip whose bytes are the same for the same payload, whenever it is compressed.
+
 use std::cell::RefCell;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};

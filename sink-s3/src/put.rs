@@ -43,7 +43,7 @@ pub(crate) struct Putter {
     pub(crate) credentials: Credentials,
     pub(crate) region: String,
     pub(crate) bucket: String,
-    /// Of every object, as the operator wants them.
+    /// Headers of every object, as the operator wants them.
     pub(crate) headers: HeaderMap,
     pub(crate) with_checksum: bool,
     pub(crate) entity_tags: EntityTags,

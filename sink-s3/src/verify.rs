@@ -22,7 +22,7 @@ const READS: usize = 32;
 
 /// Flags of `verify`.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct VerifyArgs {
+pub struct VerifyArgs {
     #[command(flatten)]
     nats: Nats,
     #[command(flatten)]
@@ -30,7 +30,7 @@ pub(crate) struct VerifyArgs {
     /// The first day (UTC) in which sessions ended, such as 2026-11-01.
     #[arg(long)]
     from: NaiveDate,
-    /// The last day.
+    /// The last day (UTC), included.
     #[arg(long)]
     to: NaiveDate,
     /// One JSON object a line: each finding, then the summary.
@@ -82,7 +82,7 @@ type Expected = HashMap<String, Vec<Published>>;
 
 struct Published {
     sequence: u64,
-    /// Of the object that this program puts.
+    /// Entity tag of the object that this program would put.
     md5: [u8; 16],
 }
 

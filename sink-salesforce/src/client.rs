@@ -11,6 +11,7 @@ use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
+use service::Backoff;
 use tokio::time::Instant;
 
 use crate::auth::{Token, Tokens, body, network};
@@ -24,9 +25,9 @@ use crate::usage::Usage;
 
 /// Where the versions of the API are.
 const VERSIONS: &str = "/services/data";
-/// Further tries of a call that broke, and the longest pause before the first of them.
+/// Further tries of a call that broke, and the pauses before them.
 const MORE_TRIES: u32 = 2;
-const PAUSE: Duration = Duration::from_millis(100);
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_millis(200));
 /// Bytes of URL and headers together that Salesforce takes.
 const LONGEST_REQUEST: usize = 16_384;
 /// Of the headers beside the token, and of the path.
@@ -202,8 +203,7 @@ impl Client {
                 }
                 Err(CallError::Broken { .. }) if broken < MORE_TRIES => {
                     broken += 1;
-                    tokio::time::sleep(PAUSE.mul_f64(f64::from(broken) * rand::random_range(0.5..=1.0)))
-                        .await;
+                    tokio::time::sleep(BACKOFF.pause(broken)).await;
                 }
                 result => return result,
             }

@@ -92,12 +92,6 @@ pub struct RequestTimeout {
     pub salesforce_request_timeout: Duration,
 }
 
-impl Default for RequestTimeout {
-    fn default() -> Self {
-        Self { salesforce_request_timeout: Duration::from_secs(30) }
-    }
-}
-
 /// `v68.0`, so that nothing else gets into the path.
 fn api_version(text: &str) -> Result<String, String> {
     let number = text.strip_prefix('v').and_then(|rest| rest.strip_suffix(".0"));

@@ -18,6 +18,7 @@ pub mod call_error;
 pub mod check;
 pub mod choose;
 pub mod client;
+mod commands;
 pub mod config;
 pub mod dry_run;
 pub mod field_map;

@@ -2,20 +2,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use chrono::Utc;
 use prometheus::IntCounter;
 use prometheus::core::Collector;
-use schemas::names;
-use sink::{CLOCKS_APART, Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
+use sink::{CLOCKS_APART, Message, PERMANENT, WriteError, Writer, Written};
 use tokio::time::Instant;
 use tracing::warn;
 
 use crate::call_error::CallError;
 use crate::client::{Client, MOST_ROWS, SaveResult};
-use crate::config::{RequestTimeout, SalesforceArgs};
+use crate::config::SalesforceArgs;
 use crate::field_map::{self, FieldMap};
 use crate::halving::Halving;
 use crate::matching::Matching;
@@ -36,19 +34,6 @@ pub struct SalesforceWriter {
     matching: Matching,
     /// Values that no field took.
     unfit: IntCounter,
-}
-
-/// How the runtime drives this writer: one batch at a time, because calls of the API are what is scarce, and because two
-/// batches could write one record at a time.
-pub fn options(timeout: RequestTimeout) -> SinkOptions {
-    SinkOptions {
-        name: names::SINK_SALESFORCE,
-        max_batch: MOST_ROWS,
-        linger: Duration::from_millis(250),
-        max_in_flight: 1,
-        // A usual batch is three requests: token, look-up, update.
-        write_timeout: timeout.salesforce_request_timeout * 4,
-    }
 }
 
 impl SalesforceWriter {

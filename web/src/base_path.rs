@@ -1,3 +1,5 @@
+//! The path below which a proxy shows the page.
+
 use std::str::FromStr;
 
 /// The path below which the page is; it ends without a slash, and is empty where the page is at the root.

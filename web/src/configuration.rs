@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use axum::http::{HeaderName, HeaderValue};
-use service::{HttpLimits, LiveKitKey, LiveKitKeyArgs, Networks};
+use service::{HttpLimits, LiveKitKey, LiveKitKeyArgs, LiveKitUrl, Networks};
 
 use crate::base_path::BasePath;
 use crate::client_address::Proxies;
-use crate::livekit_url::LivekitUrl;
 use crate::rate_limit::PerMinute;
 
 /// Gives the page, and tokens for calls.
@@ -18,10 +17,10 @@ use crate::rate_limit::PerMinute;
 pub struct Args {
     /// Address of livekit-server (ws, wss, http or https), as browsers reach it
     #[arg(long, env)]
-    livekit_url: LivekitUrl,
+    livekit_url: LiveKitUrl,
     /// Address of livekit-server for browsers, where it is another one than LIVEKIT_URL
     #[arg(long, env)]
-    livekit_public_url: Option<LivekitUrl>,
+    livekit_public_url: Option<LiveKitUrl>,
     #[command(flatten)]
     livekit_key: LiveKitKeyArgs,
     /// Name of the agent that is dispatched to every call
@@ -81,13 +80,13 @@ struct LimitArgs {
 /// What the service needs to know, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where visitors come.
+    /// Address for visitors.
     pub http: SocketAddr,
-    /// Where health and metrics are.
+    /// Address for health and metrics.
     pub operations_http: SocketAddr,
     pub base_path: BasePath,
     /// Given to browsers as `serverUrl`.
-    pub server_url: LivekitUrl,
+    pub server_url: LiveKitUrl,
     pub livekit_key: LiveKitKey,
     pub agent_name: String,
     pub room_prefix: String,
@@ -98,7 +97,7 @@ pub struct Settings {
     pub tokens_of_an_address: PerMinute,
     pub tokens_of_all: PerMinute,
     pub proxies: Proxies,
-    /// Of the visitors' connections.
+    /// Limits of the visitors' connections.
     pub http_limits: HttpLimits,
 }
 

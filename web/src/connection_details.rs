@@ -95,7 +95,7 @@ fn problem(status: StatusCode, code: &str, message: &str) -> Response {
     (status, Json(json!({ "error": code, "message": message }))).into_response()
 }
 
-/// Of an address, `reason` says more exactly what is wrong with it.
+/// `reason` says more exactly what is wrong with an address.
 fn refused(refusal: &Refusal) -> Response {
     let status = match refusal {
         Refusal::WrongType { .. } | Refusal::InvalidEmail { .. } => StatusCode::BAD_REQUEST,

@@ -10,7 +10,7 @@ mod base_path;
 mod client_address;
 pub mod configuration;
 pub mod connection_details;
-mod livekit_url;
+mod content_security;
 pub mod metrics;
 mod page;
 mod rate_limit;

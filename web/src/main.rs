@@ -9,7 +9,7 @@ use web::configuration::Args;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    service::main(LogFormat::from_environment(), run(args)).await
+    service::main(&["web"], LogFormat::from_environment(), run(args)).await
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use prometheus::core::Collector;
-use prometheus::{IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
 /// One service's counters. Clones share them.
 #[derive(Debug, Clone)]
@@ -65,9 +65,9 @@ impl Metrics {
         self.limited_clients.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
-    /// Text exposition format.
-    pub(crate) fn encode(&self) -> prometheus::Result<String> {
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+    /// Where all of it is registered.
+    pub(crate) fn registry(&self) -> Registry {
+        self.registry.clone()
     }
 }
 

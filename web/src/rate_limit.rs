@@ -21,7 +21,7 @@ const SHARES_OF_A_SITE: u32 = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct PerMinute(pub u32);
 
-/// All the buckets.
+/// The buckets of all clients, and of all of them together.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     of_a_client: PerMinute,
@@ -34,7 +34,7 @@ struct State {
     /// When each will be full again, on the caller's clock.
     buckets: HashMap<IpNet, Duration>,
     all: Duration,
-    /// Of those that have no bucket of their own.
+    /// The same for clients that have no bucket of their own.
     shared: Duration,
     swept: Duration,
 }

@@ -4,22 +4,23 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::DefaultBodyLimit;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::{HeaderValue, Method};
 use axum::middleware;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
-use service::{HttpLimits, HttpServer, LiveKitKey};
+use service::{HttpLimits, HttpServer, LiveKitKey, operations_routes};
 use tokio_util::sync::CancellationToken;
 use tower_http::cors::CorsLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::configuration::Settings;
 use crate::connection_details::{self, LONGEST_BODY};
+use crate::content_security;
 use crate::metrics::{self, Metrics};
 use crate::page;
 use crate::token_limit::{self, TokenLimit};
@@ -49,10 +50,11 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
 /// For whoever runs the service. `/readyz` answers 503 from `shutdown` on, and while LiveKit's key cannot be read.
 pub fn operations(settings: &Settings, metrics: Metrics, shutdown: CancellationToken) -> Router {
     let key = settings.livekit_key.clone();
-    Router::new()
-        .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(async move || ready(&key, &shutdown).await))
-        .route("/metrics", get(show_metrics).with_state(metrics))
+    let ready = move || {
+        let (key, shutdown) = (key.clone(), shutdown.clone());
+        async move { ready(&key, &shutdown).await }
+    };
+    operations_routes(ready, move || metrics.registry())
 }
 
 /// For visitors: the page, and tokens for calls.
@@ -61,7 +63,7 @@ pub fn operations(settings: &Settings, metrics: Metrics, shutdown: CancellationT
 /// A setting cannot be a header.
 pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router> {
     let headers = [
-        (CONTENT_SECURITY_POLICY, content_security_policy(&settings)),
+        (CONTENT_SECURITY_POLICY, content_security::policy(&settings.server_url)),
         (
             HeaderName::from_static("permissions-policy"),
             "microphone=(self), camera=(), geolocation=()".into(),
@@ -79,7 +81,7 @@ pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router>
     }
     let mut router = Router::new()
         .merge(connection_details(settings, metrics))
-        .route("/healthz", get(async || "ok"))
+        .route("/healthz", get(async || "ok\n"))
         .merge(pages);
     for (name, value) in headers {
         let value = HeaderValue::try_from(value).with_context(|| format!("make the header {name}"))?;
@@ -110,29 +112,12 @@ fn connection_details(settings: Settings, metrics: &Metrics) -> Router {
         .layer(cors)
 }
 
-/// Everything is the page's own, but for the calls to LiveKit.
-fn content_security_policy(settings: &Settings) -> String {
-    let livekit = settings.server_url.content_security_sources();
-    format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self' blob:; \
-         worker-src 'self' blob:; connect-src 'self' {livekit}; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'"
-    )
-}
-
-async fn ready(key: &LiveKitKey, shutdown: &CancellationToken) -> Response {
+async fn ready(key: &LiveKitKey, shutdown: &CancellationToken) -> Result<String, String> {
     if shutdown.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n").into_response();
+        return Err("shutting down\n".to_owned());
     }
     match key.read().await {
-        Ok(_) => "ready\n".into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error:#}\n")).into_response(),
-    }
-}
-
-async fn show_metrics(State(metrics): State<Metrics>) -> Response {
-    match metrics.encode() {
-        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Ok(_) => Ok("ready\n".to_owned()),
+        Err(error) => Err(format!("{error:#}\n")),
     }
 }

@@ -102,7 +102,7 @@ impl Place {
     }
 }
 
-/// As tokens count: since 1970.
+/// Seconds since 1970, as tokens count.
 fn seconds(time: DateTime<Utc>) -> usize {
     usize::try_from(time.timestamp()).unwrap_or_default()
 }

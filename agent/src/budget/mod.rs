@@ -175,7 +175,8 @@ pub(crate) mod tests {
         assert_eq!(budget.spend(Budgeted::PromptBytes, 1), Err(BudgetSpent(Budgeted::PromptBytes)));
         assert_eq!(budget.spend(Budgeted::Turns, 1), Err(BudgetSpent(Budgeted::Turns)));
         assert_eq!(budget.clone().spent().await, EndReason::BudgetSpent);
-        let text = metrics.text(&crate::metrics::Gauges::default()).unwrap();
+        let registry = metrics.registry(&crate::metrics::Gauges::default());
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
         for line in [
             "postcall_agent_budget_used_total{budget=\"turns\"} 2",
             "postcall_agent_budget_used_total{budget=\"prompt_bytes\"} 99",

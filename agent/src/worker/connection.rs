@@ -10,6 +10,7 @@ use livekit_protocol::{
     RegisterWorkerRequest, ServerMessage, WorkerMessage, WorkerPing, server_message, worker_message,
 };
 use prost::Message as _;
+use service::Backoff;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout, timeout_at};
@@ -32,8 +33,8 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(30);
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// LiveKit's own limit for a frame, bytes.
 const FRAME_LIMIT: usize = 2 * 1024 * 1024;
-const FIRST_BACKOFF: Duration = Duration::from_millis(250);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
+/// Before another try to connect.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(10));
 /// Longest that the token for the connection is valid; it is only read when connecting.
 const TOKEN_TTL: Duration = Duration::from_secs(3600);
 
@@ -92,17 +93,10 @@ pub(super) async fn run(
             return;
         }
         tokio::select! {
-            () = while_dropping(&mut to_server, sleep(backoff(attempts, rand::random()))) => {}
+            () = while_dropping(&mut to_server, sleep(BACKOFF.pause(attempts))) => {}
             () = from_server.closed() => return,
         }
     }
-}
-
-/// Doubles with each attempt up to a limit; `chance` (0 to 1) spreads the workers over half of it.
-fn backoff(attempts: u32, chance: f64) -> Duration {
-    let longest =
-        FIRST_BACKOFF.saturating_mul(2u32.saturating_pow(attempts.saturating_sub(1))).min(LONGEST_BACKOFF);
-    longest.mul_f64(0.5 + chance / 2.0)
 }
 
 /// Without a connection messages have no meaning: a new registration knows nothing of the old jobs.
@@ -223,20 +217,5 @@ fn kind(message: &worker_message::Message) -> &'static str {
         worker_message::Message::UpdateJob(_) => "update_job",
         worker_message::Message::UpdateWorker(_) => "update_worker",
         _ => "other",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn back_off_grows_to_its_limit() {
-        assert_eq!(backoff(1, 1.0), FIRST_BACKOFF);
-        assert_eq!(backoff(1, 0.0), FIRST_BACKOFF / 2);
-        assert_eq!(backoff(3, 1.0), FIRST_BACKOFF * 4);
-        for attempts in [7, 40, u32::MAX] {
-            assert_eq!(backoff(attempts, 1.0), LONGEST_BACKOFF);
-        }
     }
 }

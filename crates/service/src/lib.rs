@@ -1,14 +1,18 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, how it shows
 //! the error that ended it, and how it answers over HTTP.
 
+mod backoff;
 mod file_limit;
 mod http_server;
 mod json_web_token;
 mod livekit_key;
+mod livekit_url;
 mod logging;
 mod nats;
 mod networks;
+mod operations;
 mod plain_text;
+mod renamed;
 mod retry_after;
 mod secret;
 mod seldom;
@@ -18,21 +22,30 @@ use std::process::ExitCode;
 
 use tracing::error;
 
+pub use backoff::Backoff;
 pub use http_server::{HttpLimits, HttpServer};
 pub use json_web_token::{json_web_token, shared_secret_token};
 pub use livekit_key::{LiveKitKey, LiveKitKeyArgs};
+pub use livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
 pub use logging::LogFormat;
 pub use nats::{Connection, Nats, what_to_do};
 pub use networks::{InvalidNetworks, Networks, client_network};
+pub use operations::operations_routes;
 pub use plain_text::{ensure_stays_on_this_machine, is_loopback};
+pub use renamed::ensure_not_renamed;
 pub use retry_after::retry_after;
 pub use secret::SecretSource;
 pub use seldom::Seldom;
 pub use shutdown::shutdown_on_signal;
 
-/// What a `main` calls: sets the process up, runs the program, and logs its error once.
-pub async fn main(log_format: LogFormat, program: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
-    logging::install(log_format);
+/// What a `main` calls: sets the process up, runs the program, and logs its error once. `own` are the crates that the program
+/// is made of: all that they say from `info` on is logged without `RUST_LOG`, of other crates only their troubles are.
+pub async fn main(
+    own: &[&str],
+    log_format: LogFormat,
+    program: impl Future<Output = anyhow::Result<()>>,
+) -> ExitCode {
+    logging::install(own, log_format);
     file_limit::raise();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         error!("another provider of cryptography is installed");

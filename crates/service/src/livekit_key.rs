@@ -1,3 +1,5 @@
+//! LiveKit's API key and secret, which may be renewed while a program runs.
+
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -31,7 +33,7 @@ pub struct LiveKitKey {
 
 impl LiveKitKeyArgs {
     /// # Errors
-    /// One of the two is empty, or set twice.
+    /// The key or the secret is empty, or set twice.
     pub fn key(&self) -> anyhow::Result<LiveKitKey> {
         let key = self.livekit_api_key.as_deref().map(SecretString::from);
         let key = SecretSource::of("LIVEKIT_API_KEY", key.as_ref(), self.livekit_api_key_file.as_ref())?;

@@ -1,3 +1,5 @@
+//! Keeps secrets from crossing a network without encryption.
+
 use std::net::IpAddr;
 
 use anyhow::ensure;

@@ -1,3 +1,5 @@
+//! The header `Retry-After`, as it comes from a server that nobody vouches for.
+
 use std::time::{Duration, SystemTime};
 
 /// How long a server asks to be left alone by its `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3), but never

@@ -1,3 +1,5 @@
+//! A secret as a setting: its value, or the file that it stands in.
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
@@ -5,11 +7,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 /// A secret that is given as it is, or in a file that may be renewed while the program runs.
 ///
-/// Of a pair of settings: `#[arg(long, env, hide_env_values = true)] password: Option<SecretString>` and
+/// The two settings are `#[arg(long, env, hide_env_values = true)] password: Option<SecretString>` and
 /// `#[arg(long, env)] password_file: Option<PathBuf>`.
 #[derive(Debug, Clone)]
 pub enum SecretSource {
-    /// The secret itself.
+    /// The setting holds it.
     Value(SecretString),
     /// Where it stands, alone, with or without a line end.
     File(PathBuf),

@@ -1,3 +1,5 @@
+//! Keeps a line that could be logged all the time to once a minute.
+
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -1,56 +1,36 @@
 //! The runtime that the sinks share: it pulls session-end events from JetStream, decodes them, gives them to a
 //! [`Writer`], and settles each: ack, deliver again, or dead letter.
 //!
-//! A sink is a [`Writer`], [`SinkOptions`], and a `main` that calls one of
-//! - [`run()`]: consume until told to stop; `Runtime::consume` is the whole way of a message;
-//! - [`setup()`]: create the streams and the durable consumer, an operator's task;
-//! - [`check_queue()`]: whether an operator's work is done; the sink adds what its store needs;
-//! - [`replay_events()`]: write events of the stream again;
-//! - [`dead_letters()`]: list, show, replay, drop.
+//! A sink is a crate with a type that is a [`Writer`] and a [`Sink`], and a `main` that calls [`main()`] with it; the
+//! smallest one is in `examples/`. It gets these commands, and may add its own:
+//! - `run`: consume until told to stop; `consume::Consumer::consume` is the whole way of a message;
+//! - `setup`: create the streams and the durable consumer, an operator's task;
+//! - `check`: whether all is there that the sink needs;
+//! - `replay`: write events of the stream again;
+//! - `dead-letters`: list, show, replay, drop.
 //!
 //! A message is acked after its write only. It is a dead letter when it cannot be decoded, when the writer rejects it, or
-//! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
+//! when its own faults do not end; never because the store is down: then pulling pauses and what is in flight is held.
+//!
+//! The ground is `writer`, `options` and `backoff`. On it stand `streams`, which reads and writes JetStream's streams;
+//! `consume`, which is the running sink; and `commands`, which read the streams without the sink's consumer. `program`
+//! puts them together.
 
-mod ack_subject;
 mod backoff;
-mod check;
-mod concurrency;
-mod dead_letter;
-mod dead_letters;
-mod dead_letters_command;
-mod decode;
-mod events;
-mod faults;
-mod headers;
-mod health;
-mod in_hand;
-mod letter;
-mod letter_box;
-mod link;
-mod lost;
-mod metrics;
-mod outage;
-mod output;
-mod pull;
-mod queue;
-mod recover;
-mod replay;
-mod replay_command;
-mod run;
-mod runtime;
-mod settle;
-mod setup;
-mod stored;
-mod watch;
-mod write;
+mod commands;
+mod consume;
+mod options;
+mod program;
+mod streams;
 mod writer;
 
-pub use check::{Check, check_queue, print_checks};
-pub use dead_letters_command::{DeadLettersArgs, DeadLettersCommand, ReplayArgs, WhichLetters, dead_letters};
-pub use events::{CLOCKS_APART, Events, Period, StoredEvent};
-pub use output::{Progress, print_line};
-pub use replay_command::{ReplayEventsArgs, WhichEvents, replay_events};
-pub use run::{RunArgs, SinkOptions, run, run_until};
-pub use setup::{SetupArgs, setup};
-pub(crate) use writer::ATTEMPTS_USED_UP;
+pub use commands::check::Check;
+pub use commands::dead_letters::{DeadLettersArgs, dead_letters};
+pub use commands::output::{Progress, print_line};
+pub use commands::replay::{ReplayEventsArgs, replay_events};
+pub use commands::setup::{SetupArgs, setup};
+pub use consume::run_until;
+pub use options::{RunArgs, SinkOptions};
+pub use program::{FurtherCommands, NoArgs, NoCommands, Sink, main};
+pub use streams::events::{CLOCKS_APART, Events, Period, StoredEvent};
 pub use writer::{Message, PERMANENT, RETRIED, UNDECODABLE, WriteError, Writer, Written};

@@ -1,15 +1,20 @@
+//! What a sink does with messages: the [`Writer`] that each sink implements, and how it is called.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use prometheus::core::Collector;
 use schemas::SessionEvent;
+use tracing::warn;
 
 /// One message on its way into a store.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// What consumers need to know of the payload.
     pub event: SessionEvent,
-    /// The published bytes.
+    /// The bytes as they were published.
     pub payload: Bytes,
     /// Deliveries so far, 1 for the first.
     pub attempt: u64,
@@ -21,7 +26,7 @@ pub struct Message {
 pub trait Writer: Send + Sync + 'static {
     /// Writes a batch and answers with one result for each message, in the order of `batch`.
     ///
-    /// It is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
+    /// A writer is called again with the same messages after a crash or a lost ack, so writing twice must end as writing once.
     fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
 
     /// What it counts itself, to be shown with the sink's own metrics.
@@ -71,4 +76,68 @@ pub enum WriteError {
     /// again with a growing back-off, `after` at the earliest.
     #[error("{reason}")]
     Unavailable { reason: String, after: Option<Duration> },
+}
+
+type Answer = Result<Written, WriteError>;
+
+/// Calls a writer under a time limit and answers for every message, whatever the writer does. Where it fails at a batch as
+/// a whole, the batch is halved until the message is alone that it fails at: no other is blamed for it.
+pub(crate) async fn write<W: Writer>(writer: &W, batch: &[Message], limit: Duration) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(batch.len());
+    // The first is on top.
+    let mut parts = vec![batch];
+    while let Some(part) = parts.pop() {
+        match call(writer, part, limit).await {
+            Ok(results) => answers.extend(results),
+            Err(Failure::NoAnswer) => {
+                let reason = format!("no answer within {}", humantime::format_duration(limit));
+                answers.resize(batch.len(), Err(WriteError::Unavailable { reason, after: None }));
+                return answers;
+            }
+            Err(Failure::Writer(reason)) if part.len() > 1 => {
+                warn!(reason, messages = part.len(), "the batch is halved, to find the message");
+                let (first, second) = part.split_at(part.len() / 2);
+                parts.extend([second, first]);
+            }
+            Err(Failure::Writer(reason)) => answers.push(Err(WriteError::Retry { reason })),
+        }
+    }
+    answers
+}
+
+enum Failure {
+    NoAnswer,
+    Writer(String),
+}
+
+async fn call<W: Writer>(writer: &W, batch: &[Message], limit: Duration) -> Result<Vec<Answer>, Failure> {
+    let call = AssertUnwindSafe(async { writer.write(batch).await }).catch_unwind();
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(answers)) if answers.len() == batch.len() => Ok(answers),
+        Ok(Ok(answers)) => Err(Failure::Writer(format!(
+            "the writer answered for {} of {} messages",
+            answers.len(),
+            batch.len()
+        ))),
+        Ok(Err(_panic)) => Err(Failure::Writer("the writer panicked".to_owned())),
+        Err(_elapsed) => Err(Failure::NoAnswer),
+    }
+}
+
+/// Calls [`Writer::probe`]; a probe that panics or does not answer is a reason too.
+pub(crate) async fn probe<W: Writer>(writer: &W, limit: Duration) -> Result<(), String> {
+    let call = AssertUnwindSafe(async { writer.probe().await }).catch_unwind();
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_panic)) => Err("the probe panicked".to_owned()),
+        Err(_elapsed) => Err("no answer to the probe".to_owned()),
+    }
+}
+
+/// What a payload says, or why it is no event. A decoder that panics blames the message and nobody else.
+pub(crate) fn decode(payload: &[u8], message_id: Option<&str>) -> Result<SessionEvent, String> {
+    match catch_unwind(|| SessionEvent::decode(payload, message_id)) {
+        Ok(decoded) => decoded.map_err(|error| error.to_string()),
+        Err(_panic) => Err("the decoder panicked at the payload".to_owned()),
+    }
 }

@@ -42,7 +42,7 @@ pub enum InvalidJson {
         /// Byte of the line, from 1.
         column: usize,
     },
-    /// It breaks off, or there is nothing.
+    /// The text breaks off, or there is none.
     #[error("the JSON ends too early at line {line}, column {column}")]
     Incomplete {
         /// From 1.
@@ -56,7 +56,7 @@ impl<'a> Json<'a> {
     /// Checks all of a text, once: no later step can fail.
     ///
     /// # Errors
-    /// It is not UTF-8, or not JSON.
+    /// The bytes are not UTF-8, or not JSON.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, InvalidJson> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let (line, column) = position(bytes, error.valid_up_to());

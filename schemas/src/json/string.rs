@@ -1,3 +1,5 @@
+//! Strings of JSON, unescaped.
+
 use std::borrow::Cow;
 
 /// What a checked string says; `inner` is what stands between its quotation marks. Half of a surrogate pair names no

@@ -1,3 +1,5 @@
+//! The compaction of one day: what there is, whether it changed, and the file that is made of it.
+
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -31,12 +33,12 @@ pub(crate) async fn compact_day(
     bucket: &Arc<Bucket>,
     day: NaiveDate,
     force: bool,
-    max_in_flight: usize,
+    max_concurrent_reads: usize,
     shutdown: &CancellationToken,
 ) -> anyhow::Result<Outcome> {
     let key = file_of(&bucket.prefix, day);
     for _ in 0..TRIES {
-        let compacting = try_day(bucket, &key, day, force, max_in_flight);
+        let compacting = try_day(bucket, &key, day, force, max_concurrent_reads);
         let outcome = tokio::select! {
             outcome = compacting => outcome?,
             () = shutdown.cancelled() => bail!("told to stop"),
@@ -55,7 +57,7 @@ async fn try_day(
     key: &str,
     day: NaiveDate,
     force: bool,
-    max_in_flight: usize,
+    max_concurrent_reads: usize,
 ) -> anyhow::Result<Option<Outcome>> {
     let listing = summarize(sessions(bucket, day)).await?;
     let stored = Stored::look_up(bucket, key).await?;
@@ -75,7 +77,7 @@ async fn try_day(
         }
     };
     let former = former.filter(|_| decision == Decision::Merge);
-    let reading = read(Arc::clone(bucket), sessions(bucket, day), max_in_flight);
+    let reading = read(Arc::clone(bucket), sessions(bucket, day), max_concurrent_reads);
     let progress = Progress::new("sessions", Some(listing.objects));
     let written = write(reading, former.as_ref(), &mut upload, &progress).await;
     progress.end();

@@ -44,7 +44,7 @@ pub(crate) struct FormerRow {
 /// Why rows cannot be kept.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FormerError {
-    /// It is no Parquet file of ours, or a damaged one.
+    /// The file is no Parquet file of ours, or a damaged one.
     #[error("{0}")]
     Unreadable(String),
     /// Somebody has written it meanwhile.

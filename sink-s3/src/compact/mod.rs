@@ -33,7 +33,7 @@ pub(crate) use crate::compact::rows::schema;
 const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct CompactArgs {
+pub struct CompactArgs {
     #[command(flatten)]
     bucket: BucketArgs,
     /// UTC day to compact, such as 2025-10-29.
@@ -53,8 +53,8 @@ pub(crate) struct CompactArgs {
     #[arg(long)]
     json: bool,
     /// Objects that are read at a time.
-    #[arg(long, env = "S3_MAX_IN_FLIGHT", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
-    max_in_flight: u16,
+    #[arg(long, env = "S3_MAX_CONCURRENT_READS", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    max_concurrent_reads: u16,
 }
 
 /// Compacts the days, one after the other, and prints a line for each.
@@ -67,7 +67,7 @@ pub(crate) async fn compact(args: CompactArgs) -> anyhow::Result<()> {
     let bucket = Arc::new(args.bucket.connect().await?);
     let (mut skipped, mut refused) = (0, 0);
     for day in period.days() {
-        let compacting = compact_day(&bucket, day, args.force, args.max_in_flight.into(), &shutdown);
+        let compacting = compact_day(&bucket, day, args.force, args.max_concurrent_reads.into(), &shutdown);
         let outcome = compacting.await.with_context(|| format!("compact {day}"))?;
         let line = if args.json { outcome.json(day).to_string() } else { outcome.sentence(day) };
         print_line(&line)?;

@@ -1,3 +1,5 @@
+//! What is printed of a day after its compaction.
+
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
@@ -18,11 +20,11 @@ pub(crate) enum Outcome {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// Of the file.
+    /// What the file holds.
     pub(crate) contents: Contents,
     /// All objects of the day, gzipped.
     pub(crate) bytes_in: u64,
-    /// The file.
+    /// Size of the file.
     pub(crate) bytes_out: u64,
 }
 
@@ -38,7 +40,7 @@ impl Outcome {
         matches!(self, Self::Refused { .. })
     }
 
-    /// For people.
+    /// The line that a person reads.
     pub(crate) fn sentence(&self, day: NaiveDate) -> String {
         match self {
             Self::Empty => format!("{day}: no sessions, nothing written"),
@@ -55,7 +57,7 @@ impl Outcome {
         }
     }
 
-    /// For programs.
+    /// The object that `--json` prints.
     pub(crate) fn json(&self, day: NaiveDate) -> Value {
         let (outcome, counts) = match self {
             Self::Empty => ("empty", Counts::default()),

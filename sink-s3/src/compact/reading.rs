@@ -32,7 +32,7 @@ pub(crate) struct Read {
 pub(crate) fn read(
     bucket: Arc<Bucket>,
     sessions: impl Stream<Item = anyhow::Result<Object>>,
-    max_in_flight: usize,
+    max_concurrent_reads: usize,
 ) -> impl Stream<Item = anyhow::Result<Read>> {
     let room = Arc::new(Semaphore::new(READ_AHEAD_KIB as usize));
     sessions
@@ -47,7 +47,7 @@ pub(crate) fn read(
             let reading = AbortOnDropHandle::new(tokio::spawn(get(Arc::clone(&bucket), object, room)));
             async move { reading.await.context("read a session")? }
         })
-        .try_buffered(max_in_flight)
+        .try_buffered(max_concurrent_reads)
 }
 
 async fn get(bucket: Arc<Bucket>, object: Object, room: OwnedSemaphorePermit) -> anyhow::Result<Read> {

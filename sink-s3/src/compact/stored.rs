@@ -21,7 +21,7 @@ const SKIPPED: &str = "postcall-skipped";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) bytes: u64,
-    /// As the store has it, with its quotation marks.
+    /// Entity tag as the store has it, with its quotation marks.
     pub(crate) etag: Option<String>,
     objects: Option<u64>,
     digest: Option<String>,
@@ -95,9 +95,9 @@ impl Stored {
 /// What a file holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Contents {
-    /// Its rows.
+    /// Sessions in the file, a row each.
     pub(crate) sessions: u64,
-    /// Those of them whose objects are gone.
+    /// Sessions in the file whose objects are gone.
     pub(crate) kept: u64,
     /// Objects that hold no session.
     pub(crate) skipped: u64,

@@ -41,7 +41,7 @@ impl Structs {
         self.lists_of(Arc::new(structs))
     }
 
-    /// As [`Self::finish_lists`], with the values of the only field instead of structs.
+    /// Does what [`Self::finish_lists`] does, with the values of the only field instead of structs.
     pub(crate) fn finish_plain_lists(&mut self) -> anyhow::Result<ArrayRef> {
         let values = self.values[0].finish();
         self.lists_of(values)

@@ -1,3 +1,5 @@
+//! Columns that are counted from a transcript.
+
 use schemas::json::Json;
 
 use crate::compact::payload::{text, time};

@@ -43,7 +43,7 @@ pub(crate) struct Upload {
 pub(crate) enum Condition {
     /// The file with this entity tag.
     Replaces(String),
-    /// No file.
+    /// Only where there is no file yet.
     First,
     Whatever,
 }

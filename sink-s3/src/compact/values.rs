@@ -1,3 +1,5 @@
+//! One column of a Parquet file while it grows.
+
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;

@@ -1,3 +1,5 @@
+//! The tables and views in Athena's SQL.
+
 use anyhow::bail;
 use arrow_schema::{DataType, Field};
 

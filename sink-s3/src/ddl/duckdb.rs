@@ -1,3 +1,5 @@
+//! The views in DuckDB's SQL.
+
 use crate::columns::{COLUMNS, Column, Kind};
 use crate::ddl::of_the_session;
 

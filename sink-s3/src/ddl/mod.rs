@@ -25,8 +25,8 @@ const OF_THE_SESSION: [&str; 9] = [
 ];
 
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct DdlArgs {
-    /// Which engine's statements.
+pub struct DdlArgs {
+    /// Query engine whose statements are printed.
     engine: Engine,
     /// Bucket of the archive.
     #[arg(long, env = "S3_BUCKET", required_unless_present = "location")]
@@ -69,7 +69,7 @@ fn statements(args: &DdlArgs) -> anyhow::Result<String> {
     }
 }
 
-/// As it stands between quotes.
+/// A text as it stands between quotes in SQL.
 fn quoted(text: &str) -> String {
     text.replace('\'', "''")
 }

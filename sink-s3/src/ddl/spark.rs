@@ -1,3 +1,5 @@
+//! The views in Spark SQL.
+
 use crate::columns::{COLUMNS, Column, Kind};
 use crate::ddl::of_the_session;
 

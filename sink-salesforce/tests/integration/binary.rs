@@ -1,14 +1,16 @@
 //! The program itself: NATS on one side, Salesforce on the other.
 
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
 use schemas::names;
 use serde_json::json;
-use test_servers::{NatsServer, free_port};
+use test_servers::{NatsServer, eventually, free_port};
 
 use crate::keys;
 use crate::org::{LEAD, Org, session};
+
+/// Of the sink under test, and so of its durable consumer.
+pub(crate) const NAME: &str = env!("CARGO_PKG_NAME");
 
 #[tokio::test]
 async fn a_published_session_changes_the_lead() {
@@ -31,7 +33,7 @@ async fn a_published_session_changes_the_lead() {
 
     let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.unwrap();
     eventually("both acks", async || {
-        let info = stream.consumer_info(names::SINK_SALESFORCE).await.unwrap();
+        let info = stream.consumer_info(NAME).await.unwrap();
         (info.ack_floor.stream_sequence, info.num_ack_pending) == (2, 0)
     })
     .await;
@@ -77,12 +79,4 @@ impl Drop for Process {
 pub(crate) async fn get(url: &str) -> Option<(u16, String)> {
     let answer = reqwest::get(url).await.ok()?;
     Some((answer.status().as_u16(), answer.text().await.ok()?))
-}
-
-pub(crate) async fn eventually(what: &str, happens: impl AsyncFn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
-    while !happens().await {
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }

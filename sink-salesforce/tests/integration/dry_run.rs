@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sink::Message;
 use test_servers::NatsServer;
 
-use crate::binary::{set_up, sink};
+use crate::binary::{NAME, set_up, sink};
 use crate::org::{LEAD, Org, session};
 
 // The simulator answers while the test waits for the program.
@@ -46,7 +46,7 @@ async fn a_dry_run_shows_what_waits_and_touches_nothing() {
     assert_eq!(org.voice(LEAD), [Value::Null, Value::Null, Value::Null]);
     assert_eq!(org.counters().update_calls, 0);
     let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.unwrap();
-    let info = stream.consumer_info(names::SINK_SALESFORCE).await.unwrap();
+    let info = stream.consumer_info(NAME).await.unwrap();
     assert_eq!((info.delivered.stream_sequence, info.num_pending), (0, 4));
 }
 

@@ -11,7 +11,7 @@ use simulators::salesforce::settings::Settings;
 use test_servers::{NatsServer, free_port};
 use tokio::task::JoinSet;
 
-use crate::binary::{Process, get, set_up, sink};
+use crate::binary::{NAME, Process, get, set_up, sink};
 use crate::keys;
 use crate::org::{LEAD, Org, session};
 
@@ -207,11 +207,8 @@ impl Stage {
     }
 
     async fn nothing_is_taken(&self) {
-        let consumer: PullConsumer = self
-            .jetstream
-            .get_consumer_from_stream(names::SINK_SALESFORCE, names::SESSIONS_STREAM)
-            .await
-            .unwrap();
+        let consumer: PullConsumer =
+            self.jetstream.get_consumer_from_stream(NAME, names::SESSIONS_STREAM).await.unwrap();
         let info = consumer.cached_info();
         let taken = (info.num_pending, info.num_ack_pending, info.delivered.stream_sequence);
         assert_eq!((taken, self.dead_letters().await), ((1, 0, 0), 0));

@@ -1,6 +1,8 @@
 //! Real servers for tests: each on ports and in a folder of its own, ended with its owner. What goes wrong panics: a
 //! test without its server has failed.
 
+mod eventually;
+pub mod http;
 mod listening;
 mod livekit;
 mod nats;
@@ -8,6 +10,7 @@ mod ports;
 
 use std::path::{Path, PathBuf};
 
+pub use eventually::eventually;
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};

@@ -1,3 +1,5 @@
+//! Back-off for a listener that cannot take connections, for want of files or memory.
+
 use std::io::{Error, ErrorKind};
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ pub(super) struct AcceptErrors {
 }
 
 impl AcceptErrors {
-    /// An attempt succeeded.
+    /// A connection was taken: the next error begins with the shortest pause.
     pub(super) fn none(&mut self) {
         self.pause = Duration::ZERO;
     }

@@ -1,3 +1,5 @@
+//! What a connection waits for, and until when. No clock is in it: the time is an argument.
+
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -22,7 +24,7 @@ struct State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nothing came yet.
+    /// No byte of a request has come yet.
     Fresh,
     /// A request was answered, and nothing came since.
     Idle,
@@ -54,7 +56,7 @@ impl Activity {
         Self(Mutex::new(State { phase: Phase::Fresh, since: now, blocked: None }))
     }
 
-    /// Bytes came.
+    /// The client sent something.
     pub(super) fn received(&self, now: Instant) {
         let mut state = self.0.lock();
         match state.phase {

@@ -1,3 +1,5 @@
+//! The bodies of requests and answers, which tell the connection's `activity` how far they are.
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -1,3 +1,5 @@
+//! Serves one connection until it has ended, by itself or because it took too long.
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -29,10 +31,10 @@ use super::stream::WatchedStream;
 const LONGEST_HEAD: usize = 32 * 1024;
 /// Most headers of a request.
 const MOST_HEADERS: usize = 100;
-/// Of what is read ahead, and of what waits to be written, in bytes.
+/// Most bytes that are read ahead, and that wait to be written.
 const BUFFER: usize = 64 * 1024;
 
-/// One client's connection.
+/// A connection that was admitted, and what it is served with.
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) place: Place,
@@ -50,7 +52,7 @@ pub(super) enum End {
     TooSlow(TooSlow),
     /// Another connection got its place.
     Displaced,
-    /// It was between two requests at the shutdown.
+    /// The connection was between two requests at the shutdown.
     Shutdown,
 }
 

@@ -1,3 +1,5 @@
+//! Which connections are open, whose they are, and which of them makes place for a new one.
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! What an HTTP server counts.
+
 use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 

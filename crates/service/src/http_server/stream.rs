@@ -1,3 +1,5 @@
+//! The socket of a connection, which tells the connection's `activity` what the client takes.
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;

@@ -14,8 +14,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use line_limit::LineLimit;
 
-/// Crates whose lines are all logged without `RUST_LOG`; of all others only their troubles are.
-const OUR_CRATES: [&str; 7] = ["agent", "service", "simulators", "sink", "sink_s3", "sink_salesforce", "web"];
+/// This crate, which is a part of every program.
+const THIS_CRATE: &str = "service";
 
 /// Libraries whose finer levels hold bodies or tokens; they stay at `info` whatever `RUST_LOG` says.
 const TELLING_LIBRARIES: [&str; 6] =
@@ -26,7 +26,7 @@ const TELLING_LIBRARIES: [&str; 6] =
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For people.
+    /// A line of text, for a person who reads along.
     Plain,
 }
 
@@ -38,21 +38,27 @@ impl LogFormat {
     }
 }
 
-/// Logs to standard error, as `RUST_LOG` filters it.
-pub(crate) fn install(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter()));
-    subscriber(format, filter, std::io::stderr).init();
+/// Logs to standard error, as `RUST_LOG` filters it. `own` are the crates whose lines are all logged without it.
+pub(crate) fn install(own: &[&str], format: LogFormat) {
+    let own = [own, &[THIS_CRATE]].concat();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default_filter(&own)));
+    subscriber(&own, format, filter, std::io::stderr).init();
     std::panic::set_hook(Box::new(log_panic));
 }
 
-fn subscriber<W>(format: LogFormat, filter: EnvFilter, writer: W) -> impl Subscriber + Send + Sync
+fn subscriber<W>(
+    own: &[&str],
+    format: LogFormat,
+    filter: EnvFilter,
+    writer: W,
+) -> impl Subscriber + Send + Sync + use<W>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
     let bodies = Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_targets(TELLING_LIBRARIES.map(|library| (library, LevelFilter::INFO)));
-    let limited = bodies.and(LineLimit::new(OUR_CRATES));
+    let limited = bodies.and(LineLimit::new(own.iter().copied()));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = match format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -62,9 +68,9 @@ where
 }
 
 /// A client of NATS that cannot connect says so at every try; `nats` says it when the reason changes.
-fn default_filter() -> String {
+fn default_filter(own: &[&str]) -> String {
     let libraries = "warn,async_nats::connector=off".to_owned();
-    OUR_CRATES.iter().fold(libraries, |filter, krate| format!("{filter},{krate}=info"))
+    own.iter().fold(libraries, |filter, krate| format!("{filter},{krate}=info"))
 }
 
 /// The place only: the message of a panic may hold what a caller said.
@@ -97,7 +103,9 @@ mod tests {
     fn a_strangers_datagrams_do_not_fill_the_log_of_a_program() {
         let written = Written::default();
         let writer = written.clone();
-        let log = subscriber(LogFormat::Json, EnvFilter::new(default_filter()), move || writer.clone());
+        let own = ["agent"];
+        let filter = EnvFilter::new(default_filter(&own));
+        let log = subscriber(&own, LogFormat::Json, filter, move || writer.clone());
         tracing::subscriber::with_default(log, || {
             for number in 0..50_000 {
                 tracing::warn!(target: "str0m::session", number, "Failed to decrypt SRTCP");

@@ -1,3 +1,5 @@
+//! The addresses in `NATS_URL`, and the login that each may hold.
+
 use anyhow::{Context as _, bail, ensure};
 use async_nats::ServerAddr;
 use percent_encoding::percent_decode_str;
@@ -18,7 +20,7 @@ pub(super) struct Server {
 /// The servers of a list with commas. No error holds what was given: it may be a password.
 ///
 /// # Errors
-/// One of them cannot be read, or one is named twice for different users.
+/// An address cannot be read, or is named twice for different users.
 pub(super) fn servers(urls: &str) -> anyhow::Result<Vec<Server>> {
     let mut servers: Vec<Server> = Vec::new();
     for (index, url) in urls.split(',').map(str::trim).filter(|url| !url.is_empty()).enumerate() {

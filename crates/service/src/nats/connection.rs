@@ -1,3 +1,5 @@
+//! A NATS client that reconnects for as long as it takes, and says why it is not connected.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,7 +11,7 @@ use tracing::{debug, info, warn};
 
 use super::address::{Server, name};
 use super::login::Login;
-use super::{Nats, RECONNECT_PAUSE};
+use super::{Nats, RECONNECT_BACKOFF};
 
 /// What is said while nothing is known yet.
 const NOT_YET: &str = "no server was reached yet";
@@ -82,13 +84,15 @@ impl Connection {
 
     /// Another client with the same settings, which connects by itself. Whoever holds the old one keeps a dead client.
     pub async fn renew(&self) -> Self {
+        let mut failures = 0_u32;
         loop {
             match Origin::start(Arc::clone(&self.origin)).await {
                 Ok(connection) => return connection,
                 // The settings were good at the start.
                 Err(error) => warn!("start the NATS client anew: {error:#}"),
             }
-            tokio::time::sleep(RECONNECT_PAUSE.1).await;
+            failures = failures.saturating_add(1);
+            tokio::time::sleep(RECONNECT_BACKOFF.pause(failures)).await;
         }
     }
 }
@@ -97,7 +101,7 @@ impl Connection {
 /// only, so that what it tells ends with the client.
 pub(super) struct Attempts {
     servers: Vec<Server>,
-    /// Of servers without one of their own, and of those that others tell of.
+    /// The login at servers without one of their own, and at those that other servers tell of.
     login: Option<Login>,
     tries: Mutex<Tries>,
     connected: watch::Sender<bool>,
@@ -116,7 +120,7 @@ struct Tries {
 struct Current {
     address: ServerAddr,
     failed_before: usize,
-    /// It sent its greeting, so its name was resolved.
+    /// The server sent its greeting, so its name was resolved.
     reached: bool,
 }
 

@@ -1,3 +1,5 @@
+//! The login at a NATS server, whose files are read anew for each connection.
+
 use std::path::PathBuf;
 
 use anyhow::{Context as _, anyhow, bail};

@@ -20,14 +20,15 @@ use address::Server;
 use connection::{Attempts, Origin};
 use login::Login;
 
+use crate::backoff::Backoff;
 use crate::plain_text::ensure_stays_on_this_machine;
 
 /// How long a JetStream request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that does not answer two pings is left.
 const PING_INTERVAL: Duration = Duration::from_secs(10);
-/// First and longest pause before a try to connect; each lasts half of it at least, so that many do not come together.
-const RECONNECT_PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Before a try to connect.
+const RECONNECT_BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
 
 /// How to reach NATS, and as whom. Files are read anew at each try to connect: what they hold may be renewed at any time.
 #[derive(Debug, Clone, clap::Args)]
@@ -248,7 +249,5 @@ fn context(client: Client) -> jetstream::Context {
 /// Before a try to connect, the first of which has number 1. None is without a pause: a server may take a client and send
 /// it away at once.
 fn pause_before(attempt: usize) -> Duration {
-    let (first, longest) = RECONNECT_PAUSE;
-    let doublings = attempt.saturating_sub(1).min(16);
-    first.saturating_mul(1 << doublings).min(longest).mul_f64(rand::random_range(0.5..=1.0))
+    RECONNECT_BACKOFF.pause(u32::try_from(attempt).unwrap_or(u32::MAX))
 }

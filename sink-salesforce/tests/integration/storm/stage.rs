@@ -14,7 +14,7 @@ use test_servers::{NatsServer, free_port, set_ack_wait};
 
 use super::log::Log;
 use super::scenario::{MESSAGES, Message, Scenario};
-use crate::binary::{Process, get, set_up, sink};
+use crate::binary::{NAME, Process, get, set_up, sink};
 use crate::org::Org;
 
 /// What a killed process had in hand comes back after this. `setup` says more than a minute; the sink goes by what the
@@ -60,7 +60,7 @@ impl Stage {
             org,
             nats,
         };
-        set_ack_wait(&stage.jetstream, names::SESSIONS_STREAM, names::SINK_SALESFORCE, ACK_WAIT).await;
+        set_ack_wait(&stage.jetstream, names::SESSIONS_STREAM, NAME, ACK_WAIT).await;
         stage
     }
 
@@ -173,8 +173,7 @@ impl Stage {
     }
 
     async fn consumer(&self) -> PullConsumer {
-        let consumer =
-            self.jetstream.get_consumer_from_stream(names::SINK_SALESFORCE, names::SESSIONS_STREAM);
+        let consumer = self.jetstream.get_consumer_from_stream(NAME, names::SESSIONS_STREAM);
         consumer.await.unwrap()
     }
 

@@ -45,7 +45,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    service::main(LogFormat::from_environment(), run(arguments)).await
+    service::main(&["simulators"], LogFormat::from_environment(), run(arguments)).await
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
@@ -66,7 +66,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 async fn made(arguments: &Arguments, file: &Path) -> anyhow::Result<Answers> {
     let text = std::fs::read_to_string(file).with_context(|| format!("read persona {}", file.display()))?;
     let persona = Persona::parse(&text).with_context(|| format!("persona {}", file.display()))?;
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|folder| folder.join(".tools"));
+    let workspace =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(|folder| folder.join(".tools"));
     let tools = arguments.tools.clone().or(workspace).context("set --tools")?;
     let python = tools.join("python/bin/python");
     let grammar = Grammar::new(&persona);

@@ -55,7 +55,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    service::main(LogFormat::from_environment(), run(arguments)).await
+    service::main(&["simulators"], LogFormat::from_environment(), run(arguments)).await
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {

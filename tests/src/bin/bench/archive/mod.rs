@@ -23,7 +23,6 @@ mod scenario;
 mod sinks;
 
 use anyhow::{Context, Result, ensure};
-use schemas::names::SINK_S3;
 use serde_json::json;
 use tests::environment::Environment;
 use tests::sink_servers::SinkServers;
@@ -42,6 +41,9 @@ const ROUNDS: usize = 3;
 const FEWEST: usize = 100;
 /// Puts a second with 64 in flight and 25 ms each.
 const LIMIT_25_MS: f64 = 64.0 / 0.025;
+
+/// Name of our sink, and of the consumer that all of them share.
+const SINK: &str = "sink-s3";
 
 struct Bench {
     servers: SinkServers,
@@ -91,7 +93,7 @@ impl Bench {
         let mut bench_environment = servers.environment.clone();
         bench_environment.set("S3_ENDPOINT", null_store.endpoint());
         servers.set_up(&bench_environment)?;
-        let queue = Queue::open(servers.environment.get("NATS_URL")?, SINK_S3).await?;
+        let queue = Queue::open(servers.environment.get("NATS_URL")?, SINK).await?;
         Ok(Self { servers, null_store, queue, share })
     }
 

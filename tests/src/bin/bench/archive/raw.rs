@@ -26,12 +26,13 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
-use schemas::names::{SESSIONS_STREAM, SINK_S3};
+use schemas::names::SESSIONS_STREAM;
 use serde::{Deserialize, Serialize};
 use tests::environment::Environment;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::SINK;
 use crate::host::answer;
 use crate::payloads::Payloads;
 
@@ -87,7 +88,7 @@ pub(crate) async fn run() -> Result<()> {
         Setup::Consume { nats_url, sessions } => {
             let client = async_nats::connect(nats_url).await.context("connect to nats-server")?;
             let consumer: PullConsumer = jetstream::new(client.clone())
-                .get_consumer_from_stream(SINK_S3, SESSIONS_STREAM)
+                .get_consumer_from_stream(SINK, SESSIONS_STREAM)
                 .await
                 .context("find the consumer")?;
             wait_for_go(&mut lines)?;

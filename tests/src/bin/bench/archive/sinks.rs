@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS, SINK_S3};
+use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS};
 use serde_json::json;
 use test_servers::{tool, workspace};
 use tests::environment::{Environment, program};
 use tests::process::Process;
+
+use super::SINK;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sink {
@@ -56,7 +58,7 @@ fn nats_sinks(environment: &Environment) -> Result<serde_json::Value> {
         "nats": {
             "url": environment.get("NATS_URL")?,
             "stream": SESSIONS_STREAM,
-            "consumer": SINK_S3,
+            "consumer": SINK,
             "subject": SESSIONS_SUBJECTS,
         },
         "consumer_management": { "mode": "bind_only" },

@@ -26,7 +26,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use schemas::names::SINK_SALESFORCE;
 use test_servers::free_port;
 use tests::environment::{Environment, program};
 use tests::process::Process;
@@ -87,7 +86,7 @@ impl Bench {
         let setup =
             Process::new(program("sink-salesforce")?, &[], &environment, folder.join("salesforce-setup.log"));
         setup.run(&["setup"])?;
-        let queue = Queue::open(environment.get("NATS_URL")?, SINK_SALESFORCE).await?;
+        let queue = Queue::open(environment.get("NATS_URL")?, "sink-salesforce").await?;
         Ok(Self { servers, queue, filled: 0..0, environment })
     }
 

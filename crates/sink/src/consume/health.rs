@@ -1,0 +1,91 @@
+//! What keeps a sink from its work, shown on `/readyz`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use service::{HttpLimits, HttpServer, operations_routes};
+use tokio_util::sync::CancellationToken;
+
+use crate::consume::metrics::Metrics;
+
+/// What can keep a sink from its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// The connection, the stream, or the durable consumer.
+    Queue,
+    /// Messages that cannot be received.
+    Messages,
+    /// The consumer delivers no more, because as many messages as it may have wait for another try.
+    Window,
+    /// The store refused a write.
+    Store,
+    /// The store did not answer a probe as it should.
+    Probe,
+    /// A dead letter could not be stored.
+    DeadLetters,
+}
+
+/// Ready, or the reasons why not.
+#[derive(Debug)]
+pub(crate) struct Readiness(Mutex<BTreeMap<Part, String>>);
+
+impl Readiness {
+    /// Not ready until the queue and the store were reached.
+    pub(crate) fn starting() -> Self {
+        let starting = [Part::Queue, Part::Probe].map(|part| (part, "starting".to_owned()));
+        Self(Mutex::new(BTreeMap::from(starting)))
+    }
+
+    /// Sets or clears the reason of one part; says whether that changed anything.
+    pub(crate) fn set(&self, part: Part, state: Result<(), String>) -> bool {
+        let mut reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match state {
+            Ok(()) => reasons.remove(&part).is_some(),
+            Err(reason) => reasons.insert(part, reason.clone()) != Some(reason),
+        }
+    }
+
+    /// One line for each reason; none when ready.
+    pub(crate) fn reasons(&self) -> Option<String> {
+        let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines: Vec<_> =
+            reasons.iter().map(|(part, reason)| format!("{}: {reason}\n", part.label())).collect();
+        (!lines.is_empty()).then(|| lines.concat())
+    }
+}
+
+impl Part {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Messages => "messages",
+            Self::Window => "window",
+            Self::Store => "store",
+            Self::Probe => "store probe",
+            Self::DeadLetters => "dead letters",
+        }
+    }
+}
+
+/// The setting of the address of `/healthz`, `/readyz` and `/metrics`, such as `SINK_S3_HTTP`.
+pub(crate) fn http_setting(sink: &str) -> String {
+    format!("{}_HTTP", sink.to_uppercase().replace('-', "_"))
+}
+
+/// Listens at once, and serves `/healthz`, `/readyz` and `/metrics` until a few seconds after `stop` at most.
+pub(crate) async fn listen(
+    sink: &str,
+    address: SocketAddr,
+    readiness: Arc<Readiness>,
+    metrics: Arc<Metrics>,
+    stop: CancellationToken,
+) -> anyhow::Result<impl Future<Output = ()>> {
+    let server = HttpServer::bind(sink, &http_setting(sink), address, HttpLimits::operations()).await?;
+    metrics.add(server.metrics())?;
+    let ready = move || {
+        let reasons = readiness.reasons();
+        std::future::ready(reasons.map_or_else(|| Ok("ready\n".to_owned()), Err))
+    };
+    Ok(server.serve(operations_routes(ready, move || metrics.registry()), stop))
+}

@@ -1,0 +1,202 @@
+//! What to do after a connection was lost while messages were on their way.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Subject;
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{AckKind, Context};
+use schemas::names::SESSIONS_STREAM;
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+use crate::consume::faults::Faults;
+use crate::consume::in_flight::{Delivered, InFlight};
+use crate::consume::unsettled::{Unsettled, UnsettledMessages};
+use crate::streams::ack_subject::{MessageKey, ack_subject};
+use crate::streams::link::Link;
+use crate::streams::lost_messages::{Losses, behind_first};
+use crate::streams::stored_message::StoredMessages;
+
+/// How long one message at a time is asked for after losses that nothing explains: what breaks the client is then lost alone.
+const ONE_AT_A_TIME: Duration = Duration::from_secs(60);
+
+/// When one looks again after a loss: the server may not know yet that the connection is lost, and go on with what was asked
+/// for by it, until the request expires.
+const LOOK_AGAIN: [Duration; 4] =
+    [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8)];
+
+/// What is known of the messages that were lost on their way.
+pub(crate) struct Recovery {
+    unsettled: UnsettledMessages,
+    /// Messages that wait for another try are not lost.
+    faults: Arc<Faults>,
+    losses: Losses,
+    /// The loss that is being looked at.
+    loss: Option<Loss>,
+    /// Where messages are answered that were lost with one that could not be received.
+    others: Vec<Subject>,
+    /// Which those were; until they come, they may be lost again.
+    asked_for_again: BTreeSet<u64>,
+    last_unexplained: Option<Instant>,
+    one_at_a_time_until: Option<Instant>,
+}
+
+struct Loss {
+    /// Messages that were on their way and have not been asked for again.
+    on_their_way: usize,
+    looks: usize,
+    next_look: Instant,
+    /// A message was among them that cannot be received.
+    is_explained: bool,
+    /// Others that were not in flight at the last look.
+    others: BTreeSet<u64>,
+}
+
+impl Recovery {
+    pub(crate) fn new(unsettled: UnsettledMessages, faults: Arc<Faults>) -> Self {
+        Self {
+            unsettled,
+            faults,
+            losses: Losses::default(),
+            loss: None,
+            others: Vec::new(),
+            asked_for_again: BTreeSet::new(),
+            last_unexplained: None,
+            one_at_a_time_until: None,
+        }
+    }
+
+    /// The connection was lost, and up to `on_their_way` messages with it.
+    pub(crate) fn lost_connection(&mut self, on_their_way: usize) {
+        let before = self.loss.take();
+        if before.as_ref().is_some_and(|loss| loss.looks > 0 && !loss.is_explained) {
+            self.nothing_found();
+        }
+        // What the loss before this one took may not have come yet.
+        let on_their_way = on_their_way + before.map_or(0, |loss| loss.on_their_way);
+        let next_look = Instant::now();
+        let others = BTreeSet::new();
+        self.loss = (on_their_way > 0).then_some(Loss {
+            on_their_way,
+            looks: 0,
+            next_look,
+            is_explained: false,
+            others,
+        });
+    }
+
+    /// Is it safer to ask for one message only?
+    pub(crate) fn is_one_at_a_time(&self) -> bool {
+        self.one_at_a_time_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Returns when it is time to look (again) for what was lost.
+    pub(crate) async fn look_is_due(&self) {
+        match &self.loss {
+            Some(loss) => sleep_until(loss.next_look).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The messages that the client cannot receive, among those that were lost.
+    pub(crate) async fn lost_messages(
+        &mut self,
+        jetstream: Context,
+        consumer: &PullConsumer,
+        in_flight: &Arc<InFlight>,
+    ) -> Vec<(Delivered, Unsettled)> {
+        let info = consumer.cached_info();
+        let Some(mut loss) = self.loss.take() else { return Vec::new() };
+        let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
+        let (in_flight, waiting) = (in_flight.sequences(), self.faults.sequences());
+        let found = match self.losses.find(&messages, info, &in_flight, &waiting, loss.looks == 0).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.cannot_look(info.delivered.stream_sequence, &error);
+                return Vec::new();
+            }
+        };
+        self.unsettled.looked(Ok(()));
+        loss.is_explained |= !found.odd.is_empty();
+        // What is on its way on the new connection is in flight before the next look.
+        let lost = |sequence: &u64| loss.looks == 0 || loss.others.contains(sequence);
+        self.asked_for_again.retain(|sequence| found.others.contains(sequence));
+        let (again, others): (BTreeSet<u64>, BTreeSet<u64>) = found
+            .others
+            .iter()
+            .filter(|sequence| lost(sequence))
+            .partition(|sequence| self.asked_for_again.contains(sequence));
+        let others =
+            if loss.is_explained { behind_first(&found.odd, &others, loss.on_their_way) } else { Vec::new() };
+        self.asked_for_again.extend(&others);
+        let answer = |key| ack_subject(&info.stream_name, &info.name, key, info.delivered.consumer_sequence);
+        loss.on_their_way -= others.len();
+        let others = again.into_iter().chain(others);
+        self.others.extend(others.map(|sequence| answer(MessageKey { sequence, published: 0 })));
+        let taken = found.odd.into_iter().map(|message| {
+            let unsettled = self.unsettled.add(message.sequence);
+            let key = message.key();
+            let (subject, headers, payload) = (message.subject, message.headers, message.payload);
+            (Delivered { subject, headers, payload, key, deliveries: 1, reply: answer(key) }, unsettled)
+        });
+        let taken = taken.collect();
+        loss.others = found.others;
+        self.looked(loss);
+        taken
+    }
+
+    fn looked(&mut self, mut loss: Loss) {
+        if let Some(pause) = LOOK_AGAIN.get(loss.looks) {
+            loss.looks += 1;
+            loss.next_look = Instant::now() + *pause;
+            self.loss = Some(loss);
+        } else if loss.is_explained {
+            self.last_unexplained = None;
+        } else {
+            self.nothing_found();
+        }
+    }
+
+    /// Asks for the messages that were lost with one that could not be received: they need not wait for their `ack_wait`.
+    pub(crate) async fn deliver_others_again(&mut self, link: &Link) {
+        let others = std::mem::take(&mut self.others);
+        if !others.is_empty() {
+            info!(messages = others.len(), "others that were on their way are delivered again");
+        }
+        for reply in others {
+            if let Err(error) = link.publish(reply, AckKind::Nak(None).into()).await {
+                return warn!(
+                    error = format!("{error:#}"),
+                    "not asked for again: they come after their ack wait"
+                );
+            }
+        }
+    }
+
+    /// A server that restarts is no reason for anything. A client that breaks again and again is.
+    fn nothing_found(&mut self) {
+        let now = Instant::now();
+        let again = self.last_unexplained.replace(now).is_some_and(|last| now < last + ONE_AT_A_TIME);
+        if again && !self.is_one_at_a_time() {
+            info!(
+                "the connection was lost again with messages on their way: one at a time is asked for, for a minute"
+            );
+            self.one_at_a_time_until = Some(now + ONE_AT_A_TIME);
+        }
+    }
+
+    /// The next look comes after the next loss.
+    pub(crate) fn cannot_look_again(&mut self, error: &str) {
+        warn!(error, "cannot look again for messages that were lost: they come after their ack wait");
+        self.loss = None;
+    }
+
+    fn cannot_look(&mut self, last: u64, error: &anyhow::Error) {
+        let error = format!("{error:#}");
+        warn!(error, "the connection was lost with messages on their way, which cannot be looked at");
+        self.unsettled.looked(Err((last, error)));
+        self.one_at_a_time_until = Some(Instant::now() + ONE_AT_A_TIME);
+    }
+}

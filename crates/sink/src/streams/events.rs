@@ -1,0 +1,304 @@
+//! The events of the stream, read again by a command; the sink's own consumer is not touched.
+
+use anyhow::{Context as _, ensure};
+use async_nats::jetstream::{self, Context};
+use bytes::Bytes;
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use futures::future::BoxFuture;
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt as _, Stream, TryStreamExt as _};
+use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS};
+use schemas::{DecodeError, SessionEvent};
+use service::Nats;
+use tracing::warn;
+
+use crate::streams::stored_message::{StoredMessage, StoredMessages};
+use crate::writer::Message;
+
+/// How far the clocks of agents may be ahead.
+pub const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
+
+/// Sessions by when they ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub struct Period {
+    /// The first day (2026-11-01, UTC) or moment (RFC 3339) in which sessions ended.
+    #[arg(long, value_parser = first_moment)]
+    pub from: DateTime<Utc>,
+    /// The last day, or the moment before which sessions ended.
+    #[arg(long, value_parser = last_moment)]
+    pub to: DateTime<Utc>,
+}
+
+impl Period {
+    /// Whole days, the last one included.
+    ///
+    /// # Errors
+    /// The last day is before the first.
+    pub fn of_days(first: NaiveDate, last: NaiveDate) -> anyhow::Result<Self> {
+        ensure!(first <= last, "--from {first} is after --to {last}");
+        let midnight = |day: NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
+        let after = last.checked_add_days(Days::new(1)).context("there is no day after --to")?;
+        Ok(Self { from: midnight(first), to: midnight(after) })
+    }
+
+    /// Whether a session that ended then belongs to it.
+    pub fn contains(&self, end_time: DateTime<Utc>) -> bool {
+        (self.from..self.to).contains(&end_time)
+    }
+
+    /// Its days, whole or in part.
+    pub fn days(&self) -> impl Iterator<Item = NaiveDate> + use<> {
+        let last = (self.to - TimeDelta::nanoseconds(1)).date_naive();
+        self.from.date_naive().iter_days().take_while(move |day| *day <= last)
+    }
+}
+
+/// An event as it was published.
+pub struct StoredEvent {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// The bytes as they were published.
+    pub payload: Bytes,
+    /// What they say; an error where they are no session-end event.
+    pub decoded: Result<SessionEvent, DecodeError>,
+}
+
+impl StoredEvent {
+    /// What a writer takes.
+    ///
+    /// # Errors
+    /// The message is no session-end event.
+    pub fn into_message(self) -> Result<Message, DecodeError> {
+        let Self { sequence, payload, decoded } = self;
+        decoded.map(|event| Message { event, payload, attempt: 1, stream_sequence: sequence })
+    }
+}
+
+/// Events that are asked for at a time; one may have a mebibyte and more.
+const READS: usize = 16;
+/// After so many sequences in a row that the stream does not have, it is asked for the next that it has.
+const GAP: usize = 2 * READS;
+
+/// The stream of events, as a command reads it.
+pub struct Events {
+    stream: jetstream::stream::Stream,
+    messages: StoredMessages,
+}
+
+impl Events {
+    /// # Errors
+    /// NATS cannot be reached, or has no such stream.
+    pub async fn connect(nats: &Nats, client_name: &str) -> anyhow::Result<Self> {
+        Self::open(&nats.connect(client_name).await?).await
+    }
+
+    pub(crate) async fn open(jetstream: &Context) -> anyhow::Result<Self> {
+        let stream = jetstream.get_stream(SESSIONS_STREAM).await;
+        let stream = stream.context("look up stream SESSIONS; where there is none, run setup")?;
+        Ok(Self { stream, messages: StoredMessages::of(jetstream.clone(), SESSIONS_STREAM) })
+    }
+
+    /// When the oldest that the stream still has was published; none in an empty stream.
+    pub fn oldest(&self) -> Option<DateTime<Utc>> {
+        let state = &self.stream.cached_info().state;
+        (state.messages > 0).then_some(state.first_timestamp)
+    }
+
+    /// The event with this sequence.
+    ///
+    /// # Errors
+    /// NATS cannot be reached, or the stream does not have it any more.
+    pub async fn get(&self, sequence: u64) -> anyhow::Result<StoredEvent> {
+        let message = self.messages.get(sequence).await?;
+        message.map(stored).with_context(|| format!("the stream does not have event {sequence} any more"))
+    }
+
+    /// All that were published since, in order, up to the last that there is now.
+    ///
+    /// # Errors
+    /// NATS cannot be reached, or refuses: this needs the right to read messages of the stream. So do the events.
+    pub async fn published_since(
+        &self,
+        since: Option<DateTime<Utc>>,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
+        let first = match since {
+            Some(since) => self.messages.first_since(since, SESSIONS_SUBJECTS).await?,
+            None => self.messages.next(1, SESSIONS_SUBJECTS).await?,
+        };
+        Ok(self.read(first.map_or(u64::MAX, |first| first.sequence)))
+    }
+
+    /// The events from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
+    ///
+    /// # Errors
+    /// The same as of [`Self::published_since`], or the sink has no consumer.
+    pub async fn waiting_for(
+        &self,
+        sink: &str,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
+        let info = self.stream.consumer_info(sink).await;
+        let info =
+            info.with_context(|| format!("look up consumer {sink}; where there is none, run setup"))?;
+        Ok(self.read(info.ack_floor.stream_sequence.saturating_add(1)))
+    }
+
+    /// From a sequence on up to the last that there is now; what is published meanwhile is not read. The end is where that last
+    /// one was asked for, and the stream is still the same: no other end is one.
+    fn read(&self, first: u64) -> impl Stream<Item = anyhow::Result<StoredEvent>> + use<> {
+        let state = &self.stream.cached_info().state;
+        let reading = Reading {
+            stream: self.stream.clone(),
+            messages: self.messages.clone(),
+            next: Some(first.max(state.first_sequence)),
+            last: state.last_sequence,
+            asked: FuturesOrdered::new(),
+            missed: 0,
+            undecodable: 0,
+        };
+        futures::stream::try_unfold(reading, |mut reading| async move {
+            let event = reading.next_event().await?;
+            Ok(event.map(|event| (event, reading)))
+        })
+    }
+
+    /// The events of sessions that ended in a period. An event is published after its session's end.
+    ///
+    /// # Errors
+    /// The same as of [`Self::published_since`].
+    pub async fn ended_in(
+        &self,
+        period: Period,
+    ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
+        let events = self.published_since(period.from.checked_sub_signed(CLOCKS_APART)).await?;
+        Ok(events.try_filter(move |event| {
+            let ended = event.decoded.as_ref().map(|event| event.end_time);
+            std::future::ready(ended.is_ok_and(|end_time| period.contains(end_time)))
+        }))
+    }
+}
+
+/// How far a reader of the stream is.
+struct Reading {
+    stream: jetstream::stream::Stream,
+    messages: StoredMessages,
+    /// The sequence that is asked for next; none where there is no further one.
+    next: Option<u64>,
+    last: u64,
+    asked: FuturesOrdered<BoxFuture<'static, anyhow::Result<Option<StoredMessage>>>>,
+    /// Sequences in a row that the stream does not have.
+    missed: usize,
+    undecodable: u64,
+}
+
+impl Reading {
+    async fn next_event(&mut self) -> anyhow::Result<Option<StoredEvent>> {
+        loop {
+            while self.missed < GAP
+                && self.asked.len() < READS
+                && let Some(sequence) = self.next.filter(|next| *next <= self.last)
+            {
+                self.next = sequence.checked_add(1);
+                let messages = self.messages.clone();
+                self.asked.push_back(async move { messages.get(sequence).await }.boxed());
+            }
+            match self.asked.try_next().await? {
+                Some(Some(message)) => {
+                    self.missed = 0;
+                    if is_event(&message.subject) {
+                        let event = stored(message);
+                        self.undecodable += u64::from(event.decoded.is_err());
+                        return Ok(Some(event));
+                    }
+                }
+                // Removed, or older than the stream keeps.
+                Some(None) => self.missed += 1,
+                None if self.missed >= GAP => self.skip_gap().await?,
+                None => return self.end().await.map(|()| None),
+            }
+        }
+    }
+
+    async fn skip_gap(&mut self) -> anyhow::Result<()> {
+        self.missed = 0;
+        if let Some(next) = self.next {
+            let message = self.messages.next(next, SESSIONS_SUBJECTS).await?;
+            self.next = message.map(|message| message.sequence);
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> anyhow::Result<()> {
+        let created = self.stream.cached_info().created;
+        let now = self.stream.info().await.context("look up stream SESSIONS again")?;
+        ensure!(
+            now.created == created && now.state.last_sequence >= self.last,
+            "the stream was made anew while it was read: what was read is not all; run it again"
+        );
+        if self.undecodable > 0 {
+            warn!(
+                messages = self.undecodable,
+                "among what was read are messages that are no session-end events"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn is_event(subject: &str) -> bool {
+    SESSIONS_SUBJECTS.strip_suffix('>').is_none_or(|prefix| subject.starts_with(prefix))
+}
+
+fn stored(message: StoredMessage) -> StoredEvent {
+    let decoded = SessionEvent::decode(&message.payload, message.headers.message_id());
+    StoredEvent { sequence: message.sequence, payload: message.payload, decoded }
+}
+
+pub(crate) fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {
+    moment(text, 0)
+}
+
+pub(crate) fn last_moment(text: &str) -> Result<DateTime<Utc>, String> {
+    moment(text, 1)
+}
+
+/// A day begins `days` later.
+fn moment(text: &str, days: u64) -> Result<DateTime<Utc>, String> {
+    if let Ok(day) = text.parse::<NaiveDate>() {
+        let day = day.checked_add_days(Days::new(days)).ok_or("there is no such day")?;
+        return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc());
+    }
+    let time = DateTime::parse_from_rfc3339(text);
+    time.map(|time| time.to_utc()).map_err(|_| {
+        "wanted: a day such as 2026-11-01, or an RFC 3339 time such as 2026-11-01T12:00:00Z".to_owned()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn period(from: &str, to: &str) -> Period {
+        Period { from: first_moment(from).unwrap(), to: last_moment(to).unwrap() }
+    }
+
+    #[test]
+    fn a_last_day_is_within_and_a_last_moment_is_not() {
+        let end = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let days = period("2026-11-01", "2026-11-02");
+        assert!(days.contains(end("2026-11-01T00:00:00Z")));
+        assert!(days.contains(end("2026-11-02T23:59:59.999Z")));
+        assert!(!days.contains(end("2026-11-03T00:00:00Z")));
+        let hour = period("2026-11-01T12:00:00+01:00", "2026-11-01T12:00:00Z");
+        assert!(hour.contains(end("2026-11-01T11:00:00Z")));
+        assert!(!hour.contains(end("2026-11-01T12:00:00Z")));
+        assert!(first_moment("yesterday").unwrap_err().contains("2026-11-01"));
+    }
+
+    #[test]
+    fn the_days_of_a_period_are_those_that_it_touches() {
+        let days = |from, to| period(from, to).days().map(|day| day.to_string()).collect::<Vec<_>>();
+        assert_eq!(days("2026-10-31", "2026-11-01"), ["2026-10-31", "2026-11-01"]);
+        assert_eq!(days("2026-11-01T23:00:00Z", "2026-11-02T00:00:00Z"), ["2026-11-01"]);
+        assert!(days("2026-11-02", "2026-11-01T00:00:00Z").is_empty());
+    }
+}

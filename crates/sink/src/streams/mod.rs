@@ -1,0 +1,13 @@
+//! JetStream as a sink sees it: the stream of events, the stream of dead letters, and the connections by which they are
+//! read and written. What publishers sent may be more than the NATS client can read, so what only reads takes messages as
+//! they are stored, and never by the client's own decoding.
+
+pub(crate) mod ack_subject;
+pub(crate) mod dead_letter;
+pub(crate) mod dead_letter_stream;
+pub(crate) mod events;
+pub(crate) mod headers;
+pub(crate) mod link;
+pub(crate) mod lost_messages;
+pub(crate) mod original_message;
+pub(crate) mod stored_message;

@@ -1,0 +1,15 @@
+//! The runtime over a real nats-server, with writers that do as each test says.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod busy;
+mod dead_letters;
+mod dead_letters_kept;
+mod odd_messages;
+mod permissions;
+mod reading;
+mod recovery;
+mod scripted;
+mod setup;
+mod verdicts;
+mod window;

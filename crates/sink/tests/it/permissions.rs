@@ -1,0 +1,98 @@
+//! What a running sink may do, and no more.
+
+use std::time::Duration;
+
+use async_nats::header::HeaderName;
+use async_nats::{ConnectOptions, HeaderMap, jetstream};
+use schemas::names;
+use test_servers::http::readyz;
+use test_servers::{NatsServer, eventually, set_ack_wait};
+
+use crate::scripted::*;
+
+const PULL: &str = "$JS.API.CONSUMER.MSG.NEXT.SESSIONS.sink-test";
+const READ: &str = r#""$JS.API.STREAM.MSG.GET.SESSIONS", "$JS.API.STREAM.MSG.GET.SESSIONS_DLQ""#;
+
+fn configuration(pull: &str, read: &str) -> String {
+    format!(
+        r#"
+        authorization {{ users: [
+          {{ user: operator, password: o }}
+          {{ user: sink, password: s, permissions: {{
+            publish: [
+              "$JS.API.CONSUMER.INFO.SESSIONS.sink-test"
+              "{pull}"
+              {read}
+              "$JS.ACK.SESSIONS.sink-test.>"
+              "sessions.dead.sink-test"
+            ]
+            subscribe: ["_INBOX.>"]
+          }} }}
+        ] }}"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_needs_its_consumer_its_dead_letters_and_an_inbox() {
+    let nats = NatsServer::start_with(&configuration(PULL, READ)).await;
+    set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
+    let (writer, written) = scripted(|_| Ok(()));
+    let sink = RunningSink::start_at(&nats.url_for("sink", "s"), options(), writer);
+    let jetstream = operator(&nats).await;
+    publish(&jetstream, "room").await;
+    publish_bytes(&jetstream, "broken", "{".to_owned()).await;
+    eventually("one dead letter", async || dead_letters(&jetstream).await == 1).await;
+    all_settled(&jetstream).await;
+    assert_eq!(stems(&written), ["room-AJ"]);
+    readyz(sink.http, 200, "ready").await;
+    publish_odd(&jetstream, "odd").await;
+    eventually("it is written", async || stems(&written) == ["odd-AJ", "room-AJ"]).await;
+    readyz(sink.http, 200, "ready").await;
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_may_not_read_the_stream_goes_on_with_the_others_and_says_what_it_cannot_receive() {
+    let nats = NatsServer::start_with(&configuration(PULL, "")).await;
+    set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
+    let jetstream = operator(&nats).await;
+    set_ack_wait(&jetstream, names::SESSIONS_STREAM, NAME, Duration::from_secs(5)).await;
+    let (writer, written) = scripted(|_| Ok(()));
+    let sink = RunningSink::start_at(&nats.url_for("sink", "s"), options(), writer);
+    publish(&jetstream, "before").await;
+    publish_odd(&jetstream, "odd").await;
+    for session in ["after0", "after1", "after2"] {
+        publish(&jetstream, session).await;
+    }
+    eventually("the others are written", async || stems(&written).len() >= 4).await;
+    let body = readyz(sink.http, 503, "messages: one up to sequence").await;
+    assert!(body.contains("$JS.API.STREAM.MSG.GET.SESSIONS"), "{body}");
+    assert!(!stems(&written).contains(&"odd-AJ".to_owned()));
+    jetstream.get_stream(names::SESSIONS_STREAM).await.unwrap().delete_message(2).await.unwrap();
+    readyz(sink.http, 200, "ready").await;
+    assert!(sink.stop().await < Duration::from_secs(30));
+}
+
+async fn operator(nats: &NatsServer) -> jetstream::Context {
+    let options = ConnectOptions::with_user_and_password("operator".to_owned(), "o".to_owned());
+    jetstream::new(options.connect(nats.url()).await.unwrap())
+}
+
+/// With a header that the client can send and cannot receive.
+async fn publish_odd(jetstream: &jetstream::Context, session_id: &str) {
+    let mut headers = HeaderMap::new();
+    headers.insert(HeaderName::from_static("X Space"), "a");
+    let ack =
+        jetstream.publish_with_headers(names::SESSION_ENDED_V1, headers, payload(session_id).into()).await;
+    ack.unwrap().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sink_that_may_not_pull_is_not_ready() {
+    let nats = NatsServer::start_with(&configuration("nothing", READ)).await;
+    set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
+    let (writer, _) = scripted(|_| Ok(()));
+    let sink = RunningSink::start_at(&nats.url_for("sink", "s"), options(), writer);
+    readyz(sink.http, 503, "queue: pull messages: no heartbeat from the server").await;
+    sink.stop().await;
+}

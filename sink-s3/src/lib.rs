@@ -1,0 +1,22 @@
+//! Archives session-end payloads: each event is one object, the published bytes gzipped, in the UTC day of the session's
+//! end. The key is made of the event's identity, so an event that is delivered twice is still one object.
+//!
+//! [`Archive`] is the writer, and `commands` says what it needs and what its program can do.
+
+mod answer;
+mod archive;
+mod bucket;
+mod bucket_args;
+mod check;
+mod columns;
+mod commands;
+mod compact;
+mod credentials;
+mod ddl;
+mod endpoint;
+mod gzip;
+mod put;
+mod store_error;
+mod verify;
+
+pub use archive::Archive;

@@ -1,0 +1,103 @@
+use std::time::Duration;
+
+use super::*;
+
+fn of(status: u16, code: &str) -> Answer {
+    Answer { status, code: code.to_owned(), ..Answer::default() }
+}
+
+fn answer(status: u16, code: &str, after: Option<u64>) -> WriteError {
+    let after = after.map(Duration::from_secs);
+    of_put("archive", &PutError::Refused { answer: of(status, code), after })
+}
+
+#[test]
+fn only_an_impossible_object_is_rejected() {
+    for code in ABOUT_THE_OBJECT {
+        assert!(matches!(answer(400, code, None), WriteError::Reject { .. }), "{code}");
+    }
+    for (status, code) in [
+        (400, "ExpiredToken"),
+        (400, "InvalidArgument"),
+        (403, "AccessDenied"),
+        (403, "RequestTimeTooSkewed"),
+        (403, ""),
+        (404, "NoSuchBucket"),
+        (301, "PermanentRedirect"),
+        (307, "TemporaryRedirect"),
+    ] {
+        assert!(matches!(answer(status, code, None), WriteError::Unavailable { .. }), "{code}");
+    }
+    for (status, code) in [
+        (200, "InternalError"),
+        (400, "RequestTimeout"),
+        (409, "OperationAborted"),
+        (409, "ConditionalRequestConflict"),
+        (429, ""),
+        (500, "InternalError"),
+        (503, "SlowDown"),
+    ] {
+        assert!(matches!(answer(status, code, None), WriteError::Busy { .. }), "{code}");
+    }
+    assert!(matches!(of_put("archive", &PutError::TimedOut), WriteError::Busy { .. }));
+    for unproven in [PutError::NoStore(String::new()), PutError::Differs(String::new())] {
+        assert!(matches!(of_put("archive", &unproven), WriteError::Unavailable { .. }));
+    }
+}
+
+#[test]
+fn the_reason_is_the_same_for_every_object_and_retry_after_is_kept() {
+    let WriteError::Busy { reason, after } = answer(503, "SlowDown", Some(7)) else { panic!() };
+    assert_eq!(reason, "bucket archive: the store answered 503 SlowDown");
+    assert_eq!(after, Some(Duration::from_secs(7)));
+    assert_eq!(answer(404, "NoSuchBucket", None).to_string(), "bucket archive: it does not exist");
+    assert_eq!(
+        of_put("archive", &PutError::TimedOut).to_string(),
+        "bucket archive: no answer within 12s"
+    );
+    let region = Some("eu-west-1".to_owned());
+    let elsewhere = Answer { region, ..of(301, "PermanentRedirect") };
+    assert_eq!(
+        of_put("archive", &PutError::Refused { answer: elsewhere, after: None }).to_string(),
+        "bucket archive: it is in another region, eu-west-1; set AWS_REGION to the bucket's region"
+    );
+}
+
+#[test]
+fn each_answer_has_its_own_hint() {
+    for (status, code, page, hint) in [
+        (403, "RequestTimeTooSkewed", "", "clock"),
+        (403, "SignatureDoesNotMatch", "", "credentials"),
+        (403, "InvalidAccessKeyId", "", "credentials"),
+        (400, "ExpiredToken", "", "credentials"),
+        (401, "", "", "credentials"),
+        (301, "PermanentRedirect", "", "AWS_REGION"),
+        (301, "", "", "AWS_REGION"),
+        (307, "TemporaryRedirect", "", "wait"),
+        (307, "", "text/html", "S3_ENDPOINT"),
+        (302, "", "text/html", "S3_ENDPOINT"),
+        (400, "AuthorizationHeaderMalformed", "", "AWS_REGION"),
+        (403, "AccessDenied", "", "s3:PutObject"),
+        (403, "", "", "s3:PutObject"),
+        (403, "", "text/html", "S3_ENDPOINT"),
+        (404, "NoSuchBucket", "", "S3_BUCKET"),
+        (404, "", "", "S3_BUCKET"),
+        (404, "", "text/html", "S3_ENDPOINT"),
+        (405, "MethodNotAllowed", "", "S3_ENDPOINT"),
+        (407, "", "text/html", "HTTPS_PROXY"),
+        (502, "", "text/html", "later"),
+        (503, "", "text/html", "later"),
+        (503, "SlowDown", "", "busy"),
+        (500, "InternalError", "", "busy"),
+        (501, "NotImplemented", "", "S3_CHECKSUM"),
+        (400, "KMS.DisabledException", "", "S3_KMS_KEY_ID"),
+        (400, "InvalidStorageClass", "", "S3_STORAGE_CLASS"),
+        (400, "BadDigest", "", "between"),
+        (400, "InvalidArgument", "", "encryption"),
+        (507, "", "", "later"),
+        (200, "", "text/html", "no S3 store"),
+    ] {
+        let answer = Answer { page: page.to_owned(), ..of(status, code) };
+        assert!(todo(&answer).contains(hint), "{answer:?}: {}", todo(&answer));
+    }
+}
