@@ -25,12 +25,12 @@ pub struct Pages {
     pub agent_name: Arc<str>,
     /// Most calls at a time.
     pub capacity: u32,
-    /// The worker's state.
-    pub status: watch::Receiver<WorkerStatus>,
+    /// The worker's state at the moment.
+    pub status_rx: watch::Receiver<WorkerStatus>,
     /// What the worker counts.
     pub metrics: Metrics,
     /// Why there is no connection to NATS; none while there is one.
-    pub nats: watch::Receiver<Option<String>>,
+    pub nats_trouble_rx: watch::Receiver<Option<String>>,
     /// Where ended sessions wait.
     pub spool: Spool,
     /// What is known of the speech and language services.
@@ -60,7 +60,7 @@ async fn registered(State(pages): State<Pages>) -> Result<&'static str, (StatusC
 }
 
 fn is_registered(pages: &Pages) -> Result<&'static str, String> {
-    let status = pages.status.borrow();
+    let status = pages.status_rx.borrow();
     if status.worker_id.is_some() {
         return Ok("OK\n");
     }
@@ -74,7 +74,7 @@ fn is_registered(pages: &Pages) -> Result<&'static str, String> {
 /// stream, ended sessions wait on disk. Without that disk no calls are taken.
 fn ready(pages: &Pages) -> Result<String, String> {
     let (draining, without_spool) = {
-        let status = pages.status.borrow();
+        let status = pages.status_rx.borrow();
         (status.draining, status.without_spool)
     };
     if draining {
@@ -84,7 +84,7 @@ fn ready(pages: &Pages) -> Result<String, String> {
         let text = "the spool cannot be written: free disk space; no calls are taken meanwhile\n";
         return Err(text.to_owned());
     }
-    let nats = pages.nats.borrow().clone();
+    let nats = pages.nats_trouble_rx.borrow().clone();
     let refused = pages.spool.why_publish_refused().map(|why| format!("publish refused: {why}"));
     let complaints = pages.services.complaints();
     let waiting = pages.spool.waiting();
@@ -103,7 +103,7 @@ fn ready(pages: &Pages) -> Result<String, String> {
 
 /// The names of LiveKit's `WorkerInfo`, and more.
 async fn worker(State(pages): State<Pages>) -> Json<Value> {
-    let status = pages.status.borrow().clone();
+    let status = pages.status_rx.borrow().clone();
     Json(json!({
         "agent_name": *pages.agent_name,
         "worker_type": "JT_ROOM",
@@ -123,12 +123,12 @@ async fn worker(State(pages): State<Pages>) -> Json<Value> {
 
 fn registry(pages: &Pages) -> Registry {
     let (connected, load) = {
-        let status = pages.status.borrow();
+        let status = pages.status_rx.borrow();
         (status.worker_id.is_some(), status.load)
     };
     let gauges = Gauges {
         connected,
-        nats_connected: pages.nats.borrow().is_none(),
+        nats_connected: pages.nats_trouble_rx.borrow().is_none(),
         load,
         outbox_waiting: pages.spool.waiting(),
         outbox_in_memory: pages.spool.waiting_in_memory(),

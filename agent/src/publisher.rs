@@ -1,5 +1,6 @@
 //! Publishes the outbox to JetStream and removes each entry after the ack. It waits out every fault of the server or
-//! the network: what is in the outbox is published once the server is there again.
+//! the network: what is in the outbox is published once the server is there again. Publishing is idempotent: the message id
+//! comes of the session, and JetStream drops what it has.
 
 use std::error::Error;
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub type Trouble = watch::Sender<Option<String>>;
 pub async fn run(
     args: PublisherArgs,
     spool: Spool,
-    trouble: Trouble,
+    trouble_tx: Trouble,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let limit = args.publish_drain_limit;
@@ -56,7 +57,7 @@ pub async fn run(
         timeout(limit, spool.drained()).await.is_ok()
     };
     let drained = tokio::select! {
-        () = publish_all(connection, &spool, &trouble) => false,
+        () = publish_all(connection, &spool, &trouble_tx) => false,
         drained = drained => drained,
     };
     if !drained {
@@ -92,7 +93,7 @@ enum Outcome {
 }
 
 /// Publishes for ever. While the server cannot store anything, one entry at a time is tried, after a growing pause.
-async fn publish_all(mut connection: Connection, spool: &Spool, trouble: &Trouble) {
+async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Trouble) {
     let mut in_flight = JoinSet::new();
     let mut refused = JoinSet::new();
     let mut failures = 0;
@@ -132,7 +133,7 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble: &Troubl
                 tracing::error!("the NATS client has ended: connecting anew");
                 connection = connection.renew().await;
             }
-            () = tell(connection.clone(), trouble) => {}
+            () = tell(connection.clone(), trouble_tx) => {}
             entry = next_entry(connection.clone(), spool, resume), if in_flight.len() < places => {
                 let (context, spool) = (connection.jetstream.clone(), spool.clone());
                 in_flight.spawn(async move {
@@ -145,9 +146,9 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble: &Troubl
 }
 
 /// Keeps what is told of the connection true. It ends with the client only.
-async fn tell(mut connection: Connection, trouble: &Trouble) {
+async fn tell(mut connection: Connection, trouble_tx: &Trouble) {
     let told = |now: Option<String>| {
-        trouble.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
+        trouble_tx.send_if_modified(|told| std::mem::replace(told, now.clone()) != now);
     };
     while connection.wait(|reason| told(Some(reason))).await {
         told(None);
@@ -175,11 +176,11 @@ async fn next_entry(mut connection: Connection, spool: &Spool, resume: Instant) 
     }
 }
 
-async fn wait_refused(entry: String, mut connected: watch::Receiver<bool>) -> String {
-    connected.mark_unchanged();
+async fn wait_refused(entry: String, mut connected_rx: watch::Receiver<bool>) -> String {
+    connected_rx.mark_unchanged();
     let reconnected = async {
-        while connected.changed().await.is_ok() {
-            if *connected.borrow_and_update() {
+        while connected_rx.changed().await.is_ok() {
+            if *connected_rx.borrow_and_update() {
                 return;
             }
         }

@@ -41,9 +41,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
         capacity: args.worker.agent_capacity.get(),
-        status: status_rx,
+        status_rx,
         metrics: metrics.clone(),
-        nats: nats_trouble_rx,
+        nats_trouble_rx,
         spool: spool.clone(),
         services,
     };

@@ -9,7 +9,7 @@ use schemas::{Role, ToolCall, TranscriptEntry};
 use serde_json::Value;
 
 use super::latencies::{LatencyRecord, Moments};
-use super::speech::Said;
+use super::speech::progress::Said;
 use crate::budget::Budget;
 use crate::budget::kinds::Cut;
 use crate::providers::reply::Usage;

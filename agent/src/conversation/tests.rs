@@ -41,11 +41,11 @@ impl Call {
         let mut call = Self::new(words);
         call.turns.agent_begins();
         call.event(Event::VoiceBegan);
-        call.hears(&silence(4_000));
+        call.receives(&silence(4_000));
         call
     }
 
-    fn hears(&mut self, samples: &[i16]) {
+    fn receives(&mut self, samples: &[i16]) {
         for frame in samples.chunks(VAD_SAMPLE_RATE as usize / 100) {
             self.now += Duration::from_millis(10);
             if self.transcription_due.is_some_and(|due| due <= self.now) {
@@ -115,9 +115,9 @@ fn last_sound(samples: &[i16]) -> u64 {
 fn a_sentence_is_replied_to_half_a_second_after_its_last_sound() {
     let speech = recording("twelve_people");
     let mut call = Call::new(&["We are twelve people."]);
-    call.hears(&silence(1_000));
+    call.receives(&silence(1_000));
     let ended = call.at() + last_sound(&speech);
-    call.hears(&[speech, silence(3_000)].concat());
+    call.receives(&[speech, silence(3_000)].concat());
     let [(replied, "We are twelve people.")] = call.replies()[..] else { panic!("{:?}", call.done) };
     assert!((ended + 400..ended + 650).contains(&replied), "{replied} after {ended}");
 }
@@ -127,7 +127,7 @@ fn an_unfinished_sentence_is_waited_for() {
     let speech = recording("twelve_people");
     let mut call = Call::new(&["We are twelve people and"]);
     let ended = last_sound(&speech);
-    call.hears(&[speech, silence(5_000)].concat());
+    call.receives(&[speech, silence(5_000)].concat());
     let [(replied, _)] = call.replies()[..] else { panic!("{:?}", call.done) };
     assert!((ended + 2_900..ended + 3_150).contains(&replied), "{replied} after {ended}");
 }
@@ -138,7 +138,7 @@ fn a_breath_between_two_sentences_is_no_end() {
     let spoken =
         [&speech[..(last_sound(&speech) as usize) * 16], &silence(350), &speech, &silence(2_000)].concat();
     let mut call = Call::new(&["We are twelve people.", "We are twelve people. We are twelve people."]);
-    call.hears(&spoken);
+    call.receives(&spoken);
     assert_eq!(call.replies().len(), 1, "{:?}", call.done);
     assert!(call.when(|action| *action == Action::Transcribe).is_some());
 }
@@ -147,7 +147,7 @@ fn a_breath_between_two_sentences_is_no_end() {
 fn the_agent_stops_within_a_second_for_who_speaks() {
     let mut call = Call::while_the_agent_speaks(&["Stop, please, I have a question about that."]);
     let began = call.at();
-    call.hears(&[recording("stop"), silence(3_000)].concat());
+    call.receives(&[recording("stop"), silence(3_000)].concat());
     let paused = call.when(|action| *action == Action::Pause).unwrap();
     assert!((began + 500..began + 1_000).contains(&paused), "{paused} after {began}");
     let interrupted = call.when(|action| *action == Action::Interrupt).unwrap();
@@ -160,7 +160,7 @@ fn sounds_that_are_no_words_stop_the_agent_for_two_seconds() {
     let mut call = Call::while_the_agent_speaks(&["", "", ""]);
     let speech = recording("stop");
     let ended = call.at() + last_sound(&speech);
-    call.hears(&[speech, silence(4_000)].concat());
+    call.receives(&[speech, silence(4_000)].concat());
     let resumed = call.when(|action| *action == Action::Resume).unwrap();
     assert!((ended + 1_850..ended + 2_200).contains(&resumed), "{resumed} after {ended}");
     assert_eq!((call.when(|action| *action == Action::Interrupt), call.replies().len()), (None, 0));
@@ -170,13 +170,13 @@ fn sounds_that_are_no_words_stop_the_agent_for_two_seconds() {
 fn noise_and_clicks_leave_the_agent_alone() {
     let mut call = Call::while_the_agent_speaks(&[]);
     let before = call.done.len();
-    call.hears(&[recording("noise"), recording("click"), silence(2_000)].concat());
+    call.receives(&[recording("noise"), recording("click"), silence(2_000)].concat());
     assert_eq!(call.done.len(), before, "{:?}", call.done);
 }
 
 #[test]
 fn a_caller_who_only_breathes_is_away_after_fifteen_seconds() {
     let mut call = Call::new(&[]);
-    call.hears(&[silence(8_000), recording("noise"), silence(8_000)].concat());
+    call.receives(&[silence(8_000), recording("noise"), silence(8_000)].concat());
     assert_eq!(call.when(|action| *action == Action::Away), Some(15_000));
 }

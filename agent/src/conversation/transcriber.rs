@@ -88,7 +88,7 @@ impl Transcriber {
         if Instant::now() < *until {
             return Vec::new();
         }
-        debug!("what was said before the agent was there did not come in time");
+        debug!("the pre-connect audio did not come in time");
         let held = std::mem::take(held);
         self.held = None;
         self.detect(&held, 0)

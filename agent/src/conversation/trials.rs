@@ -35,7 +35,7 @@ pub(super) struct Trials {
 impl Trials {
     /// For ever. `interval` is the pause between two looks, and the longest one between two trials.
     pub(super) async fn run(self, interval: Duration) {
-        let hearing = self.keep(
+        let speech_to_text = self.keep(
             Provider::SpeechToText,
             interval,
             || self.speech_to_text.try_once(self.persona.language()),
@@ -46,19 +46,19 @@ impl Trials {
             ChatMessage::User { content: "Hello.".to_owned() },
         ];
         let definitions = self.toolbox.definitions();
-        let thinking = self.keep(
+        let language_model = self.keep(
             Provider::LanguageModel,
             interval,
             || self.language_model.try_once(&messages, &definitions),
             || self.language_model.is_doubtful(),
         );
-        let speaking = self.keep(
+        let text_to_speech = self.keep(
             Provider::TextToSpeech,
             interval,
             || Arc::clone(&self.cached_speech).learn(),
             || self.cached_speech.is_doubtful(),
         );
-        tokio::join!(hearing, thinking, speaking);
+        tokio::join!(speech_to_text, language_model, text_to_speech);
     }
 
     async fn keep<T, L>(

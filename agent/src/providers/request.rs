@@ -1,5 +1,5 @@
-//! Requests to a provider: time limits, retries with a pause, a limit for the length of an answer, and what each outcome says of
-//! the provider's health.
+//! Requests to a provider: time limits, retries with a pause, a limit for the length of an answer, and what each outcome says
+//! of the provider's health.
 
 use std::time::Duration;
 

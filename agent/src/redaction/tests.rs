@@ -1,3 +1,5 @@
+//! Addresses and numbers in the forms that people say and recognisers write.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -122,7 +122,7 @@ impl Call {
     /// Until the call is over.
     pub(super) async fn run(
         mut self,
-        mut events: mpsc::UnboundedReceiver<RoomEvent>,
+        mut events_rx: mpsc::UnboundedReceiver<RoomEvent>,
         control: &mut JobControl,
     ) -> anyhow::Result<Ending> {
         let ending = loop {
@@ -132,7 +132,7 @@ impl Call {
                 // What ends the call is seen before what goes on in it, and nothing here waits for anything else.
                 biased;
                 reason = control.stopped() => self.observe(Observation::Stopped(reason)),
-                event = events.recv() => self.on_event(event),
+                event = events_rx.recv() => self.on_event(event),
                 () = resolved(&mut self.nobody_left) => {
                     self.nobody_left = None;
                     self.observe(Observation::NobodyLeft)

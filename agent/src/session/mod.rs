@@ -78,7 +78,7 @@ impl Sessions {
         journal: &Journal,
         room_to_leave: &OnceLock<Arc<Room>>,
     ) -> anyhow::Result<Ending> {
-        let (joined, events) = room::join(job, room_to_leave).await?;
+        let (joined, events_rx) = room::join(job, room_to_leave).await?;
         let join_time = job.assigned_at.elapsed();
         self.metrics.joined(join_time);
         journal.update(|session| session.start_time = Utc::now());
@@ -87,7 +87,7 @@ impl Sessions {
         // Only the token service writes this: the job comes of the caller's own token, so the caller was there first.
         let (metadata, _) = metadata::parse(job.metadata.expose_secret());
         let calls = metadata.user_metadata.contains_key(names::metadata::SESSION_START);
-        Call::new(self, joined, journal.clone(), budget, calls).run(events, control).await
+        Call::new(self, joined, journal.clone(), budget, calls).run(events_rx, control).await
     }
 
     fn new_session(&self, session_id: SessionId, job: &AssignedJob) -> SessionEnded {

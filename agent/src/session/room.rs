@@ -47,7 +47,7 @@ pub(super) async fn join(
     options.connect_timeout = JOIN_LIMIT / 3;
     options.data_stream =
         RoomDataStreamOptions::default().with_max_payload_byte_length(LONGEST_PRE_CONNECT_AUDIO);
-    let (room, events) = timeout(JOIN_LIMIT, Room::connect(&job.url, job.token.expose_secret(), options))
+    let (room, events_rx) = timeout(JOIN_LIMIT, Room::connect(&job.url, job.token.expose_secret(), options))
         .await
         .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
         .context("join the room")?;
@@ -67,7 +67,7 @@ pub(super) async fn join(
         .map_err(|_| anyhow!("the agent's audio track was not published within {JOIN_LIMIT:?}"))?
         .context("publish the agent's audio track")?;
     let voice_track_id = publication.sid().to_string();
-    Ok((Joined { room: Arc::clone(room), voice, voice_track_id }, events))
+    Ok((Joined { room: Arc::clone(room), voice, voice_track_id }, events_rx))
 }
 
 /// Leaves, where the room is not closed already.

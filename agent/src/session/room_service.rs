@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::configuration::LiveKit;
 
-/// What the agent said last is still on its way to the participant's ear when it has been sent.
+/// What the agent said last is still on its way to the participant when it has been sent.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Longest that LiveKit may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -38,7 +38,8 @@ impl RoomService {
         Ok(Self { http, livekit })
     }
 
-    /// Deletes the room, once the last words have been heard: front ends see that the call was ended, and wait for no other agent.
+    /// Deletes the room, once the participant has heard the last words: front ends see that the call was ended, and wait for
+    /// no other agent.
     ///
     /// # Errors
     /// LiveKit does not do it.

@@ -83,7 +83,7 @@ impl Streams {
             let decoded = timeout(PRE_CONNECT_AUDIO_LIMIT, pre_connect_audio(reader)).await;
             let samples = decoded.context("take it in time").flatten().unwrap_or_else(|fault| {
                 budget.cut(Cut::PreConnectAudio);
-                warn!("what was said before the agent was there is not heard: {fault:#}");
+                warn!("the pre-connect audio is left out: {fault:#}");
                 Vec::new()
             });
             // Without a receiver the conversation is over.

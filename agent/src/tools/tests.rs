@@ -16,10 +16,10 @@ use crate::persona::DEFAULT;
 /// A server whose paths behave differently, and what it received: the header with the token, and the body.
 async fn server() -> (String, mpsc::UnboundedReceiver<(Option<String>, Value)>) {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let (sender, received) = mpsc::unbounded_channel();
+    let (requests_tx, requests_rx) = mpsc::unbounded_channel();
     let book = |headers: HeaderMap, axum::Json(body): axum::Json<Value>| async move {
         let token = headers.get("authorization").map(|token| token.to_str().unwrap().to_owned());
-        sender.send((token, body)).unwrap();
+        requests_tx.send((token, body)).unwrap();
         "booked"
     };
     let slow = || async {
@@ -37,7 +37,7 @@ async fn server() -> (String, mpsc::UnboundedReceiver<(Option<String>, Value)>) 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-    (format!("http://{address}"), received)
+    (format!("http://{address}"), requests_rx)
 }
 
 fn toolbox(url: &str) -> Toolbox {

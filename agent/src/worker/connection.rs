@@ -59,24 +59,24 @@ pub(super) struct ToServer {
     pub(super) written_tx: Option<oneshot::Sender<()>>,
 }
 
-/// Keeps the worker connected and registered, with back-off, until `from_server` is closed.
+/// Keeps the worker connected and registered, with back-off, until `from_server_tx` is closed.
 pub(super) async fn run(
     livekit: LiveKit,
     registration: RegisterWorkerRequest,
-    from_server: mpsc::Sender<FromServer>,
-    mut to_server: mpsc::UnboundedReceiver<ToServer>,
+    from_server_tx: mpsc::Sender<FromServer>,
+    mut to_server_rx: mpsc::UnboundedReceiver<ToServer>,
 ) {
     let mut lost_since = Instant::now();
     let mut attempts = 0u32;
     loop {
         let connecting = timeout(REGISTER_LIMIT, connect(&livekit, &registration));
-        let error = match while_dropping(&mut to_server, connecting).await {
+        let error = match while_dropping(&mut to_server_rx, connecting).await {
             Ok(Ok((socket, worker_id))) => {
                 info!(worker.id = %worker_id, url = livekit.url.websocket(), "registered");
-                if from_server.send(FromServer::Registered(worker_id)).await.is_err() {
+                if from_server_tx.send(FromServer::Registered(worker_id)).await.is_err() {
                     return;
                 }
-                let error = match serve(socket, &from_server, &mut to_server).await {
+                let error = match serve(socket, &from_server_tx, &mut to_server_rx).await {
                     Ok(()) => return,
                     Err(error) => error,
                 };
@@ -89,26 +89,26 @@ pub(super) async fn run(
         attempts += 1;
         let elapsed_seconds = lost_since.elapsed().as_secs();
         warn!(attempts, elapsed_seconds, "not connected to LiveKit, trying again: {error:#}");
-        if from_server.send(FromServer::Lost(format!("{error:#}"))).await.is_err() {
+        if from_server_tx.send(FromServer::Lost(format!("{error:#}"))).await.is_err() {
             return;
         }
         tokio::select! {
-            () = while_dropping(&mut to_server, sleep(BACKOFF.pause(attempts))) => {}
-            () = from_server.closed() => return,
+            () = while_dropping(&mut to_server_rx, sleep(BACKOFF.pause(attempts))) => {}
+            () = from_server_tx.closed() => return,
         }
     }
 }
 
 /// Without a connection messages have no meaning: a new registration knows nothing of the old jobs.
 async fn while_dropping<T>(
-    to_server: &mut mpsc::UnboundedReceiver<ToServer>,
+    to_server_rx: &mut mpsc::UnboundedReceiver<ToServer>,
     work: impl Future<Output = T>,
 ) -> T {
     tokio::pin!(work);
     loop {
         tokio::select! {
             done = &mut work => return done,
-            Some(dropped) = to_server.recv() => debug!(message = kind(&dropped.message), "not sent: not connected"),
+            Some(dropped) = to_server_rx.recv() => debug!(message = kind(&dropped.message), "not sent: not connected"),
         }
     }
 }
@@ -146,8 +146,8 @@ async fn connect(
 /// Passes messages both ways; `Ok` where nobody listens any more.
 async fn serve(
     mut socket: Socket,
-    from_server: &mpsc::Sender<FromServer>,
-    to_server: &mut mpsc::UnboundedReceiver<ToServer>,
+    from_server_tx: &mpsc::Sender<FromServer>,
+    to_server_rx: &mut mpsc::UnboundedReceiver<ToServer>,
 ) -> anyhow::Result<()> {
     let mut pings = interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -157,11 +157,11 @@ async fn serve(
             message = read(&mut socket, silent_at) => {
                 silent_at = Instant::now() + SILENCE_LIMIT;
                 let Some(message) = message? else { continue };
-                if from_server.send(FromServer::Message(Box::new(message))).await.is_err() {
+                if from_server_tx.send(FromServer::Message(Box::new(message))).await.is_err() {
                     break;
                 }
             }
-            Some(ToServer { message, written_tx }) = to_server.recv() => {
+            Some(ToServer { message, written_tx }) = to_server_rx.recv() => {
                 write(&mut socket, message).await?;
                 if let Some(written_tx) = written_tx
                     && written_tx.send(()).is_err()
@@ -174,7 +174,7 @@ async fn serve(
                 let timestamp = i64::try_from(milliseconds).unwrap_or(i64::MAX);
                 write(&mut socket, worker_message::Message::Ping(WorkerPing { timestamp })).await?;
             }
-            () = from_server.closed() => break,
+            () = from_server_tx.closed() => break,
         }
     }
     if let Err(error) = timeout(Duration::from_secs(1), socket.close(None)).await {

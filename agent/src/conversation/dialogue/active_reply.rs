@@ -5,7 +5,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::conversation::latencies::Moments;
 use crate::conversation::reply::GenerationEvent;
-use crate::conversation::speech::{Speech, SpeechEvent};
+use crate::conversation::speech::Speech;
+use crate::conversation::speech::event::SpeechEvent;
 
 /// What the agent says of its own accord.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

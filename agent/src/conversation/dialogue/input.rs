@@ -12,10 +12,10 @@ use tokio::time::sleep_until;
 use super::active_reply::ActiveReply;
 use crate::conversation::reply::GenerationEvent;
 use crate::conversation::session_tools::ToolsAnswered;
-use crate::conversation::speech::SpeechEvent;
+use crate::conversation::speech::event::SpeechEvent;
 use crate::providers::error::ProviderError;
 
-/// What has happened.
+/// Something that has happened to a conversation.
 pub(super) enum Input {
     /// A frame of the caller's track.
     Audio(AudioFrame<'static>),

@@ -1,5 +1,5 @@
-//! Pre-connect audio: what a caller said before the agent was there. Front ends record it, and send it when the agent has joined,
-//! as the stream `lk.agent.pre-connect-audio-buffer`. Here the recording becomes samples for the VAD.
+//! Pre-connect audio: what a caller said before the agent was there. Front ends record it, and send it when the agent has
+//! joined, as the stream `lk.agent.pre-connect-audio-buffer`. Here the recording becomes samples for the VAD.
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};

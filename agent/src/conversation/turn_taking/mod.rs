@@ -1,6 +1,6 @@
 //! Whose turn it is. Turn detection decides, from speech, its transcription and typed messages, when the caller's turn is over:
 //! after a silence (endpointing) that is longer where the words sound as if more were to come. Barge-in decides when the agent
-//! stops speaking because the caller does, and goes on after a false interruption. And somebody who stays silent counts as away.
+//! stops speaking because the caller does, and goes on after a false interruption. Somebody who stays silent counts as away.
 //!
 //! No IO, and no clock of its own.
 
@@ -303,7 +303,8 @@ impl TurnTaking {
     }
 }
 
-/// Whether a text sounds as if more were to come, so that endpointing waits longer: it ends with a word that needs another one, or with a filler.
+/// Whether a text sounds as if more were to come, so that endpointing waits longer: it ends with a word that needs another
+/// one, or with a filler.
 fn goes_on(text: &str) -> bool {
     const OPEN: [&str; 32] = [
         "a", "about", "an", "and", "as", "at", "because", "but", "for", "from", "hmm", "if", "in", "into",

@@ -365,9 +365,10 @@ async fn dropping_cancels_the_request() {
     until(|| server.open() == 0).await;
 
     let speech_to_text = server.speech_to_text();
-    let hearing = tokio::spawn(async move { speech_to_text.transcribe(&[0; 160], "en", "", || ()).await });
+    let transcribing =
+        tokio::spawn(async move { speech_to_text.transcribe(&[0; 160], "en", "", || ()).await });
     until(|| server.open() == 1).await;
-    hearing.abort();
+    transcribing.abort();
     until(|| server.open() == 0).await;
     assert_eq!(server.received().len(), 2);
 }

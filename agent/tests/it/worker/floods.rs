@@ -165,11 +165,11 @@ fn one_microphone_is_heard() {
     sleep(Duration::from_secs(5));
     callers.run("leave", json!({"room": "tracks"}));
     let session = agent.exported("tracks");
-    let heard = session.metrics_summary.audio_received_seconds;
-    println!("heard {heard} s of {:?} and {} s", started.elapsed(), session.duration_seconds);
+    let received = session.metrics_summary.audio_received_seconds;
+    println!("received {received} s of {:?} and {} s", started.elapsed(), session.duration_seconds);
     assert!(
-        (1.0..session.duration_seconds + 1.5).contains(&heard),
-        "{heard} of {}",
+        (1.0..session.duration_seconds + 1.5).contains(&received),
+        "{received} of {}",
         session.duration_seconds
     );
     assert!(agent.metric("cut_total{what=\"tracks\"}") >= 11.0);

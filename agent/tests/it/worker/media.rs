@@ -1,4 +1,4 @@
-//! What is heard on both sides.
+//! The sound of both sides.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -29,8 +29,8 @@ fn the_greeting_is_heard_and_the_caller_is() {
 
     let session = agent.exported("talk");
     let usage = &session.metrics_summary;
-    let (heard, duration) = (usage.audio_received_seconds, session.duration_seconds);
-    assert!((duration - heard).abs() < 1.5, "heard {heard} s of {duration} s");
+    let (received, duration) = (usage.audio_received_seconds, session.duration_seconds);
+    assert!((duration - received).abs() < 1.5, "received {received} s of {duration} s");
     assert!((2.0..8.0).contains(&usage.audio_published_seconds), "{}", usage.audio_published_seconds);
     assert!((usage.tts_audio_duration - usage.audio_published_seconds).abs() < f64::EPSILON);
     let transcript = session.transcript.expect("a transcript");
