@@ -45,10 +45,10 @@ pub struct BucketSetupArgs {
 pub enum ArchiveCommand {
     /// Holds the bucket against the stream: what is missing, differs, or is surplus. Needs the right to read messages of the
     /// stream.
-    Verify(VerifyArgs),
+    Verify(Box<VerifyArgs>),
     /// Writes a day's sessions as one Parquet file; again writes only what changed.
     #[cfg(feature = "parquet")]
-    Compact(CompactArgs),
+    Compact(Box<CompactArgs>),
     /// Prints the statements that make the archive tables and views of a query engine.
     #[cfg(feature = "parquet")]
     Ddl(DdlArgs),
@@ -102,9 +102,9 @@ impl Sink for Archive {
 impl FurtherCommands for ArchiveCommand {
     async fn execute(self) -> anyhow::Result<()> {
         match self {
-            Self::Verify(args) => verify(args).await,
+            Self::Verify(args) => verify(*args).await,
             #[cfg(feature = "parquet")]
-            Self::Compact(args) => compact(args).await,
+            Self::Compact(args) => compact(*args).await,
             #[cfg(feature = "parquet")]
             Self::Ddl(args) => ddl::print(&args),
             #[cfg(not(feature = "parquet"))]

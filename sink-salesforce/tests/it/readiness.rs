@@ -11,7 +11,7 @@ use simulators::salesforce::settings::Settings;
 use test_servers::{NatsServer, Process, free_port};
 use tokio::task::JoinSet;
 
-use crate::binary::{NAME, Process, get, set_up, sink};
+use crate::binary::{NAME, get, set_up, sink};
 use crate::keys;
 use crate::org::{LEAD, Org, session};
 

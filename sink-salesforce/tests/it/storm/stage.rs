@@ -14,7 +14,7 @@ use test_servers::{NatsServer, Process, free_port, set_ack_wait};
 
 use super::log::Log;
 use super::scenario::{MESSAGES, Message, Scenario};
-use crate::binary::{NAME, Process, get, set_up, sink};
+use crate::binary::{NAME, get, set_up, sink};
 use crate::org::Org;
 
 /// What a killed process had in flight comes back after this. `setup` says more than a minute; the sink goes by what the

@@ -95,10 +95,9 @@ impl Sources<'_> {
         };
         if let Some(MediaStreamTrack::Audio(track)) = &track
             && let AudioOrigin::Remote(remote) = track.origin()
+            && let Some(statistics) = remote.statistics()
         {
-            if let Some(statistics) = remote.statistics() {
-                report_jitter_buffer(&statistics, &mut inbound);
-            }
+            report_jitter_buffer(&statistics, &mut inbound);
         }
         reports.push(RtcStats::InboundRtp(stats::InboundRtpStats {
             rtc: self.rtc(format!("I{ssrc}")),

@@ -17,7 +17,7 @@ fn simple_salesforce_gets_along_with_it_over_https() {
     let simulator = simulator(folder.path());
     let output = Command::new(tool("python/bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/salesforce/client.py"))
-        .arg(&simulator.address())
+        .arg(simulator.address())
         .arg(&private_key)
         .arg(folder.path().join("certificate.pem"))
         .output()
