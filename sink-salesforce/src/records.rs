@@ -174,7 +174,10 @@ impl OrgFields {
         let values = self.contact.known_values(&row.fields);
         match &row.account_id {
             Some(account) if row.is_person_account => {
-                let values = self.of(Kind::PersonAccount).of_person(&values);
+                let values = match &self.account {
+                    Some(account) => account.of_person(&values),
+                    None => values,
+                };
                 Record { kind: Kind::PersonAccount, id: account.clone(), known, values }
             }
             _ => Record { kind: Kind::Contact, id: row.id.clone(), known, values },
