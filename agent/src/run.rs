@@ -32,7 +32,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     guard_data_channels(metrics.clone());
     let providers = Providers::new(&args.providers)?;
     let services = providers.health.clone();
-    let mind = make_mind(&args, providers, metrics.clone())?;
+    let mind = make_mind(&args, providers, metrics.clone()).await?;
     let trying = mind.keep_trying(args.providers.provider_check_interval);
     let trying = AbortOnDropHandle::new(tokio::spawn(trying));
     let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
@@ -78,9 +78,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     serving.await.context("join the HTTP server")
 }
 
-fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
+async fn make_mind(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Mind> {
     let persona = Arc::new(args.persona.load()?);
-    let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let toolbox =
+        Toolbox::new(Arc::clone(&persona), environment, args.providers.services_allow_plain_text).await?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),

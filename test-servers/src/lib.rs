@@ -5,6 +5,7 @@ mod listening;
 mod livekit;
 mod nats;
 mod ports;
+pub mod webm;
 
 use std::path::{Path, PathBuf};
 

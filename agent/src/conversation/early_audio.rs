@@ -108,6 +108,8 @@ fn pcm(bytes: &[u8], rate: u32, channels: usize) -> Vec<i16> {
 
 #[cfg(test)]
 mod tests {
+    use test_servers::webm;
+
     use super::*;
     use crate::conversation::ear::tests::recording;
     use crate::conversation::ear::{Ear, Heard};
@@ -154,52 +156,13 @@ mod tests {
         }
     }
 
-    /// A WebM file of `bytes` bytes in which each block holds 256 packets of two bytes, which become 120 ms each, or nothing.
-    fn laced(bytes: usize, packet: [u8; 2]) -> Vec<u8> {
-        let element = |id: &[u8], content: &[u8]| {
-            let size = (content.len() as u64 | 1 << 56).to_be_bytes();
-            [id, &size, content].concat()
-        };
-        let opus_head =
-            [b"OpusHead\x01\x01".as_slice(), &[0; 2], &48_000_u32.to_le_bytes(), &[0; 3]].concat();
-        let audio = [element(&[0xb5], &48_000_f32.to_be_bytes()), element(&[0x9f], &[1])].concat();
-        let entry = [
-            element(&[0xd7], &[1]),
-            element(&[0x73, 0xc5], &[1]),
-            element(&[0x83], &[2]),
-            element(&[0x86], b"A_OPUS"),
-            element(&[0x63, 0xa2], &opus_head),
-            element(&[0xe1], &audio),
-        ]
-        .concat();
-        let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &element(&[0xae], &entry));
-        // Fixed-size lacing: flags 0x04, and the number of packets but one.
-        let block = [&[0x81, 0, 0, 0x04, 255][..], &packet.repeat(256)].concat();
-        let block = element(&[0xa3], &block);
-        let mut cluster = element(&[0xe7], &[0]);
-        while cluster.len() < bytes {
-            cluster.extend_from_slice(&block);
-        }
-        let times_and_programs = [
-            element(&[0x2a, 0xd7, 0xb1], &[0x0f, 0x42, 0x40]),
-            element(&[0x4d, 0x80], b"test"),
-            element(&[0x57, 0x41], b"test"),
-        ];
-        let info = element(&[0x15, 0x49, 0xa9, 0x66], &times_and_programs.concat());
-        let segment = [info, tracks, element(&[0x1f, 0x43, 0xb6, 0x75], &cluster)].concat();
-        let header =
-            [element(&[0x42, 0x82], b"webm"), element(&[0x42, 0x87], &[4]), element(&[0x42, 0x85], &[2])];
-        [element(&[0x1a, 0x45, 0xdf, 0xa3], &header.concat()), element(&[0x18, 0x53, 0x80, 0x67], &segment)]
-            .concat()
-    }
-
     #[test]
     fn a_recording_that_grows_is_heard_for_a_minute() {
-        let samples = decode("audio/webm", None, None, laced(100_000, [0x5b, 2])).unwrap();
+        let samples = decode("audio/webm", None, None, webm::laced(100_000, webm::SILENCE)).unwrap();
         assert_eq!(samples.len(), LONGEST_DECODED);
         // As many packets that are none: what they cost is bounded, too.
         let started = std::time::Instant::now();
-        assert!(decode("audio/webm", None, None, laced(6_000_000, [0xff, 0xff])).unwrap().is_empty());
+        assert!(decode("audio/webm", None, None, webm::laced(6_000_000, [0xff, 0xff])).unwrap().is_empty());
         println!("{:?} for packets without sound", started.elapsed());
     }
 

@@ -4,11 +4,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use clap::builder::FalseyValueParser;
 use secrecy::{ExposeSecret as _, SecretString};
+use service::ensure_stays_on_this_machine;
 
 use super::key::Key;
 use super::text_to_speech::{self, SoundFormat};
 use super::{BaseUrl, Provider};
+
+/// The setting that lets keys and tokens of services go over a network without encryption.
+pub(crate) const ALLOW_PLAIN_TEXT: &str = "SERVICES_ALLOW_PLAIN_TEXT";
 
 const OPENAI: &str = "https://api.openai.com/v1";
 
@@ -66,6 +71,10 @@ pub struct ProviderArgs {
     /// File with that key, in the place of `OPENAI_API_KEY`; it is read again when the key is refused
     #[arg(long, env)]
     pub openai_api_key_file: Option<PathBuf>,
+    /// Keys of the three, and tokens of the persona's tools, go to other machines without encryption, too: for networks that
+    /// are trusted
+    #[arg(long, env, value_parser = FalseyValueParser::new())]
+    pub services_allow_plain_text: bool,
     /// Longest that a provider may take to begin its answer, and to go on with it, such as 10s
     #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
     pub provider_time_limit: Duration,
@@ -84,7 +93,8 @@ impl ProviderArgs {
     /// The key that a provider is given.
     ///
     /// # Errors
-    /// OpenAI needs a key and there is none, there are two, or a key has characters that none has.
+    /// OpenAI needs a key and there is none, there are two, a key has characters that none has, or it would cross a network in
+    /// plain text.
     pub(super) fn key(&self, provider: Provider, base: &BaseUrl) -> anyhow::Result<Option<Key>> {
         let (own, own_file) = match provider {
             Provider::SpeechToText => (&self.stt_api_key, &self.stt_api_key_file),
@@ -93,6 +103,11 @@ impl ProviderArgs {
         };
         let prefix = provider.prefix();
         if let Some(key) = key(prefix, own.as_ref(), own_file.as_ref())? {
+            if let Some(host) = base.plain_text_host().filter(|_| !self.services_allow_plain_text) {
+                let (secret, instead) =
+                    (format!("the key of {provider}"), format!("use https:// in {prefix}_BASE_URL"));
+                ensure_stays_on_this_machine(&secret, host, &instead, ALLOW_PLAIN_TEXT)?;
+            }
             return Ok(Some(key));
         }
         if !base.is_openai() {
@@ -189,6 +204,23 @@ mod tests {
         assert!(key_of(OPENAI, None, None).unwrap_err().starts_with("set LLM_API_KEY or OPENAI_API_KEY"));
         let broken = key_of(OPENAI, Some("secret\n"), None).unwrap_err();
         assert!(!broken.contains("secret"), "{broken}");
+    }
+
+    #[test]
+    fn a_key_crosses_no_network_in_plain_text() {
+        let key = ["x", "--llm-api-key", "secret"];
+        for far in ["http://vllm:8000/v1", "http://10.0.0.7:8000"] {
+            let refused = shown_key(&key, far).unwrap_err();
+            assert!(refused.contains("LLM_BASE_URL") && refused.contains(ALLOW_PLAIN_TEXT), "{refused}");
+            assert!(!refused.contains("secret"), "{refused}");
+            let allowed = [&key[..], &["--services-allow-plain-text"]].concat();
+            assert_eq!(shown_key(&allowed, far), Ok(Some("secret".to_owned())));
+            assert_eq!(shown_key(&["x"], far), Ok(None), "without a key there is nothing to keep secret");
+        }
+        for near in ["http://127.0.0.1:8000", "http://localhost:8000/v1", "http://[::1]:8000", "https://vllm"]
+        {
+            assert_eq!(shown_key(&key, near), Ok(Some("secret".to_owned())));
+        }
     }
 
     #[test]

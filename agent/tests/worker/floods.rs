@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemas::EndReason;
 use serde_json::{Value, json};
+use test_servers::webm;
 
 use crate::callers::Callers;
 use crate::servers::{AGENT_NAME, Agent, start_livekit};
-use crate::webm;
 
 /// What an attack may add to the memory of the agent, bytes.
 const MEMORY: u64 = 100 << 20;
@@ -88,7 +88,7 @@ fn recordings_that_grow_hold_nobody_up() {
     let bystander = Bystander::call(&livekit.url(), &agent);
     let mut attackers = Callers::start(&livekit.url());
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(file.path(), webm::that_grows(250_000)).expect("write the recording");
+    std::fs::write(file.path(), webm::laced(250_000, webm::SILENCE)).expect("write the recording");
     for (room, announced) in [("bomb-1", true), ("bomb-2", true), ("bomb-3", false)] {
         join(&mut attackers, room, json!({"announced": announced}));
         for _ in 0..3 {

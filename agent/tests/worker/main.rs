@@ -16,4 +16,3 @@ mod servers;
 mod services;
 mod shutdown;
 mod silent_joins;
-mod webm;

@@ -1,7 +1,10 @@
-//! A recording that grows: each block of it holds 256 packets of two bytes, and each packet is 120 ms of silence.
+//! A recording that grows when it is decoded.
 
-/// A WebM file of about so many bytes.
-pub(crate) fn that_grows(bytes: usize) -> Vec<u8> {
+/// An Opus packet that says it is 120 ms of silence.
+pub const SILENCE: [u8; 2] = [0x5b, 0x02];
+
+/// A WebM file of about so many bytes: each block holds 256 packets of Opus.
+pub fn laced(bytes: usize, packet: [u8; 2]) -> Vec<u8> {
     let element = |id: &[u8], content: &[u8]| {
         let size = (content.len() as u64 | 1 << 56).to_be_bytes();
         [id, &size, content].concat()
@@ -18,7 +21,7 @@ pub(crate) fn that_grows(bytes: usize) -> Vec<u8> {
     ];
     let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &element(&[0xae], &entry.concat()));
     // Fixed-size lacing, and the number of packets but one.
-    let block = element(&[0xa3], &[&[0x81, 0, 0, 0x04, 255][..], &[0x5b, 0x02].repeat(256)].concat());
+    let block = element(&[0xa3], &[&[0x81, 0, 0, 0x04, 255][..], &packet.repeat(256)].concat());
     let cluster = [element(&[0xe7], &[0]), block.repeat(bytes / block.len())].concat();
     let times_and_programs = [
         element(&[0x2a, 0xd7, 0xb1], &[0x0f, 0x42, 0x40]),
