@@ -159,7 +159,7 @@ async fn built_in_tools_are_checked_and_no_tier_gets_through() {
 #[tokio::test]
 async fn the_model_is_told_of_each_tool() {
     let (url, _) = server().await;
-    let definitions = toolbox(&url).await.definitions().await;
+    let definitions = toolbox(&url).await.definitions();
     let names: Vec<_> = definitions.iter().map(|tool| tool["function"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["record_signals", "end_call", "book_demo"]);
     assert!(definitions.iter().all(|tool| tool["type"] == "function"));

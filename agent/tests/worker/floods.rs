@@ -14,9 +14,9 @@ use crate::servers::{AGENT_NAME, Agent, start_livekit};
 
 /// What an attack may add to the memory of the agent, bytes.
 const MEMORY: u64 = 100 << 20;
-/// How much later a bystander may be answered at p95 than without an attack, seconds; 250 ms is the aim on a machine that has
-/// nothing else to do, and an agent that is held up answers nobody within the limit of a question.
-const LATER: f64 = 8.0;
+/// How much later a bystander may be answered at p95 than without an attack, seconds. The aim is 0.25 s, and 0.02 to 0.04 s
+/// were measured beside a load of 5; the rest is room for a machine that stands still for a while.
+const LATER: f64 = 2.0;
 const QUESTIONS: usize = 12;
 
 struct Bystander {
