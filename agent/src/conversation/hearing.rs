@@ -14,7 +14,8 @@ use super::Mind;
 use super::ear::{EAR_SAMPLE_RATE, Ear, Heard};
 use super::record::Record;
 use super::turn_taking::Event;
-use crate::budget::Budgeted;
+use super::typed::LONGEST_TURN;
+use crate::budget::{Budgeted, Cut};
 use crate::providers::ProviderError;
 
 /// How much is heard between two entries in the journal, seconds.
@@ -180,6 +181,11 @@ impl Hearing {
             self.words.push(' ');
         }
         self.words.push_str(&words);
+        // Nobody says as much: it was made up by the service.
+        if self.words.len() > LONGEST_TURN {
+            self.words.truncate(self.words.floor_char_boundary(LONGEST_TURN));
+            self.record.budget().cut(Cut::Words);
+        }
         Ok(())
     }
 

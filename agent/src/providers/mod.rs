@@ -10,6 +10,7 @@ mod error;
 pub mod health;
 mod key;
 pub mod language_model;
+mod lines;
 pub mod message;
 mod reply;
 mod request;

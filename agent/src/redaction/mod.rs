@@ -100,21 +100,26 @@ const TEENS: [&str; 10] = [
 ];
 const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
-/// Addresses, also as they are spoken: `ann dot lee at example dot com`.
+/// Addresses, also as they are spoken: `ann dot lee at example dot com`, or letter by letter.
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
+    const AT: &str = r"(?: \x20?[@＠﹫]\x20? | %40 | \x20?[\[({<]at[\])}>]\x20? )";
+    const DOT: &str = r"(?: [.．。] | \x20\.\x20? | \x20?[\[({<]dot[\])}>]\x20? )";
+    const SPOKEN_AT: &str = r",?\x20(?:at|ät|arobase|arroba|chiocciola|apenstaartje),?\x20";
+    const SPOKEN_DOT: &str = r"(?: \. | ,?\x20(?:dot|period|punkt|point|punto|ponto|punt),?\x20 )";
+    const LETTERS: &str = r"(?: [a-z0-9]\x20 )+ [a-z0-9]\b";
+    pattern(&format!(
         r#"(?xi)
-        (?: [\w.%+'-]+ | "[^"@]{1,64}" ) (?: \x20?[@＠﹫]\x20? | %40 | \x20?[\[({]at[\])}]\x20? )
-          [\w-]+ (?: (?: [.．。] | \x20?[\[({]dot[\])}]\x20? ) [\w-]+ )+
-        | [\w%+'-]+ (?: (?:\.|\x20(?:dot|punkt|point|punto|ponto|punt)\x20) [\w%+'-]+ )*
-          \x20(?:at|ät|arobase|arroba|chiocciola|apenstaartje)\x20
-          [\w-]+ (?: (?:\.|\x20(?:dot|punkt|point|punto|ponto|punt)\x20) [\w-]+ )*
-          (?:\.|\x20(?:dot|punkt|point|punto|ponto|punt)\x20) [a-z]{2,}\b"#,
-    )
+        (?: [\w.%+'-]+ | "[^"@]{{1,64}}" ) {AT} [\w-]+ (?: {DOT} [\w-]+ )+
+        | (?: \b{LETTERS} | [\w%+'-]+ ) (?: {SPOKEN_DOT} (?: {LETTERS} | [\w%+'-]+ ) )* {SPOKEN_AT}
+          (?: {LETTERS} | [\w-]+ ) (?: {SPOKEN_DOT} (?: {LETTERS} | [\w-]+ ) )*?
+          {SPOKEN_DOT} (?: [a-z]{{2,}}\b | {LETTERS} ) (?: {SPOKEN_DOT} [a-z]{{2,}}\b )*"#,
+    ))
 });
 /// Digits, and what people write between those of one number.
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\+?\(?\d(?:[\x20\t\u{a0}\u{2009}\u{202f}()./\u{2010}-\u{2015}\u{2212}-]{0,3}\d)+")
+    pattern(
+        r"\+?\(?\d(?:[\x20\t\u{a0}\u{2009}\u{202f}()./_~*|\u{b7}\u{2022}\u{2010}-\u{2015}\u{2212}-]{0,3}\d)+",
+    )
 });
 /// Digits as words.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {
@@ -268,6 +273,13 @@ mod tests {
             ("ann%40example.org or ann\u{ff20}example.org", "[email] or [email]"),
             ("ann@exam\u{200b}ple.org, 555\u{2060}123\u{feff}4567", "[email], [phone]"),
             ("ann Punkt lee at beispiel Punkt de", "[email]"),
+            ("write to ann at example, dot com, please", "write to [email], please"),
+            ("ann at example period co period uk", "[email]"),
+            ("it is a n n dot l e e at e x a m p l e dot c o m", "it is [email]"),
+            ("ann @ example . com", "[email]"),
+            ("ann <at> mail <dot> example <dot> com", "[email]"),
+            ("ann AT example DOT com", "[email]"),
+            ("555_123_4567, 555~123~4567, 555 * 123 * 4567", "[phone], [phone], [phone]"),
             ("null eins sieben eins, zwei drei vier fünf", "[phone]"),
             ("cero uno dos tres cuatro cinco seis siete", "[phone]"),
             ("five five five twelve thirty four", "[phone]"),
@@ -293,6 +305,9 @@ mod tests {
             "version 1.2.3",
             "no one or two of five",
             "I am at work. Call me.",
+            "We sign at the end. I send a copy.",
+            "look at it, period.",
+            "a b c at work",
             "between twenty and thirty, so twenty five",
             "nineteen ninety nine",
             "nothing \u{200b} to see",
