@@ -41,6 +41,7 @@ mod runtime;
 mod settle;
 mod setup;
 mod stored;
+mod unreadable;
 mod watch;
 mod write;
 mod writer;
