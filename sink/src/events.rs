@@ -195,6 +195,9 @@ impl Events {
     }
 }
 
+/// A sequence, and what the stream has there.
+type Asked = (u64, Option<StoredMessage>);
+
 /// How far a reader of the stream is.
 struct Reading {
     /// When the stream was made.
@@ -204,7 +207,7 @@ struct Reading {
     /// The sequence that is asked for next; none where there is no further one.
     next: Option<u64>,
     last: u64,
-    asked: FuturesOrdered<BoxFuture<'static, anyhow::Result<(u64, Option<StoredMessage>)>>>,
+    asked: FuturesOrdered<BoxFuture<'static, anyhow::Result<Asked>>>,
     /// Sequences in a row that the stream does not have.
     missed: usize,
     /// All of those, and what was not asked for, in order.
