@@ -26,6 +26,9 @@ const REFUSED_PAUSE: Duration = Duration::from_secs(60);
 const STREAM_FULL: &str =
     "stream full; raise max_bytes of the stream SESSIONS, or make room on the disk of NATS";
 
+/// Why nothing counts as published where the subject is not the right stream's.
+const OTHER_STREAM: &str = "another stream takes sessions.ended.v1, and not SESSIONS; take that subject out of it, then run a sink's setup";
+
 /// Where session-end events are published.
 #[derive(Clone, clap::Args)]
 pub struct PublisherArgs {
@@ -219,6 +222,16 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
         .payload(payload);
     let sent = async { context.send_publish(names::SESSION_ENDED_V1, message).await?.await };
     match sent.await {
+        Ok(ack) if ack.stream != names::SESSIONS_STREAM => {
+            spool.publish_refused(Some(OTHER_STREAM));
+            tracing::error!(
+                session.id = session_id,
+                stream = ack.stream,
+                "another stream took the session-end payload, and not SESSIONS, from which the sinks read: it is kept, and tried \
+                 again"
+            );
+            Outcome::Unavailable
+        }
         Ok(ack) => {
             tracing::info!(
                 session.id = session_id,

@@ -16,6 +16,10 @@ use crate::metrics::Metrics;
 pub(crate) enum Part {
     /// The connection, the stream, or the durable consumer.
     Queue,
+    /// The durable consumer is there, and not as it must be.
+    Consumer,
+    /// Answers that the server refuses.
+    Acks,
     /// Messages that cannot be received.
     Messages,
     /// As many messages wait for another try as the consumer may have.
@@ -61,6 +65,8 @@ impl Part {
     fn label(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Consumer => "consumer",
+            Self::Acks => "acks",
             Self::Messages => "messages",
             Self::Window => "window",
             Self::Store => "store",

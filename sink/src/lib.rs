@@ -12,9 +12,12 @@
 //! when its own faults do not end; never because the store is down: then pulling pauses and what is in hand is held.
 
 mod ack_subject;
+mod acks;
 mod backoff;
 mod check;
 mod concurrency;
+mod consumer;
+mod consumer_rules;
 mod dead_letter;
 mod dead_letters;
 mod dead_letters_command;
@@ -41,6 +44,9 @@ mod runtime;
 mod settle;
 mod setup;
 mod stored;
+mod stream_rules;
+mod suspicion;
+mod unreadable;
 mod watch;
 mod write;
 mod writer;

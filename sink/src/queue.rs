@@ -2,9 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
-use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use bytes::Bytes;
 use schemas::names::SESSIONS_STREAM;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
@@ -13,17 +11,21 @@ use tracing::{debug, info, warn};
 
 use crate::ack_subject::read_ack_subject;
 use crate::backoff::pause_after;
+use crate::consumer::{Consumer, Created, is_missing};
 use crate::headers::Headers;
 use crate::health::{Part, Readiness};
 use crate::in_hand::{Delivered, Delivery, InHand};
 use crate::link::Link;
-use crate::outage::Outage;
+use crate::outage::{Outage, Pulling};
 use crate::pull::{Pull, PullError};
 use crate::recover::Recovery;
 use service::Connection;
 
 /// Longest pause between two looks for a missing consumer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// After this time one place is enough: messages that the store does not take may hold the others for long.
+const LONGEST_WAIT_FOR_PLACES: Duration = Duration::from_secs(2);
 
 /// Longest wait at the shutdown for messages that are on their way.
 const LONGEST_END: Duration = Duration::from_millis(500);
@@ -43,6 +45,7 @@ pub(crate) struct Queue {
     pub(crate) pulling: Link,
     /// By which everything else goes.
     pub(crate) link: Link,
+    pub(crate) consumer: Arc<Consumer>,
     pub(crate) in_hand: Arc<InHand>,
     pub(crate) outage: Arc<Outage>,
     pub(crate) readiness: Arc<Readiness>,
@@ -74,7 +77,12 @@ impl Queue {
             if shutdown.run_until_cancelled(self.take_lost(&consumer, &room, None)).await.is_none() {
                 return;
             }
-            match self.pull_from(connection, &consumer, &room).await {
+            let ended = self.pull_from(connection, &consumer, &room).await;
+            match &ended {
+                Ok(()) | Err(PullError::TooLarge) => self.consumer.pulled(),
+                Err(_) => self.consumer.doubt(),
+            }
+            match ended {
                 Ok(()) => return,
                 Err(error @ (PullError::MissingHeartbeat | PullError::Ended(_))) => {
                     // The consumer is there, but its messages do not come: not ready until they do.
@@ -104,9 +112,9 @@ impl Queue {
             };
             self.link.connected(not_yet).await;
             let connection = self.pulling.connected(not_yet).await;
-            let looked_up: Result<PullConsumer, _> =
-                self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
-            match looked_up {
+            match self.consumer.look().await {
+                // What is wrong is said where it was seen.
+                Ok(_) if !self.consumer.is_fit() => drop(self.readiness.set(Part::Queue, Ok(()))),
                 Ok(consumer) => {
                     self.in_hand.set_ack_wait(consumer.cached_info().config.ack_wait);
                     if !self.in_trouble && self.readiness.set(Part::Queue, Ok(())) {
@@ -131,9 +139,7 @@ impl Queue {
 
     /// As [`Self::take_lost`], while other messages are being pulled.
     async fn take_more_lost(&mut self, room: &Room, free: &mut OwnedSemaphorePermit) {
-        let looked_up: Result<PullConsumer, _> =
-            self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
-        match looked_up {
+        match self.consumer.look().await {
             Ok(consumer) => self.take_lost(&consumer, room, Some(free)).await,
             Err(error) => self.recovery.cannot_look_again(&error.to_string()),
         }
@@ -153,7 +159,7 @@ impl Queue {
                 // The semaphore is never closed.
                 None => Arc::clone(&room.places).acquire_owned().await.ok(),
             };
-            let mut delivery = self.in_hand.take(message, place);
+            let mut delivery = self.in_hand.take(message, consumer.cached_info().created, place);
             delivery.unsettled = Some(unsettled);
             self.send(delivery, room).await;
         }
@@ -168,12 +174,19 @@ impl Queue {
         room: &Room,
     ) -> Result<(), PullError> {
         let shutdown = self.shutdown.clone();
+        let created = consumer.cached_info().created;
         loop {
             let free = async {
-                self.outage.over().await;
+                if self.outage.pulling().await == Pulling::OneToTryTheStore {
+                    return Arc::clone(&room.places).acquire_owned().await.ok();
+                }
                 // Some at a time, or a busy sink would ask for every message by itself. And no less than a batch: what the
                 // batch before it still holds would be asked for too late to join this one.
-                free_places(&room.places, self.places.div_ceil(4).max(self.batch)).await
+                let most = free_places(&room.places, self.places.div_ceil(4).max(self.batch));
+                match tokio::time::timeout(LONGEST_WAIT_FOR_PLACES, most).await {
+                    Ok(free) => free,
+                    Err(_) => free_places(&room.places, 1).await,
+                }
             };
             let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
             // What is on its way is not counted as in hand: no more than a third of it is asked for at a time.
@@ -185,25 +198,32 @@ impl Queue {
             } else {
                 (free.num_permits(), Some(bytes_on_their_way))
             };
+            match shutdown.run_until_cancelled(self.consumer.is_still(created)).await {
+                None => return Ok(()),
+                Some(false) => return Err(PullError::ConsumerDeleted),
+                Some(true) if !self.consumer.is_fit() => return Err(PullError::Unfit),
+                Some(true) => {}
+            }
             let client = connection.jetstream.client();
             let mut pull = Pull::request(&client, consumer, messages, bytes).await?;
+            self.consumer.pulling(created);
             loop {
                 let message = tokio::select! {
                     message = pull.next() => message,
                     changed = connection.connected.changed() => {
                         // What has arrived already is not lost.
                         while let Some(message) = pull.arrived() {
-                            self.hand_over(message, &mut free, room).await;
+                            self.hand_over(message, created, &mut free, room).await;
                         }
                         Err(changed.map_or(PullError::Closed, |()| PullError::ConnectionChanged))
                     }
                     () = self.recovery.look_is_due() => {
                         if shutdown.run_until_cancelled(self.take_more_lost(room, &mut free)).await.is_none() {
-                            return self.end(pull, free, room).await;
+                            return self.end(pull, created, free, room).await;
                         }
                         continue;
                     }
-                    () = shutdown.cancelled() => return self.end(pull, free, room).await,
+                    () = shutdown.cancelled() => return self.end(pull, created, free, room).await,
                 };
                 if let Err(PullError::Closed | PullError::ConnectionChanged) = message {
                     self.recovery.lost_connection(pull.remaining());
@@ -214,8 +234,9 @@ impl Queue {
                     self.readiness.set(Part::Queue, Ok(()));
                 }
                 let Some(message) = message else { break };
-                self.hand_over(message, &mut free, room).await;
+                self.hand_over(message, created, &mut free, room).await;
             }
+            self.consumer.pulled();
         }
     }
 
@@ -223,20 +244,27 @@ impl Queue {
     async fn end(
         &self,
         mut pull: Pull,
+        created: Created,
         mut free: OwnedSemaphorePermit,
         room: &Room,
     ) -> Result<(), PullError> {
         let rest = async {
             pull.end().await?;
             while let Ok(Some(message)) = pull.next().await {
-                self.hand_over(message, &mut free, room).await;
+                self.hand_over(message, created, &mut free, room).await;
             }
             Ok(())
         };
         tokio::time::timeout(LONGEST_END, rest).await.unwrap_or(Ok(()))
     }
 
-    async fn hand_over(&self, message: Message, free: &mut OwnedSemaphorePermit, room: &Room) {
+    async fn hand_over(
+        &self,
+        message: Message,
+        consumer: Created,
+        free: &mut OwnedSemaphorePermit,
+        room: &Room,
+    ) {
         let read = message.reply.and_then(|reply| Some((read_ack_subject(&reply)?, reply)));
         let Some(((key, deliveries), reply)) = read else {
             return warn!("not a message of a consumer");
@@ -253,7 +281,7 @@ impl Queue {
             deliveries,
             reply,
         };
-        self.send(self.in_hand.take(message, free.split(1)), room).await;
+        self.send(self.in_hand.take(message, consumer, free.split(1)), room).await;
     }
 
     async fn send(&self, mut delivery: Delivery, room: &Room) {
@@ -281,14 +309,4 @@ async fn free_places(places: &Arc<Semaphore>, least: usize) -> Option<OwnedSemap
         free.merge(more);
     }
     Some(free)
-}
-
-/// Is it the stream or the consumer that is not there?
-fn is_missing(error: &ConsumerError) -> bool {
-    match error.kind() {
-        ConsumerErrorKind::JetStream(error) => {
-            matches!(error.error_code(), ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND)
-        }
-        _ => false,
-    }
 }

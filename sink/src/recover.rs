@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
 use crate::ack_subject::{MessageKey, ack_subject};
+use crate::consumer::Created;
 use crate::faults::Faults;
 use crate::in_hand::{Delivered, InHand};
 use crate::link::Link;
@@ -29,6 +30,8 @@ const LOOK_AGAIN: [Duration; 4] =
 /// What is known of losses.
 pub(crate) struct Recovery {
     unsettled: UnsettledMessages,
+    /// Whose messages were looked for.
+    consumer: Option<Created>,
     /// Messages that wait for another try are not lost.
     faults: Arc<Faults>,
     losses: Losses,
@@ -57,6 +60,7 @@ impl Recovery {
     pub(crate) fn new(unsettled: UnsettledMessages, faults: Arc<Faults>) -> Self {
         Self {
             unsettled,
+            consumer: None,
             faults,
             losses: Losses::default(),
             loss: None,
@@ -107,9 +111,12 @@ impl Recovery {
         in_hand: &Arc<InHand>,
     ) -> Vec<(Delivered, Unsettled)> {
         let info = consumer.cached_info();
+        if self.consumer.replace(info.created).is_some_and(|before| before != info.created) {
+            self.begin_anew();
+        }
         let Some(mut loss) = self.loss.take() else { return Vec::new() };
         let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
-        let (in_hand, waiting) = (in_hand.sequences(), self.faults.sequences());
+        let (in_hand, waiting) = (in_hand.sequences(info.created), self.faults.sequences());
         let found = match self.losses.find(&messages, info, &in_hand, &waiting, loss.looks == 0).await {
             Ok(found) => found,
             Err(error) => {
@@ -144,6 +151,15 @@ impl Recovery {
         loss.others = found.others;
         self.looked(loss);
         taken
+    }
+
+    /// Sequences mean other messages now.
+    fn begin_anew(&mut self) {
+        self.losses = Losses::default();
+        self.loss = None;
+        self.others.clear();
+        self.asked_for_again.clear();
+        self.unsettled.looked(Ok(()));
     }
 
     fn looked(&mut self, mut loss: Loss) {

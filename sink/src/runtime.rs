@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use prometheus::IntGauge;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
@@ -8,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
+use crate::acks::Acks;
 use crate::backoff::{pause_after, short_pause_after};
 use crate::concurrency::{Concurrency, Place};
+use crate::consumer::Consumer;
 use crate::decode::decode;
 use crate::faults::Faults;
 use crate::health::{Part, Readiness};
@@ -21,10 +25,11 @@ use crate::metrics::Metrics;
 use crate::outage::Outage;
 use crate::queue::Queue;
 use crate::recover::Recovery;
-use crate::settle::{Batch, Settler};
+use crate::settle::{Batch, Held, Settler};
+use crate::suspicion::Suspicion;
 use crate::watch::Watch;
 use crate::write::{probe, write};
-use crate::{Message, RunArgs, SinkOptions, UNDECODABLE, Writer};
+use crate::{Message, RunArgs, SinkOptions, UNDECODABLE, WriteError, Writer, Written};
 
 /// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
@@ -42,6 +47,8 @@ pub(crate) struct Runtime<W> {
     settler: Settler,
     link: Link,
     unsettled: UnsettledMessages,
+    consumer: Arc<Consumer>,
+    acks: Arc<Acks>,
     pub(crate) in_hand: Arc<InHand>,
     outage: Arc<Outage>,
     concurrency: Arc<Concurrency>,
@@ -67,7 +74,15 @@ impl<W: Writer> Runtime<W> {
             max_attempts: args.max_attempts,
             faults: Arc::new(Faults::default()),
         };
-        let in_hand = InHand::new(link.clone(), sink.ack_wait(), metrics.in_flight.clone());
+        let consumer = Arc::new(Consumer::new(sink.name, link.clone(), Arc::clone(readiness)));
+        let acks = Arc::new(Acks::new(sink.name, Arc::clone(readiness)));
+        let in_hand = InHand::new(
+            link.clone(),
+            Arc::clone(&consumer),
+            Arc::clone(&acks),
+            sink.ack_wait(),
+            metrics.in_flight.clone(),
+        );
         let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency = Arc::new(Concurrency::new(sink.max_in_flight, metrics.concurrency.clone()));
         Self {
@@ -76,6 +91,8 @@ impl<W: Writer> Runtime<W> {
             settler,
             link: link.clone(),
             unsettled: UnsettledMessages::none(Arc::clone(readiness)),
+            consumer,
+            acks,
             in_hand: Arc::new(in_hand),
             outage,
             concurrency,
@@ -97,6 +114,7 @@ impl<W: Writer> Runtime<W> {
             no_room: Arc::clone(&no_room),
             pulling,
             link: self.link.clone(),
+            consumer: Arc::clone(&self.consumer),
             in_hand: Arc::clone(&self.in_hand),
             outage: Arc::clone(&self.outage),
             readiness: Arc::clone(&self.readiness),
@@ -110,9 +128,10 @@ impl<W: Writer> Runtime<W> {
         // Held messages are given back after the last pull only, or they would come back to it.
         let pulling_ended = CancellationToken::new();
         tasks.spawn({
-            let pulling_ended = pulling_ended.clone();
+            let (pulling_ended, consumer) = (pulling_ended.clone(), Arc::clone(&self.consumer));
             async move {
                 queue.pull_until_shutdown(sender).await;
+                consumer.shut_down();
                 pulling_ended.cancel();
             }
         });
@@ -130,7 +149,8 @@ impl<W: Writer> Runtime<W> {
             tasks.spawn(async move {
                 let batch = runtime.decode(deliveries).await;
                 if !batch.messages.is_empty() {
-                    runtime.write_until_settled(batch, place, &pulling_ended).await;
+                    let suspicion = Suspicion::none(runtime.outage.writes(), Instant::now());
+                    runtime.write_until_settled(batch, suspicion, place, pulling_ended).await;
                 }
             });
         }
@@ -161,55 +181,82 @@ impl<W: Writer> Runtime<W> {
     }
 
     /// Writes until the store has said something about every message. What it does not take is held, without a place; a
-    /// shutdown gives that back.
-    async fn write_until_settled(
-        &self,
+    /// shutdown gives that back. Where others are written meanwhile again and again, the fault is that of a message, which is
+    /// looked for by halves.
+    fn write_until_settled(
+        self: Arc<Self>,
         mut batch: Batch,
+        mut suspicion: Suspicion,
         mut place: Place,
-        pulling_ended: &CancellationToken,
-    ) {
-        let began = Instant::now();
-        let mut long_hold: Option<LongHold> = None;
-        for failures in 1.. {
-            let started = Instant::now();
-            self.metrics.batch_messages.observe(batch.messages.len() as f64);
-            let results = write(&self.writer, &batch.messages, self.sink.write_timeout)
-                .instrument(span_of(&batch))
-                .await;
-            drop(place);
-            self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
-            let held = self.settler.settle(batch, results).await;
-            self.concurrency.answered(held.is_none());
-            let Some(held) = held else { return self.outage.end() };
-            let (pause, longest) = if held.busy {
-                self.outage.busy(&held.reason);
-                (short_pause_after(failures), LONGEST_BUSY_PAUSE)
-            } else {
-                self.outage.begin_or_go_on(&held.reason);
-                (pause_after(failures), LONGEST_PAUSE)
-            };
-            let pause = pause.max(held.after.unwrap_or_default()).min(longest);
-            if long_hold.is_some() || began.elapsed() + pause >= LONG_HOLD {
-                let messages = held.batch.messages.len();
-                long_hold
-                    .get_or_insert_with(|| LongHold::begin(&self.metrics.long_holds, &held.reason))
-                    .has(messages);
-            }
-            debug!(reason = held.reason, pause_seconds = pause.as_secs_f64(), "not taken by the store");
-            let another_try = async {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = self.outage.over(), if !held.busy => {}
+        pulling_ended: CancellationToken,
+    ) -> BoxFuture<'static, ()> {
+        let writing = async move {
+            let mut hold = Hold::new(&self);
+            for failures in 1.. {
+                let results = self.write_once(&batch).await;
+                drop(place);
+                self.outage.took(self.shown_by(&results));
+                let held = self.settler.settle(batch, results).await;
+                self.concurrency.answered(held.is_none());
+                let Some(held) = held else { return hold.end() };
+                let is_suspect = suspicion.refused(self.outage.writes());
+                if is_suspect && suspicion.is_certain(Instant::now()) {
+                    hold.end();
+                    return self.blame(held, suspicion, pulling_ended).await;
                 }
-                self.concurrency.place().await
-            };
-            match pulling_ended.run_until_cancelled(another_try).await {
-                Some(again) => place = again,
-                None => return held.batch.give_back().await,
+                let pause = hold.go_on(&held, failures, is_suspect);
+                let another_try = async {
+                    let is_outage = !held.busy && self.outage.is_on();
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.outage.over(), if is_outage => {}
+                    }
+                    self.concurrency.place().await
+                };
+                match pulling_ended.run_until_cancelled(another_try).await {
+                    Some(again) => place = again,
+                    None => return held.batch.give_back().await,
+                }
+                self.metrics.store_retries.inc();
+                batch = held.batch;
             }
-            self.metrics.store_retries.inc();
-            batch = held.batch;
+        };
+        writing.boxed()
+    }
+
+    async fn write_once(&self, batch: &Batch) -> Vec<Result<Written, WriteError>> {
+        let started = Instant::now();
+        self.metrics.batch_messages.observe(batch.messages.len() as f64);
+        let results =
+            write(&self.writer, &batch.messages, self.sink.write_timeout).instrument(span_of(batch)).await;
+        self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
+        results
+    }
+
+    /// How many results show that the store takes writes.
+    fn shown_by(&self, results: &[Result<Written, WriteError>]) -> usize {
+        let shows = |written: &&Written| self.writer.shows_that_the_store_works(written.outcome);
+        results.iter().flatten().filter(shows).count()
+    }
+
+    /// One message alone is at fault itself. Of several it is one, so each half is written by itself.
+    async fn blame(self: Arc<Self>, held: Held, suspicion: Suspicion, pulling_ended: CancellationToken) {
+        let Held { mut batch, reason, .. } = held;
+        if batch.deliveries.len() <= 1 {
+            if let Some(delivery) = batch.deliveries.pop() {
+                self.settler.own_fault(delivery, &reason).await;
+            }
+            return;
         }
+        debug!(reason, messages = batch.messages.len(), "refused while others are written: it is halved");
+        let (first, second) = batch.split();
+        let write = async |half| {
+            let place = self.concurrency.place().await;
+            let (runtime, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
+            runtime.write_until_settled(half, suspicion.clone(), place, pulling_ended).await;
+        };
+        // Together: one of them may be held for long.
+        tokio::join!(write(first), write(second));
     }
 
     /// Looks at the consumer, for ever.
@@ -217,6 +264,8 @@ impl<W: Writer> Runtime<W> {
         let watch = Watch {
             sink: self.sink.name,
             link: self.link.clone(),
+            consumer: Arc::clone(&self.consumer),
+            acks: Arc::clone(&self.acks),
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
             unsettled: self.unsettled.clone(),
@@ -242,6 +291,52 @@ impl<W: Writer> Runtime<W> {
             }
             let pause = if failures > 0 { pause_after(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
             tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// What a call is while the store does not take it.
+struct Hold<'a> {
+    outage: &'a Outage,
+    long_holds: &'a IntGauge,
+    began: Instant,
+    is_held: bool,
+    long: Option<LongHold>,
+}
+
+impl<'a> Hold<'a> {
+    fn new<W>(runtime: &'a Runtime<W>) -> Self {
+        let (outage, long_holds) = (&*runtime.outage, &runtime.metrics.long_holds);
+        Self { outage, long_holds, began: Instant::now(), is_held: false, long: None }
+    }
+
+    /// It was not taken. Where others are, that is no outage. How long until the next try.
+    fn go_on(&mut self, held: &Held, failures: u32, is_suspect: bool) -> Duration {
+        if !std::mem::replace(&mut self.is_held, true) {
+            self.outage.hold();
+        }
+        let (pause, longest) = if held.busy {
+            (short_pause_after(failures), LONGEST_BUSY_PAUSE)
+        } else {
+            (pause_after(failures), LONGEST_PAUSE)
+        };
+        match (is_suspect, held.busy) {
+            (true, _) => {}
+            (false, true) => self.outage.busy(&held.reason, held.after),
+            (false, false) => self.outage.begin_or_go_on(&held.reason, held.after),
+        }
+        let pause = pause.max(held.after.unwrap_or_default()).min(longest);
+        if self.long.is_some() || self.began.elapsed() + pause >= LONG_HOLD {
+            let messages = held.batch.messages.len();
+            self.long.get_or_insert_with(|| LongHold::begin(self.long_holds, &held.reason)).has(messages);
+        }
+        debug!(reason = held.reason, pause_seconds = pause.as_secs_f64(), "not taken by the store");
+        pause
+    }
+
+    fn end(&mut self) {
+        if std::mem::replace(&mut self.is_held, false) {
+            self.outage.released();
         }
     }
 }

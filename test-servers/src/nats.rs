@@ -63,6 +63,23 @@ impl NatsServer {
         }
     }
 
+    /// Ends it as an operator does, so that it writes down what its files hold.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let pid = process.id().to_string();
+            Command::new("kill").args(["-TERM", &pid]).status().expect("end nats-server");
+            drop(process.wait());
+        }
+    }
+
+    /// Changes the bytes of a stream's first file, as a disk does that fails. The server must not run.
+    pub fn change_messages(&self, stream: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let file = self.folder.path().join("jetstream/$G/streams").join(stream).join("msgs/1.blk");
+        let mut bytes = std::fs::read(&file).expect("read the stream's file");
+        change(&mut bytes);
+        std::fs::write(&file, bytes).expect("write the stream's file");
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use agent::spool::{Spool, SpoolArgs};
+use async_nats::jetstream::stream::Config;
 use chrono::Utc;
 use futures::StreamExt as _;
 use schemas::EndReason;
@@ -250,4 +251,25 @@ async fn a_client_that_panicked_is_replaced_and_everything_is_published() {
     }
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_another_stream_took_is_not_published() {
+    let (mut nats, folder) = (Nats::stopped(1024 * 1024), TempDir::new().unwrap());
+    nats.start_again().await;
+    let jetstream = nats.jetstream().await;
+    jetstream.create_stream(Config { name: "AUDIT".to_owned(), ..stream_config(1) }).await.unwrap();
+    let spool = open(folder.path());
+    let publisher = Publisher::start(&nats, &spool);
+    spool.begin(session("elsewhere")).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    let refused = || spool.why_publish_refused().is_some_and(|why| why.contains("another stream"));
+    until("it is said", Duration::from_secs(10), refused).await;
+    only_file(folder.path(), "outbox");
+
+    jetstream.delete_stream("AUDIT").await.unwrap();
+    jetstream.create_stream(stream_config(-1)).await.unwrap();
+    until("published to the right one", Duration::from_secs(15), || spool.waiting() == 0).await;
+    publisher.stop().await;
+    assert_eq!(nats.messages().await.len(), 1);
+    assert_eq!(spool.why_publish_refused(), None);
 }
