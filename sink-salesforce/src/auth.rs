@@ -101,7 +101,12 @@ impl Tokens {
         match last.as_ref() {
             Some(token) if !is_refused(token) && !token.suspect.load(Ordering::Relaxed) => Ok(token.clone()),
             _ => {
-                let token = Arc::new(self.mint().await?);
+                // Whoever gives no token says nothing of the call that it is for.
+                let token = self.mint().await.map_err(|error| match error {
+                    error @ CallError::Unavailable { .. } => error,
+                    other => CallError::unavailable(other.to_string()),
+                })?;
+                let token = Arc::new(token);
                 tracing::info!(instance = token.instance.host_str(), "got an access token");
                 *last = Some(token.clone());
                 Ok(token)
@@ -230,7 +235,7 @@ pub(crate) async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, CallE
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(network)? {
         if body.len() + piece.len() > LONGEST_ANSWER {
-            return Err(CallError::unavailable(
+            return Err(CallError::doubtful(
                 "an answer is larger than Salesforce gives; check SALESFORCE_URL",
             ));
         }
@@ -248,5 +253,5 @@ pub(crate) fn network(error: reqwest::Error) -> CallError {
     let last = causes.last().map(ToString::to_string).unwrap_or_default();
     let reason = format!("Salesforce {what}: {last}");
     // Whoever let us wait once is not made to answer the same again.
-    if is_timeout { CallError::unavailable(reason) } else { CallError::Broken { reason } }
+    if is_timeout { CallError::doubtful(reason) } else { CallError::Broken { reason } }
 }

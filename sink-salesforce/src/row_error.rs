@@ -36,6 +36,10 @@ pub enum Verdict {
     ResolveAgain(String),
     /// Something passes, such as a lock.
     Retry(String),
+    /// As [`Self::Configuration`] or [`Self::Unavailable`], but other rows are written: it is the row's own, and may pass.
+    Own(String),
+    /// Nothing is known: it was not written yet, for want of time.
+    NotYet(String),
     /// The row is at fault, or the org allows less than it did: what it allows must be asked again.
     Doubtful(String),
     /// This row can never be written.
@@ -151,7 +155,7 @@ mod tests {
     #[test]
     fn a_code_says_whether_row_call_or_org_is_at_fault() {
         let class = |code| match judge(code, "") {
-            Verdict::Updated | Verdict::Stale => panic!("{code}"),
+            Verdict::Updated | Verdict::Stale | Verdict::Own(_) | Verdict::NotYet(_) => panic!("{code}"),
             Verdict::ResolveAgain(_) => "resolve again",
             Verdict::Retry(_) => "retry",
             Verdict::Doubtful(_) => "doubtful",
