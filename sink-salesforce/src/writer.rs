@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow};
 use chrono::Utc;
 use prometheus::IntCounter;
 use prometheus::core::Collector;
-use schemas::names;
+use schemas::{RecordedEmail, names};
 use sink::{CLOCKS_APART, Message, PERMANENT, SinkOptions, WriteError, Writer, Written};
 use tokio::time::Instant;
 use tracing::warn;
@@ -30,6 +30,9 @@ use crate::row_error::Verdict;
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
 const ROUNDS: usize = 3;
+
+/// Outcome of a session with something in the place of its visitor's address that is not one.
+const UNREADABLE_EMAIL: &str = "unreadable_email";
 
 /// Writes sessions into Leads and Contacts.
 pub struct SalesforceWriter {
@@ -163,10 +166,17 @@ impl SalesforceWriter {
         calls
     }
 
-    /// None of a session without an address.
+    /// None of a session without an address. One that cannot be read is for a person to read.
     fn call<'a>(&self, index: usize, message: &'a Message) -> Option<Result<Call<'a>, Settled>> {
         let event = &message.event;
-        let email = event.email.as_ref()?.normalized();
+        let email = match &event.email {
+            RecordedEmail::Absent => return None,
+            RecordedEmail::Address(email) => email.normalized(),
+            RecordedEmail::Unreadable(why) => {
+                let unreadable = WriteError::Reject { outcome: UNREADABLE_EMAIL, reason: why.to_string() };
+                return Some(Err((index, Err(unreadable))));
+            }
+        };
         let call = self.org.values(&message.payload).map(|values| Call {
             index,
             email,

@@ -20,3 +20,4 @@ mod proxy;
 mod seaweedfs;
 mod storing;
 mod views;
+mod wrong_answers;
