@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use test_servers::webm;
 
 use crate::callers::Callers;
-use crate::servers::{AGENT_NAME, Agent, start_livekit};
+use crate::servers::{AGENT_NAME, Agent, start_livekit, wait_for};
 
 /// What an attack may add to the memory of the agent, bytes.
 const MEMORY: u64 = 100 << 20;
@@ -101,6 +101,36 @@ fn recordings_that_grow_hold_nobody_up() {
         attackers.run("leave", json!({"room": room}));
         assert_eq!(agent.exported(room).end_reason, Some(EndReason::ParticipantLeft));
     }
+}
+
+#[test]
+fn recordings_that_lead_in_circles_hold_up_neither_the_next_one_nor_the_end() {
+    let livekit = start_livekit();
+    let mut agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), webm::in_circles()).expect("write the recording");
+    for room in ["circles-1", "circles-2", "circles-3"] {
+        join(&mut callers, room, json!({"announced": true}));
+        callers.run("early_audio", json!({"room": room, "file": file.path()}));
+    }
+    wait_for("three refused", || (agent.metric("cut_total{what=\"early_audio\"}") == 3.0).then_some(()));
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/src/conversation/recordings/twelve_people.webm");
+    join(&mut callers, "heard", json!({"announced": true}));
+    callers.run("early_audio", json!({"room": "heard", "file": good}));
+    sleep(Duration::from_secs(1));
+    callers.run("leave", json!({"room": "heard"}));
+    agent.exported("heard");
+    assert_eq!(agent.metric("cut_total{what=\"early_audio\"}"), 3.0);
+    for room in ["circles-1", "circles-2", "circles-3"] {
+        callers.run("leave", json!({"room": room}));
+    }
+    agent.wait_idle();
+    assert!(!agent.log().contains("deadline"), "{}", agent.log());
+    let started = Instant::now();
+    agent.signal("TERM");
+    assert!(agent.wait_exit().success());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 #[test]
