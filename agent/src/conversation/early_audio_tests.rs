@@ -173,9 +173,9 @@ fn any_element() -> impl Strategy<Value = Vec<u8>> {
     let lying = |id: &[u8], content: Vec<u8>, lie: u64| {
         let size = match lie {
             0 => u64::MAX,
-            1 => (1 << 56) - 1 | 1 << 56,
-            2 => content.len() as u64 / 2 | 1 << 56,
-            3 => content.len() as u64 * 2 + 1 | 1 << 56,
+            1 => ((1 << 56) - 1) | (1 << 56),
+            2 => (content.len() as u64 / 2) | (1 << 56),
+            3 => (content.len() as u64 * 2 + 1) | (1 << 56),
             4 => 1 << 40 | 1 << 56,
             _ => content.len() as u64 | 1 << 56,
         };

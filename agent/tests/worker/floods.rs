@@ -134,6 +134,23 @@ fn recordings_that_lead_in_circles_hold_up_neither_the_next_one_nor_the_end() {
 }
 
 #[test]
+fn the_words_of_a_stream_that_is_broken_off_are_not_logged() {
+    let livekit = start_livekit();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    join(&mut callers, "words", json!({}));
+    let forged = "x\n2026-11-29T01:00:00.000000Z ERROR agent: forged, secret.person@victim.example";
+    callers.run("break_off", json!({"room": "words", "reason": forged}));
+    wait_for("it is told", || agent.log().contains("its sender broke it off").then_some(()));
+    callers.run("break_off", json!({"room": "words", "reason": "y".repeat(10_000)}));
+    wait_for("it is cut", || (agent.metric("cut_total{what=\"streams\"}") >= 1.0).then_some(()));
+    callers.run("ask", json!({"room": "words", "text": "are you there"}));
+    let log = agent.log();
+    assert!(!log.contains("forged") && !log.contains("victim") && !log.contains("yyyy"), "{log}");
+    assert!(log.lines().all(|line| line.len() <= 4096));
+}
+
+#[test]
 fn texts_that_inflate_hold_nobody_up() {
     let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
