@@ -47,7 +47,8 @@ pub fn main(log_format: LogFormat, program: impl Future<Output = anyhow::Result<
     match run(program, THREADS_LIMIT) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!("{error:#}");
+            // An event is one line, and a list of faults has several.
+            format!("{error:#}").lines().for_each(|line| error!("{line}"));
             ExitCode::FAILURE
         }
     }
