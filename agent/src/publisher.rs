@@ -106,8 +106,9 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble: &Troubl
             Some(attempt) = in_flight.join_next() => {
                 let Attempt { entry, failures_before, outcome } = match attempt {
                     Ok(attempt) => attempt,
-                    Err(error) => {
-                        tracing::error!(%error, "a publish panicked: its entry is published at the next start");
+                    // The message of a panic may hold what a caller said; the panic hook has logged the place.
+                    Err(_) => {
+                        tracing::error!("a publish panicked: its entry is published at the next start");
                         continue;
                     }
                 };
@@ -240,7 +241,6 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
                 stream.duplicate = ack.duplicate,
                 "published the session-end payload"
             );
-            spool.publish_refused(None);
             spool.remove(entry.to_owned()).await;
             Outcome::Done
         }
@@ -254,7 +254,7 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
         }
         Err(error) => {
             if error_code(&error) == Some(ErrorCode::STREAM_STORE_FAILED) {
-                spool.publish_refused(Some(STREAM_FULL));
+                spool.publish_refused(entry, STREAM_FULL);
             }
             tracing::warn!(
                 session.id = session_id, payload.bytes = payload_bytes, outbox.waiting = spool.waiting(),

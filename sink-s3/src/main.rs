@@ -103,10 +103,9 @@ impl ArchiveArgs {
     }
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
-    service::main(LogFormat::from_environment(), execute(command)).await
+    service::main(LogFormat::from_environment(), execute(command))
 }
 
 async fn execute(command: Command) -> anyhow::Result<()> {

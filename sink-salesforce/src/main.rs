@@ -78,9 +78,8 @@ struct Setup {
     sink: SetupArgs,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    service::main(LogFormat::from_environment(), execute(Command::parse())).await
+fn main() -> ExitCode {
+    service::main(LogFormat::from_environment(), execute(Command::parse()))
 }
 
 async fn execute(command: Command) -> anyhow::Result<()> {

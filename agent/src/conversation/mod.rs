@@ -7,6 +7,7 @@
 //! loop between them and the services: `hearing` has speech transcribed, `reply` asks the model and runs its tools, `speech`
 //! speaks the answer, `front_end` shows it.
 
+mod bounded_reader;
 mod dialogue;
 mod disclosure;
 mod ear;

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -7,7 +9,8 @@ use tokio::sync::watch;
 pub(super) struct Health {
     /// Since when the disk refuses writes.
     disk_fails: watch::Sender<Option<Instant>>,
-    publish_refused: watch::Sender<Option<&'static str>>,
+    /// Entries that JetStream refused for a fault of its own, and why; one that it takes says nothing of the others.
+    publish_refused: Mutex<HashMap<String, &'static str>>,
 }
 
 impl Health {
@@ -25,11 +28,21 @@ impl Health {
         self.disk_fails.subscribe()
     }
 
-    pub(super) fn publish_refused(&self, why: Option<&'static str>) {
-        self.publish_refused.send_replace(why);
+    pub(super) fn publish_refused(&self, entry: &str, why: &'static str) {
+        self.refused().insert(entry.to_owned(), why);
+    }
+
+    /// An entry is published, or no longer to be.
+    pub(super) fn publish_done(&self, entry: &str) {
+        self.refused().remove(entry);
     }
 
     pub(super) fn why_publish_refused(&self) -> Option<&'static str> {
-        *self.publish_refused.borrow()
+        self.refused().values().next().copied()
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<String, &'static str>> {
+        // Whole at any time.
+        self.publish_refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

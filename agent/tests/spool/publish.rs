@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use agent::spool::{Spool, SpoolArgs};
-use async_nats::jetstream::stream::Config;
+use async_nats::jetstream::{self, stream::Config};
 use chrono::Utc;
 use futures::StreamExt as _;
 use schemas::EndReason;
@@ -165,6 +165,41 @@ async fn a_full_stream_holds_the_entry_back_until_there_is_room() {
     let messages = nats.messages().await;
     assert_eq!(messages.len(), 2);
     assert_eq!(decode(&messages[1].payload).session_id.as_str(), "one-too-many");
+}
+
+#[tokio::test]
+async fn a_stream_that_takes_small_sessions_and_refuses_a_large_one_is_full_until_it_takes_that() {
+    let nats = Nats::stopped(1024 * 1024).with_stream(-1).await;
+    let sized = |max_bytes| jetstream::stream::Config { max_bytes, ..stream_config(-1) };
+    nats.jetstream().await.update_stream(sized(8_192)).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    let publisher = Publisher::start(&nats, &spool);
+    let large = spool.begin(session("does-not-fit")).await;
+    large.update(|session| session.transcript = Some(vec![said(&"x".repeat(100)); 200]));
+    large.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    let refused = || spool.why_publish_refused();
+    until("the refusal is known", Duration::from_secs(30), || refused().is_some()).await;
+    for number in 0..5 {
+        let small = spool.begin(session(&format!("fits-beside-it-{number}"))).await;
+        small.finish(Utc::now(), EndReason::ParticipantLeft).await;
+        let end = Instant::now() + Duration::from_secs(30);
+        while spool.waiting() > 1 {
+            assert!(
+                refused().is_some_and(|why| why.starts_with("stream full")),
+                "the large one is not taken"
+            );
+            assert!(Instant::now() < end, "the small one does not pass");
+            tokio::task::yield_now().await;
+        }
+        assert!(refused().is_some(), "the large one is not taken");
+    }
+    assert_eq!(nats.messages().await.len(), 5);
+
+    nats.jetstream().await.update_stream(sized(-1)).await.unwrap();
+    until("published into the room", Duration::from_secs(30), || spool.waiting() == 0).await;
+    assert_eq!(refused(), None);
+    publisher.stop().await;
 }
 
 #[tokio::test]
