@@ -224,7 +224,7 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
     let sent = async { context.send_publish(names::SESSION_ENDED_V1, message).await?.await };
     match sent.await {
         Ok(ack) if ack.stream != names::SESSIONS_STREAM => {
-            spool.publish_refused(Some(OTHER_STREAM));
+            spool.publish_refused(entry, OTHER_STREAM);
             tracing::error!(
                 session.id = session_id,
                 stream = ack.stream,
