@@ -112,7 +112,7 @@ static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
         (?: [\w.%+'-]+ | "[^"@]{{1,64}}" ) {AT} [\w-]+ (?: {DOT} [\w-]+ )+
         | (?: \b{LETTERS} | [\w%+'-]+ ) (?: {SPOKEN_DOT} (?: {LETTERS} | [\w%+'-]+ ) )* {SPOKEN_AT}
           (?: {LETTERS} | [\w-]+ ) (?: {SPOKEN_DOT} (?: {LETTERS} | [\w-]+ ) )*?
-          {SPOKEN_DOT} (?: [a-z]{{2,}}\b | {LETTERS} ) (?: {SPOKEN_DOT} [a-z]{{2,}}\b )*"#,
+          {SPOKEN_DOT} (?: [a-z]{{2,}}[\w-]* | {LETTERS} ) (?: {SPOKEN_DOT} [a-z]{{2,}}[\w-]* )*"#,
     ))
 });
 /// Digits, and what people write between those of one number.
