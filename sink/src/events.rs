@@ -137,6 +137,9 @@ impl Events {
             return Ok(first.sequence);
         }
         let last = self.stream.cached_info().state.last_sequence;
+        if last == 0 {
+            return Ok(0);
+        }
         let message = self.messages.get(last).await?;
         let is_older = message.and_then(|last| last.published()).is_some_and(|published| published < since);
         Ok(if is_older { last.saturating_add(1) } else { 0 })
@@ -161,7 +164,8 @@ impl Events {
     fn read(&self, first: u64) -> impl Stream<Item = anyhow::Result<StoredEvent>> + use<> {
         let known = self.stream.cached_info();
         let state = &known.state;
-        let first = first.max(state.first_sequence);
+        // A stream that never had a message begins at 0, which is no sequence.
+        let first = first.max(state.first_sequence).max(1);
         let reading = Reading {
             created: known.created,
             messages: self.messages.clone(),

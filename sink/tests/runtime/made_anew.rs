@@ -151,7 +151,7 @@ async fn a_consumer_that_is_made_anew_delivers_what_is_in_hand_again_and_settles
     publish(&jetstream, "room").await;
     gates.begun("room").await;
     jetstream.delete_consumer_from_stream(names::SINK_S3, names::SESSIONS_STREAM).await.unwrap();
-    set_up(&nats, &sink, &[]).await.unwrap();
+    set_up_again(&nats, &sink).await;
     eventually("it is in hand again", async || gates.begun.lock().unwrap().len() == 2).await;
     gates.of("room").add_permits(1);
     eventually("it is written", async || gates.written.lock().unwrap().len() == 1).await;
