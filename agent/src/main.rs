@@ -6,12 +6,11 @@ use agent::configuration::{Cli, Command};
 use clap::Parser as _;
 use service::LogFormat;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let (args, log_format) = match Cli::parse().command {
         Command::Start(args) => (args.clone(), args.log_format),
         Command::Dev(args) => (args, LogFormat::Plain),
         Command::Check(args) => return agent::persona::check::run(&args),
     };
-    service::main(&["agent"], log_format, agent::run::run(args)).await
+    service::main(&["agent"], log_format, agent::run::run(args))
 }

@@ -27,6 +27,9 @@ const REFUSED_BACKOFF: Backoff = Backoff::new(Duration::from_secs(60), Duration:
 const STREAM_FULL: &str =
     "stream full; raise max_bytes of the stream SESSIONS, or make room on the disk of NATS";
 
+/// Why nothing counts as published where the subject is not the right stream's.
+const OTHER_STREAM: &str = "another stream takes sessions.ended.v1, and not SESSIONS; take that subject out of it, then run a sink's setup";
+
 /// Where session-end events are published.
 #[derive(Clone, clap::Args)]
 pub struct PublisherArgs {
@@ -104,8 +107,9 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Tro
             Some(attempt) = in_flight.join_next() => {
                 let Attempt { entry, failures_before, outcome } = match attempt {
                     Ok(attempt) => attempt,
-                    Err(error) => {
-                        tracing::error!(%error, "a publish panicked: its entry is published at the next start");
+                    // The message of a panic may hold what a caller said; the panic hook has logged the place.
+                    Err(_) => {
+                        tracing::error!("a publish panicked: its entry is published at the next start");
                         continue;
                     }
                 };
@@ -220,6 +224,16 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
         .payload(payload);
     let sent = async { context.send_publish(names::SESSION_ENDED_V1, message).await?.await };
     match sent.await {
+        Ok(ack) if ack.stream != names::SESSIONS_STREAM => {
+            spool.publish_refused(entry, OTHER_STREAM);
+            tracing::error!(
+                session.id = session_id,
+                stream = ack.stream,
+                "another stream took the session-end payload, and not SESSIONS, from which the sinks read: it is kept, and tried \
+                 again"
+            );
+            Outcome::Unavailable
+        }
         Ok(ack) => {
             tracing::info!(
                 session.id = session_id,
@@ -228,7 +242,6 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
                 stream.duplicate = ack.duplicate,
                 "published the session-end payload"
             );
-            spool.publish_refused(None);
             spool.remove(entry.to_owned()).await;
             Outcome::Done
         }
@@ -242,7 +255,7 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
         }
         Err(error) => {
             if error_code(&error) == Some(ErrorCode::STREAM_STORE_FAILED) {
-                spool.publish_refused(Some(STREAM_FULL));
+                spool.publish_refused(entry, STREAM_FULL);
             }
             tracing::warn!(
                 session.id = session_id, payload.bytes = payload_bytes, outbox.waiting = spool.waiting(),

@@ -32,7 +32,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     guard_data_channels(metrics.clone());
     let providers = Providers::new(&args.providers).await?;
     let services = providers.health.clone();
-    let assistant = make_assistant(&args, providers, metrics.clone())?;
+    let assistant = make_assistant(&args, providers, metrics.clone()).await?;
     let trying = assistant.keep_trying(args.providers.provider_check_interval);
     let trying = AbortOnDropHandle::new(tokio::spawn(trying));
     let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
@@ -79,9 +79,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     serving.await.context("join the HTTP server")
 }
 
-fn make_assistant(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Assistant> {
+async fn make_assistant(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Assistant> {
     let persona = Arc::new(args.persona.load()?);
-    let toolbox = Toolbox::new(Arc::clone(&persona), |name| std::env::var(name).ok())?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let toolbox =
+        Toolbox::new(Arc::clone(&persona), environment, args.providers.services_allow_plain_text).await?;
     info!(
         persona = persona.name(),
         signals = persona.signals().len(),

@@ -20,7 +20,7 @@ mod size_limit;
 pub mod timestamp;
 
 pub use email::{Email, InvalidEmail};
-pub use event::{DecodeError, SessionEvent};
+pub use event::{DecodeError, RecordedEmail, SessionEvent, UnreadableEmail};
 pub use identity::{InvalidSessionId, SessionId, SessionIdentity};
 pub use session_ended::{
     EndReason, Latencies, Latency, MetricsSummary, Role, SCHEMA_VERSION, SessionEnded, SignalSource,

@@ -52,9 +52,9 @@ impl Archive {
     async fn compare(&self, key: &str, payload: &[u8]) -> Result<Written, WriteError> {
         let busy = |reason| WriteError::Busy { reason, after: None };
         // It may have been removed in between; then the next try puts it.
-        let stored = self.bucket.get(key).await.map_err(busy)?;
+        let stored = self.bucket.get(key).await.map_err(|error| busy(error.to_string()))?;
         let stored = stored.ok_or_else(|| busy("the object that was there is gone".to_owned()))?;
-        if is_gzip_of(&stored, payload) {
+        if is_gzip_of(&stored.bytes, payload) {
             return Ok(Written { outcome: "already_archived" });
         }
         Err(WriteError::Reject {

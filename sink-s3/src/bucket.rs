@@ -2,16 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use futures::{Stream, TryStreamExt as _};
+use futures::Stream;
+use md5::{Digest as _, Md5};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, EntityTags};
 use crate::credentials::are_refused;
+use crate::list::{Object, list};
 use crate::put::{PutError, Putter};
 use crate::store_error::{self, Trouble};
+
+const NOT_ITS_MD5: &str = "the store gave other bytes than its ETag says: look at what is between here and the store; \
+    where its entity tags are no MD5, set S3_ETAG=any";
 
 /// A bucket that can be reached, or will be.
 pub(crate) struct Bucket {
@@ -34,21 +39,21 @@ pub(crate) enum Found {
     NotTold,
 }
 
-/// An object, as a listing has it.
-pub(crate) struct Object {
-    pub(crate) key: String,
-    /// Size in bytes.
-    pub(crate) size: u64,
+/// An object, as the store gave it.
+pub(crate) struct Got {
+    pub(crate) bytes: Vec<u8>,
     /// Without its quotation marks.
     pub(crate) etag: String,
 }
 
-impl Object {
-    fn of(listed: aws_sdk_s3::types::Object) -> Option<Self> {
-        let etag = listed.e_tag.unwrap_or_default().trim_matches('"').to_owned();
-        let size = listed.size.and_then(|size| size.try_into().ok()).unwrap_or(0);
-        Some(Self { key: listed.key?, size, etag })
-    }
+/// Why an object was not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GetError {
+    #[error("{0}")]
+    Store(String),
+    /// An answer came, and not with the bytes that the store says it has.
+    #[error("{0}")]
+    Content(String),
 }
 
 impl Bucket {
@@ -57,37 +62,42 @@ impl Bucket {
         self.putter.put(key, object, only_if_absent).await
     }
 
-    /// The bytes of an object; none where there is no such object.
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, String> {
+    /// An object; none where the store says that there is none, which may be true of this moment only.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Got>, GetError> {
         let object = match self.client.get_object().bucket(&self.name).key(key).send().await {
             Ok(object) => object,
             Err(error) if store_error::answer(&error).is_some_and(|answer| answer.is_missing_object()) => {
                 return Ok(None);
             }
-            Err(error) => return Err(self.trouble(&error).reason),
+            Err(error) => return Err(GetError::Store(self.trouble(&error).reason)),
         };
-        if object.e_tag().is_none_or(str::is_empty) {
-            return Err(format!(
-                "bucket {}: what answers is no S3 store: an object without an ETag",
-                self.name
-            ));
+        let etag = object.e_tag().unwrap_or_default().trim_matches('"').to_owned();
+        if etag.is_empty() {
+            let what = "what answers is no S3 store: an object without an ETag";
+            return Err(GetError::Store(format!("bucket {}: {what}", self.name)));
         }
-        let body = object.body.collect().await.map_err(|error| format!("read an object: {error}"))?;
-        Ok(Some(body.into_bytes().into()))
+        let is_md5 = self.putter.entity_tags == EntityTags::Md5
+            && object.sse_customer_algorithm().is_none()
+            && !object.server_side_encryption().is_some_and(|it| it.as_str().starts_with("aws:kms"));
+        let length = object.content_length();
+        let body = object.body.collect().await;
+        let bytes: Vec<u8> =
+            body.map_err(|error| GetError::Store(format!("read an object: {error}")))?.into_bytes().into();
+        if let Some(length) = length.filter(|length| usize::try_from(*length) != Ok(bytes.len())) {
+            return Err(GetError::Content(format!(
+                "the store gave {} bytes of an object of {length}",
+                bytes.len()
+            )));
+        }
+        if is_md5 && is_other_md5(&etag, &bytes) {
+            return Err(GetError::Content(NOT_ITS_MD5.to_owned()));
+        }
+        Ok(Some(Got { bytes, etag }))
     }
 
     /// The objects whose keys begin so, in the order of their keys.
     pub(crate) fn list(&self, beginning: String) -> impl Stream<Item = anyhow::Result<Object>> + use<> {
-        let pages =
-            self.client.list_objects_v2().bucket(&self.name).prefix(beginning).into_paginator().send();
-        let name = self.name.clone();
-        futures::stream::try_unfold((pages, name), |(mut pages, name)| async move {
-            let Some(page) = pages.next().await else { return anyhow::Ok(None) };
-            let page = page.map_err(|error| anyhow!("list {}", store_error::reason(&name, &error)))?;
-            let objects = page.contents.unwrap_or_default().into_iter().filter_map(Object::of).map(Ok);
-            Ok(Some((futures::stream::iter(objects), (pages, name))))
-        })
-        .try_flatten()
+        list(&self.client, &self.name, beginning)
     }
 
     /// Is the bucket there? Denied access passes: a sink may be allowed to put and nothing else.
@@ -173,4 +183,11 @@ impl Bucket {
         }
         Ok(())
     }
+}
+
+/// Whether an entity tag that looks like an MD5 is another one's. That of an upload in parts does not.
+fn is_other_md5(etag: &str, bytes: &[u8]) -> bool {
+    let looks_like_one = etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let md5 = || Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    looks_like_one && !etag.eq_ignore_ascii_case(&md5())
 }

@@ -18,6 +18,7 @@ mod credentials;
 mod ddl;
 mod endpoint;
 mod gzip;
+mod list;
 mod put;
 mod store_error;
 mod verify;

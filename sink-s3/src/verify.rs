@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::pin::pin;
 
-use anyhow::{anyhow, ensure};
+use anyhow::{Context as _, ensure};
 use chrono::{DateTime, NaiveDate, Utc};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use md5::{Digest as _, Md5};
@@ -170,11 +170,11 @@ async fn look_closer(
     in_doubt: Vec<String>,
 ) -> anyhow::Result<Vec<Finding>> {
     let finding = |key: String| async move {
-        let Some(object) = bucket.get(&key).await.map_err(|reason| anyhow!(reason))? else {
+        let Some(object) = bucket.get(&key).await.with_context(|| format!("read {key}"))? else {
             return Ok(Some(Finding { finding: Kind::Missing, key }));
         };
         for published in expected.get(&key).into_iter().flatten() {
-            if is_gzip_of(&object, &events.get(published.sequence).await?.payload) {
+            if is_gzip_of(&object.bytes, &events.get(published.sequence).await?.payload) {
                 return anyhow::Ok(None);
             }
         }

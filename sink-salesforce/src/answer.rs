@@ -16,7 +16,7 @@ pub(crate) async fn body(mut answer: reqwest::Response) -> Result<Vec<u8>, CallE
     let mut body = Vec::new();
     while let Some(piece) = answer.chunk().await.map_err(network)? {
         if body.len() + piece.len() > LONGEST_ANSWER {
-            return Err(CallError::unavailable(
+            return Err(CallError::doubtful(
                 "an answer is larger than Salesforce gives; check SALESFORCE_URL",
             ));
         }
@@ -34,7 +34,7 @@ pub(crate) fn network(error: reqwest::Error) -> CallError {
     let last = causes.last().map(ToString::to_string).unwrap_or_default();
     let reason = format!("Salesforce {what}: {last}");
     // Whoever let us wait once is not made to answer the same again.
-    if is_timeout { CallError::unavailable(reason) } else { CallError::Broken { reason } }
+    if is_timeout { CallError::doubtful(reason) } else { CallError::Broken { reason } }
 }
 
 /// How long a `Retry-After` asks to wait, in whatever form; five minutes at most, because nobody is asked meanwhile.

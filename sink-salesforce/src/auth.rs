@@ -99,7 +99,12 @@ impl Tokens {
         match last.as_ref() {
             Some(token) if !is_refused(token) && !token.suspect.load(Ordering::Relaxed) => Ok(token.clone()),
             _ => {
-                let token = Arc::new(self.mint().await?);
+                // Whoever gives no token says nothing of the call that it is for.
+                let token = self.mint().await.map_err(|error| match error {
+                    error @ CallError::Unavailable { .. } => error,
+                    other => CallError::unavailable(other.to_string()),
+                })?;
+                let token = Arc::new(token);
                 tracing::info!(instance = token.instance.host_str(), "got an access token");
                 *last = Some(token.clone());
                 Ok(token)

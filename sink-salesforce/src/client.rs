@@ -37,6 +37,9 @@ pub(crate) const SHORTEST_STATEMENT: usize = 4_000;
 /// Most rows in an update call.
 pub const MOST_ROWS: usize = 200;
 
+/// Most rows that one look-up may find: of addresses that have more, each has to be alone.
+const MOST_FOUND: usize = 10_000;
+
 /// Calls of one org, as one user.
 pub struct Client {
     tokens: Tokens,
@@ -64,6 +67,15 @@ impl Description {
     pub fn has_person_accounts(&self) -> bool {
         self.has("IsPersonAccount")
     }
+}
+
+/// How often a call is made that breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tries {
+    /// It is made once.
+    One,
+    /// It is made up to three times.
+    Several,
 }
 
 /// What became of one row of an update.
@@ -108,6 +120,16 @@ impl Client {
         self.tokens.get(None).await.map(drop)
     }
 
+    /// Whether the org answers a call that does not depend on any session.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(crate) async fn ask_whether_it_is_there(&self) -> Result<(), CallError> {
+        let path = format!("{VERSIONS}/{}/sobjects/{}/describe", self.version, Kind::Lead.object());
+        let answer: Result<IgnoredAny, _> = self.call(&path, Tries::One, |http, url| http.get(url)).await;
+        answer.map(drop)
+    }
+
     /// Most bytes that a statement may have in a URL.
     ///
     /// # Errors
@@ -145,11 +167,19 @@ impl Client {
     ///
     /// # Errors
     /// Any page that is not given, or pages that are not as many rows as they say.
-    pub async fn query<T: DeserializeOwned>(&self, statement: &str) -> Result<Vec<T>, CallError> {
+    pub async fn query<T: DeserializeOwned>(
+        &self,
+        statement: &str,
+        tries: Tries,
+    ) -> Result<Vec<T>, CallError> {
         let path = format!("{VERSIONS}/{}/query", self.version);
         let request = |http: &reqwest::Client, url| http.get(url).query(&[("q", statement)]);
-        let mut page: Page<T> = self.call(&path, request).await?;
+        let mut page: Page<T> = self.call(&path, tries, request).await?;
         let total = page.total_size;
+        if total > MOST_FOUND {
+            let reason = format!("{total} records are found by one look-up; merge those that are one person");
+            return Err(CallError::Content { reason });
+        }
         let mut rows = page.records;
         while !page.done {
             let next = page.next_records_url.filter(|_| rows.len() < total).ok_or_else(incomplete)?;
@@ -166,7 +196,7 @@ impl Client {
     ///
     /// # Errors
     /// The call as a whole is refused or has no answer: rows may be written nevertheless.
-    pub async fn update(&self, rows: &[Row]) -> Result<Vec<SaveResult>, CallError> {
+    pub async fn update(&self, rows: &[Row], tries: Tries) -> Result<Vec<SaveResult>, CallError> {
         let body = json!({ "allOrNone": false, "records": rows });
         let path = format!("{VERSIONS}/{}/composite/sobjects", self.version);
         let request = |http: &reqwest::Client, url| {
@@ -175,13 +205,13 @@ impl Client {
             let allow = format!("allowSave={}", self.allow_duplicates);
             request.header("Sforce-Duplicate-Rule-Header", allow).json(&body)
         };
-        let results: Vec<SaveResult> = self.call(&path, request).await?;
+        let results: Vec<SaveResult> = self.call(&path, tries, request).await?;
         prove(&results, rows)?;
         Ok(results)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
-        self.call(path, |http, url| http.get(url)).await
+        self.call(path, Tries::Several, |http, url| http.get(url)).await
     }
 
     /// Calls: once more with a new token where the token is refused or the org has moved, and a few times more where the call broke. Every call
@@ -189,6 +219,7 @@ impl Client {
     async fn call<T: DeserializeOwned>(
         &self,
         path: &str,
+        tries: Tries,
         request: impl Fn(&reqwest::Client, Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
         let mut token = self.tokens.get(None).await?;
@@ -199,7 +230,7 @@ impl Client {
                     renewed = true;
                     token = self.tokens.get(Some(&token)).await?;
                 }
-                Err(CallError::Broken { .. }) if broken < MORE_TRIES => {
+                Err(CallError::Broken { .. }) if tries == Tries::Several && broken < MORE_TRIES => {
                     broken += 1;
                     tokio::time::sleep(BACKOFF.pause(broken)).await;
                 }
@@ -239,7 +270,7 @@ impl Client {
         serde_json::from_slice(&body).map_err(|error| {
             token.suspect();
             let (line, column) = (error.line(), error.column());
-            CallError::unavailable(format!(
+            CallError::doubtful(format!(
                 "the answer of Salesforce is not readable at line {line}, column {column}: does a proxy or a portal \
                  answer in its place?"
             ))
@@ -258,17 +289,13 @@ struct Page<T> {
 }
 
 fn incomplete() -> CallError {
-    CallError::unavailable(
-        "Salesforce answers a query with another number of rows than it says that there are",
-    )
+    CallError::doubtful("Salesforce answers a query with another number of rows than it says that there are")
 }
 
 /// A row is written where the answer names it: one result for each, in the order of the rows.
 fn prove(results: &[SaveResult], rows: &[Row]) -> Result<(), CallError> {
     if results.len() != rows.len() {
-        return Err(CallError::unavailable(
-            "Salesforce answers with another number of rows than it was given",
-        ));
+        return Err(CallError::doubtful("Salesforce answers with another number of rows than it was given"));
     }
     let names = |(result, row): (&SaveResult, &Row)| {
         let id = row.get("id").and_then(serde_json::Value::as_str);
@@ -280,7 +307,7 @@ fn prove(results: &[SaveResult], rows: &[Row]) -> Result<(), CallError> {
     if results.iter().zip(rows).all(names) {
         Ok(())
     } else {
-        Err(CallError::unavailable(
+        Err(CallError::doubtful(
             "Salesforce does not name the rows that it was given; they are written again",
         ))
     }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::{Stream, TryStreamExt as _};
 use serde::Serialize;
 use sink::{Message, RETRIED, StoredEvent, UNDECODABLE, WriteError, Written, print_line};
+use tokio::time::Instant;
 
 use crate::client::MOST_ROWS;
 use crate::fields::Change;
@@ -41,6 +43,9 @@ pub async fn preview(
     preview.show_outcomes()
 }
 
+/// Nobody waits for a preview: only each of its calls has a limit.
+const A_DAY: Duration = Duration::from_secs(86_400);
+
 #[derive(Default)]
 struct Preview {
     json: bool,
@@ -73,7 +78,7 @@ impl Preview {
         let sessions = writer.sessions(batch, &mut results);
         let sessions: Vec<_> = sessions.iter().collect();
         if !sessions.is_empty() {
-            let (fields, mut lookup) = writer.ask(&sessions).await?;
+            let (fields, mut lookup) = writer.ask(&sessions, Instant::now() + A_DAY).await?;
             lookup.values_mut().flatten().flatten().for_each(|record| self.catch_up(record));
             let (updates, settled) = plan(&sessions, &lookup, &fields);
             results.add_all(settled);

@@ -8,6 +8,9 @@
 //! 4. [`client`] updates the records by id; [`row_error`] says what a refused row means, [`results`] what that makes of a
 //!    message.
 //!
+//! One session, record or content that is refused stops no other: `halving` takes a call apart that fails as a whole, and
+//! `refusals` tells an item's own fault from the org's by what passes beside it. `pace` keeps a write within its time.
+//!
 //! [`writer`] is that sequence. What decides does no IO. No record is ever created, and an older session never overwrites
 //! a newer one: the plan compares, and a validation rule of the org holds against whoever writes in between. Calls of the API
 //! are what is scarce: [`usage`] holds them back before the org has none left.
@@ -31,8 +34,10 @@ pub mod fields;
 mod halving;
 mod matching;
 pub mod org;
+mod pace;
 pub mod plan;
 pub mod records;
+mod refusals;
 pub mod results;
 pub mod row_error;
 pub mod soql;

@@ -31,6 +31,11 @@ impl Results {
         settled.into_iter().for_each(|(index, result)| self.add(index, result));
     }
 
+    /// Whether it was left for want of time.
+    pub(crate) fn is_left(&self, index: usize) -> bool {
+        matches!(self.0.get(index), Some(Some(Err(WriteError::Busy { .. }))))
+    }
+
     /// One for each message; those that have none have no address.
     pub fn finish(self) -> Vec<Result<Written, WriteError>> {
         let no_email = || Ok(Written { outcome: "no_email" });

@@ -1,32 +1,39 @@
 //! The writer of this sink, which is a sequence: look up, plan, update, settle.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use chrono::Utc;
 use prometheus::IntCounter;
 use prometheus::core::Collector;
-use sink::{CLOCKS_APART, Message, PERMANENT, WriteError, Writer, Written};
+use schemas::RecordedEmail;
+use sink::{CLOCKS_APART, Message, PERMANENT, Sink as _, WriteError, Writer, Written};
 use tokio::time::Instant;
 use tracing::warn;
 
 use crate::call_error::CallError;
-use crate::client::{Client, MOST_ROWS, SaveResult};
+use crate::client::{Client, MOST_ROWS, SaveResult, Tries};
 use crate::config::SalesforceArgs;
 use crate::field_map::{self, FieldMap};
 use crate::fields::FieldValue;
-use crate::halving::Halving;
-use crate::matching::Matching;
+use crate::halving::{Halving, Step};
+use crate::matching::{Matching, lock};
 use crate::org::Org;
+use crate::pace::{Deadlines, End, Portion, until};
 use crate::plan::{Lookup, Session, Settled, Update, plan, settle};
-use crate::records::OrgFields;
+use crate::records::{Kind, OrgFields};
+use crate::refusals::{Refusals, size_of_suspicious_calls};
 use crate::results::Results;
 use crate::row_error::Verdict;
 
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
 /// gives way to the next older one of its record.
 const ROUNDS: usize = 3;
+
+/// Outcome of a session with something in the place of its visitor's address that is not one.
+const UNREADABLE_EMAIL: &str = "unreadable_email";
 
 /// Writes sessions into Leads and Contacts.
 pub struct SalesforceWriter {
@@ -35,6 +42,10 @@ pub struct SalesforceWriter {
     matching: Matching,
     /// Values that no field took.
     unfit: IntCounter,
+    limit: Duration,
+    portion: Mutex<Portion>,
+    refused_updates: Mutex<Refusals>,
+    refused_rows: Mutex<HashMap<Kind, Refusals>>,
 }
 
 impl SalesforceWriter {
@@ -46,12 +57,16 @@ impl SalesforceWriter {
         Ok(Self {
             client: Client::new(args)?,
             org: Org::new(field_map(args)?),
-            matching: Matching { several: args.salesforce_several, contacts: args.salesforce_match_contacts },
+            matching: Matching::new(args.salesforce_several, args.salesforce_match_contacts),
             unfit: IntCounter::new(
                 "postcall_salesforce_unfit_values_total",
                 "Values of payloads that do not fit their fields, which were left as they were",
             )
             .context("make metrics")?,
+            limit: Self::write_timeout(&args.request_timeout),
+            portion: Mutex::new(Portion::whole()),
+            refused_updates: Mutex::default(),
+            refused_rows: Mutex::default(),
         })
     }
 }
@@ -77,9 +92,30 @@ pub fn field_map(args: &SalesforceArgs) -> anyhow::Result<FieldMap> {
 impl Writer for SalesforceWriter {
     async fn write(&self, batch: &[Message]) -> Vec<Result<Written, WriteError>> {
         let mut results = Results::none(batch.len());
+        let deadlines = Deadlines::within(self.limit);
         let sessions = self.sessions(batch, &mut results);
-        self.write_sessions(&sessions, &mut results).await;
+        let (now, later) = lock(&self.portion).split(&sessions);
+        let taken: Vec<_> = now.iter().map(|session| session.index).collect();
+        self.write_sessions(now, deadlines, &mut results).await;
+        let left = taken.iter().filter(|index| results.is_left(**index)).count();
+        lock(&self.portion).ended(
+            taken.len(),
+            match left {
+                0 => End::InTime,
+                left if left < taken.len() => End::SomeLeft,
+                _ => End::AllLeft,
+            },
+        );
+        for session in later {
+            let reason =
+                "not yet written: Salesforce answers slowly, and fewer sessions are written at a time";
+            results.add(session.index, Err(CallError::NotYet { reason: reason.to_owned() }.into()));
+        }
         results.finish()
+    }
+
+    fn shows_that_the_store_works(&self, outcome: &'static str) -> bool {
+        outcome == "updated"
     }
 
     fn metrics(&self) -> Vec<Box<dyn Collector>> {
@@ -114,10 +150,18 @@ impl SalesforceWriter {
         sessions
     }
 
-    /// The session of a message; `None` for one without an address.
+    /// The session of a message; `None` for one without an address. An address that cannot be read makes a dead letter, for a
+    /// person to read.
     fn session<'a>(&'a self, index: usize, message: &'a Message) -> Option<Result<Session<'a>, Settled>> {
         let event = &message.event;
-        let email = event.email.as_ref()?.normalized();
+        let email = match &event.email {
+            RecordedEmail::Absent => return None,
+            RecordedEmail::Address(email) => email.normalized(),
+            RecordedEmail::Unreadable(why) => {
+                let unreadable = WriteError::Reject { outcome: UNREADABLE_EMAIL, reason: why.to_string() };
+                return Some(Err((index, Err(unreadable))));
+            }
+        };
         let session = self.org.values(&message.payload).map(|values| Session {
             index,
             email,
@@ -129,25 +173,29 @@ impl SalesforceWriter {
         Some(session.map_err(|error| (index, Err(rejected(format!("the payload is {error}"))))))
     }
 
-    async fn write_sessions<'s>(&self, sessions: &'s [Session<'s>], results: &mut Results) {
-        let mut open: Vec<&Session> = sessions.iter().collect();
+    async fn write_sessions<'s>(
+        &self,
+        mut open: Vec<&'s Session<'s>>,
+        deadlines: Deadlines,
+        results: &mut Results,
+    ) {
         for round in 0..ROUNDS {
             if open.is_empty() {
                 return;
             }
-            let (fields, lookup) = match self.ask(&open).await {
+            let (fields, lookup) = match self.ask(&open, deadlines.look_ups).await {
                 Ok(answers) => answers,
                 Err(error) => {
                     results.add_all(open.iter().map(|session| (session.index, Err(error.clone().into()))));
                     return;
                 }
             };
-            let (updates, settled) = plan(&open, &lookup, &fields);
+            let (mut updates, settled) = plan(&open, &lookup, &fields);
             results.add_all(settled);
             if round == 0 {
                 updates.iter().for_each(|update| self.tell_unfit(update));
             }
-            let verdicts = self.update(&updates, &fields).await;
+            let verdicts = self.update(&mut updates, &fields, deadlines.updates).await;
             self.note_verdicts(&verdicts).await;
             let mut again = HashMap::new();
             for (update, verdict) in updates.into_iter().zip(verdicts) {
@@ -182,11 +230,13 @@ impl SalesforceWriter {
             Verdict::Configuration(reason) => Some(CallError::Configuration { reason: reason.clone() }),
             _ => None,
         });
-        if let Some(fault) = fault {
-            self.org.back_off(&fault).await;
-        } else if verdicts.iter().any(|verdict| matches!(verdict, Verdict::Doubtful(_))) {
+        let updated = verdicts.contains(&Verdict::Updated);
+        let doubtful = |verdict: &Verdict| matches!(verdict, Verdict::Doubtful(_) | Verdict::Own(_));
+        if let Some(fault) = fault.as_ref().filter(|_| !updated) {
+            self.org.back_off(fault).await;
+        } else if fault.is_some() || verdicts.iter().any(doubtful) {
             self.org.invalidate().await;
-        } else if verdicts.contains(&Verdict::Updated) {
+        } else if updated {
             self.org.reset_back_off().await;
         }
     }
@@ -195,11 +245,12 @@ impl SalesforceWriter {
     pub(crate) async fn ask<'s>(
         &self,
         sessions: &[&'s Session<'s>],
+        deadline: Instant,
     ) -> Result<(Arc<OrgFields>, Lookup<'s>), CallError> {
         self.client.usage.allow(Instant::now())?;
-        let fields = self.org.fields(&self.client).await?;
+        let fields = until(deadline, self.org.fields(&self.client)).await?;
         let emails = sessions.iter().map(|session| session.email).collect();
-        match self.matching.look_up(&self.client, &fields, emails).await {
+        match self.matching.look_up(&self.client, &fields, emails, deadline).await {
             Ok(lookup) => Ok((fields, lookup)),
             Err(error) => {
                 if matches!(error, CallError::Configuration { .. }) {
@@ -210,38 +261,103 @@ impl SalesforceWriter {
         }
     }
 
-    /// One verdict for each update, in their order.
-    async fn update(&self, updates: &[Update<'_>], fields: &OrgFields) -> Vec<Verdict> {
-        let mut lists = Halving::new(updates.chunks(MOST_ROWS));
-        while let Some(updates) = lists.next_call() {
-            let rows: Vec<_> =
-                updates.iter().map(|update| fields.row(&update.record, &update.wanted)).collect();
-            lists.answered(updates, self.client.update(&rows).await);
+    /// One verdict for each update, in their order, which is made here: records that were found at fault before have calls
+    /// apart, after the others.
+    async fn update(
+        &self,
+        updates: &mut [Update<'_>],
+        fields: &OrgFields,
+        deadline: Instant,
+    ) -> Vec<Verdict> {
+        let mut calls = {
+            let (refusals, now) = (lock(&self.refused_updates), Instant::now());
+            updates.sort_by_key(|update| refusals.is_at_fault(id(update)));
+            let others = updates.partition_point(|update| !refusals.is_at_fault(id(update)));
+            let (others, suspicious) = updates.split_at(others);
+            let others = others.chunks(MOST_ROWS);
+            let others = others.map(|list| (list, refusals.come_again(list.iter().map(id), now), false));
+            let size = size_of_suspicious_calls(suspicious.len()).min(MOST_ROWS);
+            let suspicious = suspicious.chunks(size).map(|list| (list, true, true));
+            Halving::new(others.chain(suspicious), refusals.rests(now))
+        };
+        while let Some(step) = calls.next_step() {
+            match step {
+                Step::Call { items, once } => {
+                    let rows: Vec<_> =
+                        items.iter().map(|update| fields.row(&update.record, &update.wanted)).collect();
+                    let tries = if once { Tries::One } else { Tries::Several };
+                    calls.answered(until(deadline, self.client.update(&rows, tries)).await);
+                }
+                Step::Probe => {
+                    let probe = self.client.ask_whether_it_is_there();
+                    calls.probed(until(deadline, probe).await.is_ok());
+                }
+            }
         }
-        lists.answers().into_iter().flat_map(|(updates, answer)| verdicts(updates, answer)).collect()
+        let answers = lock(&self.refused_updates).judge(calls.answers(), id, Instant::now());
+        answers.into_iter().flat_map(|(updates, answer)| self.verdicts(updates, answer)).collect()
     }
+
+    fn verdicts(&self, updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) -> Vec<Verdict> {
+        match answer {
+            Ok(results) => {
+                let rows = updates.iter().zip(results);
+                let verdicts = rows.map(|(update, result)| result.verdict(&update.record)).collect();
+                own(updates, verdicts, &mut lock(&self.refused_rows), Instant::now())
+            }
+            Err(error) => vec![verdict_of_call(error); updates.len()],
+        }
+    }
+}
+
+fn id<'u>(update: &'u Update<'_>) -> &'u str {
+    &update.record.id
 }
 
 fn rejected(reason: String) -> WriteError {
     WriteError::Reject { outcome: PERMANENT, reason }
 }
 
-fn verdicts(updates: &[Update<'_>], answer: Result<Vec<SaveResult>, CallError>) -> Vec<Verdict> {
-    let error = match answer {
-        Ok(results) => {
-            let rows = updates.iter().zip(results);
-            return rows.map(|(update, result)| result.verdict(&update.record)).collect();
+/// What is said of the org at one row, and contradicted by others that are written, is the row's own.
+fn own(
+    updates: &[Update<'_>],
+    mut verdicts: Vec<Verdict>,
+    refused: &mut HashMap<Kind, Refusals>,
+    now: Instant,
+) -> Vec<Verdict> {
+    let mut passed = HashSet::new();
+    for (update, _) in updates.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Updated) {
+        passed.insert(update.record.kind);
+        refused.entry(update.record.kind).or_default().pass(id(update), now);
+    }
+    for (update, verdict) in updates.iter().zip(&mut verdicts) {
+        let (reason, is_configuration) = match &*verdict {
+            Verdict::Configuration(reason) => (reason.clone(), true),
+            Verdict::Unavailable { reason, .. } => (reason.clone(), false),
+            _ => continue,
+        };
+        let refusals = refused.entry(update.record.kind).or_default();
+        let (known, at_fault) = (refusals.knows(id(update)), refusals.is_at_fault(id(update)));
+        if refusals.refuse(id(update), at_fault || passed.contains(&update.record.kind), now) {
+            *verdict = Verdict::Own(format!("{reason}; other records are written"));
+        } else if known && is_configuration {
+            // The fields are asked for where a record is refused first; the same one again holds no other back.
+            *verdict = Verdict::Unavailable { reason, after: Some(refusals.longer_pause()) };
         }
-        Err(error) => error,
-    };
+    }
+    verdicts
+}
+
+fn verdict_of_call(error: CallError) -> Verdict {
     let reason = error.to_string();
-    let verdict = match error {
-        CallError::Content { .. } => Verdict::Retry(reason),
+    match error {
+        CallError::Content { .. } | CallError::Own { .. } => Verdict::Retry(reason),
+        CallError::NotYet { .. } => Verdict::NotYet(reason),
         CallError::Configuration { .. } => Verdict::Configuration(reason),
         CallError::Unavailable { after, .. } => Verdict::Unavailable { reason, after },
-        CallError::Unauthorized | CallError::Elsewhere { .. } | CallError::Broken { .. } => {
-            Verdict::Unavailable { reason, after: None }
-        }
-    };
-    vec![verdict; updates.len()]
+        CallError::Unauthorized
+        | CallError::Elsewhere { .. }
+        | CallError::Doubtful { .. }
+        | CallError::Broken { .. } => Verdict::Unavailable { reason, after: None },
+    }
 }

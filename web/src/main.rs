@@ -6,10 +6,9 @@ use clap::Parser as _;
 use service::{LogFormat, shutdown_on_signal};
 use web::configuration::Args;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::parse();
-    service::main(&["web"], LogFormat::from_environment(), run(args)).await
+    service::main(&["web"], LogFormat::from_environment(), run(args))
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {

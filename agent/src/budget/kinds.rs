@@ -32,6 +32,8 @@ pub enum Cut {
     Tracks,
     /// Metadata that is too long.
     Metadata,
+    /// Words of a spoken turn beyond what anybody says in one.
+    Words,
     /// Messages that a prompt had no room for.
     History,
     /// Parts of a reply beyond what one may have.
@@ -66,13 +68,14 @@ impl Budgeted {
 }
 
 impl Cut {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::DataMessages,
         Self::Streams,
         Self::TypedMessages,
         Self::PreConnectAudio,
         Self::Tracks,
         Self::Metadata,
+        Self::Words,
         Self::History,
         Self::Replies,
         Self::Transcript,
@@ -88,6 +91,7 @@ impl Cut {
             Self::PreConnectAudio => "pre_connect_audio",
             Self::Tracks => "tracks",
             Self::Metadata => "metadata",
+            Self::Words => "words",
             Self::History => "history",
             Self::Replies => "replies",
             Self::Transcript => "transcript",

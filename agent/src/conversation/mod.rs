@@ -8,6 +8,7 @@
 //! the language model and runs its tools, `speech` speaks the answer, `captions` shows it.
 
 mod assistant;
+mod bounded_reader;
 mod cached_speech;
 mod call_io;
 mod captions;

@@ -160,15 +160,21 @@ impl Record {
     pub(super) fn used(&self, usage: &Usage) {
         self.journal.update(|session| {
             let metrics = &mut session.metrics_summary;
-            metrics.llm_prompt_tokens += usage.prompt_tokens;
-            metrics.llm_prompt_cached_tokens += usage.prompt_cached_tokens;
-            metrics.llm_input_audio_tokens += usage.prompt_audio_tokens;
-            metrics.llm_input_text_tokens += usage.prompt_tokens.saturating_sub(usage.prompt_audio_tokens);
-            metrics.llm_input_cached_text_tokens += usage.prompt_cached_tokens;
-            metrics.llm_completion_tokens += usage.completion_tokens;
-            metrics.llm_output_audio_tokens += usage.completion_audio_tokens;
-            metrics.llm_output_text_tokens +=
-                usage.completion_tokens.saturating_sub(usage.completion_audio_tokens);
+            let input_text = usage.prompt_tokens.saturating_sub(usage.prompt_audio_tokens);
+            let output_text = usage.completion_tokens.saturating_sub(usage.completion_audio_tokens);
+            for (total, tokens) in [
+                (&mut metrics.llm_prompt_tokens, usage.prompt_tokens),
+                (&mut metrics.llm_prompt_cached_tokens, usage.prompt_cached_tokens),
+                (&mut metrics.llm_input_audio_tokens, usage.prompt_audio_tokens),
+                (&mut metrics.llm_input_text_tokens, input_text),
+                (&mut metrics.llm_input_cached_text_tokens, usage.prompt_cached_tokens),
+                (&mut metrics.llm_completion_tokens, usage.completion_tokens),
+                (&mut metrics.llm_output_audio_tokens, usage.completion_audio_tokens),
+                (&mut metrics.llm_output_text_tokens, output_text),
+            ] {
+                // A server may count whatever it likes.
+                *total = total.saturating_add(tokens);
+            }
         });
     }
 

@@ -13,8 +13,9 @@ use tracing::debug;
 use super::assistant::Assistant;
 use super::record::Record;
 use super::turn_taking::Event;
+use super::typed::LONGEST_TURN;
 use super::vad::{SpeechDetector, VAD_SAMPLE_RATE, VadEvent};
-use crate::budget::kinds::Budgeted;
+use crate::budget::kinds::{Budgeted, Cut};
 use crate::providers::error::ProviderError;
 
 /// How much audio is received between two entries in the journal, seconds.
@@ -184,6 +185,11 @@ impl Transcriber {
             self.words.push(' ');
         }
         self.words.push_str(&words);
+        // Nobody says as much: it was made up by the service.
+        if self.words.len() > LONGEST_TURN {
+            self.words.truncate(self.words.floor_char_boundary(LONGEST_TURN));
+            self.record.budget().cut(Cut::Words);
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Shortest time between two typed turns.
 const TURN_INTERVAL: Duration = Duration::from_secs(1);
 /// Most bytes of a turn.
-const LONGEST_TURN: usize = 16 * 1024;
+pub(super) const LONGEST_TURN: usize = 16 * 1024;
 
 /// Typed messages that are no turn yet.
 #[derive(Debug, Default)]

@@ -23,6 +23,11 @@ impl BaseUrl {
         url
     }
 
+    /// The host, if what is sent to it can be read on the way.
+    pub(super) fn plain_text_host(&self) -> Option<&str> {
+        self.0.host_str().filter(|_| self.0.scheme() == "http")
+    }
+
     /// Whether it is OpenAI's own, the regional ones included.
     pub(super) fn is_openai(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();

@@ -8,14 +8,19 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use reqwest::header::CONTENT_TYPE;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::error::{Provider, ProviderError};
+use super::lines::lines;
 use super::message::ChatMessage;
 use super::reply::{Reader, ReplyPart};
-use super::request::{Answer, Endpoint, begun};
+use super::request::{Answer, Endpoint, Limits, begun};
 
 /// Most bytes of an answer.
 const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+/// Longest time of a whole reply, as a multiple of the longest time to its first part: a minute by default, in which more is
+/// written than anybody says in a turn.
+const REPLY_LIMIT: u32 = 6;
 
 /// A reply as it comes. It ends with [`ReplyPart::Finished`] or an error, and nothing comes after either.
 pub type Reply = BoxStream<'static, Result<ReplyPart, ProviderError>>;
@@ -90,7 +95,8 @@ impl LanguageModel {
     }
 
     async fn attempt(&self, body: Bytes) -> Result<Reply, ProviderError> {
-        let provider = self.endpoint.provider;
+        let (provider, limits) = (self.endpoint.provider, self.endpoint.limits);
+        let began = Instant::now();
         let request =
             self.endpoint.post("chat/completions").header(CONTENT_TYPE, "application/json").body(body);
         let answer = self.endpoint.send(request, ANSWER_LIMIT).await?;
@@ -99,33 +105,57 @@ impl LanguageModel {
             let what = "the answer is no stream of events: look at LLM_BASE_URL";
             return Err(ProviderError::malformed(provider, what));
         }
-        begun(provider, parts(provider, answer)).await
+        begun(provider, parts(provider, answer, began, limits)).await
     }
 }
 
-/// The events, their reader, and the parts that were read and not handed out.
-type Reading =
-    (BoxStream<'static, Result<Event, EventStreamError<ProviderError>>>, Reader, VecDeque<ReplyPart>);
+/// A reply that is read: the events, their reader, and the parts that were read and not handed out.
+struct Reading {
+    events: BoxStream<'static, Result<Event, EventStreamError<ProviderError>>>,
+    reader: Reader,
+    waiting: VecDeque<ReplyPart>,
+    /// When something that is said or called has to have come. A server that only keeps the connection alive, or sends spaces,
+    /// says nothing.
+    due: Instant,
+}
 
-fn parts(provider: Provider, answer: Answer) -> Reply {
-    let start = (answer.chunks.eventsource().boxed(), Reader::new(provider), VecDeque::new());
-    let next = move |(mut events, mut reader, mut waiting): Reading| async move {
+fn parts(provider: Provider, answer: Answer, began: Instant, limits: Limits) -> Reply {
+    let whole_by = began + limits.answer * REPLY_LIMIT;
+    let start = Reading {
+        events: lines(provider, answer.chunks).eventsource().boxed(),
+        reader: Reader::new(provider),
+        waiting: VecDeque::new(),
+        due: began + limits.answer,
+    };
+    let next = move |mut reading: Reading| async move {
         loop {
-            if let Some(part) = waiting.pop_front() {
-                return Ok(Some((part, (events, reader, waiting))));
+            if let Some(part) = reading.waiting.pop_front() {
+                if !part.is_blank() {
+                    reading.due = Instant::now() + limits.idle;
+                }
+                return Ok(Some((part, reading)));
             }
+            let Reading { events, reader, waiting, due } = &mut reading;
+            let pieces_of_calls = reader.pieces_of_calls();
             if reader.is_over() {
                 return Ok(None);
             }
-            match events.next().await {
-                Some(Ok(event)) => waiting.extend(reader.read(&event.data)?),
-                None => waiting.extend(reader.end()?),
+            match timeout_at(whole_by.min(*due), events.next()).await {
+                Ok(Some(Ok(event))) => {
+                    waiting.extend(reader.read(&event.data)?);
+                    if reader.pieces_of_calls() > pieces_of_calls {
+                        *due = Instant::now() + limits.idle;
+                    }
+                }
+                Ok(None) => waiting.extend(reader.end()?),
                 // Once the model is done, a server that does not close its stream well has lost nothing.
-                Some(Err(_)) if reader.is_complete() => waiting.extend(reader.end()?),
-                Some(Err(EventStreamError::Transport(error))) => return Err(error),
-                Some(Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_))) => {
+                Ok(Some(Err(_))) | Err(_) if reader.is_complete() => waiting.extend(reader.end()?),
+                Ok(Some(Err(EventStreamError::Transport(error)))) => return Err(error),
+                Ok(Some(Err(EventStreamError::Utf8(_) | EventStreamError::Parser(_)))) => {
                     return Err(ProviderError::malformed(provider, "the stream of events cannot be read"));
                 }
+                Err(_) if *due < whole_by => return Err(ProviderError::timeout(provider, limits.idle)),
+                Err(_) => return Err(ProviderError::endless(provider)),
             }
         }
     };

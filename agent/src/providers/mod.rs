@@ -10,6 +10,7 @@ pub mod error;
 pub mod health;
 mod key;
 pub mod language_model;
+mod lines;
 pub mod message;
 pub mod reply;
 mod request;

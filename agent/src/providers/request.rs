@@ -1,7 +1,7 @@
 //! Requests to a provider: time limits, retries with a pause, a limit for the length of an answer, and what each outcome says
 //! of the provider's health.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt as _};
@@ -237,8 +237,7 @@ fn is_refusal(status: u16) -> bool {
     [401, 403].contains(&status)
 }
 
-/// In seconds. The other form, a date, is taken as none given.
+/// However long it is: what it says beyond a limit is not waited for, but ends the tries.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: f64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    service::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, SystemTime::now(), Duration::MAX)
 }

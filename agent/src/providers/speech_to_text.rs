@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::StreamExt as _;
 use reqwest::multipart::{Form, Part};
-use serde_json::Value;
+use schemas::json::Json;
 
 use super::error::ProviderError;
 use super::request::Endpoint;
@@ -82,10 +82,10 @@ impl SpeechToText {
         while let Some(chunk) = chunks.next().await {
             body.extend_from_slice(&chunk?);
         }
-        let answer: Value = serde_json::from_slice(&body)
+        let answer = Json::parse(&body)
             .map_err(|_| ProviderError::malformed(provider, "the answer is no JSON: look at STT_BASE_URL"))?;
-        match answer.get("text").and_then(Value::as_str) {
-            Some(text) => Ok(text.trim().to_owned()),
+        match answer.get("text").and_then(Json::as_str) {
+            Some(text) => Ok(text.replace(char::REPLACEMENT_CHARACTER, "").trim().to_owned()),
             None => Err(ProviderError::malformed(provider, "the answer has no `text`: look at STT_BASE_URL")),
         }
     }

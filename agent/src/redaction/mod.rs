@@ -98,21 +98,26 @@ const TEENS: [&str; 10] = [
 ];
 const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
-/// Addresses, also as they are spoken: `ann dot lee at example dot com`.
+/// Addresses, also as they are spoken: `ann dot lee at example dot com`, or letter by letter.
 static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(
+    const AT: &str = r"(?: \x20?[@＠﹫]\x20? | %40 | \x20?[\[({<]at[\])}>]\x20? )";
+    const DOT: &str = r"(?: [.．。] | \x20\.\x20? | \x20?[\[({<]dot[\])}>]\x20? )";
+    const SPOKEN_AT: &str = r",?\x20(?:at|ät|arobase|arroba|chiocciola|apenstaartje),?\x20";
+    const SPOKEN_DOT: &str = r"(?: \. | ,?\x20(?:dot|period|punkt|point|punto|ponto|punt),?\x20 )";
+    const LETTERS: &str = r"(?: [a-z0-9]\x20 )+ [a-z0-9]\b";
+    pattern(&format!(
         r#"(?xi)
-        (?: [\w.%+'-]+ | "[^"@]{1,64}" ) (?: \x20?[@＠﹫]\x20? | %40 | \x20?[\[({]at[\])}]\x20? )
-          [\w-]+ (?: (?: [.．。] | \x20?[\[({]dot[\])}]\x20? ) [\w-]+ )+
-        | [\w%+'-]+ (?: (?:\.|\x20(?:dot|punkt|point|punto|ponto|punt)\x20) [\w%+'-]+ )*
-          \x20(?:at|ät|arobase|arroba|chiocciola|apenstaartje)\x20
-          [\w-]+ (?: (?:\.|\x20(?:dot|punkt|point|punto|ponto|punt)\x20) [\w-]+ )*
-          (?:\.|\x20(?:dot|punkt|point|punto|ponto|punt)\x20) [a-z]{2,}\b"#,
-    )
+        (?: [\w.%+'-]+ | "[^"@]{{1,64}}" ) {AT} [\w-]+ (?: {DOT} [\w-]+ )+
+        | (?: \b{LETTERS} | [\w%+'-]+ ) (?: {SPOKEN_DOT} (?: {LETTERS} | [\w%+'-]+ ) )* {SPOKEN_AT}
+          (?: {LETTERS} | [\w-]+ ) (?: {SPOKEN_DOT} (?: {LETTERS} | [\w-]+ ) )*?
+          {SPOKEN_DOT} (?: [a-z]{{2,}}[\w-]* | {LETTERS} ) (?: {SPOKEN_DOT} [a-z]{{2,}}[\w-]* )*"#,
+    ))
 });
 /// Digits, and what people write between those of one number.
 static DIGITS: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"\+?\(?\d(?:[\x20\t\u{a0}\u{2009}\u{202f}()./\u{2010}-\u{2015}\u{2212}-]{0,3}\d)+")
+    pattern(
+        r"\+?\(?\d(?:[\x20\t\u{a0}\u{2009}\u{202f}()./_~*|\u{b7}\u{2022}\u{2010}-\u{2015}\u{2212}-]{0,3}\d)+",
+    )
 });
 /// Finds digits that are spelled as words, two or more in a row.
 static WORDS: LazyLock<Regex> = LazyLock::new(|| {

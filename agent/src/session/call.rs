@@ -232,7 +232,14 @@ impl Call {
             Observation::Present { identity } => identity.clone(),
             _ => String::new(),
         };
-        match self.attendance.observe(observation, Moment::now()) {
+        let now = Moment::now();
+        let step = self.attendance.observe(observation, now);
+        if self.attendance.sees_participant() {
+            self.sign.back(now.instant);
+        } else {
+            self.sign.lost();
+        }
+        match step {
             Step::End(ending) => return Some(ending),
             Step::Linked => self.welcome(&identity),
             Step::Back => {

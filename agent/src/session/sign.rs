@@ -3,7 +3,9 @@
 //! The rule: a participant has [`SignOfLife::wait`] from the moment when the agent joined, or half of it from the moment when
 //! it was seen, whichever is later, to be really connected (LiveKit's state ACTIVE: its media connection stands) and to give
 //! a sign: a track, muted or not, or a typed message. Who is not connected by then gives the place back. Who is connected
-//! and gives no sign, and may be reading, keeps it while most places are free.
+//! and gives no sign, and may be reading, keeps it while most places are free. While its connection, or the agent's own, is
+//! lost, the grace of [`super::ending::Attendance`] counts and not this; who is back has the whole wait again, unless it was
+//! found to be somebody before.
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +18,8 @@ pub(super) struct SignOfLife {
     joined: Instant,
     wait: Duration,
     due: Option<Instant>,
+    /// It was lost before it was found to be somebody.
+    paused: bool,
 }
 
 /// What is known of the participant at that moment.
@@ -32,12 +36,24 @@ pub(super) struct Seen {
 impl SignOfLife {
     /// The agent joined at that time.
     pub(super) fn new(joined: Instant, wait: Duration) -> Self {
-        Self { joined, wait, due: None }
+        Self { joined, wait, due: None, paused: false }
     }
 
     /// The participant is there.
     pub(super) fn participant_came(&mut self, now: Instant) {
         self.due = Some((self.joined + self.wait).max(now + self.wait / 2));
+    }
+
+    /// The participant's connection, or the agent's own, is lost: it cannot be seen whether it is connected.
+    pub(super) fn lost(&mut self) {
+        self.paused |= self.due.take().is_some();
+    }
+
+    /// The participant is there again.
+    pub(super) fn back(&mut self, now: Instant) {
+        if std::mem::take(&mut self.paused) {
+            self.due = Some(now + self.wait);
+        }
     }
 
     /// When [`Self::is_absent`] is to be asked.
@@ -102,5 +118,33 @@ mod tests {
         }
         now = sign.due().unwrap();
         assert!(sign.is_absent(seen(true, false, true), now));
+    }
+
+    #[test]
+    fn nothing_is_due_while_it_is_lost_and_who_is_back_has_the_wait_again() {
+        let now = Instant::now();
+        let mut sign = SignOfLife::new(now, WAIT);
+        sign.participant_came(now);
+        sign.lost();
+        assert_eq!(sign.due(), None);
+        assert!(!sign.is_absent(seen(false, true, true), now + 2 * WAIT));
+        // Lost, as the agent's own connection is: still once.
+        sign.lost();
+        let back = now + WAIT - Duration::from_millis(1);
+        sign.back(back);
+        assert_eq!(sign.due(), Some(back + WAIT));
+        assert!(!sign.is_absent(seen(false, true, false), back + WAIT / 2));
+        assert!(sign.is_absent(seen(false, true, false), back + WAIT));
+    }
+
+    #[test]
+    fn who_was_found_to_be_somebody_is_not_looked_at_again() {
+        let now = Instant::now();
+        let mut sign = SignOfLife::new(now, WAIT);
+        sign.participant_came(now);
+        assert!(!sign.is_absent(seen(true, true, false), now + WAIT));
+        sign.lost();
+        sign.back(now + 2 * WAIT);
+        assert_eq!(sign.due(), None);
     }
 }

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use futures::StreamExt as _;
+use livekit::data_stream::api::StreamError;
 use livekit::{ByteStreamReader, StreamReader as _, TextStreamReader};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -53,9 +54,9 @@ impl Streams {
         let reading = async move {
             match timeout(TYPED_LIMIT, typed_text(reader)).await {
                 Ok(Ok(text)) => take_typed(text, &typed_tx, &budget),
-                Ok(Err(error)) => {
+                Ok(Err(fault)) => {
                     budget.cut(Cut::TypedMessages);
-                    warn!("a typed message is left out: {error:#}");
+                    warn!("a typed message is left out: {fault:#}");
                 }
                 Err(_) => {
                     budget.cut(Cut::TypedMessages);
@@ -96,7 +97,7 @@ impl Streams {
 async fn typed_text(mut reader: TextStreamReader) -> anyhow::Result<String> {
     let mut text = String::new();
     while let Some(part) = reader.next().await {
-        text.push_str(&part.context("read it")?);
+        text.push_str(&part.map_err(|error| anyhow!(kind(&error)))?);
         if text.len() > LONGEST_TYPED {
             bail!("it is longer than {LONGEST_TYPED} bytes");
         }
@@ -120,7 +121,7 @@ async fn pre_connect_audio(mut reader: ByteStreamReader) -> anyhow::Result<Vec<i
     let info = reader.info().clone();
     let mut bytes = Vec::new();
     while let Some(part) = reader.next().await {
-        bytes.extend_from_slice(&part.context("read it")?);
+        bytes.extend_from_slice(&part.map_err(|error| anyhow!(kind(&error)))?);
         if bytes.len() > LONGEST_PRE_CONNECT_AUDIO {
             bail!("it is longer than {LONGEST_PRE_CONNECT_AUDIO} bytes");
         }
@@ -135,5 +136,19 @@ async fn pre_connect_audio(mut reader: ByteStreamReader) -> anyhow::Result<Vec<i
         drop(permit);
         decoded
     };
-    Ok(tokio::task::spawn_blocking(decode).await.context("decode it")??)
+    // The message of a panic may hold what the caller sent.
+    let decoded = tokio::task::spawn_blocking(decode).await.map_err(|_| anyhow!("the decoder panicked"))?;
+    Ok(decoded?)
+}
+
+/// What is wrong with a stream, without the words that its sender chose.
+fn kind(error: &StreamError) -> &'static str {
+    match error {
+        StreamError::AbnormalEnd(_) => "its sender broke it off",
+        StreamError::Utf8(_) => "it is no text",
+        StreamError::MissedChunk | StreamError::Incomplete => "a part of it is missing",
+        StreamError::LengthExceeded | StreamError::PayloadTooLarge => "it is longer than it said",
+        StreamError::Decompression => "it cannot be decompressed",
+        _ => "it cannot be read",
+    }
 }

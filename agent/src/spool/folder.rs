@@ -141,12 +141,13 @@ impl Folder {
             .chain((1..).map(|number| self.unreadable.join(format!("{name}.{number}"))))
             .find(|target| !target.exists())
             .unwrap_or_else(|| self.unreadable.join(&*name));
+        fs::rename(path, &target)?;
         tracing::error!(
             file.path = %target.display(),
-            file.bytes = fs::metadata(path).map_or(0, |metadata| metadata.len()),
+            file.bytes = fs::metadata(&target).map_or(0, |metadata| metadata.len()),
             "a spool file holds no session-end payload: set aside, not published; look at it and remove it"
         );
-        fs::rename(path, target)
+        Ok(())
     }
 
     /// Moves what a dead process left into the outbox, and lists the outbox, oldest first. The payload is given where

@@ -1,5 +1,7 @@
 //! What keeps sessions from being kept or published, for the worker and its pages.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -9,8 +11,8 @@ use tokio::sync::watch;
 pub(super) struct Health {
     /// Since when the disk refuses writes.
     disk_fails_tx: watch::Sender<Option<Instant>>,
-    /// Why JetStream takes no session, though it answers.
-    publish_refused_tx: watch::Sender<Option<&'static str>>,
+    /// Entries that JetStream refused for a fault of its own, and why; one that it takes says nothing of the others.
+    publish_refused: Mutex<HashMap<String, &'static str>>,
 }
 
 impl Health {
@@ -28,11 +30,21 @@ impl Health {
         self.disk_fails_tx.subscribe()
     }
 
-    pub(super) fn publish_refused(&self, why: Option<&'static str>) {
-        self.publish_refused_tx.send_replace(why);
+    pub(super) fn publish_refused(&self, entry: &str, why: &'static str) {
+        self.refused().insert(entry.to_owned(), why);
+    }
+
+    /// An entry is published, or no longer to be.
+    pub(super) fn publish_done(&self, entry: &str) {
+        self.refused().remove(entry);
     }
 
     pub(super) fn why_publish_refused(&self) -> Option<&'static str> {
-        *self.publish_refused_tx.borrow()
+        self.refused().values().next().copied()
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<String, &'static str>> {
+        // Whole at any time.
+        self.publish_refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

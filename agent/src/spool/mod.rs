@@ -113,9 +113,9 @@ impl Spool {
         self.health.why_publish_refused()
     }
 
-    /// JetStream has refused a session, or taken one.
-    pub(crate) fn publish_refused(&self, why: Option<&'static str>) {
-        self.health.publish_refused(why);
+    /// JetStream has refused an entry for a fault of its own, until it takes this one.
+    pub(crate) fn publish_refused(&self, entry: &str, why: &'static str) {
+        self.health.publish_refused(entry, why);
     }
 
     /// Resolves when every ended session is published.
@@ -149,11 +149,13 @@ impl Spool {
 
     /// Forgets an entry that JetStream has stored.
     pub(crate) async fn remove(&self, entry: String) {
+        self.health.publish_done(&entry);
         self.writer.request(|done_tx| Request::Remove(entry, done_tx)).await;
     }
 
     /// Moves an entry that is no payload out of the way.
     pub(crate) async fn set_aside(&self, entry: String) {
+        self.health.publish_done(&entry);
         self.writer.request(|done_tx| Request::SetAside(entry, done_tx)).await;
     }
 }

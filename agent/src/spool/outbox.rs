@@ -75,6 +75,10 @@ impl Outbox {
         state.entries.iter().filter_map(|(name, payload)| Some((name.clone(), payload.clone()?))).collect()
     }
 
+    pub(super) fn has_in_memory(&self) -> bool {
+        self.lock().entries.values().any(Option::is_some)
+    }
+
     /// An entry is no longer in memory only.
     pub(super) fn stored(&self, name: &str) {
         if let Some(payload) = self.lock().entries.get_mut(name) {

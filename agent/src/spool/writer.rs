@@ -1,6 +1,7 @@
 //! The one thread that writes to the disk: it makes durable together what was asked for, writes live sessions every second,
 //! and tries a disk that fails again and again.
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -104,6 +105,17 @@ pub(super) struct Writing {
     retry_memory_at: Instant,
     probe_at: Instant,
     disk_fails: bool,
+    /// Live sessions, by their names, whose latest payload the disk refused.
+    refused: HashSet<String>,
+    /// Entries that are published or set aside, which the disk still has.
+    owed: HashMap<String, Owed>,
+}
+
+/// What is to be done to an entry's file.
+#[derive(Clone, Copy)]
+enum Owed {
+    Removal,
+    SettingAside,
 }
 
 impl Writing {
@@ -123,6 +135,8 @@ impl Writing {
             retry_memory_at: now,
             probe_at: now + PROBE,
             disk_fails: false,
+            refused: HashSet::new(),
+            owed: HashMap::new(),
         }
     }
 
@@ -164,12 +178,12 @@ impl Writing {
                     finished.push(self.finish(draft, &mut outcome));
                 }
                 Request::Remove(name, done_tx) => {
-                    outcome.note(self.folder.remove(&name));
+                    self.discard(&name, Owed::Removal, &mut outcome);
                     self.outbox.remove(&name);
                     answers.push(done_tx);
                 }
                 Request::SetAside(name, done_tx) => {
-                    outcome.note(self.folder.set_aside(&name));
+                    self.discard(&name, Owed::SettingAside, &mut outcome);
                     self.outbox.remove(&name);
                     answers.push(done_tx);
                 }
@@ -179,13 +193,17 @@ impl Writing {
         let retried = self.retry_memory(&mut outcome);
         self.probe(&mut outcome);
         let durable = !outcome.wrote || outcome.note(self.folder.sync(outcome.ended));
-        self.report(outcome);
         if durable {
             retried.iter().for_each(|name| self.outbox.stored(name));
         }
+        let mut stored = Vec::new();
         for Finished { draft, payload, refused } in finished {
+            stored.push(draft.clone());
             // What is not known to be on the disk stays in memory, too, and is stored again.
             self.outbox.add(draft.name.clone(), (refused || !durable).then(|| payload.into()));
+        }
+        self.report(outcome);
+        for draft in stored {
             draft.stored();
         }
         for done_tx in answers {
@@ -194,13 +212,18 @@ impl Writing {
         }
     }
 
-    fn save(&self, draft: &Draft, outcome: &mut Outcome) {
-        if let Some(payload) = draft.payload_at(Utc::now(), self.max_payload_bytes) {
-            outcome.wrote(self.folder.write(&draft.name, &payload));
+    fn save(&mut self, draft: &Draft, outcome: &mut Outcome) {
+        let Some(payload) = draft.payload_at(Utc::now(), self.max_payload_bytes) else { return };
+        if outcome.wrote(self.folder.write(&draft.name, &payload)) {
+            self.refused.remove(&draft.name);
+        } else {
+            self.refused.insert(draft.name.clone());
         }
     }
 
-    fn finish(&self, draft: Arc<Draft>, outcome: &mut Outcome) -> Finished {
+    fn finish(&mut self, draft: Arc<Draft>, outcome: &mut Outcome) -> Finished {
+        // Where its end is refused, it waits in memory.
+        self.refused.remove(&draft.name);
         let payload = draft.final_payload(self.max_payload_bytes);
         let refused = if self.outbox.holds(&draft.name) {
             tracing::warn!("a session ended twice: the first end stays");
@@ -223,18 +246,37 @@ impl Writing {
         let limit = Instant::now() + BEATS_TOGETHER;
         let due = self.live.iter().take(BATCH).take_while(|(due, _)| *due <= limit).count();
         for index in 0..due {
-            self.save(&self.live[index].1, outcome);
+            let draft = self.live[index].1.clone();
+            self.save(&draft, outcome);
             self.live[index].0 = Instant::now() + BEAT;
         }
     }
 
-    /// Tries the disk again for the entries that it refused; those that it takes now.
+    fn discard(&mut self, name: &str, what: Owed, outcome: &mut Outcome) {
+        let done = match what {
+            Owed::Removal => self.folder.remove(name),
+            Owed::SettingAside => self.folder.set_aside(name),
+        };
+        if outcome.note(done) {
+            self.owed.remove(name);
+        } else {
+            self.owed.insert(name.to_owned(), what);
+        }
+    }
+
+    /// Tries the disk again for the entries that it refused; those that it takes now. The smallest come first: a large one
+    /// that does not fit keeps no other from the disk.
     fn retry_memory(&mut self, outcome: &mut Outcome) -> Vec<String> {
         let mut stored = Vec::new();
         if Instant::now() < self.retry_memory_at {
             return stored;
         }
-        for (name, payload) in self.outbox.in_memory() {
+        for (name, what) in self.owed.clone() {
+            self.discard(&name, what, outcome);
+        }
+        let mut in_memory = self.outbox.in_memory();
+        in_memory.sort_by_key(|(_, payload)| payload.len());
+        for (name, payload) in in_memory {
             if !self.store(&name, &payload, outcome) {
                 break;
             }
@@ -252,10 +294,12 @@ impl Writing {
         }
         let probed = if self.disk_fails { self.folder.probe() } else { self.folder.probe_disk() };
         outcome.wrote(probed);
-        self.probe_at = Instant::now() + if outcome.error.is_some() { PROBE_FAILING } else { PROBE };
+        let fails = self.disk_fails || outcome.error.is_some();
+        self.probe_at = Instant::now() + if fails { PROBE_FAILING } else { PROBE };
     }
 
-    /// Says once when the disk begins to fail and once when it works again.
+    /// Says once when the disk begins to fail and once when it works again. It does when it has taken all that it refused, and
+    /// not when it takes something else: what is small may fit where the rest does not.
     fn report(&mut self, outcome: Outcome) {
         let folder = self.folder.root().display();
         match outcome.error {
@@ -268,13 +312,17 @@ impl Writing {
                      are lost if this process dies before they are published"
                 );
             }
-            None if self.disk_fails && outcome.wrote => {
+            None if self.disk_fails && outcome.wrote && self.owes_nothing() => {
                 self.disk_fails = false;
                 tracing::info!(spool.dir = %folder, "the spool can be written again");
             }
             _ => {}
         }
         self.health.disk(self.disk_fails);
+    }
+
+    fn owes_nothing(&self) -> bool {
+        self.refused.is_empty() && self.owed.is_empty() && !self.outbox.has_in_memory()
     }
 }
 

@@ -43,6 +43,9 @@ pub enum CallFault {
     /// There was no whole answer in time.
     #[error("the tool did not answer within {}", humantime::format_duration(*.0))]
     TimedOut(Duration),
+    /// The file with the tool's token cannot be read.
+    #[error("the tool cannot be asked now")]
+    NoToken,
     /// The tool's server cannot be reached, or the connection was lost.
     #[error("the tool cannot be reached")]
     Unreachable,

@@ -1,8 +1,10 @@
 //! A call of a persona's tool over HTTP.
 
 use futures::StreamExt as _;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
+use service::SecretSource;
+use tracing::warn;
 
 use super::fault::CallFault;
 use crate::persona::HttpTool;
@@ -34,13 +36,17 @@ impl HttpCall {
 pub(super) async fn post(
     http: &reqwest::Client,
     tool: &HttpTool,
-    token: Option<&SecretString>,
+    token: Option<&SecretSource>,
     call: &HttpCall,
     session_id: &str,
 ) -> Result<String, CallFault> {
     let body = json!({"session_id": session_id, "tool": call.tool, "arguments": call.arguments});
     let mut request = http.post(tool.url().clone()).json(&body);
     if let Some(token) = token {
+        let token = token.read().await.map_err(|error| {
+            warn!(tool = call.tool, "its token is not read: {error:#}");
+            CallFault::NoToken
+        })?;
         request = request.bearer_auth(token.expose_secret());
     }
     let answer = request.send().await.map_err(|_| CallFault::Unreachable)?;

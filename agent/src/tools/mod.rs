@@ -8,18 +8,21 @@ mod http_call;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jsonschema::Validator;
 use reqwest::header::HeaderValue;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
+use service::{SecretSource, ensure_stays_on_this_machine};
 
 pub use fault::CallFault;
 pub use http_call::HttpCall;
 
 use crate::persona::{HttpTool, Persona};
+use crate::providers::arguments::ALLOW_PLAIN_TEXT;
 
 /// Most bytes of a call's arguments.
 const ARGUMENTS_LIMIT: usize = 16 * 1024;
@@ -35,7 +38,8 @@ pub struct Toolbox {
 struct PreparedTool {
     tool: HttpTool,
     arguments: Validator,
-    token: Option<SecretString>,
+    /// Where it is in a file, it is read at each call, so that it may be renewed there.
+    token: Option<SecretSource>,
 }
 
 /// A call that may be made.
@@ -58,17 +62,24 @@ impl Toolbox {
     /// `environment` gives the value of a variable; tokens come from there.
     ///
     /// # Errors
-    /// A variable with a token is missing, or a client for HTTP cannot be made.
-    pub fn new(persona: Arc<Persona>, environment: impl Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
-        let prepare = |tool: &HttpTool| prepare(tool, &environment);
-        let tools = persona.tools().iter().map(prepare).collect::<anyhow::Result<_>>()?;
+    /// A token is missing, has characters that none has, or would cross a network in plain text; or a client for HTTP cannot be
+    /// made.
+    pub async fn new(
+        persona: Arc<Persona>,
+        environment: impl Fn(&str) -> Option<String>,
+        allow_plain_text: bool,
+    ) -> anyhow::Result<Self> {
+        let mut tools = Vec::new();
+        for tool in persona.tools() {
+            tools.push(prepare(tool, &environment, allow_plain_text).await?);
+        }
         // A redirect would take the token, and what a caller said, to a place that the persona does not name.
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("set up the HTTP client of the tools")?;
-        Ok(Self { persona, http, tools })
+        Ok(Self { persona, http, tools: tools.into() })
     }
 
     /// What the model is told: the entries of `tools` in OpenAI's form, the built-in ones first.
@@ -120,21 +131,34 @@ impl Toolbox {
     }
 }
 
-fn prepare(tool: &HttpTool, environment: &impl Fn(&str) -> Option<String>) -> anyhow::Result<PreparedTool> {
+async fn prepare(
+    tool: &HttpTool,
+    environment: &impl Fn(&str) -> Option<String>,
+    allow_plain_text: bool,
+) -> anyhow::Result<PreparedTool> {
     let name = tool.name();
     let arguments = jsonschema::validator_for(tool.parameters())
         .map_err(|error| anyhow::anyhow!("read the parameters of the tool {name}: {error}"))?;
     let token = match tool.authorization_env() {
         None => None,
         Some(variable) => {
-            let token = environment(variable).filter(|token| !token.is_empty());
-            let token = token.with_context(|| format!("set {variable}: the tool {name} needs its token"))?;
-            let fits = HeaderValue::from_str(&token).is_ok();
+            let value = environment(variable).map(SecretString::from);
+            let file = environment(&format!("{variable}_FILE")).map(PathBuf::from);
+            let token = SecretSource::of(variable, value.as_ref(), file.as_ref())?.with_context(|| {
+                format!("set {variable} or {variable}_FILE: the tool {name} needs its token")
+            })?;
+            let read = token.read().await?;
             anyhow::ensure!(
-                fits,
+                HeaderValue::from_str(read.expose_secret()).is_ok(),
                 "{variable} has characters that no token has: set it again, without line breaks"
             );
-            Some(SecretString::from(token))
+            if let Some(host) =
+                tool.url().host_str().filter(|_| tool.url().scheme() == "http" && !allow_plain_text)
+            {
+                let secret = format!("the token of the tool {name}");
+                ensure_stays_on_this_machine(&secret, host, "use https:// in its `url`", ALLOW_PLAIN_TEXT)?;
+            }
+            Some(token)
         }
     };
     Ok(PreparedTool { tool: tool.clone(), arguments, token })

@@ -40,7 +40,12 @@ async fn server() -> (String, mpsc::UnboundedReceiver<(Option<String>, Value)>) 
     (format!("http://{address}"), requests_rx)
 }
 
-fn toolbox(url: &str) -> Toolbox {
+async fn toolbox(url: &str) -> Toolbox {
+    let environment = |name: &str| (name == "BOOKING_TOKEN").then(|| "t0ken".to_owned());
+    Toolbox::new(persona(url), environment, false).await.unwrap()
+}
+
+fn persona(url: &str) -> Arc<Persona> {
     let tool = format!(
         r#"
 [[tools]]
@@ -58,9 +63,7 @@ day = {{ type = "string", enum = ["monday", "friday"] }}
 people = {{ type = "integer", minimum = 1 }}
 "#
     );
-    let persona = Persona::parse(&format!("{DEFAULT}{tool}")).unwrap();
-    let environment = |name: &str| (name == "BOOKING_TOKEN").then(|| "t0ken".to_owned());
-    Toolbox::new(Arc::new(persona), environment).unwrap()
+    Arc::new(Persona::parse(&format!("{DEFAULT}{tool}")).unwrap())
 }
 
 fn booking(toolbox: &Toolbox) -> HttpCall {
@@ -73,7 +76,7 @@ fn booking(toolbox: &Toolbox) -> HttpCall {
 #[tokio::test]
 async fn a_call_brings_the_session_the_arguments_and_the_token() {
     let (url, mut received) = server().await;
-    let toolbox = toolbox(&format!("{url}/book"));
+    let toolbox = toolbox(&format!("{url}/book")).await;
     assert_eq!(toolbox.call(&booking(&toolbox), "room-1").await, Ok("booked".to_owned()));
     let (token, body) = received.recv().await.unwrap();
     assert_eq!(token.as_deref(), Some("Bearer t0ken"));
@@ -94,22 +97,22 @@ async fn what_goes_wrong_in_a_call_is_told_apart() {
         ("/long", CallFault::AnswerTooLong { limit: 8 * 1024 }),
         ("/binary", CallFault::AnswerNotText),
     ] {
-        let toolbox = toolbox(&format!("{url}{path}"));
+        let toolbox = toolbox(&format!("{url}{path}")).await;
         let start = Instant::now();
         assert_eq!(toolbox.call(&booking(&toolbox), "room-1").await, Err(fault), "{path}");
         assert!(start.elapsed() < Duration::from_secs(20), "{path}");
     }
     assert!(received.try_recv().is_err(), "a redirect was followed");
-    let just = toolbox(&format!("{url}/just"));
+    let just = toolbox(&format!("{url}/just")).await;
     assert_eq!(just.call(&booking(&just), "room-1").await.map(|answer| answer.len()), Ok(8 * 1024));
-    let unreachable = toolbox("http://127.0.0.1:1/book");
+    let unreachable = toolbox("http://127.0.0.1:1/book").await;
     assert_eq!(unreachable.call(&booking(&unreachable), "room-1").await, Err(CallFault::Unreachable));
 }
 
 #[tokio::test]
 async fn arguments_are_held_against_the_schema_before_a_call() {
     let (url, mut received) = server().await;
-    let toolbox = toolbox(&format!("{url}/book"));
+    let toolbox = toolbox(&format!("{url}/book")).await;
     for (name, arguments, message) in [
         ("delete_room", "{}", "there is no such tool: call one of those that are listed"),
         ("delete_room", "{", "there is no such tool: call one of those that are listed"),
@@ -144,7 +147,7 @@ async fn arguments_are_held_against_the_schema_before_a_call() {
 #[tokio::test]
 async fn built_in_tools_are_checked_and_no_tier_gets_through() {
     let (url, _) = server().await;
-    let toolbox = toolbox(&url);
+    let toolbox = toolbox(&url).await;
     assert_eq!(toolbox.check("end_call", ""), Ok(CheckedCall::EndCall));
     let call =
         toolbox.check("record_signals", r#"{"team_size": "12", "qualification_tier": "hot"}"#).unwrap();
@@ -156,7 +159,7 @@ async fn built_in_tools_are_checked_and_no_tier_gets_through() {
 #[tokio::test]
 async fn the_model_is_told_of_each_tool() {
     let (url, _) = server().await;
-    let definitions = toolbox(&url).definitions();
+    let definitions = toolbox(&url).await.definitions();
     let names: Vec<_> = definitions.iter().map(|tool| tool["function"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["record_signals", "end_call", "book_demo"]);
     assert!(definitions.iter().all(|tool| tool["type"] == "function"));
@@ -167,10 +170,51 @@ async fn the_model_is_told_of_each_tool() {
 
 #[tokio::test]
 async fn a_token_that_is_missing_or_broken_is_told_at_once() {
-    let (url, _) = server().await;
-    let persona = Arc::clone(&toolbox(&url).persona);
-    for token in [None, Some(String::new()), Some("a\nb".to_owned())] {
-        let error = Toolbox::new(Arc::clone(&persona), |_| token.clone()).err().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token").display().to_string();
+    let refused = async |environment: &[(&str, &str)]| {
+        let of = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        };
+        let refused = Toolbox::new(persona("http://127.0.0.1:1"), of, false).await.err().unwrap();
+        format!("{refused:#}")
+    };
+    for environment in [
+        &[][..],
+        &[("BOOKING_TOKEN", "")],
+        &[("BOOKING_TOKEN", "a\nb")],
+        &[("BOOKING_TOKEN", "a"), ("BOOKING_TOKEN_FILE", "/b")],
+    ] {
+        let error = refused(environment).await;
         assert!(error.contains("BOOKING_TOKEN") && !error.contains("a\nb"), "{error}");
     }
+    assert!(refused(&[("BOOKING_TOKEN_FILE", &file)]).await.contains(&file));
+}
+
+#[tokio::test]
+async fn a_token_in_a_file_may_be_renewed() {
+    let (url, mut received) = server().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "first\n").unwrap();
+    let environment = |name: &str| (name == "BOOKING_TOKEN_FILE").then(|| file.display().to_string());
+    let toolbox = Toolbox::new(persona(&format!("{url}/book")), environment, false).await.unwrap();
+    for token in ["first", "second"] {
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        toolbox.call(&booking(&toolbox), "s").await.unwrap();
+        let (authorization, _) = received.recv().await.unwrap();
+        assert_eq!(authorization, Some(format!("Bearer {token}")));
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(toolbox.call(&booking(&toolbox), "s").await, Err(CallFault::NoToken));
+}
+
+#[tokio::test]
+async fn a_token_crosses_no_network_in_plain_text() {
+    let environment = |name: &str| (name == "BOOKING_TOKEN").then(|| "t0ken".to_owned());
+    let far = || persona("http://crm.internal/book");
+    let refused = Toolbox::new(far(), environment, false).await.err().unwrap().to_string();
+    assert!(refused.contains("book_demo") && refused.contains("SERVICES_ALLOW_PLAIN_TEXT"), "{refused}");
+    assert!(Toolbox::new(far(), environment, true).await.is_ok());
+    assert!(Toolbox::new(persona("https://crm.internal/book"), environment, false).await.is_ok());
 }

@@ -233,9 +233,10 @@ where
             Err(failure) => failure.id(),
         };
         let Some(handle) = self.handles.remove(&id) else { return };
-        if let Err(failure) = ended {
-            // Sessions catch their own panics, so this one is in what reports and leaves.
-            error!(job.id = %handle.job_id, "a session ended without leaving its room: {failure}");
+        if ended.is_err() {
+            // Sessions catch their own panics, so this one is in what reports and leaves. Its message may hold what a caller
+            // said; the panic hook has logged the place.
+            error!(job.id = %handle.job_id, "a session ended without leaving its room: a panic in it");
         }
         self.jobs.ended(&handle.job_id);
         self.publish_status();

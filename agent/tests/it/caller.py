@@ -212,6 +212,14 @@ async def pre_connect_audio(room, file, identity="ann"):
     return {}
 
 
+async def break_off(room, reason, identity="ann"):
+    """Begins a message, and does not end it as it should."""
+    writer = await callers[room, identity].room.local_participant.stream_text(topic="lk.chat")
+    await writer.write("hello")
+    await writer.aclose(reason=reason)
+    return {}
+
+
 async def knock(room, agent, identity="ann", metadata=None):
     """Joins by the signalling connection alone: no media, no data."""
     session = aiohttp.ClientSession()
@@ -299,8 +307,8 @@ async def delete_dispatches(room):
 
 
 COMMANDS = [
-    join, knock, go_away, see_agent, agents, hear, say, ask, flood, inflate, pre_connect_audio, speak, captions, gone, leave,
-    remove, delete_room, dispatch, delete_dispatches,
+    join, knock, go_away, see_agent, agents, hear, say, ask, flood, inflate, pre_connect_audio, break_off, speak, captions, gone,
+    leave, remove, delete_room, dispatch, delete_dispatches,
 ]
 
 

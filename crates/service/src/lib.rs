@@ -19,7 +19,10 @@ mod seldom;
 mod shutdown;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context as _;
+use tokio::runtime::Runtime;
 use tracing::error;
 
 pub use backoff::Backoff;
@@ -38,9 +41,12 @@ pub use secret::SecretSource;
 pub use seldom::Seldom;
 pub use shutdown::shutdown_on_signal;
 
+/// How long threads may still work when the program is over. Some wait for what may never come, such as an answer to a name.
+const THREADS_LIMIT: Duration = Duration::from_secs(5);
+
 /// What a `main` calls: sets the process up, runs the program, and logs its error once. `own` are the crates that the program
 /// is made of: all that they say from `info` on is logged without `RUST_LOG`, of other crates only their troubles are.
-pub async fn main(
+pub fn main(
     own: &[&str],
     log_format: LogFormat,
     program: impl Future<Output = anyhow::Result<()>>,
@@ -51,11 +57,40 @@ pub async fn main(
         error!("another provider of cryptography is installed");
         return ExitCode::FAILURE;
     }
-    match program.await {
+    match run(program, THREADS_LIMIT) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            error!("{error:#}");
+            // An event is one line, and a list of faults has several.
+            format!("{error:#}").lines().for_each(|line| error!("{line}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Runs the program in a runtime that does not wait longer than that for its blocking threads.
+fn run(program: impl Future<Output = anyhow::Result<()>>, limit: Duration) -> anyhow::Result<()> {
+    let runtime = Runtime::new().context("start the runtime")?;
+    let ended = runtime.block_on(program);
+    runtime.shutdown_timeout(limit);
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_that_does_not_end_does_not_keep_the_program() {
+        let started = Instant::now();
+        let program = async {
+            tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_secs(30)));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            anyhow::bail!("its own error")
+        };
+        let ended = run(program, Duration::from_millis(200));
+        assert_eq!(ended.map_err(|error| error.to_string()), Err("its own error".to_owned()));
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 }

@@ -24,7 +24,7 @@ mod program;
 mod streams;
 mod writer;
 
-pub use commands::check::Check;
+pub use commands::check::{Check, check_queue};
 pub use commands::dead_letters::{DeadLettersArgs, dead_letters};
 pub use commands::output::{Progress, print_line};
 pub use commands::replay::{ReplayEventsArgs, replay_events};

@@ -113,8 +113,7 @@ impl FurtherCommands for NoCommands {
 }
 
 /// The whole program of a sink: reads the command line and does what it says.
-#[tokio::main]
-pub async fn main<S: Sink>() -> ExitCode {
+pub fn main<S: Sink>() -> ExitCode {
     let mut command = command::<S>();
     let matches = command.get_matches_mut();
     let command = match Cli::<S>::from_arg_matches(&matches) {
@@ -122,7 +121,7 @@ pub async fn main<S: Sink>() -> ExitCode {
         Err(error) => error.format(&mut command).exit(),
     };
     let own = [env!("CARGO_CRATE_NAME"), crate_of::<S>()];
-    service::main(&own, LogFormat::from_environment(), execute(command)).await
+    service::main(&own, LogFormat::from_environment(), execute(command))
 }
 
 #[derive(clap::Parser)]

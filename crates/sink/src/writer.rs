@@ -30,6 +30,12 @@ pub trait Writer: Send + Sync + 'static {
     /// ends as writing once.
     fn write(&self, batch: &[Message]) -> impl Future<Output = Vec<Result<Written, WriteError>>> + Send;
 
+    /// Does this outcome show that the store takes writes? Not where nothing had to be asked of it. While the store does not
+    /// take some messages, others that it takes show that the fault is not the store's.
+    fn shows_that_the_store_works(&self, _outcome: &'static str) -> bool {
+        true
+    }
+
     /// What it counts itself, to be shown with the sink's own metrics.
     fn metrics(&self) -> Vec<Box<dyn Collector>> {
         Vec::new()
@@ -74,7 +80,8 @@ pub enum WriteError {
     #[error("{reason}")]
     Busy { reason: String, after: Option<Duration> },
     /// The store is down or wrongly configured: nothing is dead-lettered, pulling pauses, and the held messages are written
-    /// again with a growing back-off, `after` at the earliest.
+    /// again with a growing back-off, `after` at the earliest. One that is refused again and again while others are written is
+    /// treated as [`Self::Retry`], and so is one of [`Self::Busy`].
     #[error("{reason}")]
     Unavailable { reason: String, after: Option<Duration> },
 }

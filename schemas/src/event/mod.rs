@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::identity::hex;
 use crate::json::{InvalidJson, Json};
-use crate::{Email, InvalidSessionId, SessionId, SessionIdentity, timestamp};
+use crate::{Email, InvalidEmail, InvalidSessionId, SessionId, SessionIdentity, timestamp};
 
 /// What every consumer needs to know of a session-end payload. The rest of the payload is not looked at, so that a field
 /// of a shape that one consumer does not know never keeps another from its work.
@@ -17,10 +17,32 @@ pub struct SessionEvent {
     pub identity: SessionIdentity,
     /// When the session ended; the object's partition, and what orders the calls of one person.
     pub end_time: DateTime<Utc>,
-    /// The visitor's address; `None` where it is missing, empty, or no address.
-    pub email: Option<Email>,
+    /// The visitor's address, `user_email`.
+    pub email: RecordedEmail,
     /// `discovered_signals.qualification_tier`, where it is a text.
     pub qualification_tier: Option<String>,
+}
+
+/// The address that a payload has. One that cannot be read is not taken for none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordedEmail {
+    /// None was given: the field is missing or null, or a text in which nothing can be seen.
+    Absent,
+    /// One that mail may reach.
+    Address(Email),
+    /// Something was given, and it is not one address.
+    Unreadable(UnreadableEmail),
+}
+
+/// Why `user_email` is not one address, though something was given. The messages do not repeat it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableEmail {
+    /// A number, a list, or the like.
+    #[error("user_email is not a text")]
+    NotText,
+    /// A text that is no address, or more than one.
+    #[error("user_email is not one e-mail address ({})", .0.code())]
+    Invalid(#[from] InvalidEmail),
 }
 
 /// Why a payload is no session-end event. The messages hold positions and field names, never content.
@@ -83,9 +105,26 @@ impl SessionEvent {
         Ok(Self {
             identity: SessionIdentity { session_id, job_id },
             end_time,
-            email: fields.user_email.and_then(|email| Email::recorded(&email.as_str()?)),
+            email: RecordedEmail::of(fields.user_email),
             qualification_tier: tier.map(Cow::into_owned),
         })
+    }
+}
+
+impl RecordedEmail {
+    fn of(value: Option<Json<'_>>) -> Self {
+        let Some(value) = value.filter(|value| !value.is_null()) else { return Self::Absent };
+        let Some(text) = value.as_str() else { return Self::Unreadable(UnreadableEmail::NotText) };
+        match Email::try_from(&*text) {
+            Ok(email) => Self::Address(email),
+            Err(InvalidEmail::Empty) => Self::Absent,
+            Err(invalid) => Email::recorded(&text).map_or(Self::Unreadable(invalid.into()), Self::Address),
+        }
+    }
+
+    /// The address, where there is one.
+    pub fn address(&self) -> Option<&Email> {
+        if let Self::Address(email) = self { Some(email) } else { None }
     }
 }
 

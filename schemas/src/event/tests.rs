@@ -23,7 +23,8 @@ fn fields_of_unknown_shape_do_not_matter() {
     )
     .unwrap();
     assert_eq!(timestamp::format(&event.end_time), "2025-10-29T12:00:00.000Z");
-    assert_eq!((event.email, event.qualification_tier), (None, None));
+    assert_eq!(event.email, RecordedEmail::Unreadable(UnreadableEmail::NotText));
+    assert_eq!(event.qualification_tier, None);
 }
 
 #[test]
@@ -82,7 +83,8 @@ fn whatever_else_is_valid_json_keeps_no_field_from_being_read() {
         );
         let event = decode(&payload).unwrap();
         assert_eq!((event.identity.session_id.as_str(), event.identity.job_id.as_str()), ("r", "j"));
-        assert_eq!(event.email, Email::try_from("a@x.org").ok(), "the last one counts");
+        let last = Email::try_from("a@x.org").unwrap();
+        assert_eq!(event.email.address(), Some(&last), "the last one counts");
         assert_eq!(event.qualification_tier.as_deref(), Some("hot"));
     }
 }
@@ -94,13 +96,39 @@ fn half_a_surrogate_pair_in_an_id_is_a_replacement_character() {
 }
 
 #[test]
+fn an_address_that_cannot_be_read_is_told_apart_from_none() {
+    let email = |members: &str| {
+        let payload = format!(r#"{{"session_id":"r","end_time":"2025-10-29T12:00:00Z"{members}}}"#);
+        decode(&payload).unwrap().email
+    };
+    for none in ["", r#","user_email":null"#, r#","user_email":"""#, r#","user_email":" \u200b""#] {
+        assert_eq!(email(none), RecordedEmail::Absent, "{none}");
+    }
+    for (value, why) in [
+        (r#""a@x.org, b@x.org""#, InvalidEmail::SeveralAts.into()),
+        (r#""none""#, InvalidEmail::MissingAt.into()),
+        (r#""a b@x.org""#, InvalidEmail::Space.into()),
+        ("7", UnreadableEmail::NotText),
+        ("true", UnreadableEmail::NotText),
+        ("[]", UnreadableEmail::NotText),
+        (r#"["a@x.org"]"#, UnreadableEmail::NotText),
+        (r#"{"a":"a@x.org"}"#, UnreadableEmail::NotText),
+    ] {
+        let unreadable = RecordedEmail::Unreadable(why);
+        assert_eq!(email(&format!(r#","user_email":{value}"#)), unreadable, "{value}");
+    }
+    let read = email(r#","user_email":"taro..yamada.@docomo.example""#);
+    assert!(read.address().is_some(), "records are read with more patience");
+}
+
+#[test]
 fn deep_nesting_is_no_crash() {
     let deep = format!(
         r#"{{"session_id":"r","end_time":"2025-10-29T12:00:00Z","user_email":{}1{}}}"#,
         "[".repeat(100_000),
         "]".repeat(100_000)
     );
-    assert_eq!(decode(&deep).unwrap().email, None);
+    assert_eq!(decode(&deep).unwrap().email, RecordedEmail::Unreadable(UnreadableEmail::NotText));
 }
 
 proptest! {

@@ -31,7 +31,7 @@ fn every_golden_payload_decodes() {
         let event = SessionEvent::decode(&bytes, Some("message-1")).unwrap();
         assert_eq!(event.identity.session_id, session.session_id);
         assert_eq!(event.end_time, session.end_time);
-        assert_eq!(event.email.unwrap().as_str(), "test@company.com");
+        assert_eq!(event.email.address().unwrap().as_str(), "test@company.com");
         assert!(event.qualification_tier.is_some());
         seen += 1;
     }

@@ -31,7 +31,7 @@ pub(crate) struct Former {
     pub(crate) bucket: Arc<Bucket>,
     pub(crate) key: String,
     pub(crate) bytes: u64,
-    pub(crate) etag: Option<String>,
+    pub(crate) etag: String,
 }
 
 /// A row that is kept.
@@ -138,22 +138,21 @@ impl Former {
             return Err(FormerError::Unreadable("it ends too early".to_owned()));
         }
         let Self { bucket, key, .. } = self;
-        let get = bucket.client.get_object().bucket(&bucket.name).key(key).set_if_match(self.etag.clone());
+        let get = bucket.client.get_object().bucket(&bucket.name).key(key).if_match(&self.etag);
         let got = get.range(format!("bytes={}-{}", range.start, range.end - 1)).send().await;
-        let object = got.map_err(|error| match store_error::status(&error) {
-            Some(404 | 412) => FormerError::Overtaken,
-            _ => {
-                let reason = store_error::reason(&bucket.name, &error);
-                FormerError::Store(anyhow!("read {key}: {reason}"))
-            }
+        let failed = |reason: &dyn std::fmt::Display| FormerError::Store(anyhow!("read {key}: {reason}"));
+        let object = got.map_err(|error| match store_error::answer(&error) {
+            Some(answer) if answer.status == 412 || answer.is_missing_object() => FormerError::Overtaken,
+            _ => failed(&store_error::reason(&bucket.name, &error)),
         })?;
-        let body = object.body.collect().await;
-        let body = body.map_err(|error| FormerError::Store(anyhow!("read {key}: {error}")))?.into_bytes();
+        // A store that knows no conditions gives what is there.
+        if object.e_tag() != Some(&self.etag) {
+            return Err(FormerError::Overtaken);
+        }
+        let body = object.body.collect().await.map_err(|error| failed(&error))?.into_bytes();
         match body.len() as u64 == range.end - range.start {
             true => Ok(body),
-            false => Err(FormerError::Store(anyhow!(
-                "read {key}: the store gave another piece than it was asked for"
-            ))),
+            false => Err(failed(&"the store gave another piece than it was asked for")),
         }
     }
 }

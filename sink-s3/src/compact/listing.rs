@@ -5,8 +5,9 @@ use futures::{Stream, TryStreamExt as _, future};
 use schemas::names::archive_folder;
 use sha2::{Digest as _, Sha256};
 
-use crate::bucket::{Bucket, Object};
+use crate::bucket::Bucket;
 use crate::compact::FORMAT;
+use crate::list::Object;
 
 /// Streams the sessions of a day; at no time is more than a page of them held.
 pub(crate) fn sessions(
@@ -15,6 +16,14 @@ pub(crate) fn sessions(
 ) -> impl Stream<Item = anyhow::Result<Object>> + use<> {
     let objects = bucket.list(format!("{}{}", bucket.prefix, archive_folder(day)));
     objects.try_filter(|object| future::ready(object.key.ends_with(".json.gz")))
+}
+
+impl Bucket {
+    /// Whether an object is listed: a second word, where a first one says that it is not there.
+    pub(crate) async fn lists(&self, key: &str) -> anyhow::Result<bool> {
+        let listed = self.list(key.to_owned()).try_any(|object| future::ready(object.key == key));
+        listed.await
+    }
 }
 
 /// What a listing comes to. Two listings with the same digest make the same file.
@@ -29,11 +38,15 @@ pub(crate) async fn summarize(
     sessions: impl Stream<Item = anyhow::Result<Object>>,
 ) -> anyhow::Result<Summary> {
     let begun = Summing::default();
-    let sum = sessions.try_fold(begun, |sum, object| future::ready(Ok(sum.with(&object))));
+    let sum = sessions.try_fold(begun, |mut sum, object| {
+        sum.add(&object);
+        future::ready(Ok(sum))
+    });
     Ok(sum.await?.finish())
 }
 
-struct Summing {
+/// A summary that is being made.
+pub(crate) struct Summing {
     objects: u64,
     bytes: u64,
     digest: Sha256,
@@ -47,16 +60,15 @@ impl Default for Summing {
 }
 
 impl Summing {
-    fn with(mut self, object: &Object) -> Self {
+    pub(crate) fn add(&mut self, object: &Object) {
         let Object { key, size, etag } = object;
         self.objects += 1;
         self.bytes += size;
         // Neither a key nor an ETag has a line break.
         self.digest.update(format!("{key}\n{etag}\n{size}\n"));
-        self
     }
 
-    fn finish(self) -> Summary {
+    pub(crate) fn finish(self) -> Summary {
         let digest = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Summary { objects: self.objects, bytes: self.bytes, digest }
     }
@@ -72,7 +84,9 @@ mod tests {
             size,
             etag: etag.to_owned(),
         };
-        objects.iter().map(object).fold(Summing::default(), |sum, object| sum.with(&object)).finish()
+        let mut sum = Summing::default();
+        objects.iter().map(object).for_each(|object| sum.add(&object));
+        sum.finish()
     }
 
     #[test]

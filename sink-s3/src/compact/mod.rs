@@ -21,7 +21,7 @@ mod values;
 
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use chrono::NaiveDate;
 use sink::{Period, print_line};
 
@@ -60,31 +60,31 @@ pub struct CompactArgs {
 /// Compacts the days, one after the other, and prints a line for each.
 ///
 /// # Errors
-/// At once where the store fails; in the end where some objects hold no session, or a day was left as it is.
+/// At once where the store fails; in the end where some objects hold no session or could not be read, or a day was left as it
+/// is.
 pub(crate) async fn compact(args: CompactArgs) -> anyhow::Result<()> {
     let period = period(&args)?;
     let shutdown = service::shutdown_on_signal()?;
     let bucket = Arc::new(args.bucket.connect().await?);
-    let (mut skipped, mut refused) = (0, 0);
+    let (mut skipped, mut not_given, mut refused) = (0, 0, 0);
     for day in period.days() {
         let compacting = compact_day(&bucket, day, args.force, args.max_concurrent_reads.into(), &shutdown);
         let outcome = compacting.await.with_context(|| format!("compact {day}"))?;
         let line = if args.json { outcome.json(day).to_string() } else { outcome.sentence(day) };
         print_line(&line)?;
         skipped += outcome.skipped();
+        not_given += outcome.not_given();
         refused += u64::from(outcome.is_refused());
     }
-    match (skipped, refused) {
-        (0, 0) => Ok(()),
-        (skipped, 0) => bail!("objects that hold no session and are in no file: {skipped}"),
-        (0, refused) => {
-            bail!("days that were left as they are, because their file cannot be read: {refused}")
-        }
-        (skipped, refused) => bail!(
-            "objects that hold no session and are in no file: {skipped}; \
-             days that were left as they are, because their file cannot be read: {refused}"
-        ),
-    }
+    let faults = [
+        (skipped, "objects that hold no session and are in no file"),
+        (not_given, "objects that could not be read, and are looked for when their day is compacted again"),
+        (refused, "days that were left as they are, because their file cannot be read"),
+    ];
+    let faults: Vec<_> = faults.iter().filter(|(count, _)| *count > 0).collect();
+    let faults: Vec<_> = faults.iter().map(|(count, what)| format!("{what}: {count}")).collect();
+    ensure!(faults.is_empty(), "{}", faults.join("; "));
+    Ok(())
 }
 
 fn period(args: &CompactArgs) -> anyhow::Result<Period> {

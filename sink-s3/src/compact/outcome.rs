@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Counts {
     /// What the file holds.
     pub(crate) contents: Contents,
+    /// Objects that are listed and could not be read. They are not in the file, and are looked for again.
+    pub(crate) not_given: u64,
     /// All objects of the day, gzipped.
     pub(crate) bytes_in: u64,
     /// Size of the file.
@@ -33,6 +35,13 @@ impl Outcome {
         match self {
             Self::Written(counts) | Self::Unchanged(counts) => counts.contents.skipped,
             Self::Empty | Self::Refused { .. } => 0,
+        }
+    }
+
+    pub(crate) fn not_given(&self) -> u64 {
+        match self {
+            Self::Written(counts) => counts.not_given,
+            Self::Unchanged(_) | Self::Empty | Self::Refused { .. } => 0,
         }
     }
 
@@ -72,6 +81,7 @@ impl Outcome {
             "sessions": counts.contents.sessions,
             "kept": counts.contents.kept,
             "skipped": counts.contents.skipped,
+            "not_given": counts.not_given,
             "bytes_in": counts.bytes_in,
             "bytes_out": counts.bytes_out,
         })
@@ -80,7 +90,7 @@ impl Outcome {
 
 impl Counts {
     fn sentence(&self) -> String {
-        let Self { contents: Contents { sessions, kept, skipped }, bytes_in, bytes_out } = self;
+        let Self { contents: Contents { sessions, kept, skipped }, not_given, bytes_in, bytes_out } = self;
         let mut sentence =
             format!("{sessions} sessions, {bytes_in} bytes of gzip, {bytes_out} bytes of Parquet");
         if *kept > 0 {
@@ -89,6 +99,9 @@ impl Counts {
         }
         if *skipped > 0 {
             sentence += &format!("; {skipped} objects hold no session");
+        }
+        if *not_given > 0 {
+            sentence += &format!("; {not_given} objects could not be read: compact the day again");
         }
         sentence
     }
@@ -103,6 +116,7 @@ mod tests {
         let day = "2025-10-29".parse().unwrap();
         let counts = |kept, skipped| Counts {
             contents: Contents { sessions: 2, kept, skipped },
+            not_given: 0,
             bytes_in: 700,
             bytes_out: 9_000,
         };
@@ -128,6 +142,6 @@ mod tests {
         2025-10-29: left as it is: the file there cannot be read, and may hold sessions that are nowhere else: it ends too early; --force writes it anew from the objects there are
         ");
         assert_eq!(Outcome::Unchanged(counts(0, 1)).json(day)["skipped"], 1);
-        insta::assert_snapshot!(Outcome::Written(counts(1, 0)).json(day), @r#"{"bytes_in":700,"bytes_out":9000,"day":"2025-10-29","kept":1,"outcome":"written","sessions":2,"skipped":0,"unchanged":false}"#);
+        insta::assert_snapshot!(Outcome::Written(counts(1, 0)).json(day), @r#"{"bytes_in":700,"bytes_out":9000,"day":"2025-10-29","kept":1,"not_given":0,"outcome":"written","sessions":2,"skipped":0,"unchanged":false}"#);
     }
 }

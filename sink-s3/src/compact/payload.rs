@@ -18,6 +18,9 @@ pub(crate) const LONGEST: u64 = 64 * 1024 * 1024;
 pub(crate) enum Unreadable {
     #[error("it was listed and is gone")]
     Gone,
+    /// It may be there, and the store does not give it.
+    #[error("{0}")]
+    NotGiven(String),
     #[error("it is not gzip")]
     NotGzip,
     #[error("it is larger than {} MiB", LONGEST / 1024 / 1024)]

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use futures::{Stream, TryStreamExt as _};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use crate::bucket::{Bucket, Object};
+use crate::bucket::{Bucket, GetError, Got};
 use crate::compact::payload::{LONGEST, Unreadable};
+use crate::list::Object;
 
 /// Most that is read and not yet written, KiB.
 const READ_AHEAD_KIB: u32 = 48 * 1024;
@@ -22,9 +23,9 @@ const TRIES: u32 = 3;
 
 /// A session as it was read.
 pub(crate) struct Read {
-    pub(crate) key: String,
-    pub(crate) size: u64,
-    pub(crate) object: Result<Vec<u8>, Unreadable>,
+    /// As it was listed; as it was given, where that is another one by now.
+    pub(crate) object: Object,
+    pub(crate) bytes: Result<Vec<u8>, Unreadable>,
     /// Its share of what may be read ahead.
     _room: OwnedSemaphorePermit,
 }
@@ -50,31 +51,50 @@ pub(crate) fn read(
         .try_buffered(max_concurrent_reads)
 }
 
-async fn get(bucket: Arc<Bucket>, object: Object, room: OwnedSemaphorePermit) -> anyhow::Result<Read> {
-    let Object { key, size, .. } = object;
-    let object = if size > LONGEST {
-        Err(Unreadable::TooLarge)
-    } else {
-        let object = get_whole(&bucket, &key).await.with_context(|| format!("read {key}"))?;
-        object.ok_or(Unreadable::Gone)
+async fn get(bucket: Arc<Bucket>, mut object: Object, room: OwnedSemaphorePermit) -> anyhow::Result<Read> {
+    let got = match object.size {
+        0..=LONGEST => get_whole(&bucket, &object).await.with_context(|| format!("read {}", object.key))?,
+        _ => Err(Unreadable::TooLarge),
     };
-    Ok(Read { key, size, object, _room: room })
+    let bytes = got.map(|Got { bytes, etag }| {
+        object.size = bytes.len() as u64;
+        // In a listing some stores have none.
+        if !object.etag.is_empty() {
+            object.etag = etag;
+        }
+        bytes
+    });
+    Ok(Read { object, bytes, _room: room })
 }
 
-/// None where it was removed since it was listed.
-async fn get_whole(bucket: &Bucket, key: &str) -> anyhow::Result<Option<Vec<u8>>> {
+/// An object that is listed and not given is asked for again: the answer may be wrong, and the session would be left out.
+async fn get_whole(bucket: &Bucket, object: &Object) -> anyhow::Result<Result<Got, Unreadable>> {
+    let key = &object.key;
     let mut tried = 0;
     loop {
         tried += 1;
         let error = match timeout(GET_LIMIT, bucket.get(key)).await {
-            Ok(Ok(object)) => return Ok(object),
-            Ok(Err(error)) => anyhow!(error),
-            Err(_) => anyhow!("no whole object within {}", humantime::format_duration(GET_LIMIT)),
+            // Another size with another entity tag is an object that was written since it was listed.
+            Ok(Ok(Some(got))) if got.bytes.len() as u64 == object.size || got.etag != object.etag => {
+                return Ok(Ok(got));
+            }
+            Ok(Ok(Some(got))) => GetError::Content(format!(
+                "the store gave {} bytes of an object that it lists with {}",
+                got.bytes.len(),
+                object.size
+            )),
+            Ok(Ok(None)) if !bucket.lists(key).await? => return Ok(Err(Unreadable::Gone)),
+            Ok(Ok(None)) => GetError::Content("the store lists it and says that it is not there".to_owned()),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                GetError::Store(format!("no whole object within {}", humantime::format_duration(GET_LIMIT)))
+            }
         };
-        if tried == TRIES {
-            return Err(error);
+        match error {
+            GetError::Content(reason) if tried == TRIES => return Ok(Err(Unreadable::NotGiven(reason))),
+            error if tried == TRIES => return Err(error.into()),
+            error => warn!(key, "{error:#}; trying again"),
         }
-        warn!(key, "{error:#}; trying again");
         sleep(Duration::from_secs(1) * tried).await;
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail, ensure};
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::bucket::Bucket;
 use crate::compact::listing::Summary;
 use crate::store_error;
 
-/// Metadata of the file's object: the digest of the listing it is of.
+/// Metadata of the file's object: the digest of the listing it is of. It is sent before the objects are read, so the file itself
+/// has the digest of those that were, which is another one where not all of them could be.
 const DIGEST: &str = "postcall-digest";
 /// Metadata of the file's object: how many objects that listing had.
 const OBJECTS: &str = "postcall-objects";
@@ -22,7 +23,7 @@ const SKIPPED: &str = "postcall-skipped";
 pub(crate) struct Stored {
     pub(crate) bytes: u64,
     /// Entity tag as the store has it, with its quotation marks.
-    pub(crate) etag: Option<String>,
+    pub(crate) etag: String,
     objects: Option<u64>,
     digest: Option<String>,
 }
@@ -62,11 +63,16 @@ pub(crate) fn decide(stored: Option<&Stored>, listing: &Summary, force: bool) ->
 }
 
 impl Stored {
-    /// The file with this key; none where there is none.
+    /// The file with this key; none where there is none. It may have the only rows of some sessions, so the answer has to be
+    /// the store's, and the listing has to say the same.
     pub(crate) async fn look_up(bucket: &Bucket, key: &str) -> anyhow::Result<Option<Self>> {
         let head = match bucket.client.head_object().bucket(&bucket.name).key(key).send().await {
             Ok(head) => head,
-            Err(error) if store_error::status(&error) == Some(404) => return Ok(None),
+            Err(error) if store_error::answer(&error).is_some_and(|answer| answer.is_missing_object()) => {
+                let listed = bucket.lists(key).await.with_context(|| format!("look up {key}"))?;
+                ensure!(!listed, "look up {key}: the store lists it and does not find it; try again later");
+                return Ok(None);
+            }
             Err(error) => bail!("look up {key}: {}", store_error::reason(&bucket.name, &error)),
         };
         let marked = |name: &str| head.metadata.as_ref()?.get(name).cloned();
@@ -74,22 +80,32 @@ impl Stored {
             bytes: head.content_length.and_then(|bytes| bytes.try_into().ok()).unwrap_or(0),
             objects: marked(OBJECTS).and_then(|objects| objects.parse().ok()),
             digest: marked(DIGEST),
-            etag: head.e_tag,
+            etag: head.e_tag.with_context(|| {
+                format!("look up {key}: what answers is no S3 store: it answers without an ETag")
+            })?,
         }))
+    }
+
+    /// Whether it has all sessions of the listing that it is marked with. What is not in it is looked for again. Files of
+    /// older versions do not say.
+    pub(crate) fn is_whole(&self, metadata: &ParquetMetaData) -> bool {
+        noted(metadata, DIGEST).is_none_or(|digest| Some(digest) == self.digest.as_deref())
     }
 
     /// What its end says of it. Files of older versions do not say how many objects were skipped; they have no rows but
     /// those of their objects.
     pub(crate) fn contents(&self, metadata: &ParquetMetaData) -> Contents {
-        let file = metadata.file_metadata();
-        let noted = |name: &str| {
-            let pair = file.key_value_metadata()?.iter().find(|pair| pair.key == name)?;
-            pair.value.as_deref()?.parse().ok()
-        };
-        let sessions = u64::try_from(file.num_rows()).unwrap_or(0);
+        let noted = |name: &str| noted(metadata, name)?.parse().ok();
+        let sessions = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
         let skipped = noted(SKIPPED).or_else(|| self.objects?.checked_sub(sessions)).unwrap_or(0);
         Contents { sessions, kept: noted(KEPT).unwrap_or(0), skipped }
     }
+}
+
+/// What the end of a file says.
+fn noted<'m>(metadata: &'m ParquetMetaData, name: &str) -> Option<&'m str> {
+    let pair = metadata.file_metadata().key_value_metadata()?.iter().find(|pair| pair.key == name)?;
+    pair.value.as_deref()
 }
 
 /// What a file holds.
@@ -104,9 +120,9 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// What the end of a file says of it.
-    pub(crate) fn notes(self) -> [(&'static str, String); 2] {
-        [(KEPT, self.kept.to_string()), (SKIPPED, self.skipped.to_string())]
+    /// What the end of a file says of it, and of which objects it is.
+    pub(crate) fn notes(self, digest: String) -> [(&'static str, String); 3] {
+        [(KEPT, self.kept.to_string()), (SKIPPED, self.skipped.to_string()), (DIGEST, digest)]
     }
 }
 
@@ -117,7 +133,8 @@ mod tests {
     #[test]
     fn a_file_is_left_written_or_merged_by_what_is_in_the_day() {
         let listing = |objects, digest: &str| Summary { objects, bytes: 1, digest: digest.to_owned() };
-        let stored = Stored { bytes: 1, etag: None, objects: Some(5), digest: Some("a".to_owned()) };
+        let stored =
+            Stored { bytes: 1, etag: "e".to_owned(), objects: Some(5), digest: Some("a".to_owned()) };
         for (listing, decision) in [
             (listing(5, "a"), Decision::Leave),
             (listing(6, "b"), Decision::Merge),

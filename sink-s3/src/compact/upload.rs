@@ -45,17 +45,14 @@ pub(crate) enum Condition {
     Replaces(String),
     /// Only where there is no file yet.
     First,
+    /// Anything: the store knows no conditions.
     Whatever,
 }
 
 impl Condition {
     /// That all is as it was: no file, or one with that tag.
-    pub(crate) fn of(stored: Option<Option<&str>>) -> Self {
-        match stored {
-            None => Self::First,
-            Some(Some(etag)) => Self::Replaces(etag.to_owned()),
-            Some(None) => Self::Whatever,
-        }
+    pub(crate) fn of(stored: Option<&str>) -> Self {
+        stored.map_or(Self::First, |etag| Self::Replaces(etag.to_owned()))
     }
 
     fn if_match(&self) -> Option<String> {

@@ -6,7 +6,7 @@ use crate::ddl::of_the_session;
 pub(super) fn statements(location: &str, raw: bool) -> String {
     let access = if location.starts_with("s3://") { S3 } else { "" };
     let sessions = if raw { raw_sessions(location) } else { parquet_sessions(location) };
-    let access = if raw { format!("{access}{UNREADABLE}") } else { access.to_owned() };
+    let access = if raw { format!("{access}{UNREADABLE}{VALUES}") } else { access.to_owned() };
     let session = of_the_session("s");
     format!(
         "{access}\
@@ -43,6 +43,26 @@ SET VARIABLE unreadable = []::VARCHAR[];
 
 ";
 
+/// Values as the Parquet files have them. DuckDB's own casts take texts for numbers and days for moments, round what is no
+/// integer, and do not know all of RFC 3339: lower case, and the sixtieth second, which is the next minute's first.
+const VALUES: &str = r"-- Values of a type that the Parquet files have in their columns; of another type they are none.
+CREATE OR REPLACE MACRO postcall_text(value) AS CASE WHEN json_type(value) = 'VARCHAR' THEN value ->> '$' END;
+CREATE OR REPLACE MACRO postcall_number(value) AS
+  CASE WHEN json_type(value) IN ('BIGINT', 'UBIGINT', 'HUGEINT', 'DOUBLE') AND isfinite(TRY_CAST(value AS DOUBLE))
+    THEN TRY_CAST(value AS DOUBLE) END;
+CREATE OR REPLACE MACRO postcall_integer(value) AS
+  CASE WHEN json_type(value) IN ('BIGINT', 'UBIGINT', 'HUGEINT') THEN TRY_CAST(value AS BIGINT)
+    WHEN postcall_number(value) = trunc(postcall_number(value)) AND abs(postcall_number(value)) <= 9007199254740992
+    THEN CAST(postcall_number(value) AS BIGINT) END;
+CREATE OR REPLACE MACRO postcall_time(value) AS
+  CASE WHEN regexp_full_match(postcall_text(value), '\d{4}-\d\d-\d\d[Tt ]([01]\d|2[0-3]):\d\d:\d\d(\.\d+)?'
+    '([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)')
+    THEN date_trunc('milliseconds',
+      TRY_CAST(upper(regexp_replace(postcall_text(value), '^(.{17})60', '\159')) AS TIMESTAMPTZ))
+      + to_seconds(CASE WHEN substr(postcall_text(value), 18, 2) = '60' THEN 1 ELSE 0 END) END;
+
+";
+
 /// Files of days that were compacted by an older program may have fewer columns.
 fn parquet_sessions(location: &str) -> String {
     format!(
@@ -58,17 +78,20 @@ fn raw_sessions(location: &str) -> String {
     format!(
         "SELECT
 {columns}  signal_values AS discovered_signals,
-  [{{'name': signal.key, 'value': signal.value, 'turn': signal_sources[signal.key].turn,
-    'recorded_at': signal_sources[signal.key].recorded_at}} FOR signal IN map_entries(signal_values)] AS signals,
-  TRY_CAST(json_extract(json, '$.tool_calls') AS STRUCT(name VARCHAR, outcome VARCHAR, error VARCHAR,
-    start_time TIMESTAMPTZ, duration_seconds DOUBLE, arguments VARCHAR)[]) AS tool_calls,
-  TRY_CAST(json_extract(json, '$.truncated') AS VARCHAR[]) AS truncated,
+  [{{'name': signal.key, 'value': signal.value, 'turn': postcall_integer(signal_sources[signal.key] -> '$.turn'),
+    'recorded_at': postcall_time(signal_sources[signal.key] -> '$.recorded_at')}}
+    FOR signal IN map_entries(signal_values)] AS signals,
+  [{{'name': postcall_text(call -> '$.name'), 'outcome': postcall_text(call -> '$.outcome'),
+    'error': postcall_text(call -> '$.error'), 'start_time': postcall_time(call -> '$.start_time'),
+    'duration_seconds': postcall_number(call -> '$.duration_seconds'), 'arguments': call ->> '$.arguments'}}
+    FOR call IN TRY_CAST(json -> '$.tool_calls' AS JSON[]) IF json_type(call) = 'OBJECT'] AS tool_calls,
+  [postcall_text(field) FOR field IN TRY_CAST(json -> '$.truncated' AS JSON[])] AS truncated,
   payload, year, month, day
 FROM (
   SELECT payload, json, year, month, day,
     TRY_CAST(json_extract(json, '$.discovered_signals') AS MAP(VARCHAR, VARCHAR)) AS signal_values,
     TRY_CAST(json_extract(json, '$.signal_sources')
-      AS MAP(VARCHAR, STRUCT(turn BIGINT, recorded_at TIMESTAMPTZ))) AS signal_sources
+      AS MAP(VARCHAR, JSON)) AS signal_sources
   FROM (
     SELECT payload, TRY_CAST(CASE WHEN json_valid(payload) THEN payload ELSE {MENDED} END AS JSON) AS json,
       year, month, day
@@ -95,16 +118,16 @@ const MENDED: &str = r"replace(replace(regexp_replace(regexp_replace(replace(pay
         '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g'), chr(1), '\u'), chr(2), '\\')";
 
 fn value(column: &Column) -> String {
-    let text = |path: &str| format!("json_extract_string(json, '$.{path}')");
-    let value = text(column.path);
+    let json = |path: &str| format!("json -> '$.{path}'");
+    let value = json(column.path);
     match column.kind {
-        Kind::Text => value,
-        Kind::Integer => format!("TRY_CAST({value} AS BIGINT)"),
-        Kind::Number => format!("TRY_CAST({value} AS DOUBLE)"),
-        Kind::Time => format!("date_trunc('milliseconds', TRY_CAST({value} AS TIMESTAMPTZ))"),
+        Kind::Text => format!("postcall_text({value})"),
+        Kind::Integer => format!("postcall_integer({value})"),
+        Kind::Number => format!("postcall_number({value})"),
+        Kind::Time => format!("postcall_time({value})"),
         Kind::Measured => format!(
-            "CASE WHEN TRY_CAST({} AS BIGINT) > 0 THEN TRY_CAST({value} AS DOUBLE) END",
-            text(&column.count_path())
+            "CASE WHEN postcall_integer({}) > 0 THEN postcall_number({value}) END",
+            json(&column.count_path())
         ),
     }
 }

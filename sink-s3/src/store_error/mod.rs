@@ -15,6 +15,10 @@ pub(crate) const NO_CREDENTIALS: &str =
 
 /// Codes that are about the object and will be the same at another try.
 const ABOUT_THE_OBJECT: [&str; 3] = ["EntityTooLarge", "KeyTooLongError", "XMinioInvalidObjectName"];
+/// Codes of a request that is too much for the store, or for what is before it, because of this object. A limit there can be
+/// set too low, so the object gets some tries.
+const TOO_MUCH: [&str; 5] =
+    ["EntityTooSmall", "InvalidObjectName", "InvalidURI", "MaxMessageLengthExceeded", "MetadataTooLarge"];
 /// Codes of a store that is there and will take the same put a moment later.
 const BUSY: [&str; 3] = ["RequestTimeout", "OperationAborted", "ConditionalRequestConflict"];
 
@@ -29,6 +33,8 @@ pub(crate) fn of_put(bucket: &str, error: &PutError) -> WriteError {
     let (reason, after) = (refusal(bucket, answer), *after);
     if ABOUT_THE_OBJECT.contains(&answer.code.as_str()) {
         WriteError::Reject { outcome: PERMANENT, reason }
+    } else if matches!(answer.status, 413 | 414) || TOO_MUCH.contains(&answer.code.as_str()) {
+        WriteError::Retry { reason: with_todo(reason, answer) }
     } else if matches!(answer.status, 200..=299 | 429 | 500..=599) || BUSY.contains(&answer.code.as_str()) {
         WriteError::Busy { reason, after }
     } else {
@@ -142,6 +148,9 @@ pub(crate) fn todo(answer: &Answer) -> &'static str {
             "leave out the encryption, the storage class or the tags, or set S3_CHECKSUM=when_required: the store does not \
              know them"
         }
+        code if TOO_MUCH.contains(&code) => {
+            "look at the event's size and session_id: the store does not take this object"
+        }
         "MethodNotAllowed" => "correct S3_ENDPOINT: what answers there takes no objects",
         "SlowDown" | "ServiceUnavailable" | "InternalError" | "RequestTimeout" => {
             "try again later: the store is busy"
@@ -170,6 +179,7 @@ pub(crate) fn todo(answer: &Answer) -> &'static str {
         404 => "correct S3_ENDPOINT: what answers there is no S3 store",
         407 => "correct the proxy's user in HTTPS_PROXY",
         413 => "let what is before the store take larger requests",
+        414 => "let what is before the store take longer addresses",
         429 => "try again later: the store is busy",
         500..=599 => "try again later: the store, or what is before it, does not work",
         _ => "correct the encryption, the storage class, the tags or S3_CHECKSUM",

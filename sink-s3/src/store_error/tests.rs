@@ -16,9 +16,13 @@ fn only_an_impossible_object_is_rejected() {
     for code in ABOUT_THE_OBJECT {
         assert!(matches!(answer(400, code, None), WriteError::Reject { .. }), "{code}");
     }
+    for (status, code) in [(413, ""), (414, ""), (400, "MetadataTooLarge"), (400, "InvalidURI")] {
+        assert!(matches!(answer(status, code, None), WriteError::Retry { .. }), "{status} {code}");
+    }
     for (status, code) in [
         (400, "ExpiredToken"),
         (400, "InvalidArgument"),
+        (431, ""),
         (403, "AccessDenied"),
         (403, "RequestTimeTooSkewed"),
         (403, ""),

@@ -24,6 +24,10 @@ async fn every_question_has_an_answer_and_all_engines_agree() {
     // As other publishers and older agents write it.
     stage.publish("old", include_str!("../../../schemas/golden/v1/nine-fields.json")).await;
     stage.publish("older", include_str!("../../../schemas/golden/v1/agent-0.1.json")).await;
+    let odd = odd_payloads();
+    for (number, payload) in odd.iter().enumerate() {
+        stage.publish(&format!("odd-{number}"), payload).await;
+    }
     stage.all_settled().await;
     stage.succeed(&["compact", "--from", "2025-10-29", "--to", "2025-11-30"]);
 
@@ -41,13 +45,66 @@ async fn every_question_has_an_answer_and_all_engines_agree() {
     };
     let output = Command::new(tool("python/bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/analytics.py"))
-        .args([folder.path(), Path::new(&(SESSIONS + 2).to_string())])
+        .args([folder.path(), Path::new(&(SESSIONS + 2 + odd.len()).to_string())])
         .args([ddl("archive.sql", &[]), ddl("raw.sql", &["--raw"]), workspace().join("docs/ANALYTICS.md")])
         .output()
         .unwrap();
     let (out, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{out}\n{error}");
     println!("{out}");
+}
+
+/// Payloads with what JSON and RFC 3339 allow and the agent does not write, and with values of other types than it writes.
+fn odd_payloads() -> Vec<String> {
+    let members = [
+        r#""start_time":"2025-11-12t10:00:00.25z""#,
+        r#""start_time":"2025-11-12 10:00:00+01:00""#,
+        r#""start_time":"2025-11-12T10:59:60.5Z""#,
+        r#""start_time":"2025-11-12T10:00:00.123456789-23:59""#,
+        r#""start_time":"2025-11-12T10:00:00""#,
+        r#""start_time":"2025-11-12""#,
+        r#""start_time":"2025-11-12T10:00Z""#,
+        r#""start_time":"2025-11-12T10:00:00+0100""#,
+        r#""start_time":"2025-11-12T10:00:00 UTC""#,
+        r#""start_time":"2025-11-12T24:00:00Z""#,
+        r#""start_time":"2025-02-30T10:00:00Z""#,
+        r#""start_time":"0000-01-01T00:00:00Z""#,
+        r#""start_time":"infinity""#,
+        r#""start_time":1762941600"#,
+        r#""duration_seconds":"NaN""#,
+        r#""duration_seconds":"1.5""#,
+        r#""duration_seconds":1e400"#,
+        r#""duration_seconds":true"#,
+        r#""duration_seconds":-1.5e1"#,
+        r#""agent_name":7,"agent_version":{"a":1},"user_email":["a@x.org"],"room_sid":null"#,
+        r#""schema_version":"1""#,
+        r#""schema_version":1.5"#,
+        r#""schema_version":1.0"#,
+        r#""schema_version":1e2"#,
+        r#""schema_version":9223372036854775807"#,
+        r#""schema_version":18446744073709551615"#,
+        r#""schema_version":9007199254740993.0"#,
+        r#""metrics_summary":[1]"#,
+        r#""metrics_summary":{"user_turns":2.0,"latencies":{"e2e_latency":{"count":"1","p50":0.5}}}"#,
+        r#""metrics_summary":{"latencies":{"e2e_latency":{"count":1.5,"p50":0.5,"p95":"0.5"}}}"#,
+        r#""metrics_summary":{"latencies":{"e2e_latency":{"count":1,"p50":0.5,"p95":"0.5"}}}"#,
+        r#""tool_calls":{"name":"a"}"#,
+        r#""tool_calls":[7,{"name":"a","start_time":7,"duration_seconds":"1","arguments":"x"},null,[1],
+            {"name":["b"],"outcome":"success","start_time":"2025-11-12t10:00:60z","arguments":{"b": [1]}},"c"]"#,
+        r#""tool_calls":[{"name":"a","arguments":null},{}]"#,
+        r#""truncated":"transcript""#,
+        r#""truncated":["transcript",1,null,{"a":1}]"#,
+        r#""discovered_signals":{"a":null,"b":{"c": 1},"qualification_tier":["hot"]},"signal_sources":{"b":7}"#,
+        r#""discovered_signals":{"a":"x","b":"y","c":"z","d d\"d":"w"},"signal_sources":{"a":{"turn":"1"},
+            "b":{"turn":2,"recorded_at":"2025-11-12t10:00:00z"},"c":[1],"d d\"d":{"turn":3,"recorded_at":"?"}}"#,
+        r#""discovered_signals":["a"],"signal_sources":{"a":{"turn":1}}"#,
+        r#""discovered_signals":{"a":"x"},"signal_sources":"none""#,
+    ];
+    let payload = |(number, members): (usize, &&str)| {
+        let end = ["2025-11-12T23:59:60Z", "2025-11-12t12:00:00z", "2025-11-12T12:00:00.5+01:00"][number % 3];
+        format!(r#"{{"session_id":"odd-{number}","job_id":"AJ_1","end_time":"{end}",{members}}}"#)
+    };
+    members.iter().enumerate().map(payload).collect()
 }
 
 /// The payload of a call, each a little different.

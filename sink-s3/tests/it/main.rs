@@ -18,3 +18,4 @@ mod proxy;
 mod seaweedfs;
 mod storing;
 mod views;
+mod wrong_answers;

@@ -1,6 +1,7 @@
 //! Stands between the sink and the store and behaves as a test says. A change of its mode ends the open connections.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +21,57 @@ pub(crate) enum Mode {
     AnswerTo(&'static str, u16, &'static str),
     /// A request whose first line has both in it waits until it is released, each other one passes.
     Hold(&'static str, &'static str),
+    /// A request for which there is a [`Reply`] gets that, each other one passes.
+    Replies,
 }
+
+/// What comes instead of the store's answer to a request whose first line has all of some texts in it.
+pub(crate) struct Reply {
+    to: &'static [&'static str],
+    /// Matching requests that pass before.
+    after: usize,
+    /// Matching requests that get it.
+    times: usize,
+    /// All that goes over the wire, for the first, the second, … of them.
+    bytes: Box<dyn Fn(usize) -> Vec<u8> + Send>,
+    asked: usize,
+}
+
+impl Reply {
+    /// To every matching request.
+    pub(crate) fn always(to: &'static [&'static str], bytes: Vec<u8>) -> Self {
+        Self::each(to, move |_| bytes.clone())
+    }
+
+    /// To the first matching request alone.
+    pub(crate) fn once(to: &'static [&'static str], bytes: Vec<u8>) -> Self {
+        Self { times: 1, ..Self::always(to, bytes) }
+    }
+
+    /// To the first, the second, … matching request.
+    pub(crate) fn each(
+        to: &'static [&'static str],
+        bytes: impl Fn(usize) -> Vec<u8> + Send + 'static,
+    ) -> Self {
+        Self { to, after: 0, times: usize::MAX, bytes: Box::new(bytes), asked: 0 }
+    }
+
+    /// So many matching requests pass first.
+    pub(crate) fn after(self, after: usize) -> Self {
+        Self { after, ..self }
+    }
+
+    fn answer(&mut self, line: &str) -> Option<Vec<u8>> {
+        if !self.to.iter().all(|text| line.contains(text)) {
+            return None;
+        }
+        self.asked += 1;
+        let number = self.asked.checked_sub(self.after + 1)?;
+        (number < self.times).then(|| (self.bytes)(number))
+    }
+}
+
+type Replies = Arc<Mutex<Vec<Reply>>>;
 
 /// Of the request that is held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +85,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     mode: watch::Sender<Mode>,
     held: watch::Sender<Held>,
+    replies: Replies,
     task: JoinHandle<()>,
 }
 
@@ -45,20 +97,23 @@ impl Proxy {
         let modes = mode.subscribe();
         let held = watch::Sender::new(Held::NotYet);
         let holder = held.clone();
+        let replies = Replies::default();
+        let replier = Arc::clone(&replies);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (mut modes, held) = (modes.clone(), holder.clone());
+                let replies = Arc::clone(&replier);
                 let mode = *modes.borrow_and_update();
                 tokio::spawn(async move {
                     // Either side may end the connection as it likes.
                     tokio::select! {
-                        ended = serve(client, store, mode, held) => drop(ended),
+                        ended = serve(client, store, mode, held, replies) => drop(ended),
                         changed = modes.changed() => drop(changed),
                     }
                 });
             }
         });
-        Self { address, mode, held, task }
+        Self { address, mode, held, replies, task }
     }
 
     pub(crate) fn set(&self, mode: Mode) {
@@ -71,6 +126,12 @@ impl Proxy {
     pub(crate) fn hold(&self, method: &'static str, path: &'static str) {
         self.held.send_replace(Held::NotYet);
         self.set(Mode::Hold(method, path));
+    }
+
+    /// From now on there are these replies and no others.
+    pub(crate) fn reply(&self, replies: Vec<Reply>) {
+        *self.replies.lock().unwrap() = replies;
+        self.set(Mode::Replies);
     }
 
     pub(crate) async fn is_holding(&self) {
@@ -96,6 +157,7 @@ async fn serve(
     store: u16,
     mode: Mode,
     held: watch::Sender<Held>,
+    replies: Replies,
 ) -> std::io::Result<()> {
     if let Mode::Answer(status, code) = mode {
         return answer(client, Vec::new(), status, code).await;
@@ -109,6 +171,9 @@ async fn serve(
     }
     if let Mode::Hold(method, path) = mode {
         return hold([method, path], client, server, held).await;
+    }
+    if mode == Mode::Replies {
+        return reply(client, server, &replies).await;
     }
     if mode == Mode::Pass {
         tokio::io::copy_bidirectional(&mut client, &mut server).await?;
@@ -167,6 +232,17 @@ async fn hold(
     pass(&request, first_line, client, server).await
 }
 
+/// Looks at one request, and reads all of it where the store does not get it.
+async fn reply(mut client: TcpStream, server: TcpStream, replies: &Replies) -> std::io::Result<()> {
+    let Some((request, first_line)) = head(&mut client).await? else { return Ok(()) };
+    let line = String::from_utf8_lossy(&request[..first_line]).into_owned();
+    let answer = replies.lock().unwrap().iter_mut().find_map(|reply| reply.answer(&line));
+    let Some(answer) = answer else { return pass(&request, first_line, client, server).await };
+    read_whole(&mut client, request).await?;
+    client.write_all(&answer).await?;
+    client.shutdown().await
+}
+
 async fn pass(
     request: &[u8],
     first_line: usize,
@@ -181,7 +257,17 @@ async fn pass(
 }
 
 /// Reads one request, of which the beginning was read already, and answers it.
-async fn answer(mut client: TcpStream, mut request: Vec<u8>, status: u16, code: &str) -> std::io::Result<()> {
+async fn answer(mut client: TcpStream, request: Vec<u8>, status: u16, code: &str) -> std::io::Result<()> {
+    if !read_whole(&mut client, request).await? {
+        return Ok(());
+    }
+    let body = format!("<Error><Code>{code}</Code><Message>about one key</Message></Error>");
+    client.write_all(&response(status, "application/xml", body.as_bytes())).await?;
+    client.shutdown().await
+}
+
+/// Reads a request to its end, of which the beginning was read already; false where the client went away.
+async fn read_whole(client: &mut TcpStream, mut request: Vec<u8>) -> std::io::Result<bool> {
     loop {
         let text = String::from_utf8_lossy(&request);
         if let Some((head, _)) = text.split_once("\r\n\r\n") {
@@ -191,17 +277,19 @@ async fn answer(mut client: TcpStream, mut request: Vec<u8>, status: u16, code: 
             let end = head.len() + 4 + length.unwrap_or(0);
             let mut rest = vec![0; end.saturating_sub(request.len())];
             client.read_exact(&mut rest).await?;
-            break;
+            return Ok(true);
         }
         if client.read_buf(&mut request).await? == 0 {
-            return Ok(());
+            return Ok(false);
         }
     }
-    let body = format!("<Error><Code>{code}</Code><Message>about one key</Message></Error>");
-    let answer = format!(
-        "HTTP/1.1 {status} Test\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+}
+
+/// A whole response as it goes over the wire.
+pub(crate) fn response(status: u16, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "HTTP/1.1 {status} Test\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
-    client.write_all(answer.as_bytes()).await?;
-    client.shutdown().await
+    [head.as_bytes(), body].concat()
 }

@@ -23,6 +23,24 @@ pub enum CallError {
         /// The status of the answer, and its code.
         reason: String,
     },
+    /// One item of the request is refused, while others pass.
+    #[error("{reason}; without it the others pass")]
+    Own {
+        /// What the item alone is answered.
+        reason: String,
+    },
+    /// No answer in time, or none that the org gives, or a refusal that may pass: of the org, or of something in the content.
+    #[error("{reason}")]
+    Doubtful {
+        /// What happened.
+        reason: String,
+    },
+    /// It was not asked for, or not to the end.
+    #[error("{reason}")]
+    NotYet {
+        /// Why not.
+        reason: String,
+    },
     /// The org, or this program, is not configured as it must be.
     #[error("{reason}")]
     Configuration {
@@ -56,6 +74,50 @@ impl CallError {
     pub fn unavailable(reason: impl Into<String>) -> Self {
         Self::Unavailable { reason: reason.into(), after: None }
     }
+
+    /// An answer that may be about the content as well as about the org.
+    pub(crate) fn doubtful(reason: impl Into<String>) -> Self {
+        Self::Doubtful { reason: reason.into() }
+    }
+
+    /// What can be at fault.
+    pub(crate) fn blame(&self) -> Blame {
+        match self {
+            Self::Content { .. } => Blame::Content,
+            Self::Unauthorized
+            | Self::Doubtful { .. }
+            | Self::Configuration { .. }
+            | Self::Elsewhere { .. }
+            | Self::Broken { .. } => Blame::Perhaps,
+            Self::Own { .. } | Self::NotYet { .. } | Self::Unavailable { .. } => Blame::Nobody,
+        }
+    }
+
+    /// The same, where others pass.
+    pub(crate) fn of_one_item(&self) -> Self {
+        Self::Own { reason: self.to_string() }
+    }
+
+    /// The same, where nothing passed of so many calls with parts of the content.
+    pub(crate) fn of_everything(self, calls: usize) -> Self {
+        match self {
+            Self::Content { reason } => {
+                Self::unavailable(format!("none of {calls} calls can be read: {reason}"))
+            }
+            other => other,
+        }
+    }
+}
+
+/// What a failed call can be held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// Its content, as Salesforce says itself.
+    Content,
+    /// The org, or what stands before it; but perhaps its content.
+    Perhaps,
+    /// Not its content.
+    Nobody,
 }
 
 impl From<CallError> for WriteError {
@@ -63,8 +125,10 @@ impl From<CallError> for WriteError {
         let reason = error.to_string();
         match error {
             // Whoever stands between could be at fault as well: tried for some time before it is a dead letter.
-            CallError::Content { .. } => Self::Retry { reason },
+            CallError::Content { .. } | CallError::Own { .. } => Self::Retry { reason },
+            CallError::NotYet { .. } => Self::Busy { reason, after: None },
             CallError::Unauthorized
+            | CallError::Doubtful { .. }
             | CallError::Elsewhere { .. }
             | CallError::Configuration { .. }
             | CallError::Broken { .. } => Self::Unavailable { reason, after: None },
@@ -90,7 +154,6 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
         }
         _ => {
             let reason = explain(status, code, &error.message);
-            let passes = PASSING.contains(&code) || PAUSING.contains(&code);
             // Salesforce says in JSON that it has something not.
             let is_salesforce = serde_json::from_slice::<Value>(body).is_ok();
             match status {
@@ -98,7 +161,8 @@ pub fn refused(status: u16, retry_after: Option<Duration>, body: &[u8]) -> CallE
                 404 | 410 if !is_salesforce => CallError::Elsewhere { reason },
                 500.. if retry_after.is_none() => CallError::Broken { reason },
                 429 | 500.. => CallError::Unavailable { reason, after: retry_after },
-                _ if passes => CallError::Unavailable { reason, after: retry_after },
+                _ if PAUSING.contains(&code) => CallError::Unavailable { reason, after: retry_after },
+                _ if PASSING.contains(&code) => CallError::Doubtful { reason },
                 _ => CallError::Configuration { reason },
             }
         }

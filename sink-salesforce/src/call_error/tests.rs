@@ -28,7 +28,7 @@ fn only_faults_of_the_content_are_charged_to_it() {
     assert_eq!(refused(400, None, malformed.as_bytes()), CallError::Content { reason });
     assert!(matches!(refused(414, None, b""), CallError::Content { .. }));
     let timeout = br#"[{"message":"","errorCode":"QUERY_TIMEOUT"}]"#;
-    assert!(matches!(refused(400, None, timeout), CallError::Unavailable { .. }));
+    assert!(matches!(refused(400, None, timeout), CallError::Doubtful { .. }));
     for code in ["INVALID_FIELD", "INVALID_TYPE", "SOMETHING_NEW"] {
         let body = format!(r#"[{{"message":"","errorCode":"{code}"}}]"#);
         assert!(matches!(refused(400, None, body.as_bytes()), CallError::Configuration { .. }));

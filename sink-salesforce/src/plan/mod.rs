@@ -101,7 +101,10 @@ pub fn settle<'s>(
     match verdict {
         Verdict::Updated => (done("updated", "superseded", newest, &older), Vec::new()),
         Verdict::Stale => (done("stale", "stale", newest, &older), Vec::new()),
-        Verdict::Retry(reason) => (everybody(&WriteError::Retry { reason }), Vec::new()),
+        Verdict::Retry(reason) | Verdict::Own(reason) => {
+            (everybody(&WriteError::Retry { reason }), Vec::new())
+        }
+        Verdict::NotYet(reason) => (everybody(&WriteError::Busy { reason, after: None }), Vec::new()),
         Verdict::Unavailable { reason, after } => {
             (everybody(&WriteError::Unavailable { reason, after }), Vec::new())
         }

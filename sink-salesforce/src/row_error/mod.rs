@@ -39,6 +39,10 @@ pub enum Verdict {
     ResolveAgain(String),
     /// Something is in the way that passes, such as a lock.
     Retry(String),
+    /// As [`Self::Configuration`] or [`Self::Unavailable`], but other rows are written: it is the row's own, and may pass.
+    Own(String),
+    /// Nothing is known of the row: it was not written yet, for want of time.
+    NotYet(String),
     /// The row is at fault, or the org allows less than it did: what it allows must be asked again.
     Doubtful(String),
     /// This row can never be written.

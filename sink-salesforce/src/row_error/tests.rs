@@ -13,7 +13,7 @@ fn judge(status_code: &str, message: &str) -> Verdict {
 #[test]
 fn a_code_says_whether_row_call_or_org_is_at_fault() {
     let class = |code| match judge(code, "") {
-        Verdict::Updated | Verdict::Stale => panic!("{code}"),
+        Verdict::Updated | Verdict::Stale | Verdict::Own(_) | Verdict::NotYet(_) => panic!("{code}"),
         Verdict::ResolveAgain(_) => "resolve again",
         Verdict::Retry(_) => "retry",
         Verdict::Doubtful(_) => "doubtful",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod addresses;
+mod between;
 mod binary;
 mod check;
 mod dry_run;
@@ -10,7 +11,9 @@ mod faults;
 mod keys;
 mod odd_payloads;
 mod odd_server;
+mod one_of_many;
 mod org;
 mod readiness;
 mod records;
+mod short_time;
 mod storm;

@@ -5,7 +5,7 @@ use serde_json::json;
 use sink::Message;
 use sink_salesforce::writer::SalesforceWriter;
 
-use crate::org::{LEAD, Org, write};
+use crate::org::{LEAD, Org, message, write};
 
 const EMAIL: &str = "test@company.com";
 
@@ -77,4 +77,37 @@ async fn with_null_for_what_is_absent_only_what_is_absent_is_emptied() {
     assert_eq!(org.voice(LEAD)[2], "cold");
     assert_eq!(write(&writer, &[odd("third", 3, "null", r#""\ud83c""#)]).await, ["updated"]);
     assert_eq!(org.voice(LEAD)[2], json!(null));
+}
+
+#[tokio::test]
+async fn an_address_that_cannot_be_read_is_not_taken_for_none() {
+    let org = Org::start().await;
+    let writer = org.writer();
+    let payload = |email: serde_json::Value| json!({ "session_id": "r", "job_id": "AJ", "end_time": "2025-10-29T12:00:00Z", "user_email": email });
+    for (email, what) in [
+        (json!(7), "is not a text"),
+        (json!(false), "is not a text"),
+        (json!([EMAIL]), "is not a text"),
+        (json!({ "address": EMAIL }), "is not a text"),
+        (json!("test@company.com, carla@converted.example"), "(several_ats)"),
+        (json!("test@company.com carla@converted.example"), "(several_ats)"),
+        (json!("no address"), "(missing_at)"),
+        (json!("@company.com"), "(missing_name)"),
+        (json!("te st@company.com"), "(space)"),
+        (json!("x".repeat(2_000)), "(too_long)"),
+    ] {
+        let outcome = write(&writer, &[message(&payload(email.clone()))]).await.remove(0);
+        assert!(outcome.starts_with("unreadable_email: user_email "), "{email}: {outcome}");
+        assert!(outcome.contains(what), "{email}: {outcome}");
+    }
+    let mut without = payload(json!(null));
+    let absent = message(&without);
+    without.as_object_mut().unwrap().remove("user_email");
+    let batch =
+        [absent, message(&without), message(&payload(json!(""))), message(&payload(json!(" \t\u{200b}")))];
+    assert_eq!(write(&writer, &batch).await, ["no_email"; 4]);
+    assert_eq!(org.counters().api_calls, 0);
+    // One that cannot be read keeps no other of its batch from its record.
+    let batch = [message(&payload(json!(7))), message(&payload(json!(EMAIL)))];
+    assert_eq!(write(&writer, &batch).await[1], "updated");
 }

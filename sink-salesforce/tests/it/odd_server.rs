@@ -1,121 +1,24 @@
 //! What stands between the sink and its org may answer in the org's place, and the org may move. Nothing counts as written
 //! that is not proven.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use sink::Writer as _;
 use sink_salesforce::choose::Several;
-use sink_salesforce::config::{Grant, SalesforceArgs};
+use sink_salesforce::config::Grant;
 use sink_salesforce::writer::SalesforceWriter;
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::between::{Between, Change};
 use crate::keys;
 use crate::org::{LEAD, Org, SEED, session, write};
 
 const EMAIL: &str = "test@company.com";
 
-/// What becomes of a call: the org's status and answer, changed as a test says.
-type Change = Arc<dyn Fn(&Method, &str, StatusCode, Value) -> (StatusCode, String) + Send + Sync>;
-
 /// What becomes of an answer that is JSON.
 type Edit = fn(&mut Value);
-
-/// Between the sink and its org.
-struct Between {
-    url: String,
-    shared: Shared,
-    _stop: DropGuard,
-}
-
-#[derive(Clone)]
-struct Shared {
-    org: String,
-    /// What tokens name as the place of the org.
-    instance: Arc<Mutex<String>>,
-    change: Arc<Mutex<Option<Change>>>,
-}
-
-impl Between {
-    async fn start(org: &Org) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Shared {
-            org: org.url.clone(),
-            instance: Arc::new(Mutex::new(url.clone())),
-            change: Arc::default(),
-        };
-        let router = Router::new().fallback(pass).with_state(shared.clone());
-        let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
-        Self { url, shared, _stop: stop.drop_guard() }
-    }
-
-    /// From the next token on, the org is there.
-    fn names(&self, instance: &str) {
-        *self.shared.instance.lock().unwrap() = instance.to_owned();
-    }
-
-    fn changes(
-        &self,
-        change: impl Fn(&Method, &str, StatusCode, Value) -> (StatusCode, String) + Send + Sync + 'static,
-    ) {
-        *self.shared.change.lock().unwrap() = Some(Arc::new(change));
-    }
-
-    fn passes(&self) {
-        *self.shared.change.lock().unwrap() = None;
-    }
-
-    /// A sink that asks for its tokens here.
-    fn writer(&self, org: &Org) -> SalesforceWriter {
-        self.writer_with(org, |_| {})
-    }
-
-    fn writer_with(&self, org: &Org, change: impl FnOnce(&mut SalesforceArgs)) -> SalesforceWriter {
-        let mut args = org.args();
-        args.salesforce_url = self.url.parse().unwrap();
-        change(&mut args);
-        SalesforceWriter::new(&args).unwrap()
-    }
-}
-
-async fn pass(
-    State(shared): State<Shared>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let mut request =
-        reqwest::Client::new().request(method.clone(), format!("{}{uri}", shared.org)).body(body);
-    for name in ["authorization", "content-type", "sforce-auto-assign", "sforce-duplicate-rule-header"] {
-        if let Some(value) = headers.get(name) {
-            request = request.header(name, value);
-        }
-    }
-    let answer = request.send().await.unwrap();
-    let (status, answer) = (answer.status(), answer.text().await.unwrap());
-    let mut answer: Value = serde_json::from_str(&answer).unwrap();
-    let change = shared.change.lock().unwrap().clone();
-    let (status, answer) = match change {
-        _ if uri.path().ends_with("/token") => {
-            answer["instance_url"] = json!(*shared.instance.lock().unwrap());
-            (status, answer.to_string())
-        }
-        Some(change) => change(&method, uri.path(), status, answer),
-        None => (status, answer.to_string()),
-    };
-    (status, [("location", "https://elsewhere.example/")], answer).into_response()
-}
 
 /// Changes the answers to look-ups, or to updates, as far as they are JSON.
 fn answers(
@@ -139,7 +42,7 @@ async fn what_is_not_proven_is_not_written() {
     assert_eq!(write(&writer, &[session("first", EMAIL, 1)]).await, ["updated"]);
     let mut second = 2;
     let mut odd = async |what: &str, is_lookup: bool, change: Change| {
-        *between.shared.change.lock().unwrap() = Some(change);
+        between.change_with(change);
         let batch = [session("room", EMAIL, second), session("nobody", "nobody@nowhere.example", second)];
         let outcomes = write(&writer, &batch).await;
         assert!(outcomes[0].starts_with("unavailable: "), "{what}: {outcomes:?}");

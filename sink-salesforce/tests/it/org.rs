@@ -153,10 +153,24 @@ fn describe(result: Result<Written, WriteError>) -> String {
         Ok(Written { outcome }) => outcome.to_owned(),
         Err(WriteError::Retry { reason }) => format!("retry: {reason}"),
         Err(WriteError::Reject { outcome, reason }) => format!("{outcome}: {reason}"),
-        Err(WriteError::Busy { reason, .. } | WriteError::Unavailable { reason, .. }) => {
-            format!("unavailable: {reason}")
-        }
+        Err(WriteError::Busy { reason, .. }) => format!("busy: {reason}"),
+        Err(WriteError::Unavailable { reason, .. }) => format!("unavailable: {reason}"),
     };
     assert!(!text.contains('@'), "an address in: {text}");
     text
+}
+
+/// So many open Leads, `p1@x.org` and so on.
+pub(crate) fn leads(count: usize) -> Value {
+    let lead = |number| json!({ "Id": lead_id(number), "Email": format!("p{number}@x.org") });
+    json!({ "Lead": (1..=count).map(lead).collect::<Vec<_>>() })
+}
+
+pub(crate) fn lead_id(number: usize) -> String {
+    format!("00Q5f00000B{number:04}")
+}
+
+/// A session of each of some Leads of [`leads`].
+pub(crate) fn sessions(room: &str, numbers: impl IntoIterator<Item = usize>) -> Vec<Message> {
+    numbers.into_iter().map(|number| session(room, &format!("p{number}@x.org"), 7)).collect()
 }

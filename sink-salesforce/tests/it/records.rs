@@ -43,7 +43,7 @@ async fn nobody_is_created_for_an_unknown_address_or_none() {
     let org = Org::start().await;
     let writer = org.writer();
     assert_eq!(
-        write(&writer, &[session("a", "", 1), session("b", "no address", 1)]).await,
+        write(&writer, &[session("a", "", 1), session("b", " \u{200b}", 1)]).await,
         ["no_email", "no_email"]
     );
     assert_eq!(org.counters().api_calls, 0);
@@ -251,7 +251,8 @@ async fn hostile_addresses_match_their_own_record_or_none() {
     assert_eq!(write(&writer, &batch).await, ["no_match"; 6]);
     let too_long = format!("l{longest}");
     let batch = ["x' OR Name != '", "a b@x.org", "a@b@x.org", &too_long].map(|text| session("room", text, 1));
-    assert_eq!(write(&writer, &batch).await, ["no_email"; 4]);
+    let outcomes = write(&writer, &batch).await;
+    assert!(outcomes.iter().all(|outcome| outcome.starts_with("unreadable_email: ")), "{outcomes:?}");
 
     let sessions = hostile.iter().enumerate();
     let batch: Vec<_> = sessions.map(|(index, email)| session(&format!("s{index}"), email, 1)).collect();

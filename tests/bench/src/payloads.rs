@@ -204,7 +204,7 @@ mod tests {
         for number in [0, 1, 27, 28, 19_999] {
             let payload = payloads.payload(number);
             let event = SessionEvent::decode(payload.as_bytes(), None).expect("decode");
-            assert!(event.email.is_some());
+            assert!(event.email.address().is_some());
             assert_eq!(event.identity.object_key(&event.end_time), payloads.key(number));
             assert_eq!(event.identity.message_id(), payloads.message_id(number));
             serde_json::from_str::<serde_json::Value>(&payload).expect("parse");

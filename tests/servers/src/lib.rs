@@ -10,6 +10,7 @@ mod ports;
 mod process;
 mod program;
 mod seaweedfs;
+pub mod webm;
 
 use std::path::{Path, PathBuf};
 

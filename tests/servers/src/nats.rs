@@ -72,6 +72,19 @@ impl NatsServer {
         drop(self.server.stop(Signal::Kill));
     }
 
+    /// Ends it as an operator does, so that it writes down what its files hold.
+    pub fn stop(&mut self) {
+        self.server.stop(Signal::Terminate).expect("end nats-server");
+    }
+
+    /// Changes the bytes of a stream's first file, as a disk does that fails. The server must not run.
+    pub fn change_messages(&self, stream: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let file = self.folder.path().join("jetstream/$G/streams").join(stream).join("msgs/1.blk");
+        let mut bytes = std::fs::read(&file).expect("read the stream's file");
+        change(&mut bytes);
+        std::fs::write(&file, bytes).expect("write the stream's file");
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

@@ -107,7 +107,22 @@ fn claims_to_be_human(words: &str) -> bool {
     };
     CLAIMS.captures_iter(words).any(claims)
         || DENIALS.captures_iter(words).any(claims)
+        || claims_in_passing(words)
         || words::SENTENCES.iter().any(|sentence| words.contains(sentence))
+}
+
+/// With other words between: «I am Sarah, a real person.», «I am totally not a bot.»
+fn claims_in_passing(words: &str) -> bool {
+    static CLAIMS: LazyLock<Regex> = LazyLock::new(|| pattern(&words::claims_in_passing()));
+    static DENIALS: LazyLock<Regex> = LazyLock::new(|| pattern(&words::denials_in_passing()));
+    static OF_THE_LINE: LazyLock<Regex> = LazyLock::new(|| pattern(words::CLAIMS_OF_THE_LINE));
+    let claims = |found: regex::Captures<'_>| {
+        let follows = found.name("next").map_or("", |next| next.as_str().trim());
+        !words::is_about_others(&found["between"]) && !words::OTHER_THINGS.contains(&follows)
+    };
+    CLAIMS.captures_iter(words).any(claims)
+        || DENIALS.captures_iter(words).any(claims)
+        || OF_THE_LINE.is_match(words)
 }
 
 /// Without a subject, in answer to a question: «Human, of course.», «No robots here.»

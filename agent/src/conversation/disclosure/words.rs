@@ -47,8 +47,9 @@ pub(super) const ASKED_FOR_MACHINE: [&str; 8] = [
 ];
 
 /// Short answers that say yes.
-pub(super) const YES: [&str; 30] = [
+pub(super) const YES: [&str; 31] = [
     "yes",
+    "bet",
     "yeah",
     "yep",
     "yup",
@@ -159,6 +160,43 @@ pub(super) fn claims() -> String {
     )
 }
 
+/// Who says of themselves that they are a human, with other words between: I am Sarah, a real person. Group `between` has
+/// these words.
+pub(super) fn claims_in_passing() -> String {
+    const HUMAN: &str = "human|human being|person|flesh and blood\
+        |(?:live|real|human|actual) (?:agent|representative|rep|employee|operator|assistant|salesperson|someone|somebody)";
+    format!(
+        r"\b(?:i am|im|my name is|this is|you have reached|you are (?:talking|speaking|chatting) (?:to|with)) (?P<between>(?:\w+ ){{1,6}}?)(?:{HUMAN})\b(?P<next> \w+)?"
+    )
+}
+
+/// Who says so of the line: there is a real person at this end.
+pub(super) const CLAIMS_OF_THE_LINE: &str = r"\b(?:there is|you have) (?:a|an) (?:\w+ ){0,2}?(?:person|human|human being) (?:here|(?:on|at|behind) (?:this|the) (?:line|call|phone|other end)|at this end)\b";
+
+/// Who denies to be a machine, with other words between: I am totally not a bot.
+pub(super) fn denials_in_passing() -> String {
+    format!(
+        r"\b(?:i am|im) (?P<between>(?:\w+ ){{1,4}}?)(?:not|no|never) (?:(?:a|an|any|some|one of those) )*(?:{MACHINES})\b(?P<next> \w+)?"
+    )
+}
+
+/// With such a word between, the sentence speaks of somebody else: I am happy to find you a real person.
+pub(super) fn is_about_others(between: &str) -> bool {
+    const OTHERS: [&str; 60] = [
+        "not", "no", "never", "nor", "neither", "to", "with", "for", "of", "from", "by", "in", "on", "at",
+        "about", "than", "like", "unlike", "as", "and", "or", "but", "so", "because", "if", "when",
+        "whether", "that", "which", "who", "what", "how", "while", "the", "this", "every", "each", "i",
+        "you", "he", "she", "it", "we", "they", "is", "are", "was", "can", "will", "have", "has", "sure",
+        "certain", "sorry", "afraid", "glad", "happy", "aware", "told", "good",
+    ];
+    let machines: Vec<_> = MACHINES.split('|').collect();
+    between.split_whitespace().any(|word| {
+        OTHERS.contains(&word)
+            || machines.contains(&word)
+            || word.ends_with("ing") && !["living", "breathing"].contains(&word)
+    })
+}
+
 /// Who says of themselves: I am not a robot.
 pub(super) fn denials() -> String {
     const BETWEEN: &str = "definitely|certainly|really|just|actually|absolutely|a|an|any|some|kind of|sort of|talking to|speaking with|one of those";
@@ -168,7 +206,7 @@ pub(super) fn denials() -> String {
 }
 
 /// Only in answer to a question.
-pub(super) const ELLIPTICAL: &str = r"^(?:(?:a|an|just|only|ein|eine|un|une|una|real|100|percent|very|much|echter|vrai|vraie) )*(?:human|human being|person|mensch|humain|humaine|humano|humana|umano|umana|mens)\b|\b(?:no|not a|not an|kein|keine|pas de|geen) (?:robots?|bots?|chatbots?|machines?|computers?|ai|ki|ia|roboter)\b";
+pub(super) const ELLIPTICAL: &str = r"^(?:(?:a|an|just|only|ein|eine|un|une|una|real|100|one|hundred|percent|all|very|much|echter|vrai|vraie) )*(?:human|human being|person|flesh and blood|mensch|humain|humaine|humano|humana|umano|umana|mens)\b|\b(?:no|not a|not an|kein|keine|pas de|geen) (?:robots?|bots?|chatbots?|machines?|computers?|ai|ki|ia|roboter)\b";
 
 /// Who says of themselves: I am an AI.
 pub(super) fn disclosures() -> String {

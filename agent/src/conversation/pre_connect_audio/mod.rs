@@ -1,12 +1,12 @@
 //! Pre-connect audio: what a caller said before the agent was there. Front ends record it, and send it when the agent has
 //! joined, as the stream `lk.agent.pre-connect-audio-buffer`. Here the recording becomes samples for the VAD.
 
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use matroska_demuxer::{Frame, MatroskaFile};
 use opus_decoder::OpusDecoder;
 
+use super::bounded_reader::BoundedReader;
 use super::vad::VAD_SAMPLE_RATE;
 
 /// Topic of the stream.
@@ -21,13 +21,15 @@ const LONGEST_PACKET: usize = VAD_SAMPLE_RATE as usize * 120 / 1000;
 /// Most packets that are looked at: a minute of the shortest ones, 2.5 ms. Those without sound count, too.
 const MOST_PACKETS: usize = 60 * 400;
 
-/// Why a recording cannot be decoded. The call goes on without it.
+/// Why a recording cannot be decoded. The call goes on without it. It says nothing that is in the recording.
 #[derive(Debug, thiserror::Error)]
 pub enum PreConnectAudioFault {
-    #[error("its form is «{0}» ({1} bytes), and wanted is Opus in WebM, or PCM")]
-    Form(String, usize),
-    #[error("it is no whole WebM file: {0}")]
-    WebM(#[from] matroska_demuxer::DemuxError),
+    #[error("it has a form ({0} bytes) that is neither Opus in WebM nor PCM")]
+    Form(usize),
+    #[error("it is no whole WebM file")]
+    WebM,
+    #[error("it is damaged")]
+    Damaged,
     #[error("it has no Opus track")]
     NoOpus,
     #[error("its sample rate or number of channels cannot be read")]
@@ -54,7 +56,7 @@ pub fn decode(
     }
     let form = mime_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !["audio/pcm", "audio/l16", "audio/raw", "application/octet-stream", ""].contains(&form.as_str()) {
-        return Err(PreConnectAudioFault::Form(form, bytes.len()));
+        return Err(PreConnectAudioFault::Form(bytes.len()));
     }
     let number = |text: Option<&str>| text.and_then(|text| text.trim().parse::<u32>().ok());
     match (number(sample_rate), number(channels)) {
@@ -65,7 +67,19 @@ pub fn decode(
 
 /// Opus in WebM, as browsers record it. A recording that was cut is decoded as far as it goes.
 fn webm(bytes: Vec<u8>) -> Result<Vec<i16>, PreConnectAudioFault> {
-    let mut file = MatroskaFile::open(Cursor::new(bytes))?;
+    let mut samples = Vec::new();
+    // The demuxer and the decoder panic on some damaged recordings; what they made before is sound.
+    let read = catch_unwind(AssertUnwindSafe(|| read_webm(bytes, &mut samples)));
+    samples.truncate(LONGEST_DECODED);
+    match read {
+        Ok(Err(fault)) => Err(fault),
+        Err(_) if samples.is_empty() => Err(PreConnectAudioFault::Damaged),
+        Ok(Ok(())) | Err(_) => Ok(samples),
+    }
+}
+
+fn read_webm(bytes: Vec<u8>, samples: &mut Vec<i16>) -> Result<(), PreConnectAudioFault> {
+    let mut file = MatroskaFile::open(BoundedReader::new(bytes)).map_err(|_| PreConnectAudioFault::WebM)?;
     let opus = file
         .tracks()
         .iter()
@@ -74,7 +88,6 @@ fn webm(bytes: Vec<u8>) -> Result<Vec<i16>, PreConnectAudioFault> {
     let track = opus.track_number().get();
     let mut decoder = OpusDecoder::new(VAD_SAMPLE_RATE, 1).map_err(|_| PreConnectAudioFault::NoOpus)?;
     let (mut frame, mut packet) = (Frame::default(), vec![0; LONGEST_PACKET]);
-    let mut samples = Vec::new();
     for _ in 0..MOST_PACKETS {
         if samples.len() >= LONGEST_DECODED || !matches!(file.next_frame(&mut frame), Ok(true)) {
             break;
@@ -82,16 +95,11 @@ fn webm(bytes: Vec<u8>) -> Result<Vec<i16>, PreConnectAudioFault> {
         if frame.track != track {
             continue;
         }
-        // The decoder panics on some damaged packets; what it made before is sound.
-        let decoded = catch_unwind(AssertUnwindSafe(|| decoder.decode(&frame.data, &mut packet, false)));
-        match decoded {
-            Ok(Ok(length)) => samples.extend_from_slice(&packet[..length.min(packet.len())]),
-            Ok(Err(_)) => {}
-            Err(_) => break,
+        if let Ok(length) = decoder.decode(&frame.data, &mut packet, false) {
+            samples.extend_from_slice(&packet[..length.min(packet.len())]);
         }
     }
-    samples.truncate(LONGEST_DECODED);
-    Ok(samples)
+    Ok(())
 }
 
 /// Mixes to mono, and takes the mean of the samples around each one of the result: enough to recognise speech.

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
 use secrecy::SecretString;
-use service::SecretSource;
+use service::{SecretSource, ensure_stays_on_this_machine};
 
 use crate::providers::base_url::BaseUrl;
 use crate::providers::error::Provider;
 use crate::providers::key::Key;
 use crate::providers::text_to_speech::{self, SoundFormat};
+
+/// The setting that lets keys and tokens of services go over a network without encryption.
+pub(crate) const ALLOW_PLAIN_TEXT: &str = "SERVICES_ALLOW_PLAIN_TEXT";
 
 const OPENAI: &str = "https://api.openai.com/v1";
 
@@ -69,6 +73,10 @@ pub struct ProviderArgs {
     /// File with that key, in the place of `OPENAI_API_KEY`; it is read again when the key is refused
     #[arg(long, env)]
     pub openai_api_key_file: Option<PathBuf>,
+    /// Keys of the three, and tokens of the persona's tools, go to other machines without encryption, too: for networks that
+    /// are trusted
+    #[arg(long, env, value_parser = FalseyValueParser::new())]
+    pub services_allow_plain_text: bool,
     /// Longest that a provider may take to begin its answer, and to go on with it, such as 10s
     #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
     pub provider_time_limit: Duration,
@@ -87,7 +95,8 @@ impl ProviderArgs {
     /// The key that a provider is given.
     ///
     /// # Errors
-    /// OpenAI needs a key and there is none, there are two, or one cannot be read or has characters that none has.
+    /// OpenAI needs a key and there is none, there are two, one cannot be read or has characters that none has, or it would
+    /// cross a network in plain text.
     pub(super) async fn key(&self, provider: Provider, base: &BaseUrl) -> anyhow::Result<Option<Key>> {
         let (own, own_file) = match provider {
             Provider::SpeechToText => (&self.stt_api_key, &self.stt_api_key_file),
@@ -96,6 +105,11 @@ impl ProviderArgs {
         };
         let prefix = provider.prefix();
         if let Some(key) = key(&format!("{prefix}_API_KEY"), own.as_ref(), own_file.as_ref()).await? {
+            if let Some(host) = base.plain_text_host().filter(|_| !self.services_allow_plain_text) {
+                let (secret, instead) =
+                    (format!("the key of {provider}"), format!("use https:// in {prefix}_BASE_URL"));
+                ensure_stays_on_this_machine(&secret, host, &instead, ALLOW_PLAIN_TEXT)?;
+            }
             return Ok(Some(key));
         }
         if !base.is_openai() {

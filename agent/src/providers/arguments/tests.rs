@@ -71,6 +71,22 @@ async fn one_key_is_enough_for_openai_and_goes_nowhere_else() {
     assert!(!broken.contains("secret"), "{broken}");
 }
 
+#[tokio::test]
+async fn a_key_crosses_no_network_in_plain_text() {
+    let key = ["x", "--llm-api-key", "secret"];
+    for far in ["http://vllm:8000/v1", "http://10.0.0.7:8000"] {
+        let refused = shown_key(&key, far).await.unwrap_err();
+        assert!(refused.contains("LLM_BASE_URL") && refused.contains(ALLOW_PLAIN_TEXT), "{refused}");
+        assert!(!refused.contains("secret"), "{refused}");
+        let allowed = [&key[..], &["--services-allow-plain-text"]].concat();
+        assert_eq!(shown_key(&allowed, far).await, Ok(Some("secret".to_owned())));
+        assert_eq!(shown_key(&["x"], far).await, Ok(None), "without a key there is nothing to keep secret");
+    }
+    for near in ["http://127.0.0.1:8000", "http://localhost:8000/v1", "http://[::1]:8000", "https://vllm"] {
+        assert_eq!(shown_key(&key, near).await, Ok(Some("secret".to_owned())));
+    }
+}
+
 #[test]
 fn keys_are_neither_shown_nor_required() {
     let args = ["x", "--llm-api-key", "secret", "--llm-temperature", "0.3"];

@@ -1,6 +1,7 @@
 //! The parts of a reply, and the reader that makes them of the events of a stream. What a server leaves out or adds changes
 //! nothing.
 
+use schemas::json::{Json, USUAL_DEPTH};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -30,6 +31,13 @@ pub enum ReplyPart {
     Finished,
 }
 
+impl ReplyPart {
+    /// Whether nothing of it can be said or done.
+    pub(super) fn is_blank(&self) -> bool {
+        matches!(self, Self::Text(text) if text.trim().is_empty())
+    }
+}
+
 /// Tokens of one reply. What a server does not tell is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -49,6 +57,7 @@ pub struct Usage {
 pub(super) struct Reader {
     provider: Provider,
     calls: ToolCalls,
+    pieces_of_calls: usize,
     usage: Option<Usage>,
     has_reason: bool,
     is_over: bool,
@@ -78,12 +87,24 @@ struct Delta {
 
 impl Reader {
     pub(super) fn new(provider: Provider) -> Self {
-        Self { provider, calls: ToolCalls::default(), usage: None, has_reason: false, is_over: false }
+        Self {
+            provider,
+            calls: ToolCalls::default(),
+            pieces_of_calls: 0,
+            usage: None,
+            has_reason: false,
+            is_over: false,
+        }
     }
 
     /// Whether the model is done, as far as the server said.
     pub(super) fn is_complete(&self) -> bool {
         self.has_reason
+    }
+
+    /// How many pieces of tool calls have come. A call is a part when it is whole, and may be long.
+    pub(super) fn pieces_of_calls(&self) -> usize {
+        self.pieces_of_calls
     }
 
     /// Whether nothing comes any more.
@@ -101,15 +122,15 @@ impl Reader {
             return Ok(self.finish());
         }
         let malformed =
-            |_| ProviderError::malformed(self.provider, "an event of the stream is no chunk of a reply");
-        let chunk: Value = serde_json::from_str(data).map_err(malformed)?;
+            || ProviderError::malformed(self.provider, "an event of the stream is no chunk of a reply");
+        let chunk = Json::parse(data.as_bytes()).map_err(|_| malformed())?.to_value(USUAL_DEPTH);
         // An error may have any form, so it is looked for before the chunk is read.
         if chunk.get("error").is_some_and(|error| !error.is_null())
             || chunk.get("object") == Some(&"error".into())
         {
             return Err(ProviderError::reported(self.provider, &chunk));
         }
-        let chunk: Chunk = serde_json::from_value(chunk).map_err(malformed)?;
+        let chunk: Chunk = serde_json::from_value(chunk).map_err(|_| malformed())?;
         drop(chunk.error);
         if let Some(usage) = chunk.usage.filter(Value::is_object) {
             self.usage = Some(read_usage(&usage));
@@ -124,6 +145,7 @@ impl Reader {
                 parts.push(ReplyPart::Text(content));
             }
             for call in delta.tool_calls.unwrap_or_default() {
+                self.pieces_of_calls += 1;
                 self.calls.add(call).map_err(|_| {
                     ProviderError::malformed(self.provider, "the reply calls more tools than any should")
                 })?;
@@ -154,15 +176,17 @@ fn made_up_id() -> String {
     format!("call_{:016x}", rand::random::<u64>())
 }
 
-/// The text of `content`: a string, or a list of parts with texts.
+/// The text of `content`: a string, or a list of parts with texts. Half a character, as a model leaves it where a piece ends
+/// in the middle of an emoji, cannot be said.
 fn text(content: Value) -> String {
-    match content {
+    let text = match content {
         Value::String(text) => text,
         Value::Array(parts) => {
             parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect()
         }
         _ => String::new(),
-    }
+    };
+    text.replace(char::REPLACEMENT_CHARACTER, "")
 }
 
 fn read_usage(usage: &Value) -> Usage {

@@ -58,6 +58,17 @@ fn text_comes_at_once_and_calls_when_they_are_whole() {
 }
 
 #[test]
+fn half_a_character_is_left_out_and_the_rest_is_said() {
+    let events = [
+        r#"{"choices": [{"delta": {"content": "Great \ud83d"}}]}"#,
+        r#"{"choices": [{"delta": {"content": "\ude00 news", "n": 1e999}}]}"#,
+        r#"{"choices": [{"delta": {}, "finish_reason": "stop"}]}"#,
+    ];
+    let read = parts(&events.map(Value::from)).unwrap();
+    assert_eq!(read, [text("Great "), text(" news"), ReplyPart::Finished]);
+}
+
+#[test]
 fn a_reply_in_one_piece_is_read_and_a_call_without_id_gets_one() {
     let message =
         json!({"content": "Bye.", "tool_calls": [{"function": {"name": "end_call", "arguments": null}}]});

@@ -4,6 +4,7 @@ mod server;
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use service::SecretSource;
@@ -213,6 +214,32 @@ async fn once_something_was_handed_out_a_failure_is_the_readers() {
         let (parts, error) = all(server.language_model().reply(&user("x"), &[]).await.unwrap()).await;
         assert_eq!((parts.last(), error), (Some(&ReplyPart::Finished), None));
     }
+}
+
+#[tokio::test]
+async fn a_server_that_only_keeps_the_connection_alive_says_nothing() {
+    let pieces = [
+        ": ping\n\n",
+        "data: {\"choices\": []}\n\n",
+        "data: {\"choices\": [{\"delta\": {\"content\": \" \"}}]}\n\n",
+        "data: {\"choices\": [{\"delta\": {\"reasoning_content\": \"well\"}}]}\n\n",
+    ];
+    join_all(pieces.map(async |piece| {
+        let server = Server::start(vec![Act::Drip(EVENTS, piece); 4]).await;
+        let error = match server.language_model().reply(&user("x"), &[]).await {
+            Ok(reply) => all(reply).await.1.unwrap(),
+            Err(error) => error,
+        };
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{piece}");
+    }))
+    .await;
+    // A tool call that comes slowly is on its way.
+    let call = "data: {\"choices\": [{\"delta\": {\"tool_calls\": [{\"index\": 0, \"function\": {\"arguments\": \" \"}}]}}]}\n\n";
+    let server = Server::start([Act::Drip(EVENTS, call)]).await;
+    let began = Instant::now();
+    let error = server.language_model().try_once(&user("x"), &[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(began.elapsed() > 2 * LIMITS.idle, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

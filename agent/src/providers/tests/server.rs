@@ -42,6 +42,8 @@ pub(super) enum Act {
     Answer(u16, Vec<(&'static str, &'static str)>, Vec<Vec<u8>>),
     /// Sends pieces, then breaks the connection.
     Break(&'static str, Vec<Vec<u8>>),
+    /// Sends a piece again and again, ten times a second.
+    Drip(&'static str, &'static str),
     /// Sends pieces, then nothing more.
     Stall(&'static str, Vec<Vec<u8>>),
     /// Takes the request, and never answers.
@@ -170,6 +172,17 @@ async fn answer(State(server): State<Server>, request: Request) -> Response {
                 Err(std::io::Error::other("broken"))
             });
             let body = pieces(body).map(|piece| Ok(piece.unwrap())).chain(broken);
+            Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
+        }
+        Some(Act::Drip(kind, piece)) => {
+            let open = Open::new(&server);
+            let body = stream::repeat(piece).then(move |piece| {
+                let _open = &open;
+                async move {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Ok::<_, Infallible>(piece)
+                }
+            });
             Response::builder().header("content-type", kind).body(Body::from_stream(body)).unwrap()
         }
         Some(Act::Stall(kind, body)) => {

@@ -32,6 +32,11 @@ const LONGEST_COMPRESSED_AUDIO: usize = 2 * 1024 * 1024;
 const LONGEST_COMPRESSED_PART: usize = 16 * 1024;
 /// Most bytes of a stream's attributes and names.
 const LONGEST_ATTRIBUTES: usize = 8 * 1024;
+/// Most characters of a stream's id, which are those of UUIDs and the like: the SDK logs it. Front ends have 36 at most.
+const LONGEST_STREAM_ID: usize = 128;
+/// Most bytes of the form of a recording, and of the reason why a stream was broken off.
+const LONGEST_FORM: usize = 256;
+const LONGEST_REASON: usize = 256;
 /// Most parts of a stream; the SDK makes parts of 15,000 bytes.
 const MOST_PARTS: usize = 2_000;
 /// Longest that pre-connect audio may be on its way.
@@ -111,11 +116,27 @@ impl DataRules {
         self.open.retain(|_, stream| now < stream.until);
         let attributes =
             header.attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
-        let names = header.stream_id.len() + header.mime_type.len();
-        if attributes + names > LONGEST_ATTRIBUTES || self.open.contains_key(&header.stream_id) {
+        let names = match &header.content_header {
+            Some(ContentHeader::ByteHeader(header)) => header.name.len(),
+            Some(ContentHeader::TextHeader(header)) => {
+                let attached = header.attached_stream_ids.iter().map(String::len).sum::<usize>();
+                header.reply_to_stream_id.len() + attached
+            }
+            None => 0,
+        };
+        if attributes + names > LONGEST_ATTRIBUTES
+            || header.mime_type.len() > LONGEST_FORM
+            || !is_stream_id(&header.stream_id)
+            || self.open.contains_key(&header.stream_id)
+        {
             return Err(Cut::Streams);
         }
-        let compressed = header.compression != i32::from(CompressionType::None);
+        let compressed = match CompressionType::try_from(header.compression) {
+            Ok(CompressionType::None) => false,
+            Ok(CompressionType::DeflateRaw) => true,
+            // The SDK logs an unknown one, with the stream's id.
+            Err(_) => return Err(Cut::Streams),
+        };
         let (topic, longest, limit) = match (header.topic.as_str(), &header.content_header) {
             (CHAT_TOPIC, Some(ContentHeader::TextHeader(_))) => {
                 let open = self.open.values().filter(|stream| stream.topic == Topic::Typed).count();
@@ -171,8 +192,14 @@ impl DataRules {
         let attributes =
             trailer.attributes.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
         let known = self.open.remove(&trailer.stream_id).is_some();
-        (known && attributes <= LONGEST_ATTRIBUTES).then_some(()).ok_or(Cut::Streams)
+        let fits = attributes <= LONGEST_ATTRIBUTES && trailer.reason.len() <= LONGEST_REASON;
+        (known && fits).then_some(()).ok_or(Cut::Streams)
     }
+}
+
+fn is_stream_id(text: &str) -> bool {
+    let plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.:".contains(&letter);
+    (1..=LONGEST_STREAM_ID).contains(&text.len()) && text.bytes().all(plain)
 }
 
 impl Topic {

@@ -139,3 +139,27 @@ fn attributes_are_bounded() {
     long.attributes.insert("x".to_owned(), "y".repeat(LONGEST_ATTRIBUTES));
     assert_eq!(rules.take(&Value::StreamHeader(long), now), Err(Cut::Streams));
 }
+
+#[test]
+fn texts_that_would_be_logged_are_short_and_plain() {
+    let (mut rules, now) = rules();
+    let opens = |rules: &mut DataRules, header: Header| rules.take(&Value::StreamHeader(header), now).is_ok();
+    for id in ["", "x\nERROR forged", "ann@company.com", "a b", &"x".repeat(129)] {
+        assert!(!opens(&mut rules, header(id, CHAT_TOPIC, None, false)), "{id}");
+    }
+    for id in ["8f14e45f-ceea-467f-a8c1-2b0a3f5d6e7f", "STR_x1", "TX-1.2:3"] {
+        assert!(opens(&mut rules, header(id, CHAT_TOPIC, None, false)), "{id}");
+        assert_eq!(rules.take(&trailer(id), now), Ok(()));
+    }
+    let unknown = Header { compression: 77, ..header("b", CHAT_TOPIC, Some(5), false) };
+    assert!(!opens(&mut rules, unknown));
+    let form = Header { mime_type: "x".repeat(257), ..header("c", PRE_CONNECT_AUDIO_TOPIC, None, false) };
+    assert!(!opens(&mut rules, form));
+    let mut named = header("d", PRE_CONNECT_AUDIO_TOPIC, None, false);
+    named.content_header =
+        Some(ContentHeader::ByteHeader(ByteHeader { name: "x".repeat(LONGEST_ATTRIBUTES + 1) }));
+    assert!(!opens(&mut rules, named));
+    assert!(opens(&mut rules, header("e", CHAT_TOPIC, None, false)));
+    let reason = Trailer { stream_id: "e".to_owned(), reason: "y".repeat(257), ..Trailer::default() };
+    assert_eq!(rules.take(&Value::StreamTrailer(reason), now), Err(Cut::Streams));
+}

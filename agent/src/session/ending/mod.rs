@@ -169,6 +169,11 @@ impl Attendance {
         matches!(&self.state, State::Linked { identity } | State::Lost { identity, .. } if identity == who)
     }
 
+    /// Whether the session's participant is in the room, as far as the agent can see.
+    pub(super) fn sees_participant(&self) -> bool {
+        matches!(self.state, State::Linked { .. }) && self.interrupted.is_none()
+    }
+
     /// When [`Self::expire`] is due. None while the agent's own connection is interrupted and somebody is lost: it could not
     /// see him come back.
     pub(super) fn deadline(&self) -> Option<Instant> {

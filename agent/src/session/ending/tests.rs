@@ -186,3 +186,21 @@ fn who_gives_no_sign_is_absent() {
     let step = attendance.observe(Observation::NoSign, clock.at(11));
     assert_eq!(step, end(EndReason::ParticipantAbsent, clock.at(11)));
 }
+
+#[test]
+fn a_participant_is_seen_while_both_connections_stand() {
+    let (mut attendance, clock) = begin();
+    let mut sees = |observation, at| {
+        attendance.observe(observation, clock.at(at));
+        attendance.sees_participant()
+    };
+    assert!(!sees(Observation::Restored, 0));
+    assert!(sees(present("ann"), 1));
+    assert!(sees(gone("bob", Departure::ConnectionLost), 2));
+    assert!(!sees(gone("ann", Departure::ConnectionLost), 3));
+    assert!(sees(present("ann"), 4));
+    assert!(!sees(Observation::Interrupted, 5));
+    assert!(!sees(gone("ann", Departure::ConnectionLost), 6));
+    assert!(!sees(Observation::Restored, 7));
+    assert!(sees(present("ann"), 8));
+}

@@ -3,12 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-use agent::spool::{Spool, SpoolError};
+use agent::spool::{Journal, Spool, SpoolError};
 use chrono::Utc;
 use schemas::EndReason;
 use tempfile::TempDir;
 
-use super::fixtures::{arguments, decode, files, logs_with, only_file, open, publish_all, session, until};
+use super::fixtures::{
+    arguments, decode, files, logs_with, only_file, open, publish_all, said, session, until,
+};
 use super::nats::Nats;
 use crate::refusing_disk::Disk;
 
@@ -131,4 +133,81 @@ async fn names_from_outside_are_escaped_in_the_log() {
     let lines = logs_with("forged");
     assert!(lines.iter().any(|line| line.contains("recovered the session")), "{lines:?}");
     assert!(lines.iter().all(|line| line.contains("\\n")), "{lines:?}");
+}
+
+/// One journal is larger than the room that is left, and others fit.
+#[tokio::test]
+async fn a_disk_that_takes_small_journals_and_refuses_a_large_one_fails_until_it_takes_that() {
+    let disk = Disk::new();
+    if !disk.mounted {
+        return disk.repair();
+    }
+    let spool = open(disk.path());
+    let (large, small) = (spool.begin(session("large")).await, spool.begin(session("small")).await);
+    large
+        .update_now(|session| session.transcript.get_or_insert_default().push(said(&"word ".repeat(5_000))))
+        .await;
+    assert_eq!(*spool.disk_fails().borrow(), None);
+    // 64 KiB, less 28 of the journal: a second one of the same size does not fit beside it.
+    fs::write(disk.path().join("ballast"), [0; 12 * 1024]).unwrap();
+    let mut fails = spool.disk_fails();
+    until("refused", Duration::from_secs(5), || fails.borrow_and_update().is_some()).await;
+    let since = *fails.borrow_and_update();
+    for turn in 0..30 {
+        small
+            .update_now(|session| {
+                session.transcript.get_or_insert_default().push(said(&format!("turn {turn}")))
+            })
+            .await;
+        assert_eq!(*fails.borrow_and_update(), since, "the large one is not written");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let folder = disk.path().to_string_lossy().into_owned();
+    let count = |text: &str| logs_with(text).iter().filter(|line| line.contains(&folder)).count();
+    assert_eq!((count("cannot write to the spool"), count("the spool can be written again")), (1, 0));
+
+    // Its end, while there is no room, waits in memory; a small one's does not clear it.
+    large.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    small.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    assert_eq!((spool.waiting(), spool.waiting_in_memory()), (2, 1));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(*fails.borrow_and_update(), since, "the large one is in memory only");
+    disk.repair();
+    until("it is written", Duration::from_secs(5), || fails.borrow_and_update().is_none()).await;
+    assert_eq!(spool.waiting_in_memory(), 0);
+    assert_eq!((count("cannot write to the spool"), count("the spool can be written again")), (1, 1));
+}
+
+/// A large session that waits in memory does not keep small ones from the disk.
+#[tokio::test]
+async fn what_fits_is_stored_beside_what_does_not() {
+    let disk = Disk::new();
+    if !disk.mounted {
+        return disk.repair();
+    }
+    let spool = open(disk.path());
+    let large = spool.begin(session("large-end")).await;
+    large
+        .update_now(|session| session.transcript.get_or_insert_default().push(said(&"word ".repeat(5_000))))
+        .await;
+    let small: Vec<_> = begin_small_ones(&spool).await;
+    disk.fail();
+    large.update(|session| session.transcript.get_or_insert_default().push(said("goodbye")));
+    large.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    for journal in &small {
+        journal.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    }
+    assert_eq!(spool.waiting_in_memory(), 1 + small.len());
+    // Room for the small ones.
+    fs::write(disk.path().join("ballast"), [0; 12 * 1024]).unwrap();
+    until("the small ones are stored", Duration::from_secs(5), || spool.waiting_in_memory() == 1).await;
+    assert!(spool.disk_fails().borrow().is_some());
+}
+
+async fn begin_small_ones(spool: &Spool) -> Vec<Journal> {
+    let mut journals = Vec::new();
+    for number in 0..4 {
+        journals.push(spool.begin(session(&format!("small-end-{number}"))).await);
+    }
+    journals
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use agent::spool::{Spool, SpoolArgs};
+use async_nats::jetstream::{self, stream::Config};
 use chrono::Utc;
 use futures::StreamExt as _;
 use schemas::EndReason;
@@ -168,6 +169,41 @@ async fn a_full_stream_holds_the_entry_back_until_there_is_room() {
 }
 
 #[tokio::test]
+async fn a_stream_that_takes_small_sessions_and_refuses_a_large_one_is_full_until_it_takes_that() {
+    let nats = Nats::stopped(1024 * 1024).with_stream(-1).await;
+    let sized = |max_bytes| jetstream::stream::Config { max_bytes, ..stream_config(-1) };
+    nats.jetstream().await.update_stream(sized(8_192)).await.unwrap();
+    let folder = TempDir::new().unwrap();
+    let spool = open(folder.path());
+    let publisher = Publisher::start(&nats, &spool);
+    let large = spool.begin(session("does-not-fit")).await;
+    large.update(|session| session.transcript = Some(vec![said(&"x".repeat(100)); 200]));
+    large.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    let refused = || spool.why_publish_refused();
+    until("the refusal is known", Duration::from_secs(30), || refused().is_some()).await;
+    for number in 0..5 {
+        let small = spool.begin(session(&format!("fits-beside-it-{number}"))).await;
+        small.finish(Utc::now(), EndReason::ParticipantLeft).await;
+        let end = Instant::now() + Duration::from_secs(30);
+        while spool.waiting() > 1 {
+            assert!(
+                refused().is_some_and(|why| why.starts_with("stream full")),
+                "the large one is not taken"
+            );
+            assert!(Instant::now() < end, "the small one does not pass");
+            tokio::task::yield_now().await;
+        }
+        assert!(refused().is_some(), "the large one is not taken");
+    }
+    assert_eq!(nats.messages().await.len(), 5);
+
+    nats.jetstream().await.update_stream(sized(-1)).await.unwrap();
+    until("published into the room", Duration::from_secs(30), || spool.waiting() == 0).await;
+    assert_eq!(refused(), None);
+    publisher.stop().await;
+}
+
+#[tokio::test]
 async fn a_payload_over_the_limit_is_cut_and_marked() {
     let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
     let arguments = SpoolArgs { max_payload_bytes: 4_096, ..arguments(folder.path()) };
@@ -252,4 +288,25 @@ async fn a_client_that_panicked_is_replaced_and_everything_is_published() {
     }
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_another_stream_took_is_not_published() {
+    let (mut nats, folder) = (Nats::stopped(1024 * 1024), TempDir::new().unwrap());
+    nats.start_again().await;
+    let jetstream = nats.jetstream().await;
+    jetstream.create_stream(Config { name: "AUDIT".to_owned(), ..stream_config(1) }).await.unwrap();
+    let spool = open(folder.path());
+    let publisher = Publisher::start(&nats, &spool);
+    spool.begin(session("elsewhere")).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    let refused = || spool.why_publish_refused().is_some_and(|why| why.contains("another stream"));
+    until("it is said", Duration::from_secs(10), refused).await;
+    only_file(folder.path(), "outbox");
+
+    jetstream.delete_stream("AUDIT").await.unwrap();
+    jetstream.create_stream(stream_config(-1)).await.unwrap();
+    until("published to the right one", Duration::from_secs(15), || spool.waiting() == 0).await;
+    publisher.stop().await;
+    assert_eq!(nats.messages().await.len(), 1);
+    assert_eq!(spool.why_publish_refused(), None);
 }

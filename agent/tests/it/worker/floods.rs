@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use schemas::EndReason;
 use serde_json::{Value, json};
+use test_servers::webm;
 
-use super::webm;
 use crate::callers::Callers;
-use crate::servers::{AGENT_NAME, Agent, start_livekit};
+use crate::servers::{AGENT_NAME, Agent, start_livekit, wait_for};
 
 /// What an attack may add to the memory of the agent, bytes.
 const MEMORY: u64 = 100 << 20;
-/// How much later a bystander may be answered at p95 than without an attack, seconds; 250 ms is the aim on a machine that has
-/// nothing else to do, and an agent that is held up answers nobody within the limit of a question.
-const LATER: f64 = 8.0;
+/// How much later a bystander may be answered at p95 than without an attack, seconds. The aim is 0.25 s, and 0.02 to 0.04 s
+/// were measured beside a load of 5; the rest is room for a machine that stands still for a while.
+const LATER: f64 = 2.0;
 const QUESTIONS: usize = 12;
 
 struct Bystander {
@@ -88,7 +88,7 @@ fn recordings_that_grow_hold_nobody_up() {
     let bystander = Bystander::call(&livekit.url(), &agent);
     let mut attackers = Callers::start(&livekit.url());
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
-    std::fs::write(file.path(), webm::that_grows(250_000)).expect("write the recording");
+    std::fs::write(file.path(), webm::laced(250_000, webm::SILENCE)).expect("write the recording");
     for (room, announced) in [("bomb-1", true), ("bomb-2", true), ("bomb-3", false)] {
         join(&mut attackers, room, json!({"announced": announced}));
         for _ in 0..3 {
@@ -101,6 +101,55 @@ fn recordings_that_grow_hold_nobody_up() {
         attackers.run("leave", json!({"room": room}));
         assert_eq!(agent.exported(room).end_reason, Some(EndReason::ParticipantLeft));
     }
+}
+
+#[test]
+fn recordings_that_lead_in_circles_hold_up_neither_the_next_one_nor_the_end() {
+    let livekit = start_livekit();
+    let mut agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), webm::in_circles()).expect("write the recording");
+    for room in ["circles-1", "circles-2", "circles-3"] {
+        join(&mut callers, room, json!({"announced": true}));
+        callers.run("pre_connect_audio", json!({"room": room, "file": file.path()}));
+    }
+    wait_for("three refused", || {
+        (agent.metric("cut_total{what=\"pre_connect_audio\"}") == 3.0).then_some(())
+    });
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/src/conversation/recordings/twelve_people.webm");
+    join(&mut callers, "heard", json!({"announced": true}));
+    callers.run("pre_connect_audio", json!({"room": "heard", "file": good}));
+    sleep(Duration::from_secs(1));
+    callers.run("leave", json!({"room": "heard"}));
+    agent.exported("heard");
+    assert_eq!(agent.metric("cut_total{what=\"pre_connect_audio\"}"), 3.0);
+    for room in ["circles-1", "circles-2", "circles-3"] {
+        callers.run("leave", json!({"room": room}));
+    }
+    agent.wait_idle();
+    assert!(!agent.log().contains("deadline"), "{}", agent.log());
+    let started = Instant::now();
+    agent.signal("TERM");
+    assert!(agent.wait_exit().success());
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn the_words_of_a_stream_that_is_broken_off_are_not_logged() {
+    let livekit = start_livekit();
+    let agent = Agent::start(&livekit, &[]);
+    let mut callers = Callers::start(&livekit.url());
+    join(&mut callers, "words", json!({}));
+    let forged = "x\n2026-11-29T01:00:00.000000Z ERROR agent: forged, secret.person@victim.example";
+    callers.run("break_off", json!({"room": "words", "reason": forged}));
+    wait_for("it is told", || agent.log().contains("its sender broke it off").then_some(()));
+    callers.run("break_off", json!({"room": "words", "reason": "y".repeat(10_000)}));
+    wait_for("it is cut", || (agent.metric("cut_total{what=\"streams\"}") >= 1.0).then_some(()));
+    callers.run("ask", json!({"room": "words", "text": "are you there"}));
+    let log = agent.log();
+    assert!(!log.contains("forged") && !log.contains("victim") && !log.contains("yyyy"), "{log}");
+    assert!(log.lines().all(|line| line.len() <= 4096));
 }
 
 #[test]

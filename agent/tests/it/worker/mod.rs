@@ -10,4 +10,3 @@ mod media;
 mod services;
 mod shutdown;
 mod silent_joins;
-mod webm;

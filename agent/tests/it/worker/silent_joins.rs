@@ -78,3 +78,24 @@ fn a_caller_who_is_gone_before_the_agent_came_leaves_the_address_and_holds_no_pl
     agent.wait_idle();
     assert!(!agent.log().contains("test@company.com"));
 }
+
+#[test]
+fn who_comes_back_just_before_the_look_has_time_to_connect() {
+    let livekit = start_livekit();
+    let agent = Agent::start(&livekit, &["--agent-sign-wait", "8s"]);
+    let mut callers = Callers::start(&livekit.url());
+    callers.run("join", json!({"room": "comes-back", "agent": AGENT_NAME, "tracks": 0}));
+    callers.run("see_agent", json!({"room": "comes-back"}));
+    let seen = Instant::now();
+    callers.run("ask", json!({"room": "comes-back", "text": "hello"}));
+    std::thread::sleep(Duration::from_secs(7).saturating_sub(seen.elapsed()));
+    // The same token again, and media only a while later.
+    callers.run("knock", json!({"room": "comes-back", "agent": null}));
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(agent.worker()["active_jobs"], 1, "{}", agent.log());
+    assert!(agent.log().contains("the participant is back"));
+    callers.run("join", json!({"room": "comes-back", "tracks": 0}));
+    callers.run("ask", json!({"room": "comes-back", "text": "are you there"}));
+    callers.run("leave", json!({"room": "comes-back"}));
+    assert_eq!(agent.exported("comes-back").end_reason, Some(EndReason::ParticipantLeft));
+}

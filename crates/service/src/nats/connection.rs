@@ -25,6 +25,8 @@ pub struct Connection {
     /// Each loss and each return is a change. It ends, so that `changed` fails, with the client's own task: a panic in the
     /// library leaves a client through which nothing comes or goes any more, and [`Connection::renew`] makes another.
     pub connected: watch::Receiver<bool>,
+    /// What the server said last of something that this connection must not do; each is a change.
+    pub refused: watch::Receiver<Option<String>>,
     pub(super) trouble: watch::Receiver<Option<String>>,
     pub(super) origin: Arc<Origin>,
 }
@@ -106,6 +108,14 @@ pub(super) struct Attempts {
     tries: Mutex<Tries>,
     connected: watch::Sender<bool>,
     trouble: watch::Sender<Option<String>>,
+    refused: watch::Sender<Option<String>>,
+}
+
+/// What is to be known of a connection, of which [`Attempts`] tells.
+pub(super) struct Told {
+    pub(super) connected: watch::Receiver<bool>,
+    pub(super) trouble: watch::Receiver<Option<String>>,
+    pub(super) refused: watch::Receiver<Option<String>>,
 }
 
 #[derive(Default)]
@@ -126,12 +136,16 @@ struct Current {
 
 impl Attempts {
     pub(super) fn new(servers: Vec<Server>, login: Option<Login>) -> Self {
-        let (connected, trouble) = Default::default();
-        Self { servers, login, tries: Mutex::default(), connected, trouble }
+        let (connected, trouble, refused) = Default::default();
+        Self { servers, login, tries: Mutex::default(), connected, trouble, refused }
     }
 
-    pub(super) fn receivers(&self) -> (watch::Receiver<bool>, watch::Receiver<Option<String>>) {
-        (self.connected.subscribe(), self.trouble.subscribe())
+    pub(super) fn receivers(&self) -> Told {
+        Told {
+            connected: self.connected.subscribe(),
+            trouble: self.trouble.subscribe(),
+            refused: self.refused.subscribe(),
+        }
     }
 
     pub(super) fn only_tls(&self) -> bool {
@@ -191,8 +205,9 @@ impl Attempts {
             }
             Event::ServerError(error) => {
                 warn!(%error, "NATS connection");
-                if let Some(said) = ends_the_connection(error) {
-                    self.tries().said = Some(said);
+                match ends_the_connection(error) {
+                    Some(said) => self.tries().said = Some(said),
+                    None => drop(self.refused.send_replace(Some(error.to_string()))),
                 }
             }
             Event::LameDuckMode | Event::SlowConsumer(_) | Event::ClientError(ClientError::MaxReconnects) => {

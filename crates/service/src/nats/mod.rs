@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub use connection::Connection;
 
 use address::Server;
-use connection::{Attempts, Origin};
+use connection::{Attempts, Origin, Told};
 use login::Login;
 
 use crate::backoff::Backoff;
@@ -210,7 +210,7 @@ impl Origin {
         let Self { settings, name, servers, login } = &*origin;
         let addresses: Vec<_> = servers.iter().map(|server| server.address.clone()).collect();
         let attempts = Arc::new(Attempts::new(servers.clone(), login.clone()));
-        let (connected, trouble) = attempts.receivers();
+        let Told { connected, trouble, refused } = attempts.receivers();
         let (events, choice) = (Arc::clone(&attempts), Arc::clone(&attempts));
         let options = settings
             .options(name, attempts)
@@ -221,7 +221,7 @@ impl Origin {
             })
             .reconnect_to_server_callback(move |pool, _| std::future::ready(choice.next(&pool)));
         let client = options.connect(addresses).await.context("start the NATS client")?;
-        Ok(Connection { jetstream: context(client), connected, trouble, origin })
+        Ok(Connection { jetstream: context(client), connected, refused, trouble, origin })
     }
 }
 

@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use async_nats::jetstream::Context;
-use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
-use async_nats::jetstream::stream::{DiscardPolicy, RetentionPolicy};
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{AckKind, Context};
 use schemas::names;
 use serde::Serialize;
 use service::{Nats, what_to_do};
 
 use crate::commands::output::print_line;
+use crate::consume::acks::not_allowed;
 use crate::options::ack_wait;
+use crate::streams::ack_subject::{MessageKey, ack_subject};
+use crate::streams::consumer_rules::{changed, paused, unfit};
+use crate::streams::stream_rules::{harmful, otherwise};
+
+/// How long a refusal is waited for.
+const REFUSAL: Duration = Duration::from_millis(500);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,7 +46,7 @@ impl Check {
 }
 
 /// NATS, the streams and the sink's consumer. Where one is missing, what depends on it is not looked at.
-pub(crate) async fn check_queue(nats: &Nats, sink: &str, write_timeout: Duration) -> Vec<Check> {
+pub async fn check_queue(nats: &Nats, sink: &str, write_timeout: Duration) -> Vec<Check> {
     let jetstream = match nats.connect(&format!("{sink} check")).await {
         Ok(jetstream) => jetstream,
         Err(error) => {
@@ -48,15 +54,17 @@ pub(crate) async fn check_queue(nats: &Nats, sink: &str, write_timeout: Duration
         }
     };
     let server = jetstream.client().server_info();
-    vec![
+    let mut checks = vec![
         Check::good("NATS", format!("nats-server {} answers", server.version)),
-        check_stream(&jetstream, sink, names::SESSIONS_STREAM).await,
-        check_stream(&jetstream, sink, names::DEAD_LETTERS_STREAM).await,
+        check_stream(&jetstream, sink, names::SESSIONS_STREAM, names::SESSIONS_SUBJECTS).await,
+        check_stream(&jetstream, sink, names::DEAD_LETTERS_STREAM, names::DEAD_LETTERS_SUBJECTS).await,
         check_consumer(&jetstream, sink, ack_wait(write_timeout)).await,
-    ]
+    ];
+    checks.extend(refused_acks(nats, sink).await);
+    checks
 }
 
-async fn check_stream(jetstream: &Context, sink: &str, name: &str) -> Check {
+async fn check_stream(jetstream: &Context, sink: &str, name: &str, subjects: &str) -> Check {
     let what = format!("stream {name}");
     let stream = match jetstream.get_stream(name).await {
         Ok(stream) => stream,
@@ -74,11 +82,10 @@ async fn check_stream(jetstream: &Context, sink: &str, name: &str) -> Check {
             "unlimited".to_owned()
         },
     );
-    if config.retention != RetentionPolicy::Limits || config.discard != DiscardPolicy::New {
-        let todo = "set retention to limits and discard to new, or messages go before they are written";
-        return Check::bad(what, found, todo);
+    match harmful(config).or_else(|| otherwise(config, subjects)) {
+        Some(todo) => Check::bad(what, found, todo),
+        None => Check::good(what, found),
     }
-    Check::good(what, found)
 }
 
 async fn check_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> Check {
@@ -96,11 +103,31 @@ async fn check_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> 
         "{} events wait, {} are being written, {} were delivered again",
         info.num_pending, info.num_ack_pending, info.num_redelivered
     );
-    let as_setup_makes_it = config.ack_policy == AckPolicy::Explicit
-        && config.max_deliver == -1
-        && config.max_ack_pending < 0
-        && config.ack_wait == ack_wait;
-    if as_setup_makes_it { Check::good(what, found) } else { Check::bad(what, found, setup) }
+    match unfit(config).and_then(|()| changed(config, ack_wait)).and_then(|()| paused(info)) {
+        Ok(()) => Check::good(what, found),
+        Err(wrong) => Check::bad(what, format!("it {}; {found}", wrong.found), wrong.todo(sink)),
+    }
+}
+
+/// Says "in progress" of a message that does not exist, which changes nothing where it is allowed. None where it is.
+async fn refused_acks(nats: &Nats, sink: &str) -> Option<Check> {
+    let what = "acks";
+    let answered = async {
+        let mut connection = nats.keep_connected(&format!("{sink} check")).await?;
+        connection.wait(drop).await;
+        let client = connection.jetstream.client();
+        let nothing = MessageKey { sequence: 0, published: 0 };
+        let subject = ack_subject(names::SESSIONS_STREAM, sink, nothing, 0);
+        client.publish(subject, AckKind::Progress.into()).await?;
+        client.flush().await?;
+        let refused = tokio::time::timeout(REFUSAL, connection.refused.changed()).await;
+        anyhow::Ok(refused.is_err())
+    };
+    match answered.await {
+        Ok(true) => None,
+        Ok(false) => Some(Check::bad(what, "they are not allowed", not_allowed(sink))),
+        Err(error) => Some(Check::bad(what, format!("{error:#}"), what_to_do(&error))),
+    }
 }
 
 /// A line for each, or one JSON object a line.

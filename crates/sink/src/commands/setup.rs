@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{Context, ErrorCode};
@@ -12,12 +11,11 @@ use service::Nats;
 use tracing::info;
 
 use crate::options::ack_wait;
+use crate::streams::consumer_rules::wanted;
+use crate::streams::stream_rules::harmful;
 
 /// The same event published again within this time is dropped by the server.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(3_600);
-/// Without a limit. What a replica has in flight is bounded by its places; what waits for another try (a locked record, a
-/// dead-letter stream that is full) takes nothing but an entry of the server's, and must not keep the others waiting.
-const MAX_ACK_PENDING: i64 = -1;
 
 const DAY: Duration = Duration::from_secs(86_400);
 const MIB: u64 = 1024 * 1024;
@@ -137,6 +135,9 @@ fn new_stream(wanted: &Wanted) -> Config {
 
 /// The existing configuration with what is wanted; an error where that would shrink it.
 fn grown(existing: &Config, wanted: &Wanted) -> anyhow::Result<Config> {
+    if let Some(harmful) = harmful(existing) {
+        bail!(harmful);
+    }
     ensure!(existing.storage == StorageType::File, "it exists without file storage, which cannot be changed");
     ensure!(
         existing.retention == RetentionPolicy::Limits,
@@ -184,16 +185,7 @@ fn grown(existing: &Config, wanted: &Wanted) -> anyhow::Result<Config> {
 }
 
 async fn setup_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> anyhow::Result<()> {
-    let config = pull::Config {
-        durable_name: Some(sink.to_owned()),
-        deliver_policy: DeliverPolicy::All,
-        ack_policy: AckPolicy::Explicit,
-        ack_wait,
-        max_deliver: -1,
-        max_ack_pending: MAX_ACK_PENDING,
-        filter_subject: names::SESSIONS_SUBJECTS.to_owned(),
-        ..pull::Config::default()
-    };
+    let config = wanted(sink, ack_wait);
     // Creates it, or changes what may be changed; where it stands in the stream stays.
     jetstream.create_consumer_on_stream(config, names::SESSIONS_STREAM).await.context("create or update")?;
     info!(consumer = sink, ack_wait_seconds = ack_wait.as_secs(), "as wanted");

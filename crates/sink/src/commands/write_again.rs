@@ -1,5 +1,6 @@
 //! Writes messages that a command has read, as the running sink would write them: in its batches, and as many at a time.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::bail;
@@ -32,20 +33,30 @@ pub(crate) struct Replayed {
 /// A message as it was read: its sequence, and what is to be written or why it cannot be.
 pub(crate) type Read = (u64, Result<Message, String>);
 
-/// At most `a_second` messages a second, where that is said. A store that stays unavailable ends the replay.
+/// At most `a_second` messages a second, where that is said. A store that stays unavailable ends the replay. What was read
+/// before an error is written before that is told.
 pub(crate) fn write_again<W: Writer>(
     messages: impl Stream<Item = anyhow::Result<Read>>,
     options: &SinkOptions,
     writer: &W,
     a_second: Option<u32>,
 ) -> impl Stream<Item = anyhow::Result<Replayed>> {
-    paced(messages, a_second)
-        .try_chunks(options.max_batch)
-        .map_err(|error| error.1)
-        .map_ok(move |batch| write_batch(options.write_timeout, writer, batch))
+    let error = Arc::new(Mutex::new(None));
+    let end = Arc::clone(&error);
+    let readable = paced(messages, a_second).map(move |read| {
+        read.map_err(|failed| *end.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed)).ok()
+    });
+    let readable =
+        readable.take_while(|read| std::future::ready(read.is_some())).filter_map(std::future::ready);
+    let error = stream::once(async move { error.lock().unwrap_or_else(PoisonError::into_inner).take() });
+    let error = error.filter_map(async |failed| failed.map(Err));
+    readable
+        .chunks(options.max_batch)
+        .map(move |batch| Ok(write_batch(options.write_timeout, writer, batch)))
         .try_buffer_unordered(options.max_concurrent_writes.min(MOST_AT_A_TIME))
         .map_ok(|batch| stream::iter(batch).map(Ok))
         .try_flatten()
+        .chain(error)
 }
 
 fn paced<T>(items: impl Stream<Item = T>, a_second: Option<u32>) -> impl Stream<Item = T> {

@@ -3,39 +3,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::IntGauge;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
-use crate::backoff::{BACKOFF, BUSY_BACKOFF};
+use crate::backoff::BACKOFF;
+use crate::consume::acks::Acks;
 use crate::consume::concurrency::{Concurrency, Place};
 use crate::consume::consumer_watch::ConsumerWatch;
 use crate::consume::dead_letter_sender::DeadLetterSender;
+use crate::consume::durable_consumer::DurableConsumer;
 use crate::consume::faults::Faults;
 use crate::consume::health::{Part, Readiness};
+use crate::consume::hold::Hold;
 use crate::consume::in_flight::{Delivery, InFlight};
 use crate::consume::metrics::Metrics;
 use crate::consume::outage::Outage;
 use crate::consume::queue::Queue;
 use crate::consume::recovery::Recovery;
-use crate::consume::settle::{Batch, Settler};
+use crate::consume::settle::{Batch, Held, Settler};
+use crate::consume::suspicion::Suspicion;
 use crate::consume::unsettled::UnsettledMessages;
 use crate::options::{RunArgs, SinkOptions, ack_wait};
 use crate::streams::link::Link;
-use crate::writer::{Message, UNDECODABLE, Writer, decode, probe, write};
+use crate::writer::{Message, UNDECODABLE, WriteError, Writer, Written, decode, probe, write};
 
 /// How often the store is probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
-/// A busy store is asked again after this time, whatever it says: it may take what others write long before.
-const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(30);
-/// A store that is unavailable is asked again after this time, whatever it says.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3_600);
-/// A message that is held for longer is logged once, and counted.
-const LONG_HOLD: Duration = Duration::from_secs(60);
-
 /// A running sink: its writer, and all that its messages pass.
 pub(crate) struct Consumer<W> {
     name: &'static str,
@@ -44,6 +42,8 @@ pub(crate) struct Consumer<W> {
     settler: Settler,
     link: Link,
     unsettled: UnsettledMessages,
+    durable_consumer: Arc<DurableConsumer>,
+    acks: Arc<Acks>,
     pub(crate) in_flight: Arc<InFlight>,
     outage: Arc<Outage>,
     concurrency: Arc<Concurrency>,
@@ -70,8 +70,15 @@ impl<W: Writer> Consumer<W> {
             max_attempts: args.max_attempts,
             faults: Arc::new(Faults::default()),
         };
-        let in_flight =
-            InFlight::new(link.clone(), ack_wait(options.write_timeout), metrics.in_flight.clone());
+        let durable_consumer = Arc::new(DurableConsumer::new(name, link.clone(), Arc::clone(readiness)));
+        let acks = Arc::new(Acks::new(name, Arc::clone(readiness)));
+        let in_flight = InFlight::new(
+            link.clone(),
+            Arc::clone(&durable_consumer),
+            Arc::clone(&acks),
+            ack_wait(options.write_timeout),
+            metrics.in_flight.clone(),
+        );
         let outage = Arc::new(Outage::not_reached_yet(Arc::clone(readiness), metrics.paused.clone()));
         let concurrency =
             Arc::new(Concurrency::new(options.max_concurrent_writes, metrics.concurrency.clone()));
@@ -82,6 +89,8 @@ impl<W: Writer> Consumer<W> {
             settler,
             link: link.clone(),
             unsettled: UnsettledMessages::none(Arc::clone(readiness)),
+            durable_consumer,
+            acks,
             in_flight: Arc::new(in_flight),
             outage,
             concurrency,
@@ -103,6 +112,7 @@ impl<W: Writer> Consumer<W> {
             no_room: Arc::clone(&no_room),
             pulling,
             link: self.link.clone(),
+            durable_consumer: Arc::clone(&self.durable_consumer),
             in_flight: Arc::clone(&self.in_flight),
             outage: Arc::clone(&self.outage),
             readiness: Arc::clone(&self.readiness),
@@ -116,9 +126,11 @@ impl<W: Writer> Consumer<W> {
         // Held messages are given back after the last pull only, or they would come back to it.
         let pulling_ended = CancellationToken::new();
         tasks.spawn({
-            let pulling_ended = pulling_ended.clone();
+            let (pulling_ended, durable_consumer) =
+                (pulling_ended.clone(), Arc::clone(&self.durable_consumer));
             async move {
                 queue.pull_until_shutdown(pulled_tx).await;
+                durable_consumer.shut_down();
                 pulling_ended.cancel();
             }
         });
@@ -136,7 +148,8 @@ impl<W: Writer> Consumer<W> {
             tasks.spawn(async move {
                 let batch = consumer.decode(deliveries).await;
                 if !batch.messages.is_empty() {
-                    consumer.write_until_settled(batch, place, &pulling_ended).await;
+                    let suspicion = Suspicion::none(consumer.outage.writes(), Instant::now());
+                    consumer.write_until_settled(batch, suspicion, place, pulling_ended).await;
                 }
             });
         }
@@ -167,55 +180,82 @@ impl<W: Writer> Consumer<W> {
     }
 
     /// Writes until the store has said something about every message. What it does not take is held, without a place; a
-    /// shutdown gives that back.
-    async fn write_until_settled(
-        &self,
+    /// shutdown gives that back. Where others are written meanwhile again and again, the fault is that of a message, which is
+    /// looked for by halves.
+    fn write_until_settled(
+        self: Arc<Self>,
         mut batch: Batch,
+        mut suspicion: Suspicion,
         mut place: Place,
-        pulling_ended: &CancellationToken,
-    ) {
-        let began = Instant::now();
-        let mut long_hold: Option<LongHold> = None;
-        for failures in 1.. {
-            let started = Instant::now();
-            self.metrics.batch_messages.observe(batch.messages.len() as f64);
-            let results = write(&self.writer, &batch.messages, self.options.write_timeout)
-                .instrument(span_of(&batch))
-                .await;
-            drop(place);
-            self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
-            let held = self.settler.settle(batch, results).await;
-            self.concurrency.answered(held.is_none());
-            let Some(held) = held else { return self.outage.end() };
-            let (pause, longest) = if held.busy {
-                self.outage.busy(&held.reason);
-                (BUSY_BACKOFF.pause(failures), LONGEST_BUSY_PAUSE)
-            } else {
-                self.outage.begin_or_go_on(&held.reason);
-                (BACKOFF.pause(failures), LONGEST_PAUSE)
-            };
-            let pause = pause.max(held.after.unwrap_or_default()).min(longest);
-            if long_hold.is_some() || began.elapsed() + pause >= LONG_HOLD {
-                let messages = held.batch.messages.len();
-                long_hold
-                    .get_or_insert_with(|| LongHold::begin(&self.metrics.long_holds, &held.reason))
-                    .has(messages);
-            }
-            debug!(reason = held.reason, pause_seconds = pause.as_secs_f64(), "not taken by the store");
-            let another_try = async {
-                tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
-                    () = self.outage.over(), if !held.busy => {}
+        pulling_ended: CancellationToken,
+    ) -> BoxFuture<'static, ()> {
+        let writing = async move {
+            let mut hold = Hold::new(&self.outage, &self.metrics.long_holds);
+            for failures in 1.. {
+                let results = self.write_once(&batch).await;
+                drop(place);
+                self.outage.took(self.shown_by(&results));
+                let held = self.settler.settle(batch, results).await;
+                self.concurrency.answered(held.is_none());
+                let Some(held) = held else { return hold.end() };
+                let is_suspect = suspicion.refused(self.outage.writes());
+                if is_suspect && suspicion.is_certain(Instant::now()) {
+                    hold.end();
+                    return self.blame(held, suspicion, pulling_ended).await;
                 }
-                self.concurrency.place().await
-            };
-            match pulling_ended.run_until_cancelled(another_try).await {
-                Some(again) => place = again,
-                None => return held.batch.give_back().await,
+                let pause = hold.go_on(&held, failures, is_suspect);
+                let another_try = async {
+                    let is_outage = !held.busy && self.outage.is_on();
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = self.outage.over(), if is_outage => {}
+                    }
+                    self.concurrency.place().await
+                };
+                match pulling_ended.run_until_cancelled(another_try).await {
+                    Some(again) => place = again,
+                    None => return held.batch.give_back().await,
+                }
+                self.metrics.store_retries.inc();
+                batch = held.batch;
             }
-            self.metrics.store_retries.inc();
-            batch = held.batch;
+        };
+        writing.boxed()
+    }
+
+    async fn write_once(&self, batch: &Batch) -> Vec<Result<Written, WriteError>> {
+        let started = Instant::now();
+        self.metrics.batch_messages.observe(batch.messages.len() as f64);
+        let results =
+            write(&self.writer, &batch.messages, self.options.write_timeout).instrument(span_of(batch)).await;
+        self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
+        results
+    }
+
+    /// How many results show that the store takes writes.
+    fn shown_by(&self, results: &[Result<Written, WriteError>]) -> usize {
+        let shows = |written: &&Written| self.writer.shows_that_the_store_works(written.outcome);
+        results.iter().flatten().filter(shows).count()
+    }
+
+    /// One message alone is at fault itself. Of several it is one, so each half is written by itself.
+    async fn blame(self: Arc<Self>, held: Held, suspicion: Suspicion, pulling_ended: CancellationToken) {
+        let Held { mut batch, reason, .. } = held;
+        if batch.deliveries.len() <= 1 {
+            if let Some(delivery) = batch.deliveries.pop() {
+                self.settler.own_fault(delivery, &reason).await;
+            }
+            return;
         }
+        debug!(reason, messages = batch.messages.len(), "refused while others are written: it is halved");
+        let (first, second) = batch.split();
+        let write = async |half| {
+            let place = self.concurrency.place().await;
+            let (consumer, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
+            consumer.write_until_settled(half, suspicion.clone(), place, pulling_ended).await;
+        };
+        // Together: one of them may be held for long.
+        tokio::join!(write(first), write(second));
     }
 
     /// Looks at the consumer, for ever.
@@ -223,6 +263,8 @@ impl<W: Writer> Consumer<W> {
         let watch = ConsumerWatch {
             sink: self.name,
             link: self.link.clone(),
+            durable_consumer: Arc::clone(&self.durable_consumer),
+            acks: Arc::clone(&self.acks),
             metrics: Arc::clone(&self.metrics),
             readiness: Arc::clone(&self.readiness),
             unsettled: self.unsettled.clone(),
@@ -250,31 +292,6 @@ impl<W: Writer> Consumer<W> {
                 if failures > 0 { BACKOFF.pause(failures).min(PROBE_INTERVAL) } else { PROBE_INTERVAL };
             tokio::time::sleep(pause).await;
         }
-    }
-}
-
-/// Messages that are held for long, told once and counted as long as it lasts.
-struct LongHold {
-    gauge: IntGauge,
-    messages: i64,
-}
-
-impl LongHold {
-    fn begin(gauge: &IntGauge, reason: &str) -> Self {
-        info!(reason, "held for more than a minute, because the store does not take it");
-        Self { gauge: gauge.clone(), messages: 0 }
-    }
-
-    fn has(&mut self, messages: usize) {
-        let messages = i64::try_from(messages).unwrap_or(i64::MAX);
-        self.gauge.add(messages - self.messages);
-        self.messages = messages;
-    }
-}
-
-impl Drop for LongHold {
-    fn drop(&mut self) {
-        self.gauge.sub(self.messages);
     }
 }
 

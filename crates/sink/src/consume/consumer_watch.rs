@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{Info, PullConsumer};
-use schemas::names::SESSIONS_STREAM;
+use async_nats::jetstream::consumer::Info;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use crate::consume::acks::Acks;
+use crate::consume::durable_consumer::DurableConsumer;
 use crate::consume::health::{Part, Readiness};
 use crate::consume::metrics::Metrics;
 use crate::consume::settle::Settler;
@@ -23,6 +24,8 @@ const LOG: Duration = Duration::from_secs(600);
 pub(crate) struct ConsumerWatch {
     pub(crate) sink: &'static str,
     pub(crate) link: Link,
+    pub(crate) durable_consumer: Arc<DurableConsumer>,
+    pub(crate) acks: Arc<Acks>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) unsettled: UnsettledMessages,
@@ -30,11 +33,19 @@ pub(crate) struct ConsumerWatch {
 
 impl ConsumerWatch {
     pub(crate) async fn watch(self, settler: &Settler) {
+        let refusals = self.link.tell_refusals(|said| self.acks.refused(said));
+        tokio::select! {
+            () = refusals => {}
+            () = self.look(settler) => {}
+        }
+    }
+
+    async fn look(&self, settler: &Settler) {
         let mut full_looks = 0;
         let mut next_log = None;
         loop {
-            let looked_up: Result<PullConsumer, _> =
-                self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
+            let looked_up = self.durable_consumer.look().await;
+            self.acks.look();
             // Who pulls says what is wrong, where something is.
             if let Ok(consumer) = looked_up {
                 let info = consumer.cached_info();

@@ -14,6 +14,10 @@ use crate::consume::metrics::Metrics;
 pub(crate) enum Part {
     /// The connection, the stream, or the durable consumer.
     Queue,
+    /// The durable consumer is there, and not as it must be.
+    Consumer,
+    /// Answers that the server refuses.
+    Acks,
     /// Messages that cannot be received.
     Messages,
     /// The consumer delivers no more, because as many messages as it may have wait for another try.
@@ -59,6 +63,8 @@ impl Part {
     fn label(self) -> &'static str {
         match self {
             Self::Queue => "queue",
+            Self::Consumer => "consumer",
+            Self::Acks => "acks",
             Self::Messages => "messages",
             Self::Window => "window",
             Self::Store => "store",

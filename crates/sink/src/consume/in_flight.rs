@@ -12,6 +12,8 @@ use prometheus::IntGauge;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tracing::{Span, warn};
 
+use crate::consume::acks::Acks;
+use crate::consume::durable_consumer::{Created, DurableConsumer};
 use crate::consume::unsettled::Unsettled;
 use crate::streams::ack_subject::MessageKey;
 use crate::streams::headers::Headers;
@@ -21,10 +23,20 @@ use crate::streams::link::Link;
 /// deliver them again while they wait for the store.
 pub(crate) struct InFlight {
     link: Link,
-    replies: Mutex<HashMap<u64, (u64, Subject)>>,
+    durable_consumer: Arc<DurableConsumer>,
+    acks: Arc<Acks>,
+    replies: Mutex<HashMap<u64, Reply>>,
     next_id: AtomicU64,
     ack_wait: watch::Sender<Duration>,
     gauge: IntGauge,
+}
+
+/// Where a message in flight is answered.
+#[derive(Clone)]
+struct Reply {
+    sequence: u64,
+    subject: Subject,
+    consumer: Created,
 }
 
 /// A message as it came, from the consumer or read by its sequence.
@@ -48,6 +60,8 @@ pub(crate) struct Delivery {
     pub(crate) bytes: Option<OwnedSemaphorePermit>,
     /// Set where the client could not receive the message.
     pub(crate) unsettled: Option<Unsettled>,
+    /// The consumer that delivered it.
+    consumer: Created,
     entry: Entry,
     _place: Option<OwnedSemaphorePermit>,
 }
@@ -58,9 +72,17 @@ struct Entry {
 }
 
 impl InFlight {
-    pub(crate) fn new(link: Link, ack_wait: Duration, gauge: IntGauge) -> Self {
+    pub(crate) fn new(
+        link: Link,
+        durable_consumer: Arc<DurableConsumer>,
+        acks: Arc<Acks>,
+        ack_wait: Duration,
+        gauge: IntGauge,
+    ) -> Self {
         Self {
             link,
+            durable_consumer,
+            acks,
             replies: Mutex::default(),
             next_id: AtomicU64::default(),
             ack_wait: watch::Sender::new(ack_wait),
@@ -73,15 +95,16 @@ impl InFlight {
         self.ack_wait.send_if_modified(|known| std::mem::replace(known, ack_wait) != ack_wait);
     }
 
-    /// Begins with a message.
+    /// Begins with a message that this consumer has delivered.
     pub(crate) fn take(
         self: &Arc<Self>,
         message: Delivered,
+        consumer: Created,
         place: Option<OwnedSemaphorePermit>,
     ) -> Delivery {
         let sequence = message.key.sequence;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        self.replies().insert(id, (sequence, message.reply.clone()));
+        self.replies().insert(id, Reply { sequence, subject: message.reply.clone(), consumer });
         self.gauge.inc();
         let entry = Entry { in_flight: Arc::clone(self), id };
         let span = tracing::info_span!(
@@ -90,12 +113,13 @@ impl InFlight {
             stream.sequence = sequence,
             delivery.attempt = message.deliveries
         );
-        Delivery { message, span, bytes: None, unsettled: None, entry, _place: place }
+        Delivery { message, span, bytes: None, unsettled: None, consumer, entry, _place: place }
     }
 
-    /// Sequences of the messages in flight.
-    pub(crate) fn sequences(&self) -> HashSet<u64> {
-        self.replies().values().map(|(sequence, _)| *sequence).collect()
+    /// Sequences of the messages in flight that this consumer has delivered.
+    pub(crate) fn sequences(&self, consumer: Created) -> HashSet<u64> {
+        let replies = self.replies();
+        replies.values().filter(|reply| reply.consumer == consumer).map(|reply| reply.sequence).collect()
     }
 
     /// Says "in progress" for every message in flight, three times in each `ack_wait`, for ever.
@@ -107,17 +131,21 @@ impl InFlight {
             if let Ok(Ok(())) = tokio::time::timeout(third, ack_wait.changed()).await {
                 continue;
             }
-            let replies: Vec<_> = self.replies().values().map(|(_, reply)| reply.clone()).collect();
+            let replies: Vec<_> = self.replies().values().cloned().collect();
             for reply in replies {
-                if let Err(error) = self.link.publish(reply, AckKind::Progress.into()).await {
+                if !self.durable_consumer.is_still(reply.consumer).await {
+                    continue;
+                }
+                if let Err(error) = self.link.publish(reply.subject, AckKind::Progress.into()).await {
                     warn!(error = format!("{error:#}"), "in-progress ack not sent");
                     break;
                 }
+                self.acks.answered();
             }
         }
     }
 
-    fn replies(&self) -> MutexGuard<'_, HashMap<u64, (u64, Subject)>> {
+    fn replies(&self) -> MutexGuard<'_, HashMap<u64, Reply>> {
         self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,14 +167,19 @@ impl Delivery {
     }
 
     async fn answer(self, kind: AckKind) {
-        let Self { message, entry, span, .. } = self;
+        let Self { message, entry, span, consumer, .. } = self;
         let in_flight = Arc::clone(&entry.in_flight);
+        if !in_flight.durable_consumer.is_still(consumer).await {
+            // What has this sequence now may be another message.
+            return warn!(parent: &span, ?kind, "not answered: the consumer that delivered it is no more, or cannot be asked");
+        }
         // First, so that no "in progress" follows the answer.
         drop(entry);
         if let Err(error) = in_flight.link.publish(message.reply, kind.into()).await {
             let error = format!("{error:#}");
-            warn!(parent: &span, error, ?kind, "not acknowledged: it will be delivered again");
+            return warn!(parent: &span, error, ?kind, "not acknowledged: it will be delivered again");
         }
+        in_flight.acks.answered();
     }
 }
 

@@ -3,15 +3,20 @@
 //! `consumer` is the way of the messages. `queue` pulls them by `pull`'s requests, as far as there is room, and takes what was
 //! lost on its way by `recovery`; `in_flight` keeps the server from delivering again what is not settled yet; `settle` makes an
 //! ack, another delivery or a dead letter of each result, the latter by `dead_letter_sender`. How a store is spared: `outage`
-//! stops the pulling while it is down, `concurrency` makes fewer writes at a time while it refuses many. `consumer_watch` looks
-//! at the durable consumer, and `health` and `metrics` are what an operator sees.
+//! stops the pulling while it is down, `concurrency` makes fewer writes at a time while it refuses many. `suspicion`
+//! finds the message whose own fault it is that the store does not take it, and `hold` is what a call waits by meanwhile.
+//! `durable_consumer` knows which durable consumer there is now and whether messages may be taken from it; `consumer_watch`
+//! looks at it, `acks` knows whether the server takes answers, and `health` and `metrics` are what an operator sees.
 
+pub(crate) mod acks;
 mod concurrency;
 mod consumer;
 mod consumer_watch;
 mod dead_letter_sender;
+mod durable_consumer;
 mod faults;
 pub(crate) mod health;
+mod hold;
 mod in_flight;
 mod metrics;
 mod outage;
@@ -19,6 +24,7 @@ mod pull;
 mod queue;
 mod recovery;
 mod settle;
+mod suspicion;
 mod unsettled;
 
 use std::net::SocketAddr;

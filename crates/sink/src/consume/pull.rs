@@ -32,6 +32,8 @@ pub(crate) enum PullError {
     MissingHeartbeat,
     #[error("the durable consumer was deleted")]
     ConsumerDeleted,
+    #[error("the durable consumer is not as it must be")]
+    Unfit,
     #[error("nothing answers for the durable consumer")]
     NoResponders,
     #[error("the next message is larger than what was asked for")]

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Message;
-use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use bytes::Bytes;
 use schemas::names::SESSIONS_STREAM;
 use service::Connection;
@@ -15,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::backoff::BACKOFF;
+use crate::consume::durable_consumer::{Created, DurableConsumer, is_missing};
 use crate::consume::health::{Part, Readiness};
 use crate::consume::in_flight::{Delivered, Delivery, InFlight};
-use crate::consume::outage::Outage;
+use crate::consume::outage::{Outage, Pulling};
 use crate::consume::pull::{Pull, PullError};
 use crate::consume::recovery::Recovery;
 use crate::streams::ack_subject::read_ack_subject;
@@ -26,6 +25,9 @@ use crate::streams::link::Link;
 
 /// Longest pause between two looks for a missing consumer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// After this time one place is enough: messages that the store does not take may hold the others for long.
+const LONGEST_WAIT_FOR_PLACES: Duration = Duration::from_secs(2);
 
 /// Longest wait at the shutdown for messages that are on their way.
 const LONGEST_END: Duration = Duration::from_millis(500);
@@ -45,6 +47,7 @@ pub(crate) struct Queue {
     pub(crate) pulling: Link,
     /// By which everything else goes.
     pub(crate) link: Link,
+    pub(crate) durable_consumer: Arc<DurableConsumer>,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) outage: Arc<Outage>,
     pub(crate) readiness: Arc<Readiness>,
@@ -76,7 +79,12 @@ impl Queue {
             if shutdown.run_until_cancelled(self.take_lost(&consumer, &room, None)).await.is_none() {
                 return;
             }
-            match self.pull_from(connection, &consumer, &room).await {
+            let ended = self.pull_from(connection, &consumer, &room).await;
+            match &ended {
+                Ok(()) | Err(PullError::TooLarge) => self.durable_consumer.pulled(),
+                Err(_) => self.durable_consumer.invalidate(),
+            }
+            match ended {
                 Ok(()) => return,
                 Err(error @ (PullError::MissingHeartbeat | PullError::Ended(_))) => {
                     // The consumer is there, but its messages do not come: not ready until they do.
@@ -106,9 +114,9 @@ impl Queue {
             };
             self.link.connected(not_yet).await;
             let connection = self.pulling.connected(not_yet).await;
-            let looked_up: Result<PullConsumer, _> =
-                self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
-            match looked_up {
+            match self.durable_consumer.look().await {
+                // What is wrong is said where it was seen.
+                Ok(_) if !self.durable_consumer.is_fit() => drop(self.readiness.set(Part::Queue, Ok(()))),
                 Ok(consumer) => {
                     self.in_flight.set_ack_wait(consumer.cached_info().config.ack_wait);
                     if !self.in_trouble && self.readiness.set(Part::Queue, Ok(())) {
@@ -133,9 +141,7 @@ impl Queue {
 
     /// Does what [`Self::take_lost`] does while other messages are being pulled.
     async fn take_more_lost(&mut self, room: &Room, free: &mut OwnedSemaphorePermit) {
-        let looked_up: Result<PullConsumer, _> =
-            self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
-        match looked_up {
+        match self.durable_consumer.look().await {
             Ok(consumer) => self.take_lost(&consumer, room, Some(free)).await,
             Err(error) => self.recovery.cannot_look_again(&error.to_string()),
         }
@@ -155,7 +161,7 @@ impl Queue {
                 // The semaphore is never closed.
                 None => Arc::clone(&room.places).acquire_owned().await.ok(),
             };
-            let mut delivery = self.in_flight.take(message, place);
+            let mut delivery = self.in_flight.take(message, consumer.cached_info().created, place);
             delivery.unsettled = Some(unsettled);
             self.send(delivery, room).await;
         }
@@ -170,12 +176,19 @@ impl Queue {
         room: &Room,
     ) -> Result<(), PullError> {
         let shutdown = self.shutdown.clone();
+        let created = consumer.cached_info().created;
         loop {
             let free = async {
-                self.outage.over().await;
+                if self.outage.pulling().await == Pulling::OneToTryTheStore {
+                    return Arc::clone(&room.places).acquire_owned().await.ok();
+                }
                 // Some at a time, or a busy sink would ask for every message by itself. And no less than a batch: what the
                 // batch before it still holds would be asked for too late to join this one.
-                free_places(&room.places, self.places.div_ceil(4).max(self.batch)).await
+                let most = free_places(&room.places, self.places.div_ceil(4).max(self.batch));
+                match tokio::time::timeout(LONGEST_WAIT_FOR_PLACES, most).await {
+                    Ok(free) => free,
+                    Err(_) => free_places(&room.places, 1).await,
+                }
             };
             let Some(Some(mut free)) = shutdown.run_until_cancelled(free).await else { return Ok(()) };
             // What is on its way is not counted as in flight: no more than a third of it is asked for at a time.
@@ -187,25 +200,32 @@ impl Queue {
             } else {
                 (free.num_permits(), Some(bytes_on_their_way))
             };
+            match shutdown.run_until_cancelled(self.durable_consumer.is_still(created)).await {
+                None => return Ok(()),
+                Some(false) => return Err(PullError::ConsumerDeleted),
+                Some(true) if !self.durable_consumer.is_fit() => return Err(PullError::Unfit),
+                Some(true) => {}
+            }
             let client = connection.jetstream.client();
             let mut pull = Pull::request(&client, consumer, messages, bytes).await?;
+            self.durable_consumer.pulling(created);
             loop {
                 let message = tokio::select! {
                     message = pull.next() => message,
                     changed = connection.connected.changed() => {
                         // What has arrived already is not lost.
                         while let Some(message) = pull.arrived() {
-                            self.hand_over(message, &mut free, room).await;
+                            self.hand_over(message, created, &mut free, room).await;
                         }
                         Err(changed.map_or(PullError::Closed, |()| PullError::ConnectionChanged))
                     }
                     () = self.recovery.look_is_due() => {
                         if shutdown.run_until_cancelled(self.take_more_lost(room, &mut free)).await.is_none() {
-                            return self.end(pull, free, room).await;
+                            return self.end(pull, created, free, room).await;
                         }
                         continue;
                     }
-                    () = shutdown.cancelled() => return self.end(pull, free, room).await,
+                    () = shutdown.cancelled() => return self.end(pull, created, free, room).await,
                 };
                 if let Err(PullError::Closed | PullError::ConnectionChanged) = message {
                     self.recovery.lost_connection(pull.remaining());
@@ -216,8 +236,9 @@ impl Queue {
                     self.readiness.set(Part::Queue, Ok(()));
                 }
                 let Some(message) = message else { break };
-                self.hand_over(message, &mut free, room).await;
+                self.hand_over(message, created, &mut free, room).await;
             }
+            self.durable_consumer.pulled();
         }
     }
 
@@ -225,20 +246,27 @@ impl Queue {
     async fn end(
         &self,
         mut pull: Pull,
+        created: Created,
         mut free: OwnedSemaphorePermit,
         room: &Room,
     ) -> Result<(), PullError> {
         let rest = async {
             pull.end().await?;
             while let Ok(Some(message)) = pull.next().await {
-                self.hand_over(message, &mut free, room).await;
+                self.hand_over(message, created, &mut free, room).await;
             }
             Ok(())
         };
         tokio::time::timeout(LONGEST_END, rest).await.unwrap_or(Ok(()))
     }
 
-    async fn hand_over(&self, message: Message, free: &mut OwnedSemaphorePermit, room: &Room) {
+    async fn hand_over(
+        &self,
+        message: Message,
+        consumer: Created,
+        free: &mut OwnedSemaphorePermit,
+        room: &Room,
+    ) {
         let read = message.reply.and_then(|reply| Some((read_ack_subject(&reply)?, reply)));
         let Some(((key, deliveries), reply)) = read else {
             return warn!("not a message of a consumer");
@@ -255,7 +283,7 @@ impl Queue {
             deliveries,
             reply,
         };
-        self.send(self.in_flight.take(message, free.split(1)), room).await;
+        self.send(self.in_flight.take(message, consumer, free.split(1)), room).await;
     }
 
     async fn send(&self, mut delivery: Delivery, room: &Room) {
@@ -283,14 +311,4 @@ async fn free_places(places: &Arc<Semaphore>, least: usize) -> Option<OwnedSemap
         free.merge(more);
     }
     Some(free)
-}
-
-/// Is it the stream or the consumer that is not there?
-fn is_missing(error: &ConsumerError) -> bool {
-    match error.kind() {
-        ConsumerErrorKind::JetStream(error) => {
-            matches!(error.error_code(), ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND)
-        }
-        _ => false,
-    }
 }

@@ -11,6 +11,7 @@ use schemas::names::SESSIONS_STREAM;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use crate::consume::durable_consumer::Created;
 use crate::consume::faults::Faults;
 use crate::consume::in_flight::{Delivered, InFlight};
 use crate::consume::unsettled::{Unsettled, UnsettledMessages};
@@ -30,6 +31,8 @@ const LOOK_AGAIN: [Duration; 4] =
 /// What is known of the messages that were lost on their way.
 pub(crate) struct Recovery {
     unsettled: UnsettledMessages,
+    /// Whose messages were looked for.
+    consumer: Option<Created>,
     /// Messages that wait for another try are not lost.
     faults: Arc<Faults>,
     losses: Losses,
@@ -58,6 +61,7 @@ impl Recovery {
     pub(crate) fn new(unsettled: UnsettledMessages, faults: Arc<Faults>) -> Self {
         Self {
             unsettled,
+            consumer: None,
             faults,
             losses: Losses::default(),
             loss: None,
@@ -108,9 +112,12 @@ impl Recovery {
         in_flight: &Arc<InFlight>,
     ) -> Vec<(Delivered, Unsettled)> {
         let info = consumer.cached_info();
+        if self.consumer.replace(info.created).is_some_and(|before| before != info.created) {
+            self.begin_anew();
+        }
         let Some(mut loss) = self.loss.take() else { return Vec::new() };
         let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
-        let (in_flight, waiting) = (in_flight.sequences(), self.faults.sequences());
+        let (in_flight, waiting) = (in_flight.sequences(info.created), self.faults.sequences());
         let found = match self.losses.find(&messages, info, &in_flight, &waiting, loss.looks == 0).await {
             Ok(found) => found,
             Err(error) => {
@@ -145,6 +152,15 @@ impl Recovery {
         loss.others = found.others;
         self.looked(loss);
         taken
+    }
+
+    /// Sequences mean other messages now.
+    fn begin_anew(&mut self) {
+        self.losses = Losses::default();
+        self.loss = None;
+        self.others.clear();
+        self.asked_for_again.clear();
+        self.unsettled.looked(Ok(()));
     }
 
     fn looked(&mut self, mut loss: Loss) {

@@ -22,6 +22,13 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// Two halves, where there are several.
+    pub(crate) fn split(mut self) -> (Self, Self) {
+        let half = self.messages.len() / 2;
+        let (messages, deliveries) = (self.messages.split_off(half), self.deliveries.split_off(half));
+        (self, Self { messages, deliveries })
+    }
+
     /// For another replica, or this one after its restart.
     pub(crate) async fn give_back(self) {
         for delivery in self.deliveries {
@@ -130,6 +137,13 @@ impl Settler {
         self.metrics.lag(message.event.end_time);
         self.faults.forget(delivery.message.key);
         delivery.ack().await;
+    }
+
+    /// The store has refused this message only, so the fault is its own.
+    pub(crate) async fn own_fault(&self, delivery: Delivery, reason: &str) {
+        let span = delivery.span.clone();
+        let reason = format!("{reason}; others were written meanwhile");
+        self.retry(delivery, &reason).instrument(span).await;
     }
 
     async fn retry(&self, delivery: Delivery, reason: &str) {

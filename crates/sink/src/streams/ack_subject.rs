@@ -2,7 +2,7 @@
 
 use async_nats::Subject;
 
-const PREFIX: &str = "$JS.ACK.";
+pub(crate) const PREFIX: &str = "$JS.ACK.";
 
 /// Which message of a stream: a stream that is made anew counts from 1 again, but not at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

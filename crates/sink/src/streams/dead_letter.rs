@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use async_nats::Request;
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, ErrorCode};
+use async_nats::{Request, RequestErrorKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -199,9 +199,13 @@ async fn send(
     let subject = names::dead_letter_subject(sink);
     let request = Request::new().headers(headers).payload(body).timeout(Some(ANSWER_TIMEOUT));
     let answer = jetstream.client().send_request(subject, request).await;
-    let answer = answer.with_context(|| {
-        format!("publish the dead letter to {}, which it needs the right for", names::DEAD_LETTERS_STREAM)
-    })?;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(error) => {
+            let no_answer = no_answer(error.kind(), sink);
+            return Err(error).context(no_answer);
+        }
+    };
     let answer: Answer =
         serde_json::from_slice(&answer.payload).context("read the dead-letter stream's answer")?;
     match (answer.error, answer.stored) {
@@ -215,8 +219,27 @@ async fn send(
             let refused = format!("stream {} refuses the dead letter", names::DEAD_LETTERS_STREAM);
             Err(error).context(refused)
         }
-        (None, Some(stored)) => Ok(Sent::Stored(stored)),
+        (None, Some(stored)) if stored.stream == names::DEAD_LETTERS_STREAM => Ok(Sent::Stored(stored)),
+        (None, Some(stored)) => bail!(
+            "stream {} takes the dead letters, and not {}: take {} out of its subjects, then run `{sink} setup`",
+            stored.stream,
+            names::DEAD_LETTERS_STREAM,
+            names::DEAD_LETTERS_SUBJECTS
+        ),
         (None, None) => bail!("the answer of {} says nothing", names::DEAD_LETTERS_STREAM),
+    }
+}
+
+/// Why a stream says nothing, and what to do.
+fn no_answer(kind: RequestErrorKind, sink: &str) -> String {
+    let (stream, subject) = (names::DEAD_LETTERS_STREAM, names::dead_letter_subject(sink));
+    match kind {
+        RequestErrorKind::NoResponders => format!("no stream takes {subject}: run `{sink} setup`"),
+        RequestErrorKind::TimedOut => format!(
+            "stream {stream} does not say that it has the dead letter: the sink needs the right to publish to {subject}, and \
+             the stream must not have no_ack (`{sink} check` tells)"
+        ),
+        _ => format!("publish the dead letter to {stream}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The stream of dead letters, as one sink reads it.
 
+use std::ops::RangeInclusive;
+
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Stream;
@@ -7,6 +9,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 use schemas::names;
 
 use crate::streams::stored_message::{StoredMessage, StoredMessages};
+use crate::streams::unreadable::Extent;
 
 /// The dead letters of one sink.
 pub(crate) struct DeadLetterStream {
@@ -52,13 +55,16 @@ impl DeadLetterStream {
             Selection::Sequences(sequences) => {
                 stream::iter(sequences).then(|sequence| self.get(sequence)).boxed()
             }
-            Selection::All => stream::try_unfold(Some(1), move |from| async move {
-                let Some(from) = from else { return Ok(None) };
-                let letter = self.next(from).await?;
-                Ok(letter.map(|letter| {
-                    let after = letter.sequence.checked_add(1);
-                    (letter, after)
-                }))
+            Selection::All => stream::try_unfold((1, Vec::new()), move |(from, mut passed)| async move {
+                let Some(letter) = self.next(from).await? else {
+                    self.end(from, passed).await?;
+                    return Ok(None);
+                };
+                if from < letter.sequence {
+                    passed.push(from..=letter.sequence - 1);
+                }
+                let after = letter.sequence.saturating_add(1);
+                Ok(Some((letter, (after, passed))))
             })
             .boxed(),
         }
@@ -82,11 +88,18 @@ impl DeadLetterStream {
         {
             return Ok(Some(letter));
         }
-        let now = self.stream.get_info().await.context("look up the dead-letter stream again")?;
+        Ok(None)
+    }
+
+    /// All were read, but for other sinks' letters, and what was removed.
+    async fn end(&self, from: u64, mut passed: Vec<RangeInclusive<u64>>) -> anyhow::Result<()> {
+        let known = self.stream.cached_info();
+        let now = Extent::of(&self.jetstream, names::DEAD_LETTERS_STREAM).await?;
         ensure!(
-            now.created == known.created,
+            now.created == known.created && now.state.last_seq >= known.state.last_sequence,
             "the dead-letter stream was made anew while it was read: run it again"
         );
-        Ok(None)
+        passed.push(from..=known.state.last_sequence);
+        now.account_for(&self.letters, &passed, None).await
     }
 }

@@ -1,5 +1,7 @@
 //! The events of the stream, read again by a command; the sink's own consumer is not touched.
 
+use std::ops::RangeInclusive;
+
 use anyhow::{Context as _, ensure};
 use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
@@ -13,6 +15,7 @@ use service::Nats;
 use tracing::warn;
 
 use crate::streams::stored_message::{StoredMessage, StoredMessages};
+use crate::streams::unreadable::Extent;
 use crate::writer::Message;
 
 /// How far the clocks of agents may be ahead.
@@ -122,10 +125,24 @@ impl Events {
         since: Option<DateTime<Utc>>,
     ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
         let first = match since {
-            Some(since) => self.messages.first_since(since, SESSIONS_SUBJECTS).await?,
-            None => self.messages.next(1, SESSIONS_SUBJECTS).await?,
+            Some(since) => self.first_since(since).await?,
+            None => 0,
         };
-        Ok(self.read(first.map_or(u64::MAX, |first| first.sequence)))
+        Ok(self.read(first))
+    }
+
+    /// Where to begin. That there is none is believed only where the last one is older.
+    async fn first_since(&self, since: DateTime<Utc>) -> anyhow::Result<u64> {
+        if let Some(first) = self.messages.first_since(since, SESSIONS_SUBJECTS).await? {
+            return Ok(first.sequence);
+        }
+        let last = self.stream.cached_info().state.last_sequence;
+        if last == 0 {
+            return Ok(0);
+        }
+        let message = self.messages.get(last).await?;
+        let is_older = message.and_then(|last| last.published()).is_some_and(|published| published < since);
+        Ok(if is_older { last.saturating_add(1) } else { 0 })
     }
 
     /// The events from the first one on that a sink has not settled: all that wait for it, and whatever it settled out of turn.
@@ -145,14 +162,19 @@ impl Events {
     /// From a sequence on up to the last that there is now; what is published meanwhile is not read. The end is where that last
     /// one was asked for, and the stream is still the same: no other end is one.
     fn read(&self, first: u64) -> impl Stream<Item = anyhow::Result<StoredEvent>> + use<> {
-        let state = &self.stream.cached_info().state;
+        let known = self.stream.cached_info();
+        let state = &known.state;
+        // A stream that never had a message begins at 0, which is no sequence.
+        let first = first.max(state.first_sequence).max(1);
         let reading = Reading {
-            stream: self.stream.clone(),
+            created: known.created,
             messages: self.messages.clone(),
-            next: Some(first.max(state.first_sequence)),
+            first,
+            next: Some(first),
             last: state.last_sequence,
             asked: FuturesOrdered::new(),
             missed: 0,
+            not_read: Vec::new(),
             undecodable: 0,
         };
         futures::stream::try_unfold(reading, |mut reading| async move {
@@ -177,16 +199,23 @@ impl Events {
     }
 }
 
+/// A sequence, and what the stream has there.
+type Asked = (u64, Option<StoredMessage>);
+
 /// How far a reader of the stream is.
 struct Reading {
-    stream: jetstream::stream::Stream,
+    /// When the stream was made.
+    created: DateTime<Utc>,
     messages: StoredMessages,
+    first: u64,
     /// The sequence that is asked for next; none where there is no further one.
     next: Option<u64>,
     last: u64,
-    asked: FuturesOrdered<BoxFuture<'static, anyhow::Result<Option<StoredMessage>>>>,
+    asked: FuturesOrdered<BoxFuture<'static, anyhow::Result<Asked>>>,
     /// Sequences in a row that the stream does not have.
     missed: usize,
+    /// All of those, and what was not asked for, in order.
+    not_read: Vec<RangeInclusive<u64>>,
     undecodable: u64,
 }
 
@@ -199,10 +228,10 @@ impl Reading {
             {
                 self.next = sequence.checked_add(1);
                 let messages = self.messages.clone();
-                self.asked.push_back(async move { messages.get(sequence).await }.boxed());
+                self.asked.push_back(async move { Ok((sequence, messages.get(sequence).await?)) }.boxed());
             }
             match self.asked.try_next().await? {
-                Some(Some(message)) => {
+                Some((_, Some(message))) => {
                     self.missed = 0;
                     if is_event(&message.subject) {
                         let event = stored(message);
@@ -210,8 +239,11 @@ impl Reading {
                         return Ok(Some(event));
                     }
                 }
-                // Removed, or older than the stream keeps.
-                Some(None) => self.missed += 1,
+                // Removed, or older than the stream keeps; the end finds out whether it is.
+                Some((sequence, None)) => {
+                    self.missed += 1;
+                    self.not_read(sequence, sequence);
+                }
                 None if self.missed >= GAP => self.skip_gap().await?,
                 None => return self.end().await.map(|()| None),
             }
@@ -223,17 +255,28 @@ impl Reading {
         if let Some(next) = self.next {
             let message = self.messages.next(next, SESSIONS_SUBJECTS).await?;
             self.next = message.map(|message| message.sequence);
+            let before = self.next.map_or(self.last, |found| found - 1);
+            if next <= before {
+                self.not_read(next, before);
+            }
         }
         Ok(())
     }
 
+    fn not_read(&mut self, first: u64, last: u64) {
+        match self.not_read.last_mut() {
+            Some(range) if range.end().saturating_add(1) == first => *range = *range.start()..=last,
+            _ => self.not_read.push(first..=last),
+        }
+    }
+
     async fn end(&mut self) -> anyhow::Result<()> {
-        let created = self.stream.cached_info().created;
-        let now = self.stream.info().await.context("look up stream SESSIONS again")?;
+        let now = Extent::of(self.messages.jetstream(), SESSIONS_STREAM).await?;
         ensure!(
-            now.created == created && now.state.last_sequence >= self.last,
+            now.created == self.created && now.state.last_seq >= self.last,
             "the stream was made anew while it was read: what was read is not all; run it again"
         );
+        now.account_for(&self.messages, &self.not_read, Some(self.first)).await?;
         if self.undecodable > 0 {
             warn!(
                 messages = self.undecodable,

@@ -47,6 +47,29 @@ impl Link {
         }
     }
 
+    /// Tells, for ever, what the server says of something that the connection must not do.
+    pub(crate) async fn tell_refusals(&self, tell: impl Fn(&str)) {
+        let mut current = self.current.clone();
+        loop {
+            let mut refused = current.borrow_and_update().refused.clone();
+            let refusals = async {
+                while refused.changed().await.is_ok() {
+                    if let Some(said) = &*refused.borrow_and_update() {
+                        tell(said);
+                    }
+                }
+                // The client has ended, and another one comes.
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                () = refusals => {}
+                changed = current.changed() => if changed.is_err() {
+                    std::future::pending::<()>().await;
+                },
+            }
+        }
+    }
+
     /// Sends, by the next client where this one has ended.
     pub(crate) async fn publish(&self, subject: Subject, payload: Bytes) -> anyhow::Result<()> {
         let mut sends = 1;

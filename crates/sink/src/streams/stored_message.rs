@@ -63,6 +63,14 @@ impl StoredMessages {
         Self { jetstream, stream, tries: TRIES }
     }
 
+    pub(crate) fn jetstream(&self) -> &Context {
+        &self.jetstream
+    }
+
+    pub(crate) fn stream(&self) -> &'static str {
+        self.stream
+    }
+
     /// For one who has something else to do where there is no answer.
     pub(crate) fn tried_once(self) -> Self {
         Self { tries: 1, ..self }

@@ -42,7 +42,7 @@ async fn a_letter_that_was_dropped_is_stored_again_and_one_that_is_there_is_not(
         running.stop().await;
         // As after a lost answer, or an operator who lets the sink begin anew.
         jetstream.delete_consumer_from_stream(NAME, names::SESSIONS_STREAM).await.unwrap();
-        set_up(&nats, &options(), &[]).await.unwrap();
+        set_up_again(&nats, &options()).await;
         if round % 2 == 0 {
             let url = nats.url();
             let drop_all = args::<DeadLettersArgs<NoArgs>>(&["--nats-url", &url, "drop", "--all"]);

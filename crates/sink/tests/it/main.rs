@@ -3,13 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod busy;
+mod damaged;
 mod dead_letters;
 mod dead_letters_kept;
+mod made_anew;
 mod odd_messages;
 mod permissions;
+mod poison;
 mod reading;
 mod recovery;
 mod scripted;
 mod setup;
 mod verdicts;
 mod window;
+mod wrong_consumer;
+mod wrong_stream;

@@ -73,7 +73,7 @@ async fn a_sink_that_may_not_read_the_stream_goes_on_with_the_others_and_says_wh
     assert!(sink.stop().await < Duration::from_secs(30));
 }
 
-async fn operator(nats: &NatsServer) -> jetstream::Context {
+pub(crate) async fn operator(nats: &NatsServer) -> jetstream::Context {
     let options = ConnectOptions::with_user_and_password("operator".to_owned(), "o".to_owned());
     jetstream::new(options.connect(nats.url()).await.unwrap())
 }

@@ -59,7 +59,7 @@ async fn a_deleted_consumer_is_noticed_and_used_again_after_setup() {
     jetstream.delete_consumer_from_stream(NAME, names::SESSIONS_STREAM).await.unwrap();
     readyz(sink.http, 503, "run `sink-test setup`").await;
     publish(&jetstream, "room").await;
-    set_up(&nats, &options(), &[]).await.unwrap();
+    set_up_again(&nats, &options()).await;
     eventually("it is written", async || stems(&written) == ["room-AJ"]).await;
     readyz(sink.http, 200, "ready").await;
     sink.stop().await;

@@ -112,6 +112,11 @@ pub(crate) async fn set_up(nats: &NatsServer, sink: &SinkOptions, flags: &[&str]
     set_up_at(&nats.url(), sink, flags).await
 }
 
+/// After the consumer was deleted. The server removes its files a moment later, and while it does so refuses another.
+pub(crate) async fn set_up_again(nats: &NatsServer, sink: &SinkOptions) {
+    eventually("setup is done", async || set_up(nats, sink, &[]).await.is_ok()).await;
+}
+
 pub(crate) async fn set_up_at(nats_url: &str, sink: &SinkOptions, flags: &[&str]) -> anyhow::Result<()> {
     let flags: Vec<_> = ["--nats-url", nats_url].iter().chain(flags).copied().collect();
     sink::setup(NAME, sink.write_timeout, &args::<SetupArgs>(&flags)).await

@@ -160,7 +160,8 @@ fn without_email(chance: &mut StdRng) -> Message {
     let session = format!("unnamed-{:016x}", chance.random::<u64>());
     let email = ["", "   ", "no address", "@x.org", "a b@x.org"].choose(chance).unwrap();
     let payload = payload(&session, "AJ_1", email, &written_time(moment(chance), chance), "warm");
-    Message { payload: payload.to_string().into_bytes(), message_id: None, fate: Fate::NoEmail }
+    let fate = if email.trim().is_empty() { Fate::NoEmail } else { Fate::DeadLetter("unreadable_email") };
+    Message { payload: payload.to_string().into_bytes(), message_id: None, fate }
 }
 
 fn unreadable(number: usize, chance: &mut StdRng) -> Message {

@@ -23,7 +23,7 @@ use super::objects::Objects;
 use super::target::Target;
 use crate::payloads::Chance;
 
-/// Of every object that is not put in one piece: nobody compares it.
+/// Of every upload in parts, and in listings: nobody compares it.
 pub(super) const ETAG: &str = "00000000000000000000000000000000";
 
 pub(super) struct Store {
@@ -117,12 +117,8 @@ impl Store {
         if only_if_absent && objects.by_key.contains_key(&target.key) {
             return error(StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
         }
-        let entity_tag = format!("\"{:032x}\"", u128::from_be_bytes(Md5::digest(&body).into()));
+        let answer = with_md5(empty(StatusCode::OK), &body);
         objects.put(target.key.clone(), body, behaviour.keeps_bodies);
-        let mut answer = empty(StatusCode::OK);
-        if let Ok(entity_tag) = entity_tag.parse() {
-            answer.headers_mut().insert(ETAG_HEADER, entity_tag);
-        }
         answer
     }
 
@@ -140,7 +136,7 @@ impl Store {
         let counts = &mut self.objects().counts;
         counts.gets += 1;
         counts.bytes_read += body.len() as u64;
-        with_etag(Response::new(Full::new(body)))
+        with_md5(Response::new(Full::new(body.clone())), &body)
     }
 }
 
@@ -191,6 +187,15 @@ fn found(it_is: bool) -> Answer {
 fn with_etag(mut answer: Answer) -> Answer {
     const QUOTED: &str = "\"00000000000000000000000000000000\"";
     answer.headers_mut().insert(ETAG_HEADER, hyper::header::HeaderValue::from_static(QUOTED));
+    answer
+}
+
+/// What is put, and what is given, is held against it.
+fn with_md5(mut answer: Answer, body: &[u8]) -> Answer {
+    let entity_tag = format!("\"{:032x}\"", u128::from_be_bytes(Md5::digest(body).into()));
+    if let Ok(entity_tag) = entity_tag.parse() {
+        answer.headers_mut().insert(ETAG_HEADER, entity_tag);
+    }
     answer
 }
 

@@ -52,10 +52,9 @@ struct Arguments {
     tls_private_key_file: Option<PathBuf>,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    service::main(&["simulators"], LogFormat::from_environment(), run(arguments)).await
+    service::main(&["simulators"], LogFormat::from_environment(), run(arguments))
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {

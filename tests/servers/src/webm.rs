@@ -1,11 +1,16 @@
-//! A recording that grows: each block of it holds 256 packets of two bytes, and each packet is 120 ms of silence.
+//! A recording that grows when it is decoded.
 
-/// A WebM file of about so many bytes.
-pub(crate) fn that_grows(bytes: usize) -> Vec<u8> {
-    let element = |id: &[u8], content: &[u8]| {
-        let size = (content.len() as u64 | 1 << 56).to_be_bytes();
-        [id, &size, content].concat()
-    };
+/// An Opus packet that says it is 120 ms of silence.
+pub const SILENCE: [u8; 2] = [0x5b, 0x02];
+
+/// A WebM file whose segment begins with a check sum and has nothing else: there are demuxers that look for what comes after
+/// it where they have just been.
+pub fn in_circles() -> Vec<u8> {
+    [header(), element(&[0x18, 0x53, 0x80, 0x67], &element(&[0xbf], &[0; 4]))].concat()
+}
+
+/// A WebM file of about so many bytes: each block holds 256 packets of Opus.
+pub fn laced(bytes: usize, packet: [u8; 2]) -> Vec<u8> {
     let opus_head = [b"OpusHead\x01\x01".as_slice(), &[0; 2], &48_000_u32.to_le_bytes(), &[0; 3]].concat();
     let audio = [element(&[0xb5], &48_000_f32.to_be_bytes()), element(&[0x9f], &[1])].concat();
     let entry = [
@@ -18,7 +23,7 @@ pub(crate) fn that_grows(bytes: usize) -> Vec<u8> {
     ];
     let tracks = element(&[0x16, 0x54, 0xae, 0x6b], &element(&[0xae], &entry.concat()));
     // Fixed-size lacing, and the number of packets but one.
-    let block = element(&[0xa3], &[&[0x81, 0, 0, 0x04, 255][..], &[0x5b, 0x02].repeat(256)].concat());
+    let block = element(&[0xa3], &[&[0x81, 0, 0, 0x04, 255][..], &packet.repeat(256)].concat());
     let cluster = [element(&[0xe7], &[0]), block.repeat(bytes / block.len())].concat();
     let times_and_programs = [
         element(&[0x2a, 0xd7, 0xb1], &[0x0f, 0x42, 0x40]),
@@ -27,8 +32,16 @@ pub(crate) fn that_grows(bytes: usize) -> Vec<u8> {
     ];
     let info = element(&[0x15, 0x49, 0xa9, 0x66], &times_and_programs.concat());
     let segment = [info, tracks, element(&[0x1f, 0x43, 0xb6, 0x75], &cluster)].concat();
-    let header =
+    [header(), element(&[0x18, 0x53, 0x80, 0x67], &segment)].concat()
+}
+
+fn header() -> Vec<u8> {
+    let children =
         [element(&[0x42, 0x82], b"webm"), element(&[0x42, 0x87], &[4]), element(&[0x42, 0x85], &[2])];
-    [element(&[0x1a, 0x45, 0xdf, 0xa3], &header.concat()), element(&[0x18, 0x53, 0x80, 0x67], &segment)]
-        .concat()
+    element(&[0x1a, 0x45, 0xdf, 0xa3], &children.concat())
+}
+
+/// An EBML element with its size in eight bytes.
+pub fn element(id: &[u8], content: &[u8]) -> Vec<u8> {
+    [id, &(content.len() as u64 | 1 << 56).to_be_bytes(), content].concat()
 }
