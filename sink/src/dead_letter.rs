@@ -236,7 +236,8 @@ fn no_answer(kind: RequestErrorKind, sink: &str) -> String {
     match kind {
         RequestErrorKind::NoResponders => format!("no stream takes {subject}: run `{sink} setup`"),
         RequestErrorKind::TimedOut => format!(
-            "stream {stream} does not say that it has the dead letter: the sink needs the right to publish to {subject}, and the              stream must not have no_ack (`{sink} check` tells)"
+            "stream {stream} does not say that it has the dead letter: the sink needs the right to publish to {subject}, and the \
+             stream must not have no_ack (`{sink} check` tells)"
         ),
         _ => format!("publish the dead letter to {stream}"),
     }
