@@ -11,6 +11,7 @@ use md5::{Digest as _, Md5};
 
 use crate::answer::{Answer, EntityTags};
 use crate::credentials::are_refused;
+use crate::hex::hex;
 use crate::list::{Object, list};
 use crate::put::{PutError, Putter};
 use crate::store_error::{self, Trouble};
@@ -188,6 +189,5 @@ impl Bucket {
 /// Whether an entity tag that looks like an MD5 is another one's. That of an upload in parts does not.
 fn is_other_md5(etag: &str, bytes: &[u8]) -> bool {
     let looks_like_one = etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let md5 = || Md5::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    looks_like_one && !etag.eq_ignore_ascii_case(&md5())
+    looks_like_one && !etag.eq_ignore_ascii_case(&hex(&Md5::digest(bytes)))
 }

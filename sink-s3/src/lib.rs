@@ -18,6 +18,7 @@ mod credentials;
 mod ddl;
 mod endpoint;
 mod gzip;
+mod hex;
 mod list;
 mod put;
 mod store_error;

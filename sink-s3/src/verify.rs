@@ -16,6 +16,7 @@ use crate::archive::is_gzip_of;
 use crate::bucket::Bucket;
 use crate::bucket_args::BucketArgs;
 use crate::gzip::gzip;
+use crate::hex::hex;
 
 /// Objects that are read at a time, where the listing does not tell enough.
 const READS: usize = 32;
@@ -223,10 +224,6 @@ fn print(findings: &[Finding], summary: &Summary, json: bool) -> anyhow::Result<
         summary.surplus,
         summary.older_than_the_stream
     ))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

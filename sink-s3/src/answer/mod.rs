@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_xml::decode::{Document, try_data};
 use md5::{Digest as _, Md5};
 
+use crate::hex::hex;
 use crate::put::PutError;
 
 /// Longest that a store may ask to be left alone: it may say anything, and may be well again long before.
@@ -114,7 +115,7 @@ impl Proof {
             }
             _ => {}
         }
-        let md5: String = self.md5.iter().map(|byte| format!("{byte:02x}")).collect();
+        let md5 = hex(&self.md5);
         if head.kms || self.entity_tags == EntityTags::Any || entity_tag.eq_ignore_ascii_case(&md5) {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::bucket::Bucket;
 use crate::compact::FORMAT;
+use crate::hex::hex;
 use crate::list::Object;
 
 /// Streams the sessions of a day; at no time is more than a page of them held.
@@ -69,8 +70,7 @@ impl Summing {
     }
 
     pub(crate) fn finish(self) -> Summary {
-        let digest = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Summary { objects: self.objects, bytes: self.bytes, digest }
+        Summary { objects: self.objects, bytes: self.bytes, digest: hex(&self.digest.finalize()) }
     }
 }
 

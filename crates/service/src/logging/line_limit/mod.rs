@@ -63,9 +63,11 @@ impl LineLimit {
     }
 
     fn passes(&self, metadata: &Metadata<'_>) -> bool {
+        if *metadata.level() > Level::INFO {
+            return true;
+        }
         let mut places = lock(&self.0);
-        let always = if places.is_own(metadata.target()) { Level::WARN } else { Level::INFO };
-        if *metadata.level() > always {
+        if *metadata.level() == Level::INFO && places.is_own(metadata.target()) {
             return true;
         }
         let passes = places.admit(metadata.target(), metadata.file(), metadata.line(), Instant::now());
