@@ -20,7 +20,7 @@ use tracing::{error, info};
 
 use crate::configuration::Settings;
 use crate::request::{self, Refusal};
-use crate::token::Place;
+use crate::token::Invitation;
 
 /// Longest body that is read, in bytes.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -43,17 +43,17 @@ pub(crate) async fn answer(
             return refused(&refusal);
         }
     };
-    let place = Place::new(&settings, email.as_ref(), Utc::now(), &random_digits());
-    match place.token(&settings).await {
+    let invitation = Invitation::new(&settings, email.as_ref(), Utc::now(), &random_digits());
+    match invitation.token(&settings).await {
         Ok(token) => {
             let email = email.as_ref().map(Email::masked).unwrap_or_default();
             info!(
-                session.id = place.room_name,
-                participant.identity = place.identity,
+                session.id = invitation.room_name,
+                participant.identity = invitation.identity,
                 email,
                 "connection details"
             );
-            Json(ConnectionDetails::new(&settings, &place.room_name, &token)).into_response()
+            Json(ConnectionDetails::new(&settings, &invitation.room_name, &token)).into_response()
         }
         Err(error) => {
             error!("{error}");

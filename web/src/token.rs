@@ -22,9 +22,9 @@ const MOST_PARTICIPANTS: u32 = 2;
 /// For which a room stays that nobody came to, in seconds.
 const EMPTY_SECONDS: u32 = 30;
 
-/// One visitor's place in one room.
+/// What lets one visitor into a room of their own.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Invitation {
     pub room_name: String,
     pub identity: String,
     metadata: Metadata,
@@ -50,7 +50,7 @@ pub(crate) enum TokenError {
     Signature(anyhow::Error),
 }
 
-impl Place {
+impl Invitation {
     /// A new room, named after the moment.
     pub(crate) fn new(settings: &Settings, email: Option<&Email>, now: DateTime<Utc>, random: &str) -> Self {
         let milliseconds = now.timestamp_millis();

@@ -9,21 +9,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Fewest answers by which a limit is judged; a larger limit is judged by twice as many answers as it allows writes.
 const FEWEST_ANSWERS: usize = 20;
 
-/// The places of writes under way; their number follows what the store takes.
+/// Permits of the writes under way; their number follows what the store takes.
 pub(crate) struct Concurrency {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     adapting: Mutex<Adapting>,
     gauge: IntGauge,
 }
 
 struct Adapting {
     limit: Limit,
-    /// Places that are to be taken away as soon as they are given back.
+    /// Permits that are to be taken away as soon as they are given back.
     owed: usize,
 }
 
-/// The place of one write.
-pub(crate) struct Place {
+/// The right to one write at a time.
+pub(crate) struct WritePermit {
     concurrency: Arc<Concurrency>,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -32,14 +32,14 @@ impl Concurrency {
     pub(crate) fn new(most: usize, gauge: IntGauge) -> Self {
         gauge.set(signed(most));
         let adapting = Mutex::new(Adapting { limit: Limit::new(most), owed: 0 });
-        Self { places: Arc::new(Semaphore::new(most)), adapting, gauge }
+        Self { permits: Arc::new(Semaphore::new(most)), adapting, gauge }
     }
 
-    /// A place, as soon as there is one.
-    pub(crate) async fn place(self: &Arc<Self>) -> Place {
+    /// A permit, as soon as one is free.
+    pub(crate) async fn permit(self: &Arc<Self>) -> WritePermit {
         // The semaphore is never closed.
-        let permit = Arc::clone(&self.places).acquire_owned().await.ok();
-        Place { concurrency: Arc::clone(self), permit }
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
+        WritePermit { concurrency: Arc::clone(self), permit }
     }
 
     /// The store took a write, or refused it for a moment.
@@ -50,18 +50,18 @@ impl Concurrency {
         let now = adapting.limit.now;
         if now < before {
             let less = before - now;
-            adapting.owed += less - self.places.forget_permits(less);
+            adapting.owed += less - self.permits.forget_permits(less);
         } else if now > before {
             let more = now - before;
             let owed = adapting.owed.min(more);
             adapting.owed -= owed;
-            self.places.add_permits(more - owed);
+            self.permits.add_permits(more - owed);
         }
         self.gauge.set(signed(now));
     }
 }
 
-impl Drop for Place {
+impl Drop for WritePermit {
     fn drop(&mut self) {
         let mut adapting = self.concurrency.adapting.lock().unwrap_or_else(PoisonError::into_inner);
         if adapting.owed > 0
@@ -157,18 +157,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn places_follow_the_limit_also_while_all_are_taken() {
+    async fn permits_follow_the_limit_also_while_all_are_taken() {
         let gauge = IntGauge::new("limit", "limit").unwrap();
         let concurrency = Arc::new(Concurrency::new(8, gauge.clone()));
         let mut taken = Vec::new();
         for _ in 0..8 {
-            taken.push(concurrency.place().await);
+            taken.push(concurrency.permit().await);
         }
         (0..200).for_each(|_| concurrency.answered(false));
         assert_eq!(gauge.get(), 1);
         taken.clear();
-        assert_eq!(concurrency.places.available_permits(), 1);
+        assert_eq!(concurrency.permits.available_permits(), 1);
         (0..400).for_each(|_| concurrency.answered(true));
-        assert_eq!(concurrency.places.available_permits(), 8);
+        assert_eq!(concurrency.permits.available_permits(), 8);
     }
 }

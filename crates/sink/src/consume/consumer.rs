@@ -13,7 +13,7 @@ use tracing::{Instrument as _, Span, debug, info, info_span, warn};
 
 use crate::backoff::BACKOFF;
 use crate::consume::acks::Acks;
-use crate::consume::concurrency::{Concurrency, Place};
+use crate::consume::concurrency::{Concurrency, WritePermit};
 use crate::consume::consumer_watch::ConsumerWatch;
 use crate::consume::dead_letter_sender::DeadLetterSender;
 use crate::consume::durable_consumer::DurableConsumer;
@@ -137,8 +137,8 @@ impl<W: Writer> Consumer<W> {
         while let Some(mut deliveries) =
             next_batch(&mut pulled_rx, self.options.max_batch, self.options.linger, &no_room).await
         {
-            let place = self.concurrency.place().await;
-            // What came while it waited for its place goes with it.
+            let permit = self.concurrency.permit().await;
+            // What came while it waited for its permit goes with it.
             while deliveries.len() < self.options.max_batch
                 && let Ok(delivery) = pulled_rx.try_recv()
             {
@@ -149,7 +149,7 @@ impl<W: Writer> Consumer<W> {
                 let batch = consumer.decode(deliveries).await;
                 if !batch.messages.is_empty() {
                     let suspicion = Suspicion::none(consumer.outage.writes(), Instant::now());
-                    consumer.write_until_settled(batch, suspicion, place, pulling_ended).await;
+                    consumer.write_until_settled(batch, suspicion, permit, pulling_ended).await;
                 }
             });
         }
@@ -179,21 +179,21 @@ impl<W: Writer> Consumer<W> {
         batch
     }
 
-    /// Writes until the store has said something about every message. What it does not take is held, without a place; a
+    /// Writes until the store has said something about every message. What it does not take is held, without a permit; a
     /// shutdown gives that back. Where others are written meanwhile again and again, the fault is that of a message, which is
     /// looked for by halves.
     fn write_until_settled(
         self: Arc<Self>,
         mut batch: Batch,
         mut suspicion: Suspicion,
-        mut place: Place,
+        mut permit: WritePermit,
         pulling_ended: CancellationToken,
     ) -> BoxFuture<'static, ()> {
         let writing = async move {
             let mut hold = Hold::new(&self.outage, &self.metrics.long_holds);
             for failures in 1.. {
                 let results = self.write_once(&batch).await;
-                drop(place);
+                drop(permit);
                 self.outage.took(self.shown_by(&results));
                 let held = self.settler.settle(batch, results).await;
                 self.concurrency.answered(held.is_none());
@@ -210,10 +210,10 @@ impl<W: Writer> Consumer<W> {
                         () = tokio::time::sleep(pause) => {}
                         () = self.outage.over(), if is_outage => {}
                     }
-                    self.concurrency.place().await
+                    self.concurrency.permit().await
                 };
                 match pulling_ended.run_until_cancelled(another_try).await {
-                    Some(again) => place = again,
+                    Some(again) => permit = again,
                     None => return held.batch.give_back().await,
                 }
                 self.metrics.store_retries.inc();
@@ -250,9 +250,9 @@ impl<W: Writer> Consumer<W> {
         debug!(reason, messages = batch.messages.len(), "refused while others are written: it is halved");
         let (first, second) = batch.split();
         let write = async |half| {
-            let place = self.concurrency.place().await;
+            let permit = self.concurrency.permit().await;
             let (consumer, pulling_ended) = (Arc::clone(&self), pulling_ended.clone());
-            consumer.write_until_settled(half, suspicion.clone(), place, pulling_ended).await;
+            consumer.write_until_settled(half, suspicion.clone(), permit, pulling_ended).await;
         };
         // Together: one of them may be held for long.
         tokio::join!(write(first), write(second));

@@ -95,7 +95,7 @@ pub(super) const SCENARIOS: [Scenario; 6] = [
         payloads: SMALL,
         store: Store::SeaweedFs,
         runners: &[
-            // Long enough that its beginning and what is in hand at its end do not count.
+            // Long enough that its beginning and what is in flight at its end do not count.
             (Runner::OURS, 12_000),
             (Runner::PYTHON, 1_000),
             (Runner::NATS_SINKS, 600),

@@ -25,17 +25,17 @@ const ELSEWHERE: u64 = 0;
 
 /// Lets the first lines of each place and minute pass. Levels below `info` always pass: whoever asks for them wants all. So
 /// does `info` of our crates: it is the record of what was done, a line for each session, however many there are.
-pub(super) struct LineLimit(Arc<Mutex<Places>>);
+pub(super) struct LineLimit(Arc<Mutex<CodePlaces>>);
 
-struct Places {
+struct CodePlaces {
     /// Crates whose lines are ours.
     own: Vec<String>,
-    by_place: HashMap<u64, Place>,
+    by_place: HashMap<u64, CodePlace>,
     /// Whether the thread runs that tells what was left out.
     telling: bool,
 }
 
-struct Place {
+struct CodePlace {
     /// For example `str0m::session`, and the line in its file.
     target: String,
     line: u32,
@@ -59,7 +59,7 @@ impl LineLimit {
     /// `own`: names of our crates.
     pub(super) fn new<'a>(own: impl IntoIterator<Item = &'a str>) -> Self {
         let own = own.into_iter().map(str::to_owned).collect();
-        Self(Arc::new(Mutex::new(Places { own, by_place: HashMap::new(), telling: false })))
+        Self(Arc::new(Mutex::new(CodePlaces { own, by_place: HashMap::new(), telling: false })))
     }
 
     fn passes(&self, metadata: &Metadata<'_>) -> bool {
@@ -119,7 +119,7 @@ impl<S: Subscriber> Filter<S> for LineLimit {
     }
 }
 
-impl Places {
+impl CodePlaces {
     fn admit(&mut self, target: &str, file: Option<&str>, line: Option<u32>, now: Instant) -> bool {
         let most = if self.is_own(target) { MOST_OF_OURS } else { MOST_OF_LIBRARIES };
         let mut key = DefaultHasher::new();
@@ -131,7 +131,7 @@ impl Places {
                 key = ELSEWHERE;
             }
         }
-        let place = self.by_place.entry(key).or_insert_with(|| Place {
+        let place = self.by_place.entry(key).or_insert_with(|| CodePlace {
             target: target.to_owned(),
             line: line.unwrap_or_default(),
             since: now,
@@ -172,11 +172,11 @@ impl Places {
     }
 
     fn nothing_left_out(&self) -> bool {
-        !self.by_place.values().any(Place::has_left_out)
+        !self.by_place.values().any(CodePlace::has_left_out)
     }
 }
 
-impl Place {
+impl CodePlace {
     fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= MINUTE
     }
@@ -187,7 +187,7 @@ impl Place {
 }
 
 /// The counts are whole at any time, whatever became of the thread that held them.
-fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
+fn lock(places: &Mutex<CodePlaces>) -> MutexGuard<'_, CodePlaces> {
     places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
