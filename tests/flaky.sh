@@ -12,12 +12,18 @@ rm -rf "$folder"
 mkdir -p "$folder"
 cores=$(nproc)
 
-load=
+load='' suite=''
 end_load() {
   [ -z "$load" ] || kill "$load" 2>/dev/null
-  load=
+  load=''
 }
-trap end_load EXIT
+# Ctrl-C reaches only this script: the suite has a process group of its own, by which `timeout` ends all of it.
+end_all() {
+  [ -z "$suite" ] || kill "$suite" 2>/dev/null
+  end_load
+}
+trap end_all EXIT
+trap 'exit 130' INT TERM
 
 # failures LOG: the tests that failed, one a line, each behind its binary as cargo names it.
 failures() {
@@ -43,8 +49,11 @@ for run in $(seq "$runs"); do
   fi
   log=$folder/$run-$kind.log
   SECONDS=0
-  timeout --signal=INT --kill-after=60 "$limit" cargo test --workspace --no-fail-fast >"$log" 2>&1
+  timeout --signal=INT --kill-after=60 "$limit" cargo test --workspace --no-fail-fast >"$log" 2>&1 &
+  suite=$!
+  wait "$suite"
   status=$?
+  suite=''
   end_load
   found=$(failures "$log")
   [ "$status" = 0 ] || [ -n "$found" ] || found="cargo test ended with $status: see $log"
