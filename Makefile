@@ -148,7 +148,7 @@ FUZZ := crates/libwebrtc/fuzz
 .PHONY: fuzz
 fuzz: export RUSTC_BOOTSTRAP := 1
 fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FUZZ_SECONDS for each part.
-	@$(INSTALL) rust fuzz
+	@$(INSTALL) system rust fuzz
 	@for target in $$(cargo fuzz list --fuzz-dir $(FUZZ)); do \
 	  echo "== $$target" && cargo fuzz run --fuzz-dir $(FUZZ) $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=20 -rss_limit_mb=2048 || exit 1; \
 	done

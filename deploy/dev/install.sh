@@ -39,19 +39,22 @@ has() { command -v "$1" >/dev/null 2>&1; }
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
 system() {
-  packages gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng flite:flite chromium:chromium \
-    ip:iproute2 turnserver:coturn
+  local library=()
+  # gcc's package only recommends the C library's headers and start files, without which nothing is linked.
+  printf '#include <stdlib.h>\n' | gcc -E - >/dev/null 2>&1 || library=(:libc6-dev)
+  packages "${library[@]}" gcc:gcc make:make git:git curl:curl openssl:openssl python3:python3 sox:sox espeak-ng:espeak-ng \
+    flite:flite chromium:chromium ip:iproute2 turnserver:coturn
 }
 
 load() { packages stress-ng:stress-ng; }
 
-# packages PROGRAM:PACKAGE...: the packages of those programs that are missing.
+# packages PROGRAM:PACKAGE...: the packages of those programs that are missing; one without a program (:PACKAGE) is missing.
 packages() {
   local missing=() pair
   for pair in "$@"; do
     has "${pair%%:*}" || missing+=("${pair##*:}")
   done
-  has python3 && ! python3 -c 'import ensurepip, venv' 2>/dev/null && missing+=(python3-venv)
+  python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   [ ${#missing[@]} -gt 0 ] || return 0
   has apt-get || fail "this machine has no apt-get: install ${missing[*]} by its own means, then run this again"
   local sudo=()
@@ -72,6 +75,7 @@ wheels() { quietly "$tools/$1/bin/pip" install --disable-pip-version-check --req
 # environment FOLDER REQUIREMENTS CONTENT: a Python environment that has just what a file pins.
 environment() {
   cmp -s "$2" "$tools/$1/requirements.txt" && return
+  packages python3:python3
   say "Python environment with $3"
   [ -x "$tools/$1/bin/python" ] || quietly python3 -m venv "$tools/$1"
   wheels "$1" "$2"
@@ -125,6 +129,7 @@ lint() {
 }
 
 fuzz() {
+  packages g++:g++
   is cargo-fuzz "$CARGO_FUZZ" && return
   python
   say "cargo-fuzz $CARGO_FUZZ"
