@@ -57,7 +57,7 @@ pub(crate) enum End {
     InTime,
     /// Some was left, some was settled.
     SomeLeft,
-    /// All was left.
+    /// Nothing was settled, all was left.
     AllLeft,
 }
 

@@ -18,14 +18,14 @@ pub struct Archive {
     bucket: String,
 }
 
-/// One archived session.
+/// A session as the archive has it.
 #[derive(Debug, Clone)]
 pub struct Archived {
     /// The object's key.
     pub key: String,
     /// The payload's bytes, gunzipped.
     pub bytes: Vec<u8>,
-    /// The same, parsed.
+    /// The payload, parsed.
     pub payload: Value,
 }
 
@@ -62,7 +62,7 @@ impl Archive {
         Ok(keys)
     }
 
-    /// One object.
+    /// Reads the object with this key.
     pub async fn read(&self, key: &str) -> Result<Archived> {
         let object =
             self.client.get_object().bucket(&self.bucket).key(key).send().await.context("get object")?;

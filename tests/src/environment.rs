@@ -17,7 +17,7 @@ impl Environment {
         Ok(Self(text.lines().filter_map(pair).collect()))
     }
 
-    /// Sets one.
+    /// Sets a variable.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         self.0.insert(name.to_owned(), value.into());
     }
@@ -32,7 +32,7 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// All of them.
+    /// All variables, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
         self.0.iter()
     }

@@ -33,7 +33,7 @@ pub(super) struct ProposedCall {
 pub(super) struct ToolsAnswered {
     /// The calls, and an answer to each.
     pub(super) messages: Vec<ChatMessage>,
-    /// One of them ends the call.
+    /// Whether one of the tool calls ends the call.
     pub(super) ends_call: bool,
 }
 

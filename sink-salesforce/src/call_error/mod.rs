@@ -38,7 +38,7 @@ pub enum CallError {
     /// It was not asked for, or not to the end.
     #[error("{reason}")]
     NotYet {
-        /// Why not.
+        /// Why it was not asked for.
         reason: String,
     },
     /// The org, or this program, is not configured as it must be.
@@ -116,7 +116,7 @@ pub(crate) enum Blame {
     Content,
     /// The org, or what stands before it; but perhaps its content.
     Perhaps,
-    /// Not its content.
+    /// Something else than its content.
     Nobody,
 }
 

@@ -38,7 +38,7 @@ struct Shared {
     change: Arc<Mutex<Option<Change>>>,
     refusal: Arc<Mutex<Option<Refusal>>>,
     delay: Arc<Mutex<Duration>>,
-    /// Calls with data.
+    /// How many calls with data there were since somebody asked.
     calls: Arc<AtomicUsize>,
 }
 

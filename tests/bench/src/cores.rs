@@ -16,7 +16,7 @@ impl Cores {
         Self::parse(list.context("find the cores")?.trim()).context("read the cores")
     }
 
-    /// `0-2,5`.
+    /// Reads a list such as `0-2,5`.
     fn parse(list: &str) -> Option<Self> {
         let mut cores = Vec::new();
         for range in list.split(',') {

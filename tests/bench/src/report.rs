@@ -19,7 +19,7 @@ struct Figure {
     ours: f64,
     peer: Option<f64>,
     aim: Option<Aim>,
-    /// More is better.
+    /// Whether more is better.
     rises: bool,
 }
 

@@ -3,7 +3,7 @@
 use crate::machine::{MachineTime, Surroundings};
 use crate::process_cost::cpu_seconds;
 
-/// In seconds.
+/// Processor time in seconds, by who used it.
 #[derive(Clone, Copy)]
 pub(crate) struct Spent {
     pub(crate) program: f64,

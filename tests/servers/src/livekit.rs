@@ -34,7 +34,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// The test's own.
+    /// The loopback interface, in the test's own namespace.
     pub const LOCAL: Self = Self { address: IpAddr::V4(Ipv4Addr::LOCALHOST), namespace: None };
 }
 

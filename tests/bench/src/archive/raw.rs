@@ -67,13 +67,13 @@ impl StoreAddress {
         })
     }
 
-    /// `host:port`.
+    /// Host and port of the endpoint.
     fn authority(&self) -> Result<&str> {
         self.endpoint.strip_prefix("http://").context("read the endpoint")
     }
 }
 
-/// The process.
+/// The process: it reads its setup and a «go» from standard input, puts or consumes, and answers with the seconds that it took.
 pub(crate) async fn run() -> Result<()> {
     // This thread is none of the runtime's workers: it may block.
     let mut lines = std::io::stdin().lines();

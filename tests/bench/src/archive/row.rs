@@ -8,7 +8,7 @@ use crate::null_store::{Compared, Counts};
 use crate::report::median;
 use crate::spent::Spent;
 
-/// One run.
+/// What one run of one sink measured.
 pub(super) struct Row {
     pub(super) scenario: &'static str,
     pub(super) runner: &'static str,
@@ -82,7 +82,7 @@ pub(super) struct Middle {
     pub(super) cpu: f64,
     /// The most of all runs.
     pub(super) peak_mb: f64,
-    /// In all runs.
+    /// Sessions that were delivered again, in all runs.
     pub(super) redelivered: f64,
 }
 

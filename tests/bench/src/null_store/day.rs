@@ -21,7 +21,7 @@ const FOLDER: &str = "sessions/year=2026/month=01/day=02/";
 pub(crate) const DATE: &str = "2026-01-02";
 /// How many payloads differ in more than their identity.
 const RESTS: usize = 997;
-/// Of a payload.
+/// Length of a payload.
 const BYTES: usize = 2_048;
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 

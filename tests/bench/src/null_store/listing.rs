@@ -9,7 +9,7 @@ use super::target::Target;
 /// As S3 has it.
 const MOST: usize = 1_000;
 
-/// The answer's XML.
+/// The XML that answers a request for a page of the listing.
 pub(super) fn list(target: &Target, objects: &Objects, day: Option<&Day>) -> String {
     let prefix = target.parameter("prefix").unwrap_or_default();
     // A token is the last key of the page before.

@@ -46,7 +46,7 @@ struct Setup {
 
 #[derive(Serialize, Deserialize)]
 enum Question {
-    /// Everything is forgotten.
+    /// Forgets all objects, and behaves so from now on.
     Begin(Behaviour),
     Counts,
     ParquetRows,
@@ -104,7 +104,7 @@ impl NullStore {
     }
 }
 
-/// The process.
+/// The store's process: it reads its setup and questions from standard input, and answers on standard output.
 pub(crate) async fn run() -> Result<()> {
     // This thread is none of the runtime's workers: it may block.
     let mut lines = std::io::stdin().lines();

@@ -39,7 +39,7 @@ impl Store {
         Self { behaviour, objects, day, puts: AtomicUsize::default() }
     }
 
-    /// Forgets everything.
+    /// Forgets all objects, and behaves so from now on.
     pub(super) fn begin(&self, behaviour: Behaviour) {
         *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
         *self.objects() = Objects::default();

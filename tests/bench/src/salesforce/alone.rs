@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(800);
 /// From the publish to the changed Lead.
 pub(super) struct Alone {
     runner: Runner,
-    /// In order.
+    /// One for each session, in increasing order.
     seconds: Vec<f64>,
     seen: Seen,
 }

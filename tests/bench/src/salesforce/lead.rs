@@ -40,7 +40,7 @@ fn whole_second(time: &str) -> Option<String> {
     Some(format!("{}.000+0000", time.get(..19)?))
 }
 
-/// Of 15 characters.
+/// The id of a Lead, of 15 characters as Salesforce's.
 pub(super) fn id(number: usize) -> String {
     format!("00Q5f0000{number:06}")
 }

@@ -8,7 +8,7 @@ use crate::machine::Surroundings;
 use crate::report::median;
 use crate::spent::Spent;
 
-/// One run.
+/// What one run of one sink measured.
 pub(super) struct Row {
     pub(super) scenario: &'static str,
     pub(super) runner: &'static str,
@@ -17,7 +17,7 @@ pub(super) struct Row {
     pub(super) start_seconds: f64,
     /// From then to the last ack.
     pub(super) seconds: f64,
-    /// In these seconds.
+    /// Processor time in these seconds.
     pub(super) spent: Spent,
     pub(super) peak_mb: f64,
     /// Deliveries of messages that were delivered before.
@@ -114,7 +114,7 @@ impl Middle {
     }
 }
 
-/// Beside ours.
+/// Prints the medians of each sink, beside ours.
 pub(super) fn print_middles(rows: &[Row], scenarios: &[Scenario]) {
     println!(
         "\nmedians                       API calls  ours is  each second  ours is   CPU us  ours is   memory  ours is"

@@ -21,7 +21,7 @@ pub(super) struct Scenario {
     pub(super) latency: Duration,
     /// Of the payloads that are queued; each is from a visitor of its own.
     pub(super) payloads: Range<usize>,
-    /// In turns.
+    /// The sinks, which run in turns.
     pub(super) runners: &'static [Runner],
     pub(super) rounds: usize,
 }

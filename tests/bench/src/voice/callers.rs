@@ -30,7 +30,7 @@ pub(super) struct Setup {
     /// One for each caller.
     pub(super) tokens: Vec<String>,
     pub(super) sentence: Recording,
-    /// After an answer.
+    /// How long a caller is silent after an answer.
     pub(super) pause: Duration,
     /// Whether the agent speaks at all.
     pub(super) answers: bool,

@@ -40,12 +40,12 @@ impl Talk {
         }
     }
 
-    /// Milliseconds.
+    /// What the agent adds to a wait, in milliseconds, at this share of the turns.
     pub(super) fn added(&self, share: f64) -> f64 {
         share_below(&self.added, share)
     }
 
-    /// Milliseconds.
+    /// How long a caller waits for the answer to be heard, in milliseconds, at this share of the turns.
     pub(super) fn heard_after(&self, share: f64) -> f64 {
         share_below(&self.outside, share)
     }

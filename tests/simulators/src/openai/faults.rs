@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::OpenAi;
 use super::api_error::ApiError;
 
-/// What is called.
+/// The endpoint whose call a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Endpoint {

@@ -60,7 +60,7 @@ pub enum Answers {
     Made {
         /// Whose answers are expected.
         persona: Persona,
-        /// Who hears them.
+        /// The processes that recognise speech.
         recognisers: Recognisers,
     },
     /// The same each time, at once.
@@ -76,7 +76,7 @@ struct Shared {
     state: Mutex<State>,
 }
 
-/// What changes.
+/// What calls and tests change.
 #[derive(Default)]
 struct State {
     faults: Faults,

@@ -45,7 +45,7 @@ impl Requests {
     }
 }
 
-/// The newest first.
+/// `GET /simulator/requests`: the counts, and the last requests, the newest first.
 pub(crate) async fn show(State(openai): State<OpenAi>) -> Json<Requests> {
     Json(openai.state().requests.clone())
 }

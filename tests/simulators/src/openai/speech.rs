@@ -128,7 +128,7 @@ struct Speaking {
     output: ChildStdout,
     /// `None` when the last sample has been spoken.
     resampler: Option<Resampler>,
-    /// Half a sample.
+    /// The first byte of a sample whose second one has not come yet.
     odd: Option<u8>,
 }
 

@@ -12,7 +12,7 @@ use super::persona::{Example, Persona};
 #[derive(Debug, Clone)]
 pub(crate) struct Question {
     pub(crate) name: String,
-    /// What is asked.
+    /// The question as the property's description has it.
     pub(crate) text: String,
     kind: String,
     values: Vec<String>,

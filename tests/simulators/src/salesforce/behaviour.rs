@@ -27,7 +27,7 @@ pub struct Behaviour {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Interference {
-    /// It is deleted.
+    /// The row is deleted.
     Delete,
     /// A Lead is converted to the Contact with this id.
     ConvertTo(String),
@@ -41,7 +41,7 @@ pub enum Interference {
 pub enum DuplicateRule {
     /// The caller may save it all the same, by a header.
     Alert,
-    /// Nobody may.
+    /// The record is refused, whatever the header says.
     Block,
 }
 

@@ -109,7 +109,7 @@ struct Shared {
     org: Mutex<Org>,
 }
 
-/// What changes.
+/// What calls and tests change.
 #[derive(Default)]
 pub struct Org {
     /// The rows.

@@ -143,7 +143,7 @@ impl Wanted {
         Err(ApiError::bad_request("INVALID_FIELD", message))
     }
 
-    /// One value.
+    /// Rows whose field has one value.
     pub(crate) fn one(field: &'static Field, value: &str) -> Self {
         Self { field, values: comparable(field, value).into_iter().collect() }
     }

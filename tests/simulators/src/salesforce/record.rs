@@ -14,7 +14,7 @@ use super::value::{convert, format_time, parse_time};
 /// A row: its fields, what they were before, and how it behaves.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// What it is.
+    /// Of which object it is a row.
     pub object: Object,
     /// The fields that are not null, by API name.
     pub fields: BTreeMap<&'static str, Value>,
@@ -33,9 +33,9 @@ pub struct Change {
     pub old: Value,
     /// What it is now.
     pub new: Value,
-    /// When.
+    /// When it was changed, as the API writes times.
     pub at: String,
-    /// By whom.
+    /// User name of who changed it.
     pub by: String,
 }
 

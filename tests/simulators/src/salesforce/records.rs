@@ -30,7 +30,7 @@ pub type Changes = Vec<(&'static Field, Value)>;
 pub struct Conditions {
     /// User name of who changes it.
     pub by: String,
-    /// When.
+    /// When it is changed.
     pub now: DateTime<Utc>,
     /// Whether the org's assignment rule is applied to a Lead.
     pub assigns: bool,

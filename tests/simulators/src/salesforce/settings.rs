@@ -35,7 +35,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Approval {
-    /// It may.
+    /// The app may act as the user.
     Approved,
     /// Users approve it themselves, and this one has not.
     MissingFromUser,

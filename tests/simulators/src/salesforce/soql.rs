@@ -9,11 +9,11 @@ const LONGEST_LITERAL: usize = 4_000;
 /// A statement, its names as they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
-    /// What is read.
+    /// Fields that are selected.
     pub fields: Vec<String>,
-    /// Whose rows.
+    /// The object whose rows are read.
     pub object: String,
-    /// Which of them.
+    /// Which rows are read; `None` for all.
     pub condition: Option<Condition>,
     /// How many at most.
     pub limit: Option<usize>,

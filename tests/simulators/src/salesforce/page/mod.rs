@@ -99,7 +99,7 @@ fn fields(record: &Record) -> Markup {
     markup::table(rows.fold(Markup::default(), |all, row| all + row))
 }
 
-/// Newest first.
+/// The changes of a record's tracked fields, the newest first.
 fn history(record: &Record) -> Markup {
     if record.history.is_empty() {
         return element("p", text("No tracked field was changed."));

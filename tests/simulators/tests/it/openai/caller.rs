@@ -10,7 +10,7 @@ use unsafe_libopus::{
     opus_decoder_destroy, opus_encode, opus_encoder_create, opus_encoder_ctl, opus_encoder_destroy,
 };
 
-/// Who speaks.
+/// The synthesiser that speaks for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Voice {
     /// Flite's `slt`: made of a person's recordings, and what the demo's caller speaks with.

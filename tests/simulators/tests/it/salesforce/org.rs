@@ -26,7 +26,7 @@ pub(crate) struct Org {
     _stop: DropGuard,
 }
 
-/// What came back.
+/// What a call was answered with.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
