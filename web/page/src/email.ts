@@ -1,4 +1,4 @@
-// The one form of an e-mail address, and why a text is none. The server decides the same: schemas/src/email.rs, and the table
+// The one form of an e-mail address, and why a text is none. The server decides the same: schemas/src/email, and the table
 // schemas/email-cases.json holds for both.
 
 export type Problem =
