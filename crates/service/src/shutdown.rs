@@ -1,3 +1,5 @@
+//! How a program is told to stop.
+
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -1,3 +1,5 @@
+//! Addresses: the table that the page is held to as well, and properties of the one form.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

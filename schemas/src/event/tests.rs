@@ -1,3 +1,5 @@
+//! What a consumer gets to know of payloads, odd ones included.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Reading JSON: what is valid, what is not and where, and what no other reader could hold.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! Which answers to a put prove that the object is stored.
+
 use aws_sdk_s3::primitives::SdkBody;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! When a chain of credentials is asked, and when it is made anew.
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What a store's errors mean for an event.
+
 use std::time::Duration;
 
 use super::*;

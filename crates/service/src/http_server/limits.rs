@@ -1,3 +1,5 @@
+//! What a server lets its clients take.
+
 use std::time::Duration;
 
 use crate::networks::Networks;

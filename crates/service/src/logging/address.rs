@@ -1,3 +1,5 @@
+//! E-mail addresses in a text, masked, however their sign is written.
+
 use std::borrow::Cow;
 
 /// How an address's sign is written, in a text or in a URL.

@@ -1,3 +1,5 @@
+//! Payloads as columns, odd ones included.
+
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array as _, StructArray};

@@ -1,3 +1,5 @@
+//! Errors in OpenAI's shape.
+
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

@@ -1,3 +1,5 @@
+//! Floods of lines, by a clock of the test's.
+
 use std::io::Write;
 
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};

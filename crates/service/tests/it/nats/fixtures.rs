@@ -1,3 +1,5 @@
+//! A connection of a program, and what it says of itself.
+
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;

@@ -1,3 +1,5 @@
+//! An operator, its account and its users, as nats-server knows them by signed tokens.
+
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

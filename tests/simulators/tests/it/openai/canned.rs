@@ -1,3 +1,5 @@
+//! Canned answers cost next to nothing.
+
 use futures::future::join_all;
 use serde_json::json;
 

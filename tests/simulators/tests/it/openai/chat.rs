@@ -1,3 +1,5 @@
+//! Replies and tool calls, as they are streamed.
+
 use serde_json::{Value, json};
 
 use super::simulator::Simulator;

@@ -1,3 +1,5 @@
+//! Fault injection, as callers meet it.
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

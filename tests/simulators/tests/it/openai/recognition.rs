@@ -1,3 +1,5 @@
+//! What is heard of speech: word for word, at several rates and behind Opus.
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;

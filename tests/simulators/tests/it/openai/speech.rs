@@ -1,3 +1,5 @@
+//! Speech: its length, its stream, and the processes behind it.
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};

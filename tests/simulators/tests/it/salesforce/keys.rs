@@ -1,3 +1,5 @@
+//! Pairs of keys for signed assertions, made by openssl.
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;

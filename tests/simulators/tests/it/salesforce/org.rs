@@ -1,3 +1,5 @@
+//! A simulated org, and a client that has logged in.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
