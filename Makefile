@@ -65,9 +65,12 @@ build: prerequisites page
 ##  Change it
 
 CRATE ?=
-FOLDER = $(firstword $(wildcard $(CRATE) crates/$(CRATE) tests/$(CRATE)))
-# The tests that stand in src/ need neither servers nor tools.
-UNIT = $(if $(CRATE),--package $(CRATE) $(if $(wildcard $(FOLDER)/src/lib.rs),--lib,--bins),--workspace --lib --bins)
+FOLDER = $(firstword $(wildcard $(CRATE) crates/$(CRATE) tests/$(CRATE) $(CRATE:test-%=tests/%)))
+# The tests that stand in src/ need neither servers nor tools. Of the programs only these have any; `--bins` would link all.
+UNIT_BINS := bench stack
+UNIT_bench := --bin bench
+UNIT_tests := --bin stack
+UNIT = $(if $(CRATE),--package $(CRATE) $(if $(wildcard $(FOLDER)/src/lib.rs),--lib) $(UNIT_$(CRATE)),--workspace --lib $(UNIT_BINS:%=--bin %))
 
 # The page is embedded, and bundled by Node. Without Node a page that says so is embedded in its place.
 PAGE := web/page/dist/index.html
