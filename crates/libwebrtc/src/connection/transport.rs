@@ -169,13 +169,15 @@ impl Transport {
 
     /// Starts, or starts ICE anew, and follows what changed about media. Answers whether ICE has started.
     pub(super) fn negotiated(&mut self, outcome: &Outcome, now: Instant) -> bool {
-        if !self.rtc.is_alive() {
-            // The peer closed the transport: no restart of ICE brings it back.
-            self.fail();
-            return false;
-        }
         let known = self.remote.credentials.replace(outcome.remote_credentials.clone());
         let restart = known.as_ref().is_some_and(|known| *known != outcome.remote_credentials);
+        if !self.rtc.is_alive() {
+            // The peer closed the transport, which no restart of ICE brings back. An answer that was on its way is none.
+            if restart || known.is_none() {
+                self.fail();
+            }
+            return false;
+        }
         let mut api = self.rtc.direct_api();
         if restart {
             for candidate in self.remote.candidates.drain(..) {

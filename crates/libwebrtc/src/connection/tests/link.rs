@@ -143,6 +143,12 @@ impl Link {
         }
     }
 
+    /// One end closes its transport, and tells the other one.
+    pub(super) fn close(&mut self, end: usize) {
+        let end = &mut self.ends[end];
+        end.transport.close(self.now, &mut end.outbox);
+    }
+
     pub(super) fn connect(&mut self) {
         self.run_until("connected", Duration::from_secs(10), |link| {
             link.ends.iter().all(|end| end.states.last() == Some(&PeerConnectionState::Connected))

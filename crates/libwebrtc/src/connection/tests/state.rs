@@ -50,6 +50,29 @@ fn a_transport_that_failed_under_a_working_link_recovers_with_a_restart_of_ice()
 }
 
 #[test]
+fn what_is_negotiated_while_the_peer_closes_leaves_it_the_time_to_say_why() {
+    let mut link = connected(10);
+    link.run(Duration::from_secs(1));
+    link.close(1);
+    link.run_until("disconnected", PATIENCE, |link| link.ends[0].states.last() == Some(&Disconnected));
+    link.negotiate(None);
+    link.run(Duration::from_secs(1));
+    assert_eq!(link.ends[0].states, [Connecting, Connected, Disconnected]);
+    link.run_until("failed", PATIENCE, |link| link.ends[0].states.last() == Some(&Failed));
+}
+
+#[test]
+fn no_restart_of_ice_brings_back_what_the_peer_closed() {
+    let mut link = connected(11);
+    link.run(Duration::from_secs(1));
+    link.close(1);
+    link.run_until("disconnected", PATIENCE, |link| link.ends[0].states.last() == Some(&Disconnected));
+    link.negotiate(Some(new_credentials()));
+    link.run(Duration::from_millis(100));
+    assert_eq!(link.ends[0].states, [Connecting, Connected, Disconnected, Failed]);
+}
+
+#[test]
 fn of_candidates_without_end_the_first_are_used() {
     let mut link = connected(9);
     for port in 1_000..11_000 {
