@@ -88,11 +88,11 @@ def apart(work):
 
 
 def wait_for(copy):
-    """Until the copy has ended. Nothing is asked meanwhile: what comes on standard input is its end, with its owner's."""
+    """Until the copy has ended, or standard input has, with its owner. The next sound may be there before the copy's end."""
     ended = os.pidfd_open(copy)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
-    poll.register(sys.stdin.fileno(), select.POLLIN)
+    poll.register(sys.stdin.fileno(), 0)
     if ended not in [file for file, _ in poll.poll()]:
         os.kill(copy, signal.SIGKILL)
     os.close(ended)

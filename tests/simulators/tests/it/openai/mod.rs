@@ -6,6 +6,7 @@ mod chat;
 mod faults;
 mod orphans;
 mod python;
+mod recogniser;
 mod recognition;
 mod simulator;
 mod speech;
