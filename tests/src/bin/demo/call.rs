@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -12,13 +12,25 @@ use test_servers::workspace;
 use tests::caller::{Caller, ConnectionDetails};
 use tests::conversation;
 use tests::environment::Environment;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{ChildStdout, Command};
+use tokio::task::JoinHandle;
 
 /// A call that was made.
 pub(crate) struct Call {
     pub(crate) session_id: String,
     pub(crate) hung_up: Instant,
+    browser: Option<JoinHandle<Result<()>>>,
+}
+
+impl Call {
+    /// Waits for the end of the browser, which may take seconds and still find something wrong.
+    pub(crate) async fn browser_ended(self) -> Result<()> {
+        match self.browser {
+            Some(browser) => browser.await.context("wait for the browser")?,
+            None => Ok(()),
+        }
+    }
 }
 
 /// Places a call and shows it: a conversation to its end, or where there is no browser a silent call of some seconds.
@@ -61,9 +73,9 @@ async fn by_browser(environment: &Environment, email: &str) -> Result<Call> {
         .context("start node")?;
     let mut lines = BufReader::new(caller.stdout.take().context("read the browser's events")?).lines();
     let (mut session_id, mut hung_up) = (None, None);
-    while let Some(line) = lines.next_line().await? {
-        let event: Value =
-            serde_json::from_str(&line).with_context(|| format!("read the browser's event {line}"))?;
+    while hung_up.is_none()
+        && let Some(event) = next_event(&mut lines).await?
+    {
         match event["event"].as_str().unwrap_or_default() {
             "connection-details" => session_id = Some(show_connection_details(&event["answer"])?),
             "hung-up" => {
@@ -72,15 +84,27 @@ async fn by_browser(environment: &Environment, email: &str) -> Result<Call> {
                 println!("  hung up");
             }
             "said" => println!("  {:>8}: {}", text(&event, "speaker"), text(&event, "text")),
-            "error" => bail!("the browser says: {}", event["message"]),
             other => println!("  {other}"),
         }
     }
-    ensure!(caller.wait().await?.success(), "the browser's call ended with an error");
+    let browser = tokio::spawn(async move {
+        while next_event(&mut lines).await?.is_some() {}
+        ensure!(caller.wait().await?.success(), "the browser's call ended with an error");
+        Ok(())
+    });
     Ok(Call {
         session_id: session_id.context("the page asked for no connection details")?,
         hung_up: hung_up.context("the page did not hang up")?,
+        browser: Some(browser),
     })
+}
+
+async fn next_event(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<Option<Value>> {
+    let Some(line) = lines.next_line().await? else { return Ok(None) };
+    let event: Value =
+        serde_json::from_str(&line).with_context(|| format!("read the browser's event {line}"))?;
+    ensure!(event["event"] != "error", "the browser says: {}", event["message"]);
+    Ok(Some(event))
 }
 
 fn text<'a>(event: &'a Value, name: &str) -> &'a str {
@@ -107,7 +131,7 @@ async fn by_synthetic_caller(environment: &Environment, email: &str, duration: D
     let hung_up = Instant::now();
     caller.hang_up().await?;
     println!("  hung up");
-    Ok(Call { session_id: details.room_name, hung_up })
+    Ok(Call { session_id: details.room_name, hung_up, browser: None })
 }
 
 fn show_connection_details(answer: &Value) -> Result<String> {

@@ -47,7 +47,8 @@ async fn demo() -> Result<()> {
         "the call did not work: see .run/log/web.log, .run/log/agent.log and .run/log/livekit.log",
     )?;
 
-    let since_hang_up = |at: Instant| at.duration_since(call.hung_up).as_secs_f64();
+    let hung_up = call.hung_up;
+    let since_hang_up = |at: Instant| at.duration_since(hung_up).as_secs_f64();
     let archived = async {
         let archived = archive.wait_for(&call.session_id, LIMIT).await;
         (archived.context("archive: see .run/log/agent.log and .run/log/sink-s3.log"), Instant::now())
@@ -63,6 +64,7 @@ async fn demo() -> Result<()> {
         println!("  {line}");
     }
     let (archived, lead) = (archived?, lead?);
+    call.browser_ended().await?;
 
     heading("The archived object");
     println!("  {}", archived.key);
