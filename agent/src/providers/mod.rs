@@ -1,7 +1,7 @@
 //! Speech to text, language model and text to speech: three clients for anything that speaks OpenAI's wire format.
 //!
 //! Each provider has its own address, key and model. A request is tried again while nothing of its answer was handed out;
-//! what is returned as an error was tried as often as [`Limits`] say. Dropping a future or a stream cancels its request.
+//! what is returned as an error was tried as often as its limits say. Dropping a future or a stream cancels its request.
 //! Nothing of what is sent or answered reaches a log or an error's text.
 
 pub mod arguments;

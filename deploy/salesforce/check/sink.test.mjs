@@ -118,7 +118,7 @@ finds(
 );
 finds(
   'a source that is written otherwise',
-  replacing('sink-salesforce/src/row_error.rs', 'const STALE_MARKER', 'const STALE'),
+  replacing('sink-salesforce/src/row_error/mod.rs', 'const STALE_MARKER', 'const STALE'),
   'sink-salesforce/src',
   /does not find/,
 );

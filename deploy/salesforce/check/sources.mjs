@@ -7,9 +7,7 @@ const PERSONAS = 'agent/personas';
 
 /** {selects: object → fields, writes, personObject, staleMarker, apiVersion, tiers} */
 export function readSink(repository) {
-  const text = readFolder(join(repository, SINK, 'src'), '.rs')
-    .map(codeOf)
-    .join('\n');
+  const text = readCode(join(repository, SINK, 'src'));
   const settings = readFolder(join(repository, SINK), '.toml').join('\n');
   const find = (pattern) => {
     const matches = [...text.matchAll(pattern)];
@@ -40,10 +38,17 @@ function readFolder(folder, suffix) {
   return files.map((file) => readFileSync(join(folder, file), 'utf8'));
 }
 
-/** Without comments and tests, and with the strings that go over several lines in one. */
-function codeOf(source) {
-  const [code] = source.split('#[cfg(test)]');
-  return code.replace(/^\s*\/\/.*$/gm, '').replace(/\\\n\s*/g, '');
+/** All modules but those of tests, without comments, and with the strings that go over several lines in one. */
+function readCode(folder) {
+  const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.rs'));
+  const sources = files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]);
+  const modules = sources.flatMap(([, source]) => [...source.matchAll(/#\[cfg\(test\)\]\s+mod (\w+);/g)]);
+  const ofTests = modules.map((match) => match[1]);
+  return sources
+    .filter(([file]) => !file.split(/[/.]/).some((part) => ofTests.includes(part)))
+    .map(([, source]) => source.split(/#\[cfg\(test\)\]\s+mod \w+ \{/)[0])
+    .map((code) => code.replace(/^\s*\/\/.*$/gm, '').replace(/\\\n\s*/g, ''))
+    .join('\n');
 }
 
 /** The texts that a variable can have, by the last `let` of that name; none where they are not written there. */
