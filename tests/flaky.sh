@@ -6,7 +6,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 
 readonly runs=${1:?usage: flaky.sh N} folder=.run/flaky
-# A suite takes some ten minutes; one that hangs is ended, and has failed.
+# A suite takes some twenty minutes; one that hangs is ended, and has failed.
 readonly limit=60m
 rm -rf "$folder"
 mkdir -p "$folder"
