@@ -25,9 +25,9 @@ pub const ANSWERS: [Answer; 5] = [
 /// What the caller says first, to the greeting.
 pub const OPENING: Answer = Answer { question: "how can i help", text: "hello" };
 
-/// One line of the script that `tests/browser/conversation.mjs` follows.
+/// One answer of the script that `tests/browser/conversation.mjs` follows.
 #[derive(Serialize)]
-struct Line<'a> {
+struct ScriptedAnswer<'a> {
     question: &'a str,
     text: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub fn write_spoken(script: &Path) -> Result<()> {
         let file = folder.join(format!("answer-{index}.wav"));
         speak(answer.text, &file)?;
         let audio = Some(file.to_string_lossy().into_owned());
-        Ok(Line { question: answer.question, text: answer.text, audio })
+        Ok(ScriptedAnswer { question: answer.question, text: answer.text, audio })
     };
     write(script, lines().enumerate().map(spoken).collect::<Result<_>>()?)
 }
@@ -50,7 +50,9 @@ pub fn write_spoken(script: &Path) -> Result<()> {
 pub fn write_typed(script: &Path) -> Result<()> {
     write(
         script,
-        lines().map(|answer| Line { question: answer.question, text: answer.text, audio: None }).collect(),
+        lines()
+            .map(|answer| ScriptedAnswer { question: answer.question, text: answer.text, audio: None })
+            .collect(),
     )
 }
 
@@ -58,7 +60,7 @@ fn lines() -> impl Iterator<Item = Answer> {
     std::iter::once(OPENING).chain(ANSWERS)
 }
 
-fn write(script: &Path, lines: Vec<Line<'_>>) -> Result<()> {
+fn write(script: &Path, lines: Vec<ScriptedAnswer<'_>>) -> Result<()> {
     let text = serde_json::to_string_pretty(&lines).context("encode the script")?;
     std::fs::write(script, text).with_context(|| format!("write {}", script.display()))
 }

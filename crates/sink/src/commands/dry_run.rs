@@ -13,7 +13,7 @@ use crate::writer::UNDECODABLE;
 /// What is printed of an event with `--json`.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Line<'a> {
+enum PreviewedEvent<'a> {
     ToWrite { sequence: u64, session_id: &'a str, end_time: DateTime<Utc> },
     Undecodable { sequence: u64, outcome: &'static str, error: String },
 }
@@ -33,17 +33,19 @@ pub(crate) async fn list(
         let line = match &decoded {
             Ok(event) => {
                 let session_id = event.identity.session_id.as_str();
-                Line::ToWrite { sequence, session_id, end_time: event.end_time }
+                PreviewedEvent::ToWrite { sequence, session_id, end_time: event.end_time }
             }
-            Err(error) => Line::Undecodable { sequence, outcome: UNDECODABLE, error: error.to_string() },
+            Err(error) => {
+                PreviewedEvent::Undecodable { sequence, outcome: UNDECODABLE, error: error.to_string() }
+            }
         };
         match line {
             _ if json => print_line(&serde_json::to_string(&line)?)?,
-            Line::ToWrite { session_id, end_time, .. } => {
+            PreviewedEvent::ToWrite { session_id, end_time, .. } => {
                 let ended = end_time.to_rfc3339_opts(SecondsFormat::Millis, true);
                 print_line(&format!("event {sequence}\t{}\t{ended}", session_id.escape_debug()))?;
             }
-            Line::Undecodable { outcome, error, .. } => {
+            PreviewedEvent::Undecodable { outcome, error, .. } => {
                 print_line(&format!("event {sequence}\t{outcome}: {error}"))?;
             }
         }
