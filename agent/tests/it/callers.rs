@@ -1,9 +1,10 @@
 //! Participants of LiveKit's Python SDK, in a process that does what it is told.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{ChildStdin, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub(crate) struct Callers {
     process: Process,
     stdin: ChildStdin,
     answers_rx: Receiver<Value>,
+    /// What it wrote to its standard error, once that is closed.
+    complaints: Option<JoinHandle<String>>,
     early: HashMap<u64, Value>,
     next_number: u64,
 }
@@ -32,10 +35,12 @@ impl Callers {
             .env("LIVEKIT_API_SECRET", SECRET)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null());
+            .stderr(Stdio::piped());
         let mut process = Process::start(&mut command).expect("run «make tools»");
         let stdin = process.child().stdin.take().expect("a pipe");
         let stdout = BufReader::new(process.child().stdout.take().expect("a pipe"));
+        let stderr = process.child().stderr.take().expect("a pipe");
+        let complaints = Some(std::thread::spawn(move || read_whole(stderr)));
         let (answers_tx, answers_rx) = channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
@@ -45,8 +50,9 @@ impl Callers {
                 }
             }
         });
-        let callers = Self { process, stdin, answers_rx, early: HashMap::new(), next_number: 0 };
-        callers.answers_rx.recv_timeout(ANSWER_LIMIT).expect("the callers start");
+        let mut callers =
+            Self { process, stdin, answers_rx, complaints, early: HashMap::new(), next_number: 0 };
+        callers.next_answer();
         callers
     }
 
@@ -66,14 +72,16 @@ impl Callers {
         self.next_number += 1;
         arguments["number"] = json!(self.next_number);
         arguments["do"] = json!(name);
-        writeln!(self.stdin, "{arguments}").expect("the callers live");
+        if let Err(error) = writeln!(self.stdin, "{arguments}") {
+            self.fail(&error);
+        }
         self.next_number
     }
 
     /// Waits for a command that was begun.
     pub(crate) fn finish(&mut self, number: u64) -> Result<Value, String> {
         while !self.early.contains_key(&number) {
-            let mut answer = self.answers_rx.recv_timeout(ANSWER_LIMIT).expect("an answer");
+            let mut answer = self.next_answer();
             let of = answer["number"].as_u64().expect("a number");
             self.early.insert(of, answer.take());
         }
@@ -84,8 +92,31 @@ impl Callers {
         }
     }
 
+    fn next_answer(&mut self) -> Value {
+        match self.answers_rx.recv_timeout(ANSWER_LIMIT) {
+            Ok(answer) => answer,
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Says how the process ended, or that it had to be, and what it complained of.
+    fn fail(&mut self, error: &dyn std::fmt::Display) -> ! {
+        // Its output ends before it does.
+        std::thread::sleep(Duration::from_secs(1));
+        let ended = self.process.ended();
+        self.process.kill();
+        let complaints = self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default();
+        panic!("the callers: {error}; ended: {ended:?}; their standard error:\n{complaints}");
+    }
+
     /// Kills the process: its participants vanish without a word.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
     }
+}
+
+fn read_whole(mut stderr: ChildStderr) -> String {
+    let mut read = Vec::new();
+    drop(stderr.read_to_end(&mut read));
+    String::from_utf8_lossy(&read).into_owned()
 }
