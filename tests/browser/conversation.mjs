@@ -1,5 +1,6 @@
 // Holds a conversation with the agent on the page: answers its questions, spoken or typed, from a script.
 import { readFile } from 'node:fs/promises';
+import { sentEnergy } from './energy.mjs';
 import { say } from './microphone.mjs';
 
 /** Silence of the agent after which it is the caller's turn. */
@@ -51,7 +52,13 @@ async function agentsTurn(page, before, reported, report) {
       return lines.slice(before).join(' ');
     }
   }
-  throw new Error(`the agent said nothing for ${TURN_LIMIT_MS / 1000} s`);
+  const shown = await page.locator('#status, #transcript li').evaluateAll((items) =>
+    items.map((item) => ({ ...item.dataset, text: item.textContent })),
+  );
+  const energy = await page.evaluate(sentEnergy);
+  throw new Error(
+    `the agent said nothing for ${TURN_LIMIT_MS / 1000} s; microphone energy ${energy}; the page shows ${JSON.stringify(shown)}`,
+  );
 }
 
 async function give(page, { text, audio }) {

@@ -5,7 +5,8 @@ export function replaceMicrophone() {
   let context;
   let microphone;
   navigator.mediaDevices.getUserMedia = async () => {
-    context ??= new AudioContext();
+    // Large buffers: on a busy machine small ones come too late, and words have gaps.
+    context ??= new AudioContext({ latencyHint: 'playback' });
     await context.resume();
     microphone = context.createMediaStreamDestination();
     return microphone.stream;

@@ -16,7 +16,7 @@ use crate::providers::Providers;
 pub(crate) const AGENT_NAME: &str = "postcall-test";
 
 /// Longest that a server may take to be ready, or a state to be reached, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits until `probe` finds something.
 pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {

@@ -51,13 +51,14 @@ async fn a_call_from_the_page_reaches_the_archive_and_the_lead() {
     let microphone = stack.folder.path().join("microphone.wav");
     conversation::speak("hello", &microphone).unwrap();
     let microphone = microphone.to_string_lossy();
-    let placed = Placed::call(&stack, &["--seconds", "4", "--microphone", &microphone]).await;
+    let placed = Placed::call(&stack, &["--seconds", "8", "--microphone", &microphone]).await;
 
     let archived =
         Archive::open(&stack.environment).unwrap().wait_for(&placed.session_id, SOON).await.unwrap();
     assert_eq!(archived.payload["user_email"], EMAIL);
     assert_eq!(archived.payload["end_reason"], "participant_left");
-    assert!(archived.payload["metrics_summary"]["audio_received_seconds"].as_f64().unwrap() > 2.0);
+    let received = archived.payload["metrics_summary"]["audio_received_seconds"].as_f64().unwrap();
+    assert!(received > 2.0, "{received} s of sound");
     Leads::open(&stack.environment).unwrap().wait_for(EMAIL, &placed.session_id, SOON).await.unwrap();
 }
 

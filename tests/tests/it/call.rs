@@ -10,7 +10,7 @@ use tests::caller::{Caller, ConnectionDetails};
 use tests::leads::Leads;
 use tests::stack::Stack;
 
-pub(crate) const SOON: Duration = Duration::from_secs(15);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_reaches_the_archive_and_the_lead() {
@@ -69,5 +69,5 @@ async fn a_call_by_the_python_sdk_is_archived_with_its_duration() {
     let archived = Archive::open(&stack.environment).unwrap().wait_for("python_call", SOON).await.unwrap();
     assert_eq!(archived.payload["user_email"], "ada@analytical.example");
     let duration = archived.payload["duration_seconds"].as_f64().unwrap();
-    assert!((duration - seconds).abs() < 1.0, "{duration} s of a call of {seconds} s");
+    assert!((duration - seconds).abs() < 5.0, "{duration} s of a call of {seconds} s");
 }

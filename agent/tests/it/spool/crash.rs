@@ -1,14 +1,14 @@
 //! Kills of a process that holds a spool: at random moments, and in every state that a kill can leave.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent::spool::{Spool, SpoolError};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use schemas::EndReason;
 use tempfile::TempDir;
 use test_servers::Process;
@@ -243,26 +243,30 @@ async fn ids_of_any_length_and_content_have_a_file() {
 }
 
 #[tokio::test]
-async fn live_sessions_beat_every_second_however_many_there_are() {
+async fn live_sessions_beat_once_a_second_however_many_there_are() {
     const SESSIONS: usize = 100;
+    const BEATS: usize = 4;
     let folder = TempDir::new().unwrap();
     let spool = open(folder.path());
     let mut journals = Vec::new();
     for number in 0..SESSIONS {
         journals.push(spool.begin(session(&format!("beat-{number}"))).await);
     }
-    for _look in 0..10 {
-        sleep(Duration::from_millis(270)).await;
-        let now = Utc::now();
-        for path in files(folder.path(), "journal") {
-            // A temporary file, or one that was just renamed.
-            let Some(payload) =
-                path.extension().is_some_and(|end| end == "json").then(|| std::fs::read(&path))
-            else {
-                continue;
-            };
-            let age = (now - decode(&payload.unwrap()).end_time).num_milliseconds();
-            assert!(age <= 1_500, "a beat is {age} ms old");
+    let began = Instant::now();
+    let mut beats: HashMap<PathBuf, BTreeSet<DateTime<Utc>>> = HashMap::new();
+    // Seven times what it takes, for a machine and a disk that others keep busy.
+    until("every journal has beaten", Duration::from_secs(30), || {
+        // The others are temporary files.
+        for path in files(folder.path(), "journal")
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        {
+            let beat = decode(&std::fs::read(&path).unwrap()).end_time;
+            beats.entry(path).or_default().insert(beat);
         }
-    }
+        beats.len() == SESSIONS && beats.values().all(|beats| beats.len() >= BEATS)
+    })
+    .await;
+    let most = 2 + began.elapsed().as_secs() as usize;
+    assert!(beats.values().all(|beats| beats.len() <= most), "more than a beat a second in {most} s");
 }

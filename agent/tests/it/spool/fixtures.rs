@@ -109,14 +109,14 @@ impl Publisher {
     /// Stops it as the agent does; entries that cannot be published stay.
     pub(crate) async fn stop(self) {
         self.shutdown.cancel();
-        timeout(Duration::from_secs(3), self.task).await.expect("ends within its limit").unwrap().unwrap();
+        timeout(Duration::from_secs(60), self.task).await.expect("ends within its limit").unwrap().unwrap();
     }
 }
 
 /// Publishes until nothing waits.
 pub(crate) async fn publish_all(nats: &Nats, spool: &Spool) {
     let publisher = Publisher::start(nats, spool);
-    timeout(Duration::from_secs(15), spool.drained()).await.expect("published");
+    timeout(Duration::from_secs(60), spool.drained()).await.expect("published");
     publisher.stop().await;
 }
 

@@ -105,7 +105,7 @@ async fn a_stopping_agent_leaves_what_it_cannot_publish_for_the_next_start() {
     spool.begin(session("left-behind")).await.finish(Utc::now(), EndReason::AgentShutdown).await;
     let stopping = Instant::now();
     publisher.stop().await;
-    assert!(stopping.elapsed() < Duration::from_secs(2), "{:?}", stopping.elapsed());
+    assert!(stopping.elapsed() < Duration::from_secs(20), "{:?}", stopping.elapsed());
     drop(spool);
 
     nats = nats.with_stream(-1).await;

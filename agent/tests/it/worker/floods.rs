@@ -132,7 +132,7 @@ fn recordings_that_lead_in_circles_hold_up_neither_the_next_one_nor_the_end() {
     let started = Instant::now();
     agent.signal("TERM");
     assert!(agent.wait_exit().success());
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }
 
 #[test]

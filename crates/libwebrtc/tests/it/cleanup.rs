@@ -23,7 +23,7 @@ const MAX_GROWTH: f64 = 1.0;
 /// KiB on top for all cycles together: what is kept for some seconds is still growing to its level at first.
 const SETTLING: f64 = 1_536.0;
 /// `livekit` lets an interrupted negotiation wait for ten seconds.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn ended_sessions_are_counted() {

@@ -7,7 +7,7 @@ use futures::executor::block_on;
 use livekit::webrtc::audio_source::native::NativeAudioSource;
 use livekit::webrtc::prelude::*;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn peer() -> (PeerConnection, Receiver<IceCandidate>, Receiver<PeerConnectionState>) {
     let factory = PeerConnectionFactory::default();

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::server::Server;
 use crate::tone::{RATE, record_if_alive};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Participant {
     pub(crate) room: Room,
@@ -108,6 +108,6 @@ impl Participant {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), heard).await.expect("the tone is not heard");
+        tokio::time::timeout(PATIENCE, heard).await.expect("the tone is not heard");
     }
 }

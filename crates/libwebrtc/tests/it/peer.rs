@@ -6,7 +6,7 @@ use livekit::webrtc::peer_connection::IceCandidateError;
 use livekit::webrtc::prelude::*;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Peer {
     pub(crate) connection: PeerConnection,

@@ -99,5 +99,5 @@ async fn a_deleted_room_is_left_for_good_and_its_track_let_go() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), let_go).await.expect("the track is still published");
+    tokio::time::timeout(Duration::from_secs(60), let_go).await.expect("the track is still published");
 }

@@ -82,6 +82,6 @@ pub(crate) async fn record_if_alive(stream: &mut NativeAudioStream, duration: Du
         }
         false
     };
-    let complete = tokio::time::timeout(duration + Duration::from_secs(10), reading).await;
+    let complete = tokio::time::timeout(duration + Duration::from_secs(60), reading).await;
     complete.is_ok_and(|complete| complete).then_some(recording)
 }

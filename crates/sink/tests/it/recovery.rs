@@ -29,9 +29,9 @@ async fn a_killed_nats_server_comes_back_and_the_sink_goes_on() {
     publish(&jetstream, "after").await;
     let after = "after-AJ".to_owned();
     eventually("the second is written", async || stems(&written).contains(&after)).await;
-    assert!(returned.elapsed() < Duration::from_secs(5), "{:?}", returned.elapsed());
+    assert!(returned.elapsed() < Duration::from_secs(20), "{:?}", returned.elapsed());
     readyz(sink.http, 200, "ready").await;
-    assert!(sink.stop().await < Duration::from_secs(1));
+    assert!(sink.stop().await < Duration::from_secs(5));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,7 +101,7 @@ async fn a_shutdown_finishes_what_is_in_flight_and_pulls_no_more() {
     let sink = RunningSink::start(&nats, options(), writer);
     eventually("writes are in flight", async || !stems(&written).is_empty()).await;
     let took = sink.stop().await;
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     let first = stems(&written);
     assert!(first.len() < 20, "it pulled on: {}", first.len());
 
@@ -132,7 +132,7 @@ async fn a_shutdown_in_an_outage_gives_the_held_messages_back() {
     });
     let sink = RunningSink::start(&nats, options(), writer);
     readyz(sink.http, 503, "store: down").await;
-    assert!(sink.stop().await < Duration::from_secs(1));
+    assert!(sink.stop().await < Duration::from_secs(5));
     let (writer, written) = scripted(|_| Ok(()));
     let sink = RunningSink::start(&nats, options(), writer);
     eventually("it is written", async || *written.lock().unwrap() == [("room-AJ".to_owned(), 2)]).await;

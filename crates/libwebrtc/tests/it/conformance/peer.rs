@@ -14,7 +14,7 @@ use crate::tone::{BITRATE, RATE, sine};
 use test_servers::tool;
 
 /// Longer than a peer waits for anything itself, which it reports.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What peers publish. A period is 75 samples of 48 kHz: a jitter buffer that leaves periods out or puts some in, as it
 /// does after a busy machine held packets up, does so without a trace.
 pub(crate) const THEIR_HERTZ: f64 = 640.0;

@@ -147,11 +147,11 @@ class Data:
     async def read(self, reader):
         self.texts.append(await reader.read_all())
 
-    async def send_packets(self, payloads, reliable):
+    async def send_packets(self, payloads, reliable, pace=5):
         for payload in payloads:
             await self.room.local_participant.publish_data(payload, reliable=reliable)
             if not reliable:
-                await asyncio.sleep(0.005)
+                await asyncio.sleep(pace / 1000)
 
     async def receive_packets(self, count, reliable):
         """All of them; of the lossy ones, those that came when none has come for two seconds."""
@@ -164,6 +164,7 @@ class Data:
         while before < len(received) < count:
             before = len(received)
             await asyncio.sleep(2)
+        self.packets[reliable] = []
         return received
 
     async def send_text(self, text):

@@ -121,11 +121,11 @@ class Peer {
     this.packets[kind === DataPacket_Kind.RELIABLE].push(new TextDecoder().decode(payload));
   }
 
-  async send_packets({ payloads, reliable }) {
+  async send_packets({ payloads, reliable, pace = 5 }) {
     for (const payload of payloads) {
       await this.room.localParticipant.publishData(new TextEncoder().encode(payload), { reliable });
       // The SDK itself drops unreliable packets that come faster than they leave.
-      if (!reliable) await sleep(5);
+      if (!reliable) await sleep(pace);
     }
   }
 
@@ -141,6 +141,7 @@ class Peer {
       before = received.length;
       await sleep(2000);
     }
+    this.packets[reliable] = [];
     return received;
   }
 
