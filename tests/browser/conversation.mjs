@@ -5,12 +5,16 @@ import { say } from './microphone.mjs';
 
 /** Silence of the agent after which it is the caller's turn. */
 const PAUSE_MS = 400;
-const TURN_LIMIT_MS = 30_000;
+/** Long enough for the agent to ask whether anybody is there. */
+const TURN_LIMIT_MS = 60_000;
 const POLL_MS = 50;
+/** How often one answer is said again. */
+const MOST_REPETITIONS = 3;
 
 /**
  * Answers each question of the agent with the first answer of the script that fits and was not given yet, until the agent
- * ends the call or none fits any more.
+ * ends the call or none fits any more. What the page shows otherwise than it was said, and what the agent does not react to, is
+ * said again, as people do: on a busy machine a microphone has gaps.
  *
  * @param script a list of {question: a part of it, in lower case; text; audio: a WAV file, or none where it is typed}
  * @param report is told {event: 'said', speaker, text} whenever a line is complete
@@ -19,17 +23,33 @@ export async function converse(page, script, report) {
   const open = [...script];
   const reported = new Set();
   let answered = 0;
+  let answer;
+  let repetitions = 0;
   for (;;) {
     const question = await agentsTurn(page, answered, reported, report);
-    const index = question === undefined ? -1 : open.findIndex((answer) => question.toLowerCase().includes(answer.question));
-    if (index < 0) {
+    if (question === undefined) {
       await reportComplete(page, reported, report, true);
       return;
     }
-    const [answer] = open.splice(index, 1);
-    answered = await agentLines(page);
+    if (answer?.audio !== undefined && repetitions < MOST_REPETITIONS && !(await wasHeard(page, answer))) {
+      repetitions += 1;
+    } else {
+      const index = open.findIndex((candidate) => question.toLowerCase().includes(candidate.question));
+      if (index < 0) {
+        await reportComplete(page, reported, report, true);
+        return;
+      }
+      [answer] = open.splice(index, 1);
+      repetitions = 0;
+    }
+    answered = (await linesOf(page, 'agent')).length;
     await give(page, answer);
   }
+}
+
+/** Whether the page shows what was said last as it was said. */
+async function wasHeard(page, { text }) {
+  return (await linesOf(page, 'visitor')).at(-1)?.toLowerCase() === text.toLowerCase();
 }
 
 /** What the agent has said since the caller's last answer; nothing once the call is over. */
@@ -81,10 +101,6 @@ async function reportComplete(page, reported, report, all = false) {
       report('said', { speaker, text });
     }
   }
-}
-
-async function agentLines(page) {
-  return (await linesOf(page, 'agent')).length;
 }
 
 function linesOf(page, speaker) {
