@@ -12,9 +12,6 @@ endif
 # The machine's own programs come first; what is missing is found in .tools.
 export PATH := $(TOOLS)/bin:$(PATH):$(TOOLS)/python/bin
 
-# Tests wait for their servers more than they compute.
-export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
-
 INSTALL := deploy/dev/install.sh
 STACK := target/debug/stack
 
