@@ -34,7 +34,11 @@ fn hanging_up_is_exported_at_once() {
     let took = exported_at - left_at;
     assert!(took.to_std().is_ok_and(|took| took < NO_GRACE), "{took}");
     assert_eq!(session.end_reason, Some(EndReason::ParticipantLeft));
-    assert!((session.end_time - left_at).abs().to_std().unwrap() < NO_GRACE, "{} {left_at}", session.end_time);
+    assert!(
+        (session.end_time - left_at).abs().to_std().unwrap() < NO_GRACE,
+        "{} {left_at}",
+        session.end_time
+    );
     let difference = session.duration_seconds - (left_at - began_at).as_seconds_f64();
     assert!(difference.abs() < NO_GRACE.as_secs_f64(), "{difference}");
     println!("hang-up to outbox: {} ms", took.num_milliseconds());
