@@ -56,7 +56,8 @@ pub fn write_typed(script: &Path) -> Result<()> {
     )
 }
 
-fn lines() -> impl Iterator<Item = Answer> {
+/// What the caller says, from the first word to the last.
+pub fn lines() -> impl Iterator<Item = Answer> {
     std::iter::once(OPENING).chain(ANSWERS)
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use test_servers::workspace;
 use tests::archive::Archive;
-use tests::conversation::{self, ANSWERS, OPENING};
+use tests::conversation::{self, ANSWERS};
 use tests::leads::Leads;
 use tests::stack::Stack;
 
@@ -45,7 +45,7 @@ impl Placed {
     /// machine a browser's microphone has gaps.
     fn was_heard(&self) -> bool {
         let mut said = self.said("visitor").into_iter();
-        std::iter::once(OPENING).chain(ANSWERS).all(|answer| said.any(|text| text == answer.text))
+        conversation::lines().all(|answer| said.any(|text| text == answer.text))
     }
 
     /// What was said by one side, as the page showed it.
@@ -100,6 +100,8 @@ async fn a_typed_conversation_brings_the_tier_to_the_lead() {
     let script = stack.folder.path().join("conversation.json");
     conversation::write_typed(&script).unwrap();
     let placed = Placed::call(&stack, &["--conversation", &script.to_string_lossy()]).await;
+    // What is typed has no gaps.
+    assert_eq!(placed.said("visitor"), conversation::lines().map(|answer| answer.text).collect::<Vec<_>>());
     let payload = qualified(&stack, &placed).await;
     assert_eq!(payload["metrics_summary"]["stt_audio_duration"], 0.0);
 }
