@@ -78,40 +78,43 @@ pub(super) async fn exchange_packets(us: &mut Participant, them: &mut Peer) {
     }
     assert_eq!(here, payloads);
 
-    unreliably_there(us, them).await;
-    unreliably_here(us, them).await;
+    exchange_unreliable(us, them, Way::There).await;
+    exchange_unreliable(us, them, Way::Here).await;
 }
 
-async fn unreliably_there(us: &Participant, them: &mut Peer) {
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    There,
+    Here,
+}
+
+async fn exchange_unreliable(us: &mut Participant, them: &mut Peer, way: Way) {
     let mut arrived = Vec::new();
     for (round, pace) in PACES.into_iter().enumerate() {
         let payloads = payloads(round);
-        publish(us, &payloads, Some(Duration::from_millis(pace))).await;
-        let there = them.ask("receive_packets", json!({ "count": PACKETS, "reliable": false })).await;
-        let there = serde_json::from_value(there).expect("read packets");
-        arrived.push(arrived_of(there, &payloads));
-        if arrived.last().is_some_and(|arrived| arrived + MAY_BE_LOST >= PACKETS) {
+        let received = match way {
+            Way::There => {
+                publish(us, &payloads, Some(Duration::from_millis(pace))).await;
+                let parameters = json!({ "count": PACKETS, "reliable": false });
+                serde_json::from_value(them.ask("receive_packets", parameters).await).expect("read packets")
+            }
+            Way::Here => {
+                let parameters = json!({ "payloads": payloads, "reliable": false, "pace": pace });
+                them.ask("send_packets", parameters).await;
+                let mut received = Vec::new();
+                while let Some(packet) = us.next_packet(!received.is_empty()).await {
+                    received.push(packet);
+                }
+                received
+            }
+        };
+        let arrived_now = arrived_of(received, round);
+        if arrived_now + MAY_BE_LOST >= PACKETS {
             return;
         }
+        arrived.push(arrived_now);
     }
-    panic!("{arrived:?} of {PACKETS} packets came there at {PACES:?} ms each");
-}
-
-async fn unreliably_here(us: &mut Participant, them: &mut Peer) {
-    let mut arrived = Vec::new();
-    for (round, pace) in PACES.into_iter().enumerate() {
-        let payloads = payloads(round);
-        them.ask("send_packets", json!({ "payloads": payloads, "reliable": false, "pace": pace })).await;
-        let mut here = Vec::new();
-        while let Some(packet) = us.next_packet(!here.is_empty()).await {
-            here.push(packet);
-        }
-        arrived.push(arrived_of(here, &payloads));
-        if arrived.last().is_some_and(|arrived| arrived + MAY_BE_LOST >= PACKETS) {
-            return;
-        }
-    }
-    panic!("{arrived:?} of {PACKETS} packets came here at {PACES:?} ms each");
+    panic!("{way:?} came {arrived:?} of {PACKETS} packets at {PACES:?} ms each");
 }
 
 fn payloads(round: usize) -> Vec<String> {
@@ -134,10 +137,15 @@ async fn publish(us: &Participant, payloads: &[String], pace: Option<Duration>) 
     }
 }
 
-/// How many arrived of those that were sent in this round. Unreliable ones may overtake each other and be late, and none comes
-/// twice.
-fn arrived_of(mut received: Vec<String>, sent: &[String]) -> usize {
+/// How many arrived of those that were sent in this round. Unreliable ones may overtake each other and come as late as in the next
+/// round, and none comes twice.
+fn arrived_of(mut received: Vec<String>, round: usize) -> usize {
     received.sort();
     assert!(received.windows(2).all(|pair| pair[0] < pair[1]), "a packet came twice");
-    received.iter().filter(|packet| sent.contains(packet)).count()
+    let sent = payloads(round);
+    let earlier: Vec<String> = (0..round).flat_map(payloads).collect();
+    let (now, late): (Vec<String>, Vec<String>) =
+        received.into_iter().partition(|packet| sent.contains(packet));
+    assert!(late.iter().all(|packet| earlier.contains(packet)), "a packet came that was not sent");
+    now.len()
 }
