@@ -66,7 +66,7 @@ async fn a_killed_process_holds_the_folder_until_it_dies_and_its_session_is_publ
     let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
     let mut process = start("spool::crash::child", folder.path(), &[]);
     let mut beats = BTreeSet::new();
-    until("some beats of the child's", Duration::from_secs(60), || {
+    until("some beats of the child's", || {
         beats.extend(last_beat(folder.path()));
         beats.len() > 2
     })
@@ -127,7 +127,7 @@ async fn kills_at_random_moments_lose_nothing_and_double_nothing() {
     for round in 0_u64..8 {
         let before = begun().len();
         let mut process = start("spool::crash::busy_child", &spool_folder, &environment);
-        until("the child's first sessions", Duration::from_secs(20), || begun().len() > before + 3).await;
+        until("the child's first sessions", || begun().len() > before + 3).await;
         sleep(Duration::from_micros(13_700 * round)).await;
         process.kill();
     }
@@ -268,7 +268,7 @@ async fn live_sessions_beat_once_a_second_however_many_there_are() {
     let began = Instant::now();
     let mut beats: HashMap<PathBuf, BTreeSet<DateTime<Utc>>> = HashMap::new();
     // Seven times what it takes, for a machine and a disk that others keep busy.
-    until("every journal has beaten", Duration::from_secs(30), || {
+    until("every journal has beaten", || {
         for path in files(folder.path(), "journal").into_iter().filter(|path| is_journal(path)) {
             let beat = decode(&std::fs::read(&path).unwrap()).end_time;
             beats.entry(path).or_default().insert(beat);

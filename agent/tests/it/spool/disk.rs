@@ -35,7 +35,7 @@ async fn calls_go_on_when_the_disk_is_full_and_the_disk_is_tried_again() {
     assert_eq!(spool.waiting_in_memory(), 1);
     assert!(files(disk.path(), "outbox").is_empty());
     disk.repair();
-    until("stored on the disk", Duration::from_secs(5), || spool.waiting_in_memory() == 0).await;
+    until("stored on the disk", || spool.waiting_in_memory() == 0).await;
     let payload = fs::read(only_file(disk.path(), "outbox")).unwrap();
     assert_eq!(decode(&payload).room_sid.as_deref(), Some("RM_in_memory"));
     assert_eq!(decode(&payload).end_reason, Some(EndReason::ParticipantLeft));
@@ -105,9 +105,9 @@ async fn a_full_disk_is_known_without_a_session_and_so_is_its_end() {
     let folder = disk.path().to_string_lossy().into_owned();
     assert!(logs_with("cannot write to the spool").iter().any(|line| line.contains(&folder)));
     disk.repair();
-    until("the disk works again", Duration::from_secs(30), || fails.borrow_and_update().is_none()).await;
+    until("the disk works again", || fails.borrow_and_update().is_none()).await;
     disk.fail();
-    until("the disk fails again", Duration::from_secs(30), || fails.borrow_and_update().is_some()).await;
+    until("the disk fails again", || fails.borrow_and_update().is_some()).await;
 }
 
 #[test]
@@ -151,7 +151,7 @@ async fn a_disk_that_takes_small_journals_and_refuses_a_large_one_fails_until_it
     // 64 KiB, less 28 of the journal: a second one of the same size does not fit beside it.
     fs::write(disk.path().join("ballast"), [0; 12 * 1024]).unwrap();
     let mut fails = spool.disk_fails();
-    until("refused", Duration::from_secs(5), || fails.borrow_and_update().is_some()).await;
+    until("refused", || fails.borrow_and_update().is_some()).await;
     let since = *fails.borrow_and_update();
     for turn in 0..30 {
         small
@@ -173,7 +173,7 @@ async fn a_disk_that_takes_small_journals_and_refuses_a_large_one_fails_until_it
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(*fails.borrow_and_update(), since, "the large one is in memory only");
     disk.repair();
-    until("it is written", Duration::from_secs(5), || fails.borrow_and_update().is_none()).await;
+    until("it is written", || fails.borrow_and_update().is_none()).await;
     assert_eq!(spool.waiting_in_memory(), 0);
     assert_eq!((count("cannot write to the spool"), count("the spool can be written again")), (1, 1));
 }
@@ -200,7 +200,7 @@ async fn what_fits_is_stored_beside_what_does_not() {
     assert_eq!(spool.waiting_in_memory(), 1 + small.len());
     // Room for the small ones.
     fs::write(disk.path().join("ballast"), [0; 12 * 1024]).unwrap();
-    until("the small ones are stored", Duration::from_secs(5), || spool.waiting_in_memory() == 1).await;
+    until("the small ones are stored", || spool.waiting_in_memory() == 1).await;
     assert!(spool.disk_fails().borrow().is_some());
 }
 

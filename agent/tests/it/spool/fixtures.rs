@@ -19,6 +19,8 @@ use super::nats::Nats;
 
 /// In every payload, and so in no log line.
 pub(crate) const EMAIL: &str = "visitor@company.com";
+/// Longest that anything is waited for.
+const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const LIMIT_BYTES: usize = 900_000;
 
 pub(crate) fn arguments(folder: &Path) -> SpoolArgs {
@@ -71,10 +73,11 @@ pub(crate) fn only_file(spool: &Path, folder: &str) -> PathBuf {
     files[0].clone()
 }
 
-pub(crate) async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + limit;
+/// Waits for what comes soon; a busy machine takes longer than anything here says.
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + LIMIT;
     while !holds() {
-        assert!(Instant::now() < end, "not within {limit:?}: {what}");
+        assert!(Instant::now() < end, "not within {LIMIT:?}: {what}");
         sleep(Duration::from_millis(20)).await;
     }
 }

@@ -39,10 +39,7 @@ async fn a_session_is_published_once_exactly_as_it_stood_in_the_outbox() {
     assert_eq!(decode(&std::fs::read(&file).unwrap()).room_sid.as_deref(), Some("RM_1"));
 
     journal.update(|session| session.transcript = Some(vec![said("hello")]));
-    until("the next beat", Duration::from_millis(1_300), || {
-        decode(&std::fs::read(&file).unwrap()).transcript.is_some()
-    })
-    .await;
+    until("the next beat", || decode(&std::fs::read(&file).unwrap()).transcript.is_some()).await;
 
     let end_time = Utc::now() - chrono::TimeDelta::milliseconds(300);
     let finished = journal.finish(end_time, EndReason::ParticipantLeft).await;
@@ -83,7 +80,7 @@ async fn nats_may_be_away_at_the_start_and_at_the_end() {
     sleep(Duration::from_millis(500)).await;
     assert_eq!(spool.waiting(), 1);
     nats = nats.with_stream(-1).await;
-    until("published once NATS is there", Duration::from_secs(10), || spool.waiting() == 0).await;
+    until("published once NATS is there", || spool.waiting() == 0).await;
 
     let journal = spool.begin(session("while-it-is-away")).await;
     nats.kill();
@@ -91,7 +88,7 @@ async fn nats_may_be_away_at_the_start_and_at_the_end() {
     sleep(Duration::from_secs(1)).await;
     only_file(folder.path(), "outbox");
     nats.start_again().await;
-    until("published after the restart", Duration::from_secs(10), || spool.waiting() == 0).await;
+    until("published after the restart", || spool.waiting() == 0).await;
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);
     assert!(files(folder.path(), "outbox").is_empty());
@@ -156,11 +153,11 @@ async fn a_full_stream_holds_the_entry_back_until_there_is_room() {
     only_file(folder.path(), "outbox");
     assert_eq!(nats.messages().await.len(), 1);
     let refused = || spool.why_publish_refused();
-    until("the refusal is known", Duration::from_secs(30), || refused().is_some()).await;
+    until("the refusal is known", || refused().is_some()).await;
     assert!(refused().is_some_and(|why| why.starts_with("stream full")), "{:?}", refused());
 
     nats.jetstream().await.update_stream(stream_config(10)).await.unwrap();
-    until("published into the room", Duration::from_secs(30), || spool.waiting() == 0).await;
+    until("published into the room", || spool.waiting() == 0).await;
     assert_eq!(refused(), None);
     publisher.stop().await;
     let messages = nats.messages().await;
@@ -180,7 +177,7 @@ async fn a_stream_that_takes_small_sessions_and_refuses_a_large_one_is_full_unti
     large.update(|session| session.transcript = Some(vec![said(&"x".repeat(100)); 200]));
     large.finish(Utc::now(), EndReason::ParticipantLeft).await;
     let refused = || spool.why_publish_refused();
-    until("the refusal is known", Duration::from_secs(30), || refused().is_some()).await;
+    until("the refusal is known", || refused().is_some()).await;
     for number in 0..5 {
         let small = spool.begin(session(&format!("fits-beside-it-{number}"))).await;
         small.finish(Utc::now(), EndReason::ParticipantLeft).await;
@@ -198,7 +195,7 @@ async fn a_stream_that_takes_small_sessions_and_refuses_a_large_one_is_full_unti
     assert_eq!(nats.messages().await.len(), 5);
 
     nats.jetstream().await.update_stream(sized(-1)).await.unwrap();
-    until("published into the room", Duration::from_secs(30), || spool.waiting() == 0).await;
+    until("published into the room", || spool.waiting() == 0).await;
     assert_eq!(refused(), None);
     publisher.stop().await;
 }
@@ -229,9 +226,9 @@ async fn a_payload_that_the_server_refuses_waits_and_lets_others_pass() {
     let journal = spool.begin(session("too-large-for-the-server")).await;
     journal.update(|session| session.transcript = Some(vec![said(&"x".repeat(100)); 200]));
     journal.finish(Utc::now(), EndReason::ParticipantLeft).await;
-    until("refused", Duration::from_secs(5), || !logs_with("NATS refuses this payload").is_empty()).await;
+    until("refused", || !logs_with("NATS refuses this payload").is_empty()).await;
     spool.begin(session("small")).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
-    until("the small one passes", Duration::from_secs(5), || spool.waiting() == 1).await;
+    until("the small one passes", || spool.waiting() == 1).await;
     assert_eq!(nats.messages().await.len(), 1);
     only_file(folder.path(), "outbox");
     let refusals = logs_with("NATS refuses this payload");
@@ -240,7 +237,7 @@ async fn a_payload_that_the_server_refuses_waits_and_lets_others_pass() {
     nats.kill();
     nats.set_max_payload(1024 * 1024);
     nats.start_again().await;
-    until("published by the larger server", Duration::from_secs(10), || spool.waiting() == 0).await;
+    until("published by the larger server", || spool.waiting() == 0).await;
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);
 }
@@ -281,10 +278,10 @@ async fn a_client_that_panicked_is_replaced_and_everything_is_published() {
             let inbox = answers.next().await.unwrap().subject;
             nats.publish_with_header(&inbox, b"X-Trace: a\rb");
             let ended = "the NATS client has ended: connecting anew";
-            until("the client has ended", Duration::from_secs(30), || !logs_with(ended).is_empty()).await;
+            until("the client has ended", || !logs_with(ended).is_empty()).await;
         }
         spool.begin(session(name)).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
-        until("published", Duration::from_secs(30), || spool.waiting() == 0).await;
+        until("published", || spool.waiting() == 0).await;
     }
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 2);
@@ -300,12 +297,12 @@ async fn what_another_stream_took_is_not_published() {
     let publisher = Publisher::start(&nats, &spool);
     spool.begin(session("elsewhere")).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
     let refused = || spool.why_publish_refused().is_some_and(|why| why.contains("another stream"));
-    until("it is said", Duration::from_secs(10), refused).await;
+    until("it is said", refused).await;
     only_file(folder.path(), "outbox");
 
     jetstream.delete_stream("AUDIT").await.unwrap();
     jetstream.create_stream(stream_config(-1)).await.unwrap();
-    until("published to the right one", Duration::from_secs(15), || spool.waiting() == 0).await;
+    until("published to the right one", || spool.waiting() == 0).await;
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 1);
     assert_eq!(spool.why_publish_refused(), None);
