@@ -33,7 +33,7 @@ pub(crate) struct Conversation<'a> {
     messages: &'a [Value],
     tools: Vec<String>,
     questions: Vec<Question>,
-    known: Vec<String>,
+    known: Map<String, Value>,
 }
 
 impl<'a> Conversation<'a> {
@@ -96,7 +96,10 @@ impl<'a> Conversation<'a> {
         }
         let trick = understanding::is_instruction(said, &self.tools);
         if !trick {
-            let values = understanding::values(said, self.asked_last(), &self.open());
+            let mut values = understanding::values(said, self.asked_last(), &self.open());
+            if values.is_empty() {
+                values = self.corrections(said);
+            }
             if !values.is_empty() {
                 let call = |(name, value): (String, Value)| Call {
                     name: RECORD_SIGNALS.to_owned(),
@@ -137,13 +140,24 @@ impl<'a> Conversation<'a> {
     }
 
     fn open(&self) -> Vec<Question> {
-        self.questions.iter().filter(|question| !self.known.contains(&question.name)).cloned().collect()
+        self.questions.iter().filter(|question| !self.known.contains_key(&question.name)).cloned().collect()
+    }
+
+    /// What is said otherwise than it was understood before: only what cannot be meant otherwise.
+    fn corrections(&self, said: &str) -> Map<String, Value> {
+        let known =
+            self.questions.iter().filter_map(|question| Some((question, self.known.get(&question.name)?)));
+        let corrected = known.filter_map(|(question, before)| {
+            let value = question.told_besides(said).filter(|value| value != before)?;
+            Some((question.name.clone(), value))
+        });
+        corrected.collect()
     }
 
     /// The open question in the last words of the assistant; one that was interrupted counts if it was begun.
     fn asked_last(&self) -> Option<&Question> {
         let spoken = self.spoken().next_back()?;
-        let open = || self.questions.iter().filter(|question| !self.known.contains(&question.name));
+        let open = || self.questions.iter().filter(|question| !self.known.contains_key(&question.name));
         open()
             .find(|question| asks(&spoken, question))
             .or_else(|| open().find(|question| begins(&spoken, question)))
@@ -175,18 +189,17 @@ impl Reply {
     }
 }
 
-/// The signals that earlier calls recorded, with values that the tool takes.
-fn known(messages: &[Value], questions: &[Question]) -> Vec<String> {
+/// The signals that earlier calls recorded, with the last values of each that the tool takes.
+fn known(messages: &[Value], questions: &[Question]) -> Map<String, Value> {
     let calls = messages.iter().flat_map(|message| message["tool_calls"].as_array().into_iter().flatten());
     let calls = calls.map(|call| &call["function"]).filter(|function| function["name"] == RECORD_SIGNALS);
-    let arguments: Vec<Map<String, Value>> =
-        calls.filter_map(|function| serde_json::from_str(function["arguments"].as_str()?).ok()).collect();
-    let recorded = |question: &&Question| {
-        arguments
-            .iter()
-            .any(|arguments| arguments.get(&question.name).is_some_and(|value| question.takes(value)))
+    let recorded = calls.filter_map(|function| {
+        serde_json::from_str::<Map<String, Value>>(function["arguments"].as_str()?).ok()
+    });
+    let takes = |name: &str, value: &Value| {
+        questions.iter().any(|question| question.name == name && question.takes(value))
     };
-    questions.iter().filter(recorded).map(|question| question.name.clone()).collect()
+    recorded.flatten().filter(|(name, value)| takes(name, value)).collect()
 }
 
 /// The text of a message, which is a string or a list of parts.

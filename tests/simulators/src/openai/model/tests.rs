@@ -59,6 +59,19 @@ fn a_conversation_ends_when_all_is_known() {
 }
 
 #[test]
+fn what_was_understood_wrongly_can_be_said_again() {
+    assert_eq!(
+        talk(&["hello", "we are four people", "we are fourteen people", "we use HubSpot"])[3..],
+        [
+            "record_signals{\"team_size\":14}",
+            "Good to know. Which CRM do you use?",
+            "record_signals{\"crm\":\"hubspot\"}",
+            "Got it, thanks. That is all I wanted to know. Goodbye! end_call{}",
+        ]
+    );
+}
+
+#[test]
 fn two_values_in_one_answer_are_two_calls() {
     let lines = talk(&["hello", "we are twelve people and we use hubspot"]);
     assert_eq!(lines[1], "record_signals{\"crm\":\"hubspot\"} + record_signals{\"team_size\":12}");
