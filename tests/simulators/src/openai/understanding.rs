@@ -177,7 +177,11 @@ pub(crate) fn is_instruction(said: &str, tools: &[String]) -> bool {
 }
 
 /// The values of `said`: for the question asked last by any understanding, for the others only what is plain.
-pub(crate) fn values(said: &str, asked: Option<&Question>, open: &[Question]) -> Map<String, Value> {
+pub(crate) fn values<'a>(
+    said: &str,
+    asked: Option<&'a Question>,
+    open: impl IntoIterator<Item = &'a Question>,
+) -> Map<String, Value> {
     let mut found: HashMap<&str, Value> = HashMap::new();
     for question in open {
         let value = match asked {

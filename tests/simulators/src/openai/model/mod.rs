@@ -96,7 +96,7 @@ impl<'a> Conversation<'a> {
         }
         let trick = understanding::is_instruction(said, &self.tools);
         if !trick {
-            let mut values = understanding::values(said, self.asked_last(), &self.open());
+            let mut values = understanding::values(said, self.asked_last(), self.open());
             if values.is_empty() {
                 values = self.corrections(said);
             }
@@ -125,7 +125,7 @@ impl<'a> Conversation<'a> {
 
     /// Asks what is still open.
     fn go_on(&self, first: &str) -> Reply {
-        let next = self.open().into_iter().find(|question| self.attempts(question) < MOST_ATTEMPTS);
+        let next = self.open().find(|question| self.attempts(question) < MOST_ATTEMPTS);
         match next {
             Some(question) => Reply::say(format!("{first} {}", question.text)),
             None => self.farewell(&format!("{first} That is all I wanted to know.")),
@@ -139,8 +139,9 @@ impl<'a> Conversation<'a> {
         Reply { text: format!("{first} Goodbye!"), calls }
     }
 
-    fn open(&self) -> Vec<Question> {
-        self.questions.iter().filter(|question| !self.known.contains_key(&question.name)).cloned().collect()
+    /// What is not known yet.
+    fn open(&self) -> impl Iterator<Item = &Question> {
+        self.questions.iter().filter(|question| !self.known.contains_key(&question.name))
     }
 
     /// What is said otherwise than it was understood before: only what cannot be meant otherwise.
@@ -157,10 +158,9 @@ impl<'a> Conversation<'a> {
     /// The open question in the last words of the assistant; one that was interrupted counts if it was begun.
     fn asked_last(&self) -> Option<&Question> {
         let spoken = self.spoken().next_back()?;
-        let open = || self.questions.iter().filter(|question| !self.known.contains_key(&question.name));
-        open()
+        self.open()
             .find(|question| asks(&spoken, question))
-            .or_else(|| open().find(|question| begins(&spoken, question)))
+            .or_else(|| self.open().find(|question| begins(&spoken, question)))
     }
 
     fn attempts(&self, question: &Question) -> usize {
