@@ -126,7 +126,8 @@ impl Call {
         control: &mut JobControl,
     ) -> anyhow::Result<Ending> {
         let ending = loop {
-            let due = [self.attendance.deadline(), self.sign.due(), Some(self.budget.end())];
+            let due =
+                [self.attendance.deadline(), self.sign.due(), self.microphone.due(), Some(self.budget.end())];
             let due = due.into_iter().flatten().min().unwrap_or_else(Instant::now);
             let ending = tokio::select! {
                 // What ends the call is seen before what goes on in it, and nothing here waits for anything else.
@@ -178,9 +179,11 @@ impl Call {
             {
                 self.subscribe(&participant);
             }
-            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. }
-                if self.microphone.is_subscribed(&publication.sid()) =>
-            {
+            RoomEvent::TrackSubscribed { track: RemoteTrack::Audio(track), publication, .. } => {
+                if !self.microphone.came(&publication.sid()) {
+                    publication.set_subscribed(false);
+                    return None;
+                }
                 self.caller_tx.send_modify(|caller| caller.track_id = track.sid().to_string());
                 let has_pre_connect_audio =
                     publication.audio_features().contains(&AudioTrackFeature::TfPreconnectBuffer);
@@ -189,6 +192,7 @@ impl Call {
                     self.budget.cut(Cut::Tracks);
                 }
             }
+            RoomEvent::TrackUnsubscribed { publication, .. } => self.microphone.went(&publication.sid()),
             RoomEvent::LocalTrackSubscribed { .. } => {
                 self.audible_tx.send_replace(true);
             }
@@ -259,6 +263,7 @@ impl Call {
 
     fn on_due(&mut self, control: &JobControl) -> Option<Ending> {
         let now = Moment::now();
+        self.microphone.ask_again(now.instant);
         if let Step::End(ending) = self.attendance.expire(now) {
             return Some(ending);
         }

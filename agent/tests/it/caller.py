@@ -91,13 +91,15 @@ class Caller:
         for participant in self.room.remote_participants.values():
             self._seen(participant)
         for _ in range(tracks):
-            source = rtc.AudioSource(RATE, 1)
-            track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
-            options = rtc.TrackPublishOptions(
-                source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=announced)
-            publication = await self.room.local_participant.publish_track(track, options)
-            self.track = publication.sid
-            self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
+            await self.publish(tone, announced)
+
+    async def publish(self, tone=True, announced=False):
+        source = rtc.AudioSource(RATE, 1)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=announced)
+        publication = await self.room.local_participant.publish_track(track, options)
+        self.track = publication.sid
+        self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
 
     async def _use_microphone(self, source, tone):
         # 9 whole waves of 450 Hz, so that one frame follows itself.
@@ -260,6 +262,20 @@ async def speak(room, file, identity="ann"):
     return {}
 
 
+async def publish(room, identity="ann", after=0.0):
+    """Publishes one more microphone, after so many seconds."""
+    await asyncio.sleep(after)
+    await callers[room, identity].publish()
+    return {}
+
+
+async def unpublish(room, identity="ann"):
+    """Takes the newest microphone back."""
+    caller = callers[room, identity]
+    await caller.room.local_participant.unpublish_track(caller.track)
+    return {}
+
+
 async def captions(room, identity="ann"):
     """What a front end was shown so far."""
     return callers[room, identity].captions
@@ -307,8 +323,8 @@ async def delete_dispatches(room):
 
 
 COMMANDS = [
-    join, knock, go_away, see_agent, agents, hear, say, ask, flood, inflate, pre_connect_audio, break_off, speak, captions, gone,
-    leave, remove, delete_room, dispatch, delete_dispatches,
+    join, knock, go_away, see_agent, agents, hear, say, ask, flood, inflate, pre_connect_audio, break_off, speak, publish,
+    unpublish, captions, gone, leave, remove, delete_room, dispatch, delete_dispatches,
 ]
 
 
