@@ -37,7 +37,7 @@ async fn a_rejected_event_is_replayed_to_the_key_it_would_have_had() {
     stage.endpoint = proxy.address;
     let _program = stage.run();
     readyz(stage.http, 200, "ready").await;
-    proxy.set(Mode::Answer(400, "EntityTooLarge"));
+    proxy.set(Mode::Answer(400, "EntityTooLarge")).await;
     let bare = r#"{"session_id":"bare","end_time":"2025-10-29T12:00:00Z"}"#;
     stage.publish("published.as", bare).await;
     stage.publish("2", &event("room")).await;
@@ -45,7 +45,7 @@ async fn a_rejected_event_is_replayed_to_the_key_it_would_have_had() {
     stage.all_settled().await;
     assert!(stage.store.objects(&stage.bucket).await.is_empty());
 
-    proxy.set(Mode::Pass);
+    proxy.set(Mode::Pass).await;
     let replayed = stage.succeed(&["dead-letters", "replay", "--all"]);
     assert_eq!(replayed.lines().filter(|line| line.ends_with("\tarchived")).count(), 2, "{replayed}");
     let objects = stage.store.objects(&stage.bucket).await;

@@ -201,7 +201,7 @@ async fn what_another_compaction_wrote_meanwhile_is_not_lost() {
         stage.put("slow", &event("slow")).await;
         let proxy = Proxy::start(stage.store.port, Mode::Pass).await;
         let direct = std::mem::replace(&mut stage.endpoint, proxy.address);
-        proxy.hold("PUT ", "sessions.parquet");
+        proxy.hold("PUT ", "sessions.parquet").await;
         let slow = stage.start(&COMPACT);
         proxy.is_holding().await;
 
@@ -230,7 +230,7 @@ async fn an_object_that_goes_while_the_day_is_compacted_keeps_its_row() {
     stage.put("c", &event("c")).await;
     let proxy = Proxy::start(stage.store.port, Mode::Pass).await;
     let direct = std::mem::replace(&mut stage.endpoint, proxy.address);
-    proxy.hold("GET ", "a.json.gz");
+    proxy.hold("GET ", "a.json.gz").await;
     let compacting = stage.start(&COMPACT);
     proxy.is_holding().await;
     stage.endpoint = direct;

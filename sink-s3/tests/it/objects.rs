@@ -69,13 +69,13 @@ async fn a_kill_between_put_and_ack_leaves_one_object() {
     let program = stage.run();
     stage.publish("1", &event("before")).await;
     stage.all_settled().await;
-    proxy.set(Mode::SwallowAnswers);
+    proxy.set(Mode::SwallowAnswers).await;
     stage.publish("2", &event("room")).await;
     eventually("it is stored", async || stage.store.objects(&stage.bucket).await.len() == 2).await;
     assert_eq!(stage.consumer().await.cached_info().num_ack_pending, 1);
     // `kill -9`.
     drop(program);
-    proxy.set(Mode::Pass);
+    proxy.set(Mode::Pass).await;
 
     let _program = stage.run();
     stage.all_settled().await;

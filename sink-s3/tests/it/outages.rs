@@ -17,7 +17,7 @@ async fn a_store_that_answers_503_pauses_the_sink() {
     stage.all_settled().await;
     readyz(stage.http, 200, "ready").await;
 
-    proxy.set(Mode::Answer(503, "SlowDown"));
+    proxy.set(Mode::Answer(503, "SlowDown")).await;
     for session in 0..200 {
         stage.publish(&session.to_string(), &event(&format!("room{session:03}"))).await;
     }
@@ -28,7 +28,7 @@ async fn a_store_that_answers_503_pauses_the_sink() {
     assert_eq!(stage.dead_letters().await, 0);
     assert_eq!(stage.store.objects(&stage.bucket).await.len(), 1);
 
-    proxy.set(Mode::Pass);
+    proxy.set(Mode::Pass).await;
     readyz(stage.http, 200, "ready").await;
     stage.all_settled().await;
     assert_eq!(stage.store.objects(&stage.bucket).await.len(), 201);
@@ -64,13 +64,13 @@ async fn denied_access_and_expired_credentials_are_no_faults_of_the_message() {
     let program = stage.run();
     stage.publish("1", &event("room")).await;
     readyz(stage.http, 503, "the store answered 403 AccessDenied").await;
-    proxy.set(Mode::Answer(400, "ExpiredToken"));
+    proxy.set(Mode::Answer(400, "ExpiredToken")).await;
     readyz(stage.http, 503, "the store answered 400 ExpiredToken").await;
     assert!(program.terminate() < Duration::from_secs(1));
     assert_eq!(stage.dead_letters().await, 0);
     assert_eq!(stage.consumer().await.cached_info().ack_floor.stream_sequence, 0);
 
-    proxy.set(Mode::Pass);
+    proxy.set(Mode::Pass).await;
     let _program = stage.run();
     stage.all_settled().await;
     assert_eq!(stage.store.objects(&stage.bucket).await.len(), 1);

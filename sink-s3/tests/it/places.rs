@@ -78,10 +78,10 @@ async fn keys_that_end_while_messages_come_hold_them_until_there_are_others() {
     let _program = stage.run();
     stage.publish("1", &event("before")).await;
     stage.all_settled().await;
-    proxy.set(Mode::Answer(400, "ExpiredToken"));
+    proxy.set(Mode::Answer(400, "ExpiredToken")).await;
     stage.publish("2", &event("after")).await;
     readyz(stage.http, 503, "the store answered 400 ExpiredToken; correct or renew the credentials").await;
-    proxy.set(Mode::Pass);
+    proxy.set(Mode::Pass).await;
     stage.all_settled().await;
     assert_eq!(stage.store.objects(&stage.bucket).await.len(), 2);
     assert_eq!(stage.dead_letters().await, 0);

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use test_servers::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -81,9 +82,12 @@ enum Held {
     Released,
 }
 
+/// A mode, and how many hold to it: its connections, and who may begin one.
+type InForce = (Mode, Arc<()>);
+
 pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
-    mode: watch::Sender<Mode>,
+    mode: watch::Sender<InForce>,
     held: watch::Sender<Held>,
     replies: Replies,
     task: JoinHandle<()>,
@@ -93,7 +97,7 @@ impl Proxy {
     pub(crate) async fn start(store: u16, mode: Mode) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mode = watch::Sender::new(mode);
+        let mode = watch::Sender::new((mode, Arc::new(())));
         let modes = mode.subscribe();
         let held = watch::Sender::new(Held::NotYet);
         let holder = held.clone();
@@ -103,8 +107,9 @@ impl Proxy {
             while let Ok((client, _)) = listener.accept().await {
                 let (mut modes, held) = (modes.clone(), holder.clone());
                 let replies = Arc::clone(&replier);
-                let mode = *modes.borrow_and_update();
+                let (mode, connection) = modes.borrow_and_update().clone();
                 tokio::spawn(async move {
+                    let _connection = connection;
                     // Either side may end the connection as it likes.
                     tokio::select! {
                         ended = serve(client, store, mode, held, replies) => drop(ended),
@@ -116,22 +121,24 @@ impl Proxy {
         Self { address, mode, held, replies, task }
     }
 
-    pub(crate) fn set(&self, mode: Mode) {
-        self.mode.send_replace(mode);
+    /// Returns once nothing goes on as it did before.
+    pub(crate) async fn set(&self, mode: Mode) {
+        let (_, connections) = self.mode.send_replace((mode, Arc::new(())));
+        eventually("the end of the open connections", async || Arc::strong_count(&connections) == 1).await;
     }
 }
 
 impl Proxy {
     /// Holds the first request whose first line has both in it.
-    pub(crate) fn hold(&self, method: &'static str, path: &'static str) {
+    pub(crate) async fn hold(&self, method: &'static str, path: &'static str) {
         self.held.send_replace(Held::NotYet);
-        self.set(Mode::Hold(method, path));
+        self.set(Mode::Hold(method, path)).await;
     }
 
     /// From now on there are these replies and no others.
-    pub(crate) fn reply(&self, replies: Vec<Reply>) {
+    pub(crate) async fn reply(&self, replies: Vec<Reply>) {
         *self.replies.lock().unwrap() = replies;
-        self.set(Mode::Replies);
+        self.set(Mode::Replies).await;
     }
 
     pub(crate) async fn is_holding(&self) {

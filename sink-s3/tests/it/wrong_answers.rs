@@ -51,21 +51,21 @@ fn bare(status: u16) -> Vec<u8> {
 async fn an_object_that_is_listed_is_not_gone_because_one_answer_says_so() {
     for missing in [bare(404), response(404, "application/xml", b"<Error><Code>NoSuchKey</Code></Error>")] {
         let (stage, proxy, _) = stage_of(&["a", "b", "c"]).await;
-        proxy.reply(vec![Reply::once(OBJECT, missing.clone())]);
+        proxy.reply(vec![Reply::once(OBJECT, missing.clone())]).await;
         assert_eq!(stage.compact()["sessions"], 3);
 
         // It stays so: the others are written, nobody is told that all is well, and it is looked for again.
         stage.put("d", &event("d")).await;
         stage.execute(&["compact", "--day", "2025-10-29", "--force"]);
         stage.put("e", &event("e")).await;
-        proxy.reply(vec![Reply::always(OBJECT, missing)]);
+        proxy.reply(vec![Reply::always(OBJECT, missing)]).await;
         let output = stage.execute(&["compact", "--day", "2025-10-29", "--json", "--force"]);
         let log = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{log}");
         assert!(log.contains("b.json.gz") && log.contains("the store lists it"), "{log}");
         let day: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!((&day["sessions"], &day["not_given"]), (&json!(4), &json!(1)));
-        proxy.reply(Vec::new());
+        proxy.reply(Vec::new()).await;
         let day = stage.compact();
         assert_eq!((&day["outcome"], &day["sessions"]), (&json!("written"), &json!(5)));
         assert_eq!(stage.compact()["unchanged"], true);
@@ -80,7 +80,7 @@ async fn an_object_that_breaks_off_or_differs_on_its_way_is_read_again() {
     let mut changed = bytes.clone();
     changed[20] ^= 0xff;
     for body in [&bytes[..bytes.len() / 2], &bytes[..bytes.len() - 1], &[], &changed[..]] {
-        proxy.reply(vec![Reply::once(OBJECT, [head.as_bytes(), body].concat())]);
+        proxy.reply(vec![Reply::once(OBJECT, [head.as_bytes(), body].concat())]).await;
         let output = stage.execute(&["compact", "--day", "2025-10-29", "--force", "--json"]);
         let log = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{} bytes: {log}", body.len());
@@ -88,14 +88,14 @@ async fn an_object_that_breaks_off_or_differs_on_its_way_is_read_again() {
     }
     // It stays so: the row that the file had is kept, and the next compaction looks for the object again.
     stage.put("c", &event("c")).await;
-    proxy.reply(vec![Reply::always(OBJECT, [head.as_bytes(), &bytes[..30]].concat())]);
+    proxy.reply(vec![Reply::always(OBJECT, [head.as_bytes(), &bytes[..30]].concat())]).await;
     let output = stage.execute(&COMPACT);
     let log = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{log}");
     assert!(log.contains("b.json.gz") && log.contains("other bytes than its ETag says"), "{log}");
     let day: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&day["sessions"], &day["kept"], &day["not_given"]), (&json!(3), &json!(1), &json!(1)));
-    proxy.reply(Vec::new());
+    proxy.reply(Vec::new()).await;
     let day = stage.compact();
     assert_eq!((&day["outcome"], &day["sessions"], &day["kept"]), (&json!("written"), &json!(3), &json!(0)));
 }
@@ -142,7 +142,7 @@ async fn a_listing_that_is_not_whole_is_none() {
         ),
     ] {
         let shown = String::from_utf8_lossy(&page).into_owned();
-        proxy.reply(vec![Reply::always(LIST, page)]);
+        proxy.reply(vec![Reply::always(LIST, page)]).await;
         let log = stage.fail(&COMPACT);
         assert!(log.contains(&format!("compact 2025-10-29: list bucket {}", stage.bucket)), "{shown}\n{log}");
         assert!(log.contains(reason), "{shown}\n{log}");
@@ -152,7 +152,7 @@ async fn a_listing_that_is_not_whole_is_none() {
     }
     // One that passes is asked for again.
     let page = response(200, "application/xml", cut.as_bytes());
-    proxy.reply(vec![Reply::once(LIST, page)]);
+    proxy.reply(vec![Reply::once(LIST, page)]).await;
     assert_eq!(stage.compact()["sessions"], 3);
 }
 
@@ -169,14 +169,14 @@ async fn pages_that_come_again_or_never_end_are_no_listing() {
         let page = format!("{a}{b}");
         Reply::each(LIST, move |number| page_of(&page, &format!("t{number}")))
     };
-    proxy.reply(vec![repeated]);
+    proxy.reply(vec![repeated]).await;
     let log = stage.fail(&COMPACT);
     assert!(log.contains("twice, or not in their order"), "{log}");
 
-    proxy.reply(vec![Reply::always(LIST, page_of(&a, "t"))]);
+    proxy.reply(vec![Reply::always(LIST, page_of(&a, "t"))]).await;
     assert!(stage.fail(&COMPACT).contains("the same place again"));
 
-    proxy.reply(vec![Reply::each(LIST, move |number| page_of("", &format!("t{number}")))]);
+    proxy.reply(vec![Reply::each(LIST, move |number| page_of("", &format!("t{number}")))]).await;
     let log = stage.fail(&COMPACT);
     assert!(log.contains("pages without an object"), "{log}");
 }
@@ -186,7 +186,7 @@ async fn pages_that_come_again_or_never_end_are_no_listing() {
 async fn a_second_listing_with_fewer_objects_does_not_make_the_file() {
     let (stage, proxy, _) = stage_of(&["a", "b", "c"]).await;
     let short = listing(&format!("<IsTruncated>false</IsTruncated>{}", stage.contents("a").await));
-    proxy.reply(vec![Reply::once(LIST, short).after(1)]);
+    proxy.reply(vec![Reply::once(LIST, short).after(1)]).await;
     assert_eq!(stage.compact()["sessions"], 3);
     assert_eq!(stage.sessions_of_the_file().await, 3);
 
@@ -195,9 +195,9 @@ async fn a_second_listing_with_fewer_objects_does_not_make_the_file() {
     let [a, b, c] = [stage.contents("a").await, stage.contents("b").await, stage.contents("c").await];
     let other = stage.contents("d").await.replace("d.json.gz", "x.json.gz");
     let others = listing(&format!("<IsTruncated>false</IsTruncated>{a}{b}{c}{other}"));
-    proxy.reply(vec![Reply::once(LIST, others).after(1)]);
+    proxy.reply(vec![Reply::once(LIST, others).after(1)]).await;
     stage.execute(&COMPACT);
-    proxy.reply(Vec::new());
+    proxy.reply(Vec::new()).await;
     let day = stage.compact();
     assert_eq!((&day["outcome"], &day["sessions"]), (&json!("written"), &json!(4)));
 }
@@ -212,12 +212,12 @@ async fn a_file_is_there_until_the_store_itself_says_that_it_is_not() {
         (response(404, "text/html", b""), "look up sessions-parquet/"),
         (bare(404), "the store lists it and does not find it"),
     ] {
-        proxy.reply(vec![Reply::always(HEAD_OF_FILE, answer)]);
+        proxy.reply(vec![Reply::always(HEAD_OF_FILE, answer)]).await;
         let log = stage.fail(&COMPACT);
         assert!(log.contains(reason), "{log}");
         assert!(stage.file().await == file, "the row of c stands nowhere else");
     }
-    proxy.reply(Vec::new());
+    proxy.reply(Vec::new()).await;
     assert_eq!(stage.compact()["kept"], 1);
     assert_eq!(stage.store.keys(&stage.bucket, "sessions-parquet/").await, [FILE]);
 }
@@ -229,7 +229,7 @@ async fn a_page_in_the_place_of_the_file_is_named() {
     stage.compact();
     stage.put("c", &event("c")).await;
     let page = response(404, "text/html", b"<html>");
-    proxy.reply(vec![Reply::always(&["GET ", "sessions.parquet"], page)]);
+    proxy.reply(vec![Reply::always(&["GET ", "sessions.parquet"], page)]).await;
     let log = stage.fail(&COMPACT);
     assert!(log.contains("sessions.parquet: ") && log.contains("404 text/html"), "{log}");
     assert_eq!(stage.sessions_of_the_file().await, 2);
@@ -247,7 +247,7 @@ async fn an_event_that_is_too_large_for_what_is_before_the_store_becomes_a_dead_
         ),
     ] {
         let (stage, proxy, _) = stage_of(&[]).await;
-        proxy.reply(vec![Reply::always(&["PUT ", "large"], page.clone())]);
+        proxy.reply(vec![Reply::always(&["PUT ", "large"], page.clone())]).await;
         let _program = stage.run_with(&["--max-attempts", "2"]);
         let large =
             event("large").replacen('{', &format!(r#"{{"transcript":"{}","#, "blah ".repeat(50_000)), 1);
