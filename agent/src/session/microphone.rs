@@ -33,6 +33,12 @@ struct Subscription {
     asked: Option<Instant>,
 }
 
+impl Subscription {
+    fn is_to(&self, sid: &TrackSid) -> bool {
+        self.publication.sid() == *sid
+    }
+}
+
 impl Microphone {
     pub(super) fn new(budget: Budget) -> Self {
         Self { budget, subscription: None, changes: 0 }
@@ -44,7 +50,7 @@ impl Microphone {
     pub(super) fn published(&mut self, publication: &RemoteTrackPublication) {
         let is_audio =
             publication.kind() == TrackKind::Audio && publication.source() != TrackSource::ScreenshareAudio;
-        if !is_audio || self.is_subscribed(&publication.sid()) {
+        if !is_audio || self.subscription_to(&publication.sid()).is_some() {
             return;
         }
         let is_microphone =
@@ -66,11 +72,7 @@ impl Microphone {
 
     /// Whether it was the subscribed one; another one may be, then.
     pub(super) fn unpublished(&mut self, sid: &TrackSid) -> bool {
-        let was = self.is_subscribed(sid);
-        if was {
-            self.subscription = None;
-        }
-        was
+        self.subscription.take_if(|subscription| subscription.is_to(sid)).is_some()
     }
 
     /// A track is there. Whether it is the one that is wanted.
@@ -107,11 +109,7 @@ impl Microphone {
     }
 
     fn subscription_to(&mut self, sid: &TrackSid) -> Option<&mut Subscription> {
-        self.subscription.as_mut().filter(|subscription| subscription.publication.sid() == *sid)
-    }
-
-    fn is_subscribed(&self, sid: &TrackSid) -> bool {
-        self.subscription.as_ref().is_some_and(|subscription| subscription.publication.sid() == *sid)
+        self.subscription.as_mut().filter(|subscription| subscription.is_to(sid))
     }
 
     /// The participant came back: its tracks are others.
