@@ -21,21 +21,21 @@ async fn damage(nats: &mut NatsServer, stream: &str, texts: &[&str]) {
     nats.start_again().await;
 }
 
-async fn read_all(nats: &NatsServer) -> (usize, String) {
+/// The sequences of what can be read, and the error at its end.
+async fn read_all(nats: &NatsServer) -> (Vec<u64>, String) {
     let events = Events::connect(&args::<Nats>(&["--nats-url", &nats.url()]), "test").await.unwrap();
     let since = Some("2025-10-29T00:00:00Z".parse().unwrap());
-    let (mut read, mut error) = (0, String::new());
+    let (mut read, mut error) = (Vec::new(), String::new());
     for since in [since, None] {
         let mut all = std::pin::pin!(events.published_since(since).await.unwrap());
-        let mut count = 0;
+        read.clear();
         loop {
             match all.try_next().await {
-                Ok(Some(_)) => count += 1,
-                Ok(None) => panic!("it ended well after {count}"),
+                Ok(Some(event)) => read.push(event.sequence),
+                Ok(None) => panic!("it ended well after {read:?}"),
                 Err(failed) => break error = format!("{failed:#}"),
             }
         }
-        read = count;
     }
     (read, error)
 }
@@ -59,7 +59,14 @@ async fn an_event_that_the_server_cannot_read_is_an_error() {
         stream.delete_message(7).await.unwrap();
         damage(&mut nats, names::SESSIONS_STREAM, damaged).await;
         let (read, error) = read_all(&nats).await;
-        assert_eq!(read, 7 - damaged.len(), "{error}");
+        // A server whose file is damaged may not know of a removal any more.
+        let stream = nats.jetstream().await.get_stream(names::SESSIONS_STREAM).await.unwrap();
+        let is_removed = stream.get_raw_message(7).await.is_err();
+        let is_readable = |sequence: &u64| {
+            let is_damaged = damaged.contains(&format!("room{sequence:02}").as_str());
+            !is_damaged && (*sequence != 7 || !is_removed)
+        };
+        assert_eq!(read, (1..=8).filter(is_readable).collect::<Vec<_>>(), "{error}");
         assert!(error.contains(&format!("sequence {sequences} of SESSIONS")), "{error}");
 
         let url = nats.url();
@@ -69,7 +76,7 @@ async fn an_event_that_the_server_cannot_read_is_an_error() {
         let error =
             sink::replay_events(NAME, arguments, async |_| Ok((options(), writer))).await.unwrap_err();
         assert!(format!("{error:#}").contains("cannot read"), "{error:#}");
-        assert_eq!(stems(&written).len(), 7 - damaged.len(), "what can be read is written");
+        assert_eq!(stems(&written).len(), read.len(), "what can be read is written");
     }
 }
 
