@@ -23,7 +23,7 @@ pub use email::{Email, InvalidEmail};
 pub use event::{DecodeError, RecordedEmail, SessionEvent, UnreadableEmail};
 pub use identity::{InvalidSessionId, SessionId, SessionIdentity};
 pub use session_ended::{
-    EndReason, Latencies, Latency, MetricsSummary, Role, SCHEMA_VERSION, SessionEnded, SignalSource,
-    ToolCall, ToolCallOutcome, TranscriptEntry,
+    EndReason, Latencies, Latency, MetricsSummary, ModelUsage, Role, SCHEMA_VERSION, SessionEnded,
+    SignalSource, ToolCall, ToolCallOutcome, TranscriptEntry, UsageType,
 };
 pub use size_limit::encode_within;

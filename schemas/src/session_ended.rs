@@ -237,6 +237,10 @@ pub struct MetricsSummary {
     pub llm_output_image_tokens: u64,
     /// Text tokens in completions.
     pub llm_output_text_tokens: u64,
+    /// Tokens in prompts of early replies that were thrown away, as far as they are known; not among the others.
+    pub llm_discarded_prompt_tokens: u64,
+    /// Tokens in completions of these.
+    pub llm_discarded_completion_tokens: u64,
     /// Characters turned into speech.
     pub tts_characters_count: u64,
     /// Speech made, seconds.
@@ -249,10 +253,105 @@ pub struct MetricsSummary {
     pub audio_published_seconds: f64,
     /// Turns of the participant.
     pub user_turns: u64,
+    /// Replies that began before the participant's turn was certainly over.
+    pub early_replies: u64,
+    /// Of these, those that were used; the others were thrown away, because the participant went on.
+    pub early_replies_used: u64,
     /// Calls of speech and language services that failed, after their retries.
     pub provider_errors: u64,
+    /// What each service did, by its model: the names and units of LiveKit's ModelUsage, and beside them requests, failures
+    /// and the cost. A service that took over from another one is an entry of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub model_usage: Vec<ModelUsage>,
+    /// What all of it cost, by the operator's prices; absent where there are none, or a service that was used has none. A reply
+    /// that was cut short is without tokens, and so without its part of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+    /// Of the cost, ISO 4217.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_currency: Option<String>,
     /// What the participant waited for, over all turns.
     pub latencies: Latencies,
+}
+
+/// What one model of one service did in a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelUsage {
+    /// What kind of service it is.
+    #[serde(rename = "type")]
+    pub kind: UsageType,
+    /// Who runs it: `openai`, `livekit`, the host of a server, or what its operator calls it.
+    #[serde(default)]
+    pub provider: String,
+    /// The model, as it was asked for.
+    #[serde(default)]
+    pub model: String,
+    /// How often it was asked, or connected to.
+    #[serde(default)]
+    pub requests: u64,
+    /// How often it failed, after its retries.
+    #[serde(default)]
+    pub failures: u64,
+    /// Tokens in prompts, those of replies that were thrown away among them.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Of these, those that were cached.
+    #[serde(default)]
+    pub input_cached_tokens: u64,
+    /// Of these, those of audio.
+    #[serde(default)]
+    pub input_audio_tokens: u64,
+    /// Tokens in completions, likewise.
+    #[serde(default)]
+    pub output_tokens: u64,
+    /// Of these, those of audio.
+    #[serde(default)]
+    pub output_audio_tokens: u64,
+    /// Characters turned into speech.
+    #[serde(default)]
+    pub characters_count: u64,
+    /// Speech that was transcribed or made, seconds.
+    #[serde(default)]
+    pub audio_duration: f64,
+    /// What it cost, by the operator's prices; absent where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+}
+
+impl ModelUsage {
+    /// Nothing yet, of a service and model without a name.
+    pub fn of(kind: UsageType) -> Self {
+        Self {
+            kind,
+            provider: String::new(),
+            model: String::new(),
+            requests: 0,
+            failures: 0,
+            input_tokens: 0,
+            input_cached_tokens: 0,
+            input_audio_tokens: 0,
+            output_tokens: 0,
+            output_audio_tokens: 0,
+            characters_count: 0,
+            audio_duration: 0.0,
+            cost: None,
+        }
+    }
+}
+
+/// What kind of service it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageType {
+    /// Speech to text.
+    SttUsage,
+    /// A language model.
+    LlmUsage,
+    /// Text to speech.
+    TtsUsage,
+    /// A kind of a newer version.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Latencies of turns.

@@ -1,5 +1,5 @@
 //! The columns of a session that hold one value of its payload each: where it stands in the payload, and its type. Compaction
-//! fills them, and the views over the raw objects read the same places.
+//! fills them, and the views over the raw objects read the same places. So it is with the fields of a model's usage.
 
 /// Type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,32 @@ pub(crate) const COLUMNS: &[Column] = &[
     at("tts_ttfb_count", "metrics_summary.latencies.tts_ttfb.count", Kind::Integer),
     at("tts_ttfb_p50", "metrics_summary.latencies.tts_ttfb.p50", Kind::Measured),
     at("tts_ttfb_p95", "metrics_summary.latencies.tts_ttfb.p95", Kind::Measured),
+    at("early_replies", "metrics_summary.early_replies", Kind::Integer),
+    at("early_replies_used", "metrics_summary.early_replies_used", Kind::Integer),
+    at("llm_discarded_prompt_tokens", "metrics_summary.llm_discarded_prompt_tokens", Kind::Integer),
+    at("llm_discarded_completion_tokens", "metrics_summary.llm_discarded_completion_tokens", Kind::Integer),
+    at("cost", "metrics_summary.cost", Kind::Number),
+    at("cost_currency", "metrics_summary.cost_currency", Kind::Text),
+];
+
+/// Where the list of models and their usage stands.
+pub(crate) const MODEL_USAGE_PATH: &str = "metrics_summary.model_usage";
+
+/// What the column `model_usage` has of each model: its fields are called as in the payload. New ones are added at the end.
+pub(crate) const MODEL_USAGE: [(&str, Kind); 13] = [
+    ("type", Kind::Text),
+    ("provider", Kind::Text),
+    ("model", Kind::Text),
+    ("requests", Kind::Integer),
+    ("failures", Kind::Integer),
+    ("input_tokens", Kind::Integer),
+    ("input_cached_tokens", Kind::Integer),
+    ("input_audio_tokens", Kind::Integer),
+    ("output_tokens", Kind::Integer),
+    ("output_audio_tokens", Kind::Integer),
+    ("characters_count", Kind::Integer),
+    ("audio_duration", Kind::Number),
+    ("cost", Kind::Number),
 ];
 
 impl Column {
@@ -135,5 +161,15 @@ mod tests {
         assert_eq!(columns, contract);
         let names: BTreeSet<_> = COLUMNS.iter().map(|column| column.name).collect();
         assert_eq!(names.len(), COLUMNS.len());
+    }
+
+    #[test]
+    fn every_value_of_a_models_usage_has_a_field() {
+        let schema = schemas::documents::json_schema();
+        let mut contract = BTreeSet::new();
+        collect(&schema, &schema["$defs"]["ModelUsage"], "", &mut contract);
+        let fields: BTreeSet<_> = MODEL_USAGE.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(fields, contract);
+        assert_eq!(fields.len(), MODEL_USAGE.len());
     }
 }

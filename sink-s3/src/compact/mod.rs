@@ -30,7 +30,7 @@ use crate::compact::compact_day::compact_day;
 pub(crate) use crate::compact::rows::schema;
 
 /// Version of the files' columns; another one makes all of them anew.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct CompactArgs {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::ArrayRef;
 use arrow_array::builder::{Float64Builder, Int64Builder, StringBuilder, TimestampMillisecondBuilder};
 use arrow_schema::{DataType, TimeUnit};
+use schemas::json::Json;
 
 use crate::columns::{Column, Kind};
 use crate::compact::payload::{Payload, integer, number, text, time};
@@ -30,16 +31,18 @@ impl Values {
 
     /// Pushes what a payload has for a column.
     pub(crate) fn push(&mut self, column: &Column, payload: &Payload<'_>) {
-        let value = payload.value(column.path);
-        match column.kind {
-            Kind::Text => self.push_text(text(value).as_deref()),
-            Kind::Integer => self.push_integer(integer(value)),
-            Kind::Number => self.push_number(number(value)),
-            Kind::Time => self.push_integer(time(value)),
-            Kind::Measured => {
-                let counted = integer(payload.value(&column.count_path())).is_some_and(|count| count > 0);
-                self.push_number(number(value).filter(|_| counted));
-            }
+        let counted = || integer(payload.value(&column.count_path())).is_some_and(|count| count > 0);
+        let is_none = column.kind == Kind::Measured && !counted();
+        self.push_json(if is_none { None } else { payload.value(column.path) });
+    }
+
+    /// Pushes a value of a payload; none where it is of another type than the column.
+    pub(crate) fn push_json(&mut self, value: Option<Json<'_>>) {
+        match self {
+            Self::Text(texts) => texts.append_option(text(value)),
+            Self::Integer(integers) => integers.append_option(integer(value)),
+            Self::Number(numbers) => numbers.append_option(number(value)),
+            Self::Time(times) => times.append_option(time(value)),
         }
     }
 

@@ -3,9 +3,9 @@
 use anyhow::bail;
 use arrow_schema::{DataType, Field};
 
-use crate::columns::{COLUMNS, Column, Kind};
+use crate::columns::{COLUMNS, Column, Kind, MODEL_USAGE_PATH};
 use crate::compact::schema;
-use crate::ddl::of_the_session;
+use crate::ddl::{of_model_usage, of_the_session};
 
 /// Years that are looked for; a query should name some of them, or it looks into the days of all.
 const YEARS: &str = "2025,2045";
@@ -17,6 +17,8 @@ pub(super) fn statements(location: &str, raw: bool) -> anyhow::Result<String> {
         (parquet_table(location)?, "SELECT * FROM sessions_parquet".to_owned())
     };
     let session = of_the_session("s");
+    let names = of_model_usage(|field, _| field.to_owned());
+    let usage = of_model_usage(|field, _| format!("t.{field}"));
     Ok(format!(
         "-- Athena runs one statement at a time.
 {table};
@@ -34,7 +36,13 @@ CREATE OR REPLACE VIEW signals AS
 SELECT {session},
   t.name, t.value, t.turn, t.recorded_at
 FROM sessions AS s
-CROSS JOIN UNNEST(s.signals) AS t (name, value, turn, recorded_at);"
+CROSS JOIN UNNEST(s.signals) AS t (name, value, turn, recorded_at);
+
+CREATE OR REPLACE VIEW model_usage AS
+SELECT {session}, s.cost_currency,
+  {usage}
+FROM sessions AS s
+CROSS JOIN UNNEST(s.model_usage) AS t ({names});"
     ))
 }
 
@@ -44,7 +52,8 @@ fn parquet_table(location: &str) -> anyhow::Result<String> {
         columns.push(format!("  `{}` {}", field.name(), hive_type(field)?));
     }
     Ok(format!(
-        "CREATE EXTERNAL TABLE IF NOT EXISTS sessions_parquet (
+        "-- A table that is there stays as it is: after an upgrade, DROP TABLE sessions_parquet; before. No file goes with it.
+CREATE EXTERNAL TABLE IF NOT EXISTS sessions_parquet (
 {}
 )
 {PARTITIONS}
@@ -127,6 +136,8 @@ fn raw_sessions() -> String {
     AS ROW(name varchar, outcome varchar, error varchar, start_time timestamp(3), duration_seconds double,
       arguments varchar)))) AS tool_calls,
   TRY(CAST(json_extract(payload, '$.truncated') AS array(varchar))) AS truncated,
+  TRY(transform(CAST(json_extract(payload, '$.{MODEL_USAGE_PATH}') AS array(json)), it -> CAST(ROW({usage})
+    AS ROW({usage_types})))) AS model_usage,
   payload, year, month, day
 FROM (
   SELECT payload, year, month, day,
@@ -138,21 +149,37 @@ FROM (
         columns = columns.concat(),
         recorded_at = time("element_at(signal_sources, signal[1])", "recorded_at"),
         start_time = time("it", "start_time"),
+        usage = of_model_usage(|field, kind| cast(kind, &format!("json_extract_scalar(it, '$.{field}')"))),
+        usage_types = of_model_usage(|field, kind| format!("{field} {}", type_of(kind))),
     )
 }
 
 fn value(column: &Column) -> String {
     let text = |path: &str| format!("TRY(json_extract_scalar(payload, '$.{path}'))");
-    let value = text(column.path);
+    let value = cast(column.kind, &text(column.path));
     match column.kind {
-        Kind::Text => value,
-        Kind::Integer => format!("TRY_CAST({value} AS bigint)"),
-        Kind::Number => format!("TRY_CAST({value} AS double)"),
-        Kind::Time => format!("TRY({})", time(&value)),
         Kind::Measured => {
-            let count = text(&column.count_path());
-            format!("CASE WHEN TRY_CAST({count} AS bigint) > 0 THEN TRY_CAST({value} AS double) END")
+            let count = cast(Kind::Integer, &text(&column.count_path()));
+            format!("CASE WHEN {count} > 0 THEN {value} END")
         }
+        _ => value,
+    }
+}
+
+fn cast(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Text => text.to_owned(),
+        Kind::Time => format!("TRY({})", time(text)),
+        Kind::Integer | Kind::Number | Kind::Measured => format!("TRY_CAST({text} AS {})", type_of(kind)),
+    }
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "varchar",
+        Kind::Integer => "bigint",
+        Kind::Number | Kind::Measured => "double",
+        Kind::Time => "timestamp(3)",
     }
 }
 

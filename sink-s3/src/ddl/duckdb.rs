@@ -1,13 +1,14 @@
 //! The views in DuckDB's SQL.
 
-use crate::columns::{COLUMNS, Column, Kind};
-use crate::ddl::of_the_session;
+use crate::columns::{COLUMNS, Column, Kind, MODEL_USAGE_PATH};
+use crate::ddl::{of_model_usage, of_the_session};
 
 pub(super) fn statements(location: &str, raw: bool) -> String {
     let access = if location.starts_with("s3://") { S3 } else { "" };
     let sessions = if raw { raw_sessions(location) } else { parquet_sessions(location) };
     let access = if raw { format!("{access}{UNREADABLE}{VALUES}") } else { access.to_owned() };
     let session = of_the_session("s");
+    let usage = of_model_usage(|field, _| format!("t.usage.{field} AS {field}"));
     format!(
         "{access}\
 -- Times are shown, and days begin, in this zone.
@@ -26,7 +27,12 @@ FROM sessions AS s, unnest(s.tool_calls) AS t(tool_call);
 CREATE OR REPLACE VIEW signals AS
 SELECT {session},
   t.signal.name AS name, t.signal.value AS value, t.signal.turn AS turn, t.signal.recorded_at AS recorded_at
-FROM sessions AS s, unnest(s.signals) AS t(signal);"
+FROM sessions AS s, unnest(s.signals) AS t(signal);
+
+CREATE OR REPLACE VIEW model_usage AS
+SELECT {session}, s.cost_currency,
+  {usage}
+FROM sessions AS s, unnest(s.model_usage) AS t(usage);"
     )
 }
 
@@ -86,6 +92,8 @@ fn raw_sessions(location: &str) -> String {
     'duration_seconds': postcall_number(call -> '$.duration_seconds'), 'arguments': call ->> '$.arguments'}}
     FOR call IN TRY_CAST(json -> '$.tool_calls' AS JSON[]) IF json_type(call) = 'OBJECT'] AS tool_calls,
   [postcall_text(field) FOR field IN TRY_CAST(json -> '$.truncated' AS JSON[])] AS truncated,
+  [{{{usage}}}
+    FOR usage IN TRY_CAST(json -> '$.{MODEL_USAGE_PATH}' AS JSON[]) IF json_type(usage) = 'OBJECT'] AS model_usage,
   payload, year, month, day
 FROM (
   SELECT payload, json, year, month, day,
@@ -107,7 +115,8 @@ FROM (
   )
   WHERE json_type(json) = 'OBJECT'
 )",
-        columns = columns.concat()
+        columns = columns.concat(),
+        usage = of_model_usage(|field, kind| format!("'{field}': {}", cast(kind, &format!("usage -> '$.{field}'")))),
     )
 }
 
@@ -119,15 +128,22 @@ const MENDED: &str = r"replace(replace(regexp_replace(regexp_replace(replace(pay
 
 fn value(column: &Column) -> String {
     let json = |path: &str| format!("json -> '$.{path}'");
-    let value = json(column.path);
+    let value = cast(column.kind, &json(column.path));
     match column.kind {
-        Kind::Text => format!("postcall_text({value})"),
-        Kind::Integer => format!("postcall_integer({value})"),
-        Kind::Number => format!("postcall_number({value})"),
-        Kind::Time => format!("postcall_time({value})"),
-        Kind::Measured => format!(
-            "CASE WHEN postcall_integer({}) > 0 THEN postcall_number({value}) END",
-            json(&column.count_path())
-        ),
+        Kind::Measured => {
+            let count = cast(Kind::Integer, &json(&column.count_path()));
+            format!("CASE WHEN {count} > 0 THEN {value} END")
+        }
+        _ => value,
     }
+}
+
+fn cast(kind: Kind, json: &str) -> String {
+    let kind = match kind {
+        Kind::Text => "text",
+        Kind::Integer => "integer",
+        Kind::Number | Kind::Measured => "number",
+        Kind::Time => "time",
+    };
+    format!("postcall_{kind}({json})")
 }

@@ -1,7 +1,8 @@
 //! Statements that make the archive tables and views of a query engine, printed to be run there.
 //!
-//! Every engine gets the same three views: `sessions` with a row a session, `tool_calls` and `signals`. They read the Parquet
-//! files, or with `--raw` the objects as they were archived, by [`COLUMNS`](crate::columns::COLUMNS).
+//! Every engine gets the same four views: `sessions` with a row a session, and `tool_calls`, `signals` and `model_usage` with a
+//! row for each element of these lists. They read the Parquet files, or with `--raw` the objects as they were archived, by
+//! [`COLUMNS`](crate::columns::COLUMNS).
 
 mod athena;
 mod duckdb;
@@ -10,8 +11,9 @@ mod spark;
 use sink::print_line;
 
 use crate::bucket_args::prefix;
+use crate::columns::{Kind, MODEL_USAGE};
 
-/// What the views `tool_calls` and `signals` have of a session.
+/// What the views of lists have of a session; `model_usage` has the currency as well.
 const OF_THE_SESSION: [&str; 9] = [
     "session_id",
     "job_id",
@@ -79,6 +81,11 @@ fn of_the_session(alias: &str) -> String {
     OF_THE_SESSION.map(|column| format!("{alias}.{column}")).join(", ")
 }
 
+/// Something for each field of a model's usage, with commas between.
+fn of_model_usage(each: impl Fn(&str, Kind) -> String) -> String {
+    MODEL_USAGE.map(|(field, kind)| each(field, kind)).join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -109,13 +116,17 @@ mod tests {
         for engine in ["athena", "duckdb", "spark"] {
             for raw in ["", " --raw"] {
                 let statements = print(&format!("{engine} --bucket b{raw}"));
-                for view in ["VIEW sessions AS", "VIEW tool_calls AS", "VIEW signals AS"] {
-                    assert_eq!(statements.matches(view).count(), 1, "{engine}{raw} {view}\n{statements}");
+                for view in ["sessions", "tool_calls", "signals", "model_usage"] {
+                    let view = format!("VIEW {view} AS");
+                    assert_eq!(statements.matches(&view).count(), 1, "{engine}{raw} {view}\n{statements}");
                 }
                 for column in crate::columns::COLUMNS {
                     // DuckDB and Spark take the columns from the files.
                     let named = statements.contains(column.name);
                     assert!(named || (raw.is_empty() && engine != "athena"), "{engine}{raw} {}", column.name);
+                }
+                for (field, _) in MODEL_USAGE {
+                    assert!(statements.contains(field), "{engine}{raw} {field}");
                 }
             }
         }
@@ -130,6 +141,8 @@ mod tests {
             "`discovered_signals` map<string,string>,",
             "`signals` array<struct<name:string,value:string,turn:bigint,recorded_at:timestamp>>,",
             "`truncated` array<string>,",
+            "`cost` double,",
+            "`model_usage` array<struct<type:string,provider:string,model:string,requests:bigint,failures:bigint,",
             "`payload` string\n",
         ] {
             assert!(statements.contains(column), "{column}\n{statements}");

@@ -1,11 +1,13 @@
 //! The views in Spark SQL.
 
-use crate::columns::{COLUMNS, Column, Kind};
-use crate::ddl::of_the_session;
+use crate::columns::{COLUMNS, Column, Kind, MODEL_USAGE_PATH};
+use crate::ddl::{of_model_usage, of_the_session};
 
 pub(super) fn statements(location: &str, raw: bool) -> String {
     let (source, sessions) = if raw { raw_sessions(location) } else { parquet_sessions(location) };
     let session = of_the_session("s");
+    let names = of_model_usage(|field, _| field.to_owned());
+    let usage = of_model_usage(|field, _| format!("t.{field}"));
     format!(
         "-- Times are shown, and days begin, in this zone.
 SET spark.sql.session.timeZone = UTC;
@@ -25,7 +27,13 @@ CREATE OR REPLACE TEMPORARY VIEW signals AS
 SELECT {session},
   t.name, t.value, t.turn, t.recorded_at
 FROM sessions AS s
-LATERAL VIEW inline(s.signals) t AS name, value, turn, recorded_at;"
+LATERAL VIEW inline(s.signals) t AS name, value, turn, recorded_at;
+
+CREATE OR REPLACE TEMPORARY VIEW model_usage AS
+SELECT {session}, s.cost_currency,
+  {usage}
+FROM sessions AS s
+LATERAL VIEW inline(s.model_usage) t AS {names};"
     )
 }
 
@@ -53,6 +61,7 @@ USING text OPTIONS (path '{location}/sessions/', wholetext 'true', pathGlobFilte
   from_json(get_json_object(payload, '$.tool_calls'), 'array<struct<name:string,outcome:string,error:string,\
 start_time:timestamp,duration_seconds:double,arguments:string>>') AS tool_calls,
   from_json(get_json_object(payload, '$.truncated'), 'array<string>') AS truncated,
+  from_json(get_json_object(payload, '$.{MODEL_USAGE_PATH}'), 'array<struct<{usage}>>') AS model_usage,
   payload, year, month, day
 FROM (
   SELECT value AS payload, year, month, day,
@@ -62,22 +71,36 @@ FROM (
   FROM sessions_json
   WHERE get_json_object(value, '$.session_id') IS NOT NULL
 )",
-        columns = columns.concat()
+        columns = columns.concat(),
+        usage = of_model_usage(|field, kind| format!("{field}:{}", type_of(kind))),
     );
     (source, sessions)
 }
 
 fn value(column: &Column) -> String {
     let text = |path: &str| format!("get_json_object(payload, '$.{path}')");
-    let value = text(column.path);
+    let value = cast(column.kind, &text(column.path));
     match column.kind {
-        Kind::Text => value,
-        Kind::Integer => format!("TRY_CAST({value} AS BIGINT)"),
-        Kind::Number => format!("TRY_CAST({value} AS DOUBLE)"),
-        Kind::Time => format!("TRY_CAST({value} AS TIMESTAMP)"),
         Kind::Measured => {
-            let count = text(&column.count_path());
-            format!("CASE WHEN TRY_CAST({count} AS BIGINT) > 0 THEN TRY_CAST({value} AS DOUBLE) END")
+            let count = cast(Kind::Integer, &text(&column.count_path()));
+            format!("CASE WHEN {count} > 0 THEN {value} END")
         }
+        _ => value,
+    }
+}
+
+fn cast(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Text => text.to_owned(),
+        _ => format!("TRY_CAST({text} AS {})", type_of(kind)),
+    }
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "STRING",
+        Kind::Integer => "BIGINT",
+        Kind::Number | Kind::Measured => "DOUBLE",
+        Kind::Time => "TIMESTAMP",
     }
 }

@@ -5,15 +5,23 @@ Usage: analytics.py FOLDER SESSIONS DDL RAW_DDL DOCUMENT; FOLDER has `archive`, 
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import duckdb
 import pandas
 import pyarrow.dataset
+import pyarrow.parquet
 
 NOT_IN_RAW = {"user_email_domain", "transcript_entries", "transcript_characters", "user_talk_seconds",
               "agent_talk_seconds", "interruptions", "object_key"}
+
+# Columns that the files of an older version do not have.
+ADDED = ["early_replies", "early_replies_used", "llm_discarded_prompt_tokens", "llm_discarded_completion_tokens", "cost",
+         "cost_currency", "model_usage"]
+
+VIEWS = ["sessions", "tool_calls", "signals", "model_usage"]
 
 # The order of signals means nothing, and is the payload's in one and the alphabet's in the other; white space around the
 # payload is not JSON's.
@@ -34,6 +42,7 @@ def main(folder, sessions, ddl, raw_ddl, document):
     counts_agree(database, raw, sessions)
     raw_views_agree(database, raw_ddl)
     table_names_every_column(database, text)
+    files_of_an_older_version_unite(database, ddl)
     run_python(text)
     run_questions(database, text)
 
@@ -51,10 +60,10 @@ def counts_agree(database, raw, sessions):
 
 def raw_views_agree(database, raw_ddl):
     """Whatever both have is the same, value for value."""
-    for view in ["sessions", "tool_calls", "signals"]:
+    for view in VIEWS:
         database.execute(f"CREATE TABLE parquet_{view} AS FROM {view}")
     database.execute("CREATE SCHEMA raw; USE raw;" + raw_ddl)
-    for view in ["sessions", "tool_calls", "signals"]:
+    for view in VIEWS:
         columns = [name for name, *_ in rows(database, f"DESCRIBE {view}")]
         expected = [name for name, *_ in rows(database, f"DESCRIBE main.parquet_{view}")]
         assert set(expected) - set(columns) == (NOT_IN_RAW if view == "sessions" else set()), view
@@ -65,6 +74,29 @@ def raw_views_agree(database, raw_ddl):
                 only = rows(database, f"{one} EXCEPT ALL {other} LIMIT 3")
                 assert not only, (view, column, only)
     database.execute("USE main")
+
+
+def files_of_an_older_version_unite(database, ddl):
+    """A day that was compacted before there were some columns has none of them, and all else."""
+    day = "sessions-parquet/year=2025/month=11/day=14/sessions.parquet"
+    shutil.copytree("archive/sessions-parquet", "older/sessions-parquet")
+    whole = pyarrow.parquet.ParquetFile(f"archive/{day}").read()
+    pyarrow.parquet.write_table(whole.drop_columns(ADDED), f"older/{day}")
+    older = duckdb.connect()
+    older.execute(ddl.replace("'archive/", "'older/"))
+    columns = [name for name, *_ in rows(database, "DESCRIBE sessions")]
+    assert sorted(columns) == sorted(name for name, *_ in rows(older, "DESCRIBE sessions"))
+    for columns, where, same in [
+        ([name for name in columns if name not in ADDED], "true", True),
+        (ADDED, "day <> 14", True),
+        (ADDED, "day = 14", False),
+    ]:
+        query = f"SELECT {', '.join(columns)} FROM sessions WHERE {where} ORDER BY object_key"
+        query = f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM ({query})"
+        assert (rows(database, query) == rows(older, query)) == same, (columns, where)
+    count = "SELECT count(*) FILTER (day = 14), count(*) FILTER (day <> 14) FROM model_usage"
+    [(of_the_day, others)], found = rows(database, count), rows(older, count)
+    assert of_the_day > 0 and found == [(0, others)], (of_the_day, others, found)
 
 
 def table_names_every_column(database, text):

@@ -16,7 +16,7 @@ const SESSIONS: usize = 120;
 async fn every_question_has_an_answer_and_all_engines_agree() {
     let stage = Stage::set_up().await;
     let _program = stage.run();
-    let base = include_str!("../../../schemas/golden/v1/agent-0.2.json");
+    let base = include_str!("../../../schemas/golden/v1/agent-0.3.json");
     let base: Map<String, Value> = serde_json::from_str(base).unwrap();
     for number in 0..SESSIONS {
         stage.publish(&number.to_string(), &Value::Object(session(&base, number)).to_string()).await;
@@ -24,6 +24,7 @@ async fn every_question_has_an_answer_and_all_engines_agree() {
     // As other publishers and older agents write it.
     stage.publish("old", include_str!("../../../schemas/golden/v1/nine-fields.json")).await;
     stage.publish("older", include_str!("../../../schemas/golden/v1/agent-0.1.json")).await;
+    stage.publish("former", include_str!("../../../schemas/golden/v1/agent-0.2-budget-spent.json")).await;
     let odd = odd_payloads();
     for (number, payload) in odd.iter().enumerate() {
         stage.publish(&format!("odd-{number}"), payload).await;
@@ -45,7 +46,7 @@ async fn every_question_has_an_answer_and_all_engines_agree() {
     };
     let output = Command::new(tool("python/bin/python"))
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/analytics.py"))
-        .args([folder.path(), Path::new(&(SESSIONS + 2 + odd.len()).to_string())])
+        .args([folder.path(), Path::new(&(SESSIONS + 3 + odd.len()).to_string())])
         .args([ddl("archive.sql", &[]), ddl("raw.sql", &["--raw"]), workspace().join("docs/ANALYTICS.md")])
         .output()
         .unwrap();
@@ -88,6 +89,12 @@ fn odd_payloads() -> Vec<String> {
         r#""metrics_summary":{"user_turns":2.0,"latencies":{"e2e_latency":{"count":"1","p50":0.5}}}"#,
         r#""metrics_summary":{"latencies":{"e2e_latency":{"count":1.5,"p50":0.5,"p95":"0.5"}}}"#,
         r#""metrics_summary":{"latencies":{"e2e_latency":{"count":1,"p50":0.5,"p95":"0.5"}}}"#,
+        r#""metrics_summary":{"cost":"1","cost_currency":7,"early_replies":1.0,"early_replies_used":"1"}"#,
+        r#""metrics_summary":{"cost":1e400,"cost_currency":"USD","model_usage":{"type":"llm_usage"}}"#,
+        r#""metrics_summary":{"cost":1,"model_usage":[]}"#,
+        r#""metrics_summary":{"cost_currency":"EUR","model_usage":[7,{"type":"llm_usage","provider":1,"model":{"a":1},
+            "requests":"1","failures":1.5,"input_tokens":18446744073709551615,"output_tokens":2.0,"audio_duration":"1",
+            "cost":-1e0},null,{},[{}],{"type":["tts_usage"],"characters_count":9007199254740993,"cost":null}]}"#,
         r#""tool_calls":{"name":"a"}"#,
         r#""tool_calls":[7,{"name":"a","start_time":7,"duration_seconds":"1","arguments":"x"},null,[1],
             {"name":["b"],"outcome":"success","start_time":"2025-11-12t10:00:60z","arguments":{"b": [1]}},"c"]"#,
@@ -145,7 +152,7 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
     payload["start_time"] = json!(at(0));
     payload["end_time"] = json!(at(length));
     payload["duration_seconds"] = json!(length as f64);
-    payload["agent_version"] = json!(["0.1.0", "0.2.0"][number % 2]);
+    payload["agent_version"] = json!(["0.3.0", "0.3.1"][number % 2]);
     payload["end_reason"] = json!(["participant_left", "agent_ended", "connection_lost"][number % 5 % 3]);
     payload["discovered_signals"] = signals;
     payload["signal_sources"] = sources;
@@ -158,11 +165,53 @@ fn session(base: &Map<String, Value>, number: usize) -> Map<String, Value> {
     let latency = &mut payload["metrics_summary"]["latencies"]["e2e_latency"];
     *latency = json!({ "count": number % 6, "p50": 0.4 + number as f64 / 500.0, "p95": 0.6 + number as f64 / 300.0 });
     payload["metrics_summary"]["llm_prompt_tokens"] = json!(900 + number);
+    payload["metrics_summary"]["llm_prompt_cached_tokens"] = json!(100 + number);
     payload["metrics_summary"]["llm_completion_tokens"] = json!(80 + number);
     payload["metrics_summary"]["stt_audio_duration"] = json!(length as f64 / 2.0);
+    payload["metrics_summary"]["early_replies"] = json!(number % 5);
+    payload["metrics_summary"]["early_replies_used"] = json!(number % 5 * 3 / 4);
+    let models = models(number);
+    match models.iter().map(|usage| usage["cost"].as_f64()).sum::<Option<f64>>() {
+        Some(cost) => payload["metrics_summary"]["cost"] = json!(cost),
+        // As the agent does, where a model has no price.
+        None => payload["metrics_summary"]
+            .as_object_mut()
+            .unwrap()
+            .retain(|name, _| !["cost", "cost_currency"].contains(&name.as_str())),
+    }
+    payload["metrics_summary"]["model_usage"] = Value::Array(models);
     if number % 10 == 9 {
         payload.remove("transcript");
         payload.insert("truncated".to_owned(), json!(["transcript"]));
     }
     payload
+}
+
+/// What each model did in a call: in every sixth one another recogniser took over, and every eighth one had a language model
+/// without a price.
+fn models(number: usize) -> Vec<Value> {
+    let usage = |kind: &str, provider: &str, model: &str, failures: usize, cost: Option<f64>| {
+        let mut usage = json!({
+            "type": kind, "provider": provider, "model": model, "requests": 3 + number % 4, "failures": failures,
+            "input_tokens": 0, "input_cached_tokens": 0, "input_audio_tokens": 0, "output_tokens": 0,
+            "output_audio_tokens": 0, "characters_count": 0, "audio_duration": 0.0,
+        });
+        if let Some(cost) = cost {
+            usage["cost"] = json!(cost);
+        }
+        usage
+    };
+    let (takes_over, priced) = (number.is_multiple_of(6), !number.is_multiple_of(8));
+    let hearing = usage("stt_usage", "livekit", "deepgram/nova-3", takes_over.into(), Some(0.002));
+    let instead = takes_over.then(|| usage("stt_usage", "ours", "whisper", 0, Some(0.0)));
+    let mut thinking = match priced {
+        true => usage("llm_usage", "openai", "gpt-4.1-mini", 0, Some(0.001 + number as f64 / 1e5)),
+        false => usage("llm_usage", "openai", "new", usize::from(number == 8), None),
+    };
+    thinking["input_tokens"] = json!(1_000 + number);
+    thinking["output_tokens"] = json!(90 + number);
+    let mut speaking = usage("tts_usage", "livekit", "cartesia/sonic-3", 0, Some(0.015));
+    speaking["characters_count"] = json!(300 + number);
+    speaking["audio_duration"] = json!(20.5 + number as f64);
+    [Some(hearing), instead, Some(thinking), Some(speaking)].into_iter().flatten().collect()
 }

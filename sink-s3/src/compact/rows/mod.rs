@@ -6,8 +6,9 @@ use anyhow::Context as _;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
+use schemas::json::Json;
 
-use crate::columns::{COLUMNS, Kind};
+use crate::columns::{COLUMNS, Kind, MODEL_USAGE, MODEL_USAGE_PATH};
 use crate::compact::payload::{Payload, any_as_text, integer, number, text, time};
 use crate::compact::structs::{Structs, entries_as_map};
 use crate::compact::transcript::Transcript;
@@ -31,6 +32,7 @@ pub(crate) struct Rows {
     signals: Structs,
     tool_calls: Structs,
     truncated: Structs,
+    model_usage: Structs,
     object_key: StringBuilder,
     payload: StringBuilder,
     rows: usize,
@@ -58,6 +60,7 @@ impl Rows {
                 ("arguments", Kind::Text),
             ]),
             truncated: Structs::new(&[("field", Kind::Text)]),
+            model_usage: Structs::new(&MODEL_USAGE),
             object_key: StringBuilder::new(),
             payload: StringBuilder::new(),
             rows: 0,
@@ -82,6 +85,7 @@ impl Rows {
             self.truncated.values[0].push_text(text(Some(*field)).as_deref());
         }
         self.truncated.end_row(truncated.as_ref().map(Vec::len));
+        self.push_model_usage(payload);
         self.object_key.append_value(object_key);
         self.payload.append_value(payload.text);
         self.rows += 1;
@@ -149,6 +153,20 @@ impl Rows {
         self.tool_calls.end_row(calls);
     }
 
+    fn push_model_usage(&mut self, payload: &Payload<'_>) {
+        let models = payload.array(MODEL_USAGE_PATH).map(|models| {
+            let mut pushed = 0;
+            for usage in models.into_iter().filter_map(Json::members) {
+                for ((field, _), values) in MODEL_USAGE.iter().zip(&mut self.model_usage.values) {
+                    values.push_json(usage.get(*field).copied());
+                }
+                pushed += 1;
+            }
+            pushed
+        });
+        self.model_usage.end_row(models);
+    }
+
     /// The rows as a batch; then there are none.
     pub(crate) fn take(&mut self) -> anyhow::Result<RecordBatch> {
         let names = COLUMNS.iter().map(|column| column.name);
@@ -161,6 +179,7 @@ impl Rows {
             ("signals", self.signals.finish_lists()?),
             ("tool_calls", self.tool_calls.finish_lists()?),
             ("truncated", self.truncated.finish_plain_lists()?),
+            ("model_usage", self.model_usage.finish_lists()?),
             ("object_key", Arc::new(self.object_key.finish()) as ArrayRef),
             ("payload", Arc::new(self.payload.finish()) as ArrayRef),
         ]);

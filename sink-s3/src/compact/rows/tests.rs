@@ -14,8 +14,11 @@ fn rows(payloads: &[&str]) -> RecordBatch {
     rows.take().unwrap()
 }
 
+const AGENT_0_2: &str = include_str!("../../../../schemas/golden/v1/agent-0.2.json");
+const AGENT_0_3: &str = include_str!("../../../../schemas/golden/v1/agent-0.3.json");
+
 fn golden() -> RecordBatch {
-    rows(&[include_str!("../../../../schemas/golden/v1/agent-0.2.json")])
+    rows(&[AGENT_0_2])
 }
 
 fn text_of<'a>(batch: &'a RecordBatch, name: &str) -> &'a str {
@@ -47,6 +50,40 @@ fn a_payload_fills_its_columns() {
 }
 
 #[test]
+fn what_each_model_did_is_a_list_and_none_of_an_older_agent() {
+    let batch = rows(&[AGENT_0_3, AGENT_0_2]);
+    for (name, value) in
+        [("early_replies", 5), ("early_replies_used", 4), ("llm_discarded_prompt_tokens", 1_350)]
+    {
+        let values = batch[name].as_primitive::<Int64Type>();
+        assert_eq!(values.iter().collect::<Vec<_>>(), [Some(value), None], "{name}");
+    }
+    let costs = batch["cost"].as_primitive::<Float64Type>();
+    assert_eq!(costs.iter().collect::<Vec<_>>(), [Some(0.028_562_8), None]);
+    assert_eq!(text_of(&batch, "cost_currency"), "USD");
+    assert!(batch["model_usage"].is_null(1));
+    let models = batch["model_usage"].as_list::<i32>().value(0);
+    let models: &StructArray = models.as_struct();
+    let texts = |name: &str| models.column_by_name(name).unwrap().as_string::<i32>().clone();
+    let integers =
+        |name: &str| models.column_by_name(name).unwrap().as_primitive::<Int64Type>().values().to_vec();
+    let numbers =
+        |name: &str| models.column_by_name(name).unwrap().as_primitive::<Float64Type>().values().to_vec();
+    let types: Vec<_> = texts("type").iter().flatten().map(str::to_owned).collect();
+    assert_eq!(types, ["stt_usage", "stt_usage", "llm_usage", "tts_usage"]);
+    assert_eq!(texts("provider").value(1), "ours");
+    assert_eq!(texts("model").value(2), "gpt-4.1-mini");
+    assert_eq!(integers("requests"), [2, 5, 9, 8]);
+    assert_eq!(integers("failures"), [1, 0, 0, 0]);
+    assert_eq!(integers("input_tokens"), [0, 0, 8_120, 0]);
+    assert_eq!(integers("input_cached_tokens"), [0, 0, 5_376, 0]);
+    assert_eq!(integers("output_tokens"), [0, 0, 431, 0]);
+    assert_eq!(integers("characters_count"), [0, 0, 0, 512]);
+    assert_eq!(numbers("audio_duration"), [6.6, 14.2, 0.0, 31.4]);
+    assert_eq!(numbers("cost"), [0.000_638, 0.0, 0.002_324_8, 0.025_6]);
+}
+
+#[test]
 fn a_field_of_an_unexpected_type_is_none_and_the_payload_is_kept() {
     let odd = r#"{"session_id":7,"end_time":5,"discovered_signals":[1],"tool_calls":{"a":1},"truncated":"x",
         "transcript":"long","metrics_summary":[],"duration_seconds":"1"}"#;
@@ -63,7 +100,8 @@ fn a_field_of_an_unexpected_type_is_none_and_the_payload_is_kept() {
 #[test]
 fn an_odd_element_does_not_keep_the_others_out() {
     let batch = rows(&[r#"{"tool_calls":[7,{"name":"a","start_time":7},null],"truncated":["transcript",1],
-            "discovered_signals":{"a":null,"b":{"c":1},"d":true},"signal_sources":{"b":7}}"#]);
+            "discovered_signals":{"a":null,"b":{"c":1},"d":true},"signal_sources":{"b":7},
+            "metrics_summary":{"model_usage":["x",{"type":1,"model":"m","requests":"2","failures":3,"cost":"0.1"},{}]}}"#]);
     let calls = batch["tool_calls"].as_list::<i32>().value(0);
     assert_eq!(calls.len(), 1);
     assert!(calls.as_struct().column_by_name("start_time").unwrap().is_null(0));
@@ -71,6 +109,10 @@ fn an_odd_element_does_not_keep_the_others_out() {
     let signals = batch["discovered_signals"].as_map().value(0);
     let values: Vec<_> = signals.column(1).as_string::<i32>().iter().collect();
     assert_eq!(values, [None, Some(r#"{"c":1}"#), Some("true")]);
+    let models = batch["model_usage"].as_list::<i32>().value(0);
+    let models: &StructArray = models.as_struct();
+    let nulls: Vec<_> = models.columns().iter().map(|column| column.null_count()).collect();
+    assert_eq!((models.len(), nulls), (2, vec![2, 2, 1, 2, 1, 2, 2, 2, 2, 2, 2, 2, 2]));
 }
 
 #[test]
