@@ -3,7 +3,8 @@
 Lines of JSON on standard input, each answered by one on standard output:
   {"words": [...]}   the words that are to be recognised -> {"unknown": [...]}, those that nobody can pronounce
   {"grammar": "..."} in the Java Speech Grammar Format   -> {"ready": true}
-  {"bytes": n}       followed by n bytes of sound, 16 kHz, mono, 16 bit, little-endian -> {"text": "..."}
+  {"bytes": n}       followed by n bytes of sound, 16 kHz, mono, 16 bit, little-endian -> {"words": [["...", start, end], ...]},
+                     with seconds from the first sample; with "partly": true also of a sentence that is not finished
 """
 
 import ctypes
@@ -21,6 +22,8 @@ PR_SET_PDEATHSIG = 1
 SHORTEST_PART = 3
 # What each further word must be worth; with the library's 0.65, «thirty contracts» is heard as «thirty eight contracts».
 WORD_INSERTION = 0.2
+# The decoder's frames a second.
+FRAMES = 100
 
 
 def pronounce(decoder, word):
@@ -48,13 +51,22 @@ def learn(decoder, words):
     return unknown
 
 
-def recognise(decoder, sound):
+def recognise(decoder, sound, partly):
     decoder.start_utt()
     decoder.process_raw(sound, False, True)
-    decoder.end_utt()
-    best = decoder.hyp()
+    if not partly:
+        # From here on only sentences count that are whole in the grammar.
+        decoder.end_utt()
+    return words(decoder.seg()) if decoder.hyp() else []
+
+
+def words(parts):
+    """Each with its begin and end; silence, breath and the marks of the grammar are in brackets."""
+    parts = [part for part in parts if part.word[0] not in "<([+"]
     # A second pronunciation of a word is marked as in «a(2)».
-    return re.sub(r"\(\d+\)", "", best.hypstr) if best else ""
+    return [
+        [re.sub(r"\(\d+\)", "", part.word), part.start_frame / FRAMES, (part.end_frame + 1) / FRAMES] for part in parts
+    ]
 
 
 def set_up(decoder, request):
@@ -115,7 +127,7 @@ def main():
         request = json.loads(line)
         if "bytes" in request:
             sound = sys.stdin.buffer.read(request["bytes"])
-            apart(lambda: say({"text": recognise(decoder, sound)}))
+            apart(lambda: say({"words": recognise(decoder, sound, request.get("partly", False))}))
         else:
             say(set_up(decoder, request))
 

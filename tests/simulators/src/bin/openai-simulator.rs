@@ -1,4 +1,4 @@
-//! Serves the simulated speech and language services.
+//! Serves the simulated speech and language services, in the formats of OpenAI, of LiveKit Inference and of speaches.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,16 @@ use anyhow::Context;
 use clap::Parser;
 use secrecy::SecretString;
 use service::{LogFormat, shutdown_on_signal};
+use simulators::inference::token::KeyPair;
 use simulators::openai::grammar::Grammar;
 use simulators::openai::persona::Persona;
 use simulators::openai::recogniser::Recognisers;
+use simulators::openai::settings::Settings;
 use simulators::openai::{Answers, Config, OpenAi};
 use tokio::net::TcpListener;
 
-/// Speech to text, a language model and text to speech behind OpenAI's wire format, for tests and demonstrations.
+/// Speech to text, a language model and text to speech, for tests and demonstrations: behind OpenAI's wire format, behind
+/// OpenAI's and speaches' realtime transcription, and behind LiveKit Inference's.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
@@ -28,6 +31,12 @@ struct Arguments {
     /// The bearer token that calls must have; give it in the environment, where no list of processes shows it.
     #[arg(long, env = "OPENAI_SIMULATOR_API_KEY", hide_env_values = true)]
     api_key: SecretString,
+    /// The API key of a LiveKit project whose tokens the gateway takes. Without it, it takes none.
+    #[arg(long, env = "LIVEKIT_API_KEY", requires = "livekit_api_secret")]
+    livekit_api_key: Option<String>,
+    /// What that project's tokens are signed with; give it in the environment, where no list of processes shows it.
+    #[arg(long, env = "LIVEKIT_API_SECRET", hide_env_values = true)]
+    livekit_api_secret: Option<SecretString>,
     /// Processes that recognise speech: how many callers are heard at the same time.
     #[arg(long, env = "OPENAI_SIMULATOR_RECOGNISERS", default_value = "2", value_parser = clap::value_parser!(u8).range(1..=32))]
     recognisers: u8,
@@ -40,6 +49,8 @@ struct Arguments {
     /// Answers every call at once with the same text and sound, for benchmarks.
     #[arg(long)]
     canned: bool,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 fn main() -> ExitCode {
@@ -53,7 +64,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ => Answers::Canned,
     };
     let word_delay = Duration::from_millis(arguments.word_delay_ms);
-    let openai = OpenAi::new(Config { api_key: arguments.api_key, word_delay, answers });
+    let keys = arguments.livekit_api_key.zip(arguments.livekit_api_secret);
+    let keys = keys.map(|(key, secret)| KeyPair { key, secret });
+    let config = Config { api_key: arguments.api_key, word_delay, answers };
+    let openai = OpenAi::new(config, keys, arguments.settings);
 
     let listener = TcpListener::bind(arguments.listen)
         .await

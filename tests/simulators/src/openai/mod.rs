@@ -1,26 +1,30 @@
 //! Speech and language services behind OpenAI's wire format, without an account: a real recogniser, a real synthesiser,
-//! and a model that plays a persona's questions by rules.
+//! and a model that plays a persona's questions by rules. The sockets of other formats (`crate::inference`,
+//! `crate::realtime`) are served beside it, by the same recogniser, synthesiser and model.
 //!
 //! - `gate`: what every call passes: key, count, faults.
-//! - `speech`: text to speech, by espeak-ng. `transcriptions` and `recogniser`: speech to text, by PocketSphinx over the
-//!   `grammar` of what the `persona` expects to hear.
+//! - `speech` and `synthesiser`: text to speech, by espeak-ng. `transcriptions` and `recogniser`: speech to text, by
+//!   PocketSphinx over the `grammar` of what the `persona` expects to hear.
 //! - `chat`: the wire format of a conversation; `model` decides what is said, `understanding` what was meant.
 //! - `canned`: answers that cost nothing, for benchmarks.
-//! - `faults` and `requests`: for the person or the test beside it.
+//! - `faults`, `settings` and `requests`: for the person or the test beside it.
 
-mod api_error;
-mod audio;
-mod canned;
+pub(crate) mod api_error;
+pub(crate) mod audio;
+pub(crate) mod canned;
 mod chat;
-mod faults;
-mod gate;
+pub(crate) mod faults;
+pub(crate) mod gate;
 pub mod grammar;
+pub(crate) mod heard;
 mod model;
-mod numbers;
+pub mod numbers;
 pub mod persona;
 pub mod recogniser;
 mod requests;
-mod speech;
+pub mod settings;
+pub(crate) mod speech;
+pub(crate) mod synthesiser;
 mod transcriptions;
 mod understanding;
 
@@ -36,10 +40,15 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::inference::quota::LastMinute;
+use crate::inference::token::KeyPair;
+use crate::sockets::counters::{self, Counters};
+use crate::{inference, realtime};
 use faults::Faults;
 use persona::Persona;
 use recogniser::Recognisers;
 use requests::Requests;
+use settings::Settings;
 
 /// Longest body of a call, bytes; OpenAI takes 25 MB of audio.
 const LONGEST_BODY: usize = 26 * 1024 * 1024;
@@ -73,20 +82,27 @@ pub struct OpenAi(Arc<Shared>);
 
 struct Shared {
     config: Config,
+    /// Without it the gateway refuses everybody.
+    gateway_keys: Option<KeyPair>,
     state: Mutex<State>,
 }
 
 /// What calls and tests change.
 #[derive(Default)]
-struct State {
-    faults: Faults,
-    requests: Requests,
+pub(crate) struct State {
+    pub(crate) faults: Faults,
+    pub(crate) requests: Requests,
+    pub(crate) settings: Settings,
+    pub(crate) sockets: Counters,
+    pub(crate) last_minute: LastMinute,
 }
 
 impl OpenAi {
-    /// Services that have not been called yet.
-    pub fn new(config: Config) -> Self {
-        Self(Arc::new(Shared { config, state: Mutex::default() }))
+    /// Services that have not been called yet, in the HTTP format alone.
+    /// Services that take tokens of LiveKit's as well, with these settings to begin with.
+    pub fn new(config: Config, gateway_keys: Option<KeyPair>, settings: Settings) -> Self {
+        let state = Mutex::new(State { settings, ..State::default() });
+        Self(Arc::new(Shared { config, gateway_keys, state }))
     }
 
     /// Answers until `stop`.
@@ -95,11 +111,20 @@ impl OpenAi {
         axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await
     }
 
-    fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Config {
         &self.0.config
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn gateway_keys(&self) -> Option<&KeyPair> {
+        self.0.gateway_keys.as_ref()
+    }
+
+    /// The settings as they are now.
+    pub(crate) fn settings(&self) -> Settings {
+        self.state().settings.clone()
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -116,12 +141,17 @@ impl OpenAi {
         };
         let calls = calls
             .route("/v1/models", get(models))
+            .route("/v1/stt", get(inference::stt::connect))
+            .route("/v1/tts", get(inference::tts::connect))
+            .route("/v1/realtime", get(realtime::connect))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
             .layer(from_fn_with_state(self.clone(), gate::pass));
         Router::new()
             .merge(calls)
             .route("/healthz", get(async || "ok\n"))
             .route("/simulator/faults", put(faults::inject).get(faults::show))
+            .route("/simulator/settings", get(settings::show).post(settings::change))
+            .route("/simulator/sockets", get(counters::show))
             .route("/simulator/requests", get(requests::show).delete(requests::clear))
             .fallback(async || api_error::ApiError::not_found())
             .with_state(self.clone())

@@ -22,7 +22,7 @@ pub(crate) const TENS: [&str; 8] =
 const LARGEST: u32 = 999_999;
 
 /// Lower-case words without punctuation; digits become words.
-pub(crate) fn words(text: &str) -> Vec<String> {
+pub fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for part in text.split(|letter: char| letter.is_whitespace() || matches!(letter, '-' | '_' | '/')) {
         let part: String = part

@@ -17,11 +17,21 @@ use tracing::warn;
 
 use super::audio;
 use super::grammar::Grammar;
+use super::heard::{Heard, Word};
 
 /// The program that the processes run.
 const PROGRAM: &str = include_str!("../../python/recognise.py");
 /// Longest time for one answer; a second of sound takes about a tenth.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// How much of a sentence counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Only what is whole in the grammar.
+    Whole,
+    /// The words so far of a sentence that goes on.
+    Partly,
+}
 
 /// The processes; clones share them.
 #[derive(Clone)]
@@ -64,28 +74,55 @@ impl Recognisers {
     ///
     /// # Errors
     /// A process that died or took too long; the next call gets a new one.
-    pub async fn recognise(&self, samples: &[i16]) -> anyhow::Result<String> {
+    pub async fn recognise(&self, samples: &[i16]) -> anyhow::Result<Heard> {
+        self.hear(samples, Extent::Whole).await
+    }
+
+    /// The words so far of somebody who may go on. `None` where all processes are busy: it is not worth waiting for.
+    ///
+    /// # Errors
+    /// As [`Self::recognise`].
+    pub(crate) async fn recognise_partly(&self, samples: &[i16]) -> anyhow::Result<Option<Heard>> {
+        if self.0.permits.available_permits() == 0 {
+            return Ok(None);
+        }
+        self.recognise_unfinished(samples).await.map(Some)
+    }
+
+    /// The words of somebody who broke off.
+    ///
+    /// # Errors
+    /// As [`Self::recognise`].
+    pub(crate) async fn recognise_unfinished(&self, samples: &[i16]) -> anyhow::Result<Heard> {
+        self.hear(samples, Extent::Partly).await
+    }
+
+    async fn hear(&self, samples: &[i16], extent: Extent) -> anyhow::Result<Heard> {
         if !audio::has_voice(samples) {
-            return Ok(String::new());
+            return Ok(Heard::default());
         }
         let (shared, samples) = (self.0.clone(), audio::for_recognition(samples));
         // A caller that goes away does not leave a process in the middle of an answer.
-        let answer = tokio::spawn(async move { shared.recognise(&samples).await });
+        let answer = tokio::spawn(async move { shared.recognise(&samples, extent).await });
         answer.await.context("wait for the recogniser")?
     }
 }
 
 impl Shared {
-    async fn recognise(&self, samples: &[i16]) -> anyhow::Result<String> {
+    async fn recognise(&self, samples: &[i16], extent: Extent) -> anyhow::Result<Heard> {
         let _permit = self.permits.acquire().await.context("wait for a free recogniser")?;
         let idle = self.idle().pop();
         let mut process = match idle {
             Some(process) => process,
             None => Process::ready(&self.python, &self.grammar).await?,
         };
-        let heard = process.recognise(samples).await?;
+        let mut heard = process.recognise(samples, extent).await?;
         self.idle().push(process);
-        Ok(self.grammar.whole(&heard).unwrap_or_default())
+        if extent == Extent::Whole {
+            let whole = self.grammar.whole(&heard.text()).unwrap_or_default();
+            heard.words.truncate(whole.split_whitespace().count());
+        }
+        Ok(heard)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
@@ -134,9 +171,12 @@ impl Process {
         Ok(())
     }
 
-    async fn recognise(&mut self, samples: &[i16]) -> anyhow::Result<String> {
+    async fn recognise(&mut self, samples: &[i16], extent: Extent) -> anyhow::Result<Heard> {
         let sound: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-        self.ask(json!({ "bytes": sound.len() }), &sound, "text").await
+        let request = json!({ "bytes": sound.len(), "partly": extent == Extent::Partly });
+        let words: Vec<(String, f64, f64)> = self.ask(request, &sound, "words").await?;
+        let words = words.into_iter().map(|(word, start, end)| Word { word, start, end });
+        Ok(Heard { words: words.collect() })
     }
 
     async fn ask<T: DeserializeOwned>(

@@ -9,17 +9,20 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::OpenAi;
-use super::faults::Endpoint;
+use super::faults::endpoint::Endpoint;
 
 /// Requests whose shapes are kept.
 const KEPT: usize = 100;
 
-/// Calls with the right key, the failed ones included.
+/// Calls with the right key, the failed ones included; of sockets, that they were opened.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Requests {
     speech: u64,
     transcriptions: u64,
     chat: u64,
+    stt: u64,
+    tts: u64,
+    realtime: u64,
     last: VecDeque<Shape>,
 }
 
@@ -35,6 +38,9 @@ impl Requests {
             Endpoint::Speech => &mut self.speech,
             Endpoint::Transcriptions => &mut self.transcriptions,
             Endpoint::Chat => &mut self.chat,
+            Endpoint::Stt => &mut self.stt,
+            Endpoint::Tts => &mut self.tts,
+            Endpoint::Realtime => &mut self.realtime,
         } += 1;
     }
 
@@ -54,5 +60,7 @@ pub(crate) async fn clear(State(openai): State<OpenAi>) -> StatusCode {
     let mut state = openai.state();
     state.requests = Requests::default();
     state.faults.clear();
+    state.sockets.clear();
+    state.last_minute.clear();
     StatusCode::NO_CONTENT
 }

@@ -3,19 +3,26 @@
 use std::io::Cursor;
 
 use axum::Json;
-use axum::extract::{Multipart, State};
+use axum::extract::{Extension, Multipart, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hound::{SampleFormat, WavReader};
 use serde_json::json;
+use tokio::time::{Instant, sleep_until};
 use tracing::error;
 
 use super::api_error::ApiError;
-use super::faults::Endpoint;
+use super::faults::Fault;
+use super::faults::endpoint::Endpoint;
+use super::faults::kind::Kind;
 use super::{Answers, OpenAi, audio};
 
-pub(crate) async fn transcribe(State(openai): State<OpenAi>, form: Multipart) -> Result<Response, ApiError> {
+pub(crate) async fn transcribe(
+    State(openai): State<OpenAi>,
+    fault: Option<Extension<Fault>>,
+    form: Multipart,
+) -> Result<Response, ApiError> {
     let form = Form::read(form).await?;
     let clip = Clip::read(&form.file)?;
     openai.state().requests.keep(
@@ -25,19 +32,28 @@ pub(crate) async fn transcribe(State(openai): State<OpenAi>, form: Multipart) ->
             "response_format": form.response_format, "seconds": clip.seconds(), "sample_rate": clip.sample_rate,
         }),
     );
+    let ready = Instant::now() + openai.settings().transcription_delay();
+    let seconds = clip.seconds();
+    let text = match fault {
+        Some(Extension(fault)) if fault.kind == Kind::Say => fault.text,
+        _ => hear(&openai, clip).await?,
+    };
+    sleep_until(ready).await;
+    Ok(form.answer(&text, seconds))
+}
+
+async fn hear(openai: &OpenAi, clip: Clip) -> Result<String, ApiError> {
     let Answers::Made { recognisers, .. } = &openai.config().answers else {
         return Err(ApiError::not_found());
     };
-    let seconds = clip.seconds();
-    let text = match audio::at_recogniser_rate(clip.samples, clip.sample_rate) {
+    let heard = match audio::at_recogniser_rate(clip.samples, clip.sample_rate) {
         Ok(samples) => recognisers.recognise(&samples).await,
         Err(error) => Err(error),
     };
-    let text = text.map_err(|error| {
+    heard.map(|heard| heard.text()).map_err(|error| {
         error!("{error:#}");
         ApiError::server("The recogniser did not answer; the simulator's log says why.")
-    })?;
-    Ok(form.answer(&text, seconds))
+    })
 }
 
 /// What a client sends; unknown fields are ignored.

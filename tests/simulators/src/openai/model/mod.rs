@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::faults::{Fault, Kind};
+use super::faults::Fault;
+use super::faults::kind::Kind;
 use super::numbers;
 use super::persona::Persona;
 use super::understanding::{self, Question};
@@ -68,9 +69,10 @@ impl<'a> Conversation<'a> {
         let name = first.map_or("nothing", |question| question.name.as_str());
         let value = first.map_or(Value::Null, Question::any_value);
         match fault.kind {
-            Kind::Record => {
-                let arguments = serde_json::from_str(&fault.text).unwrap_or_default();
-                Some(Reply::call(RECORD_SIGNALS, arguments))
+            Kind::Call => {
+                let calls: Map<_, _> = serde_json::from_str(&fault.text).unwrap_or_default();
+                let calls = calls.into_iter().map(|(name, arguments)| Call { name, arguments });
+                Some(Reply { text: String::new(), calls: calls.collect() })
             }
             Kind::Say => Some(Reply::say(fault.text.clone())),
             Kind::BadArguments => {
@@ -82,7 +84,7 @@ impl<'a> Conversation<'a> {
                 let name = if fault.text.is_empty() { "transfer_money" } else { &fault.text };
                 Some(Reply::call(name, json!({ "amount": 1_000_000 })))
             }
-            Kind::Loop => Some(Reply::call(RECORD_SIGNALS, json!({ name: value }))),
+            Kind::Loop | Kind::ToolText => Some(Reply::call(RECORD_SIGNALS, json!({ name: value }))),
             Kind::SetTier => {
                 Some(Reply::call(RECORD_SIGNALS, json!({ name: value, "qualification_tier": "hot" })))
             }

@@ -32,7 +32,7 @@ pub(crate) fn answer(said: &str) -> Value {
 }
 
 /// The objects of a stream's events; the last event must be the mark of its end.
-fn events(stream: &str) -> Vec<Value> {
+pub(crate) fn events(stream: &str) -> Vec<Value> {
     let data: Vec<_> = stream.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
     let (done, data) = data.split_last().unwrap();
     assert_eq!(*done, "[DONE]");

@@ -127,6 +127,9 @@ async fn faults_that_make_no_sense_are_refused_and_requests_are_remembered_until
     assert_eq!((&requests["chat"], &requests["speech"]), (&json!(1), &json!(0)));
     assert_eq!(requests["last"][0]["request"]["messages"][2]["content"], "a secret of the test");
     simulator.forget().await;
-    assert_eq!(seen().await, json!({ "chat": 0, "speech": 0, "transcriptions": 0, "last": [] }));
+    assert_eq!(
+        seen().await,
+        json!({ "chat": 0, "speech": 0, "transcriptions": 0, "stt": 0, "tts": 0, "realtime": 0, "last": [] })
+    );
     assert_eq!(simulator.chat(&answer("twelve")).await.status(), 200, "the fault is forgotten too");
 }

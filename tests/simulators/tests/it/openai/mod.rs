@@ -1,12 +1,13 @@
 //! The simulated speech and language services, as a client meets them.
 
-mod caller;
+pub(crate) mod caller;
 mod canned;
-mod chat;
+pub(crate) mod chat;
 mod faults;
 mod orphans;
 mod python;
 mod recogniser;
 mod recognition;
-mod simulator;
+pub(crate) mod simulator;
+pub(crate) mod socket;
 mod speech;

@@ -10,6 +10,9 @@ use test_servers::{Listening, tool};
 
 /// The key that the program is started with.
 pub(crate) const KEY: &str = "key-of-the-test";
+/// The pair of LiveKit's keys that it trusts.
+pub(crate) const LIVEKIT_KEY: &str = "devkey";
+pub(crate) const LIVEKIT_SECRET: &str = "a secret of at least 32 characters";
 
 /// The program; it ends with its owner.
 pub(crate) struct Simulator {
@@ -25,6 +28,8 @@ impl Simulator {
                 .args(["--listen", "127.0.0.1:0", "--word-delay-ms", "1"])
                 .args(arguments)
                 .env("OPENAI_SIMULATOR_API_KEY", KEY)
+                .env("LIVEKIT_API_KEY", LIVEKIT_KEY)
+                .env("LIVEKIT_API_SECRET", LIVEKIT_SECRET)
                 .env("POSTCALL_TOOLS", tool("")),
         );
         // It may be there already.
@@ -53,6 +58,33 @@ impl Simulator {
 
     pub(crate) async fn inject(&self, faults: Value) -> Response {
         self.client.put(format!("{}/simulator/faults", self.url)).json(&faults).send().await.unwrap()
+    }
+
+    /// Changes settings.
+    pub(crate) async fn set(&self, settings: Value) {
+        let url = format!("{}/simulator/settings", self.url);
+        let answer = self.client.post(url).json(&settings).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{settings}");
+    }
+
+    /// The counters of an endpoint's sockets.
+    pub(crate) async fn sockets(&self, endpoint: &str) -> Value {
+        let url = format!("{}/simulator/sockets", self.url);
+        let mut counters: Value = self.client.get(url).send().await.unwrap().json().await.unwrap();
+        counters[endpoint].take()
+    }
+
+    /// Waits until as many sockets were closed as were opened, and answers how many that were.
+    pub(crate) async fn all_closed(&self, endpoint: &str) -> u64 {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        loop {
+            let counters = self.sockets(endpoint).await;
+            if counters["open"] == 0 && counters["opened"] == counters["closed"] {
+                return counters["opened"].as_u64().unwrap();
+            }
+            assert!(std::time::Instant::now() < deadline, "{counters}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     pub(crate) async fn forget(&self) {

@@ -1,5 +1,8 @@
 //! Fault injection: `PUT /simulator/faults` with a list of [`Fault`].
 
+pub(crate) mod endpoint;
+pub(crate) mod kind;
+
 use std::time::Duration;
 
 use axum::Json;
@@ -9,54 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use super::OpenAi;
 use super::api_error::ApiError;
-
-/// The endpoint whose call a fault strikes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Endpoint {
-    Speech,
-    Transcriptions,
-    Chat,
-}
-
-impl Endpoint {
-    pub(crate) fn of(path: &str) -> Option<Self> {
-        match path {
-            "/v1/audio/speech" => Some(Self::Speech),
-            "/v1/audio/transcriptions" => Some(Self::Transcriptions),
-            "/v1/chat/completions" => Some(Self::Chat),
-            _ => None,
-        }
-    }
-}
-
-/// How a call goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Kind {
-    /// `delay_ms` before anything.
-    Slow,
-    /// `delay_ms` before each part of the answer.
-    SlowStream,
-    /// `status`, with `retry_after` seconds, in place of an answer.
-    Status,
-    /// The connection breaks in the part behind the first `after`.
-    Cut,
-    /// What should be JSON is none.
-    MalformedJson,
-    /// Chat: `record_signals` with values of the wrong type.
-    BadArguments,
-    /// Chat: a call of a tool that nobody listed.
-    UnknownTool,
-    /// Chat: a call of a tool in place of any text.
-    Loop,
-    /// Chat: `record_signals` with a `qualification_tier`.
-    SetTier,
-    /// Chat: `text` and nothing else.
-    Say,
-    /// Chat: `record_signals` with `text` as its arguments.
-    Record,
-}
+use endpoint::Endpoint;
+use kind::Kind;
 
 /// What goes wrong with the next `times` calls of an endpoint. Of several faults the first one counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +31,17 @@ pub(crate) struct Fault {
     pub(crate) retry_after: Option<u64>,
     #[serde(default)]
     pub(crate) after: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) after_ms: Option<u64>,
+    /// Sockets: it strikes when the client has sent a frame of this type, such as `session.finalize`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) on: Option<String>,
+    /// Sockets: it strikes the next utterance, on whatever socket that is, and counts from its begin.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) utterance: bool,
+    /// The content of a reply comes in two parts, of which the first has so many characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) split_at: Option<usize>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) text: String,
 }
@@ -88,15 +56,12 @@ impl Fault {
     }
 
     fn check(&self) -> Result<(), ApiError> {
-        let of_the_model = matches!(
-            self.kind,
-            Kind::BadArguments | Kind::UnknownTool | Kind::Loop | Kind::SetTier | Kind::Say | Kind::Record
-        );
-        if of_the_model && self.endpoint != Endpoint::Chat {
-            return Err(ApiError::bad_request(
-                "endpoint",
-                "this kind of fault is for the endpoint «chat» only",
-            ));
+        if !self.kind.concerns(self.endpoint) {
+            let message = "there is no such kind of fault of this endpoint";
+            return Err(ApiError::bad_request("endpoint", message));
+        }
+        if !self.endpoint.is_socket() && (self.utterance || self.on.is_some()) {
+            return Err(ApiError::bad_request("utterance", "it is for faults of sockets"));
         }
         if !(400..600).contains(&self.status) {
             return Err(ApiError::bad_request("status", "a fault has a status from 400 to 599"));
@@ -118,8 +83,26 @@ fn internal_server_error() -> u16 {
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// What strikes a call.
     pub(crate) fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
-        let position = self.0.iter().position(|fault| fault.endpoint == endpoint && fault.times > 0)?;
+        self.take_if(|fault| {
+            let of_utterance = fault.utterance || fault.kind.strikes_utterances();
+            fault.endpoint == endpoint && !(endpoint.is_socket() && of_utterance)
+        })
+    }
+
+    /// What strikes the socket on which an utterance begins.
+    pub(crate) fn take_for_utterance(&mut self, endpoint: Endpoint) -> Option<Fault> {
+        self.take_if(|fault| fault.endpoint == endpoint && fault.utterance)
+    }
+
+    /// What strikes an utterance on a socket.
+    pub(crate) fn take_of_utterance(&mut self, endpoint: Endpoint, kind: Kind) -> Option<Fault> {
+        self.take_if(|fault| fault.endpoint == endpoint && fault.kind == kind)
+    }
+
+    fn take_if(&mut self, strikes: impl Fn(&Fault) -> bool) -> Option<Fault> {
+        let position = self.0.iter().position(|fault| fault.times > 0 && strikes(fault))?;
         let fault = &mut self.0[position];
         fault.times -= 1;
         let taken = fault.clone();
@@ -130,15 +113,19 @@ impl Faults {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
+
+    /// Takes the place of the faults there were.
+    pub(crate) fn set(&mut self, faults: Vec<Fault>) {
+        self.0 = faults;
+    }
 }
 
-/// Takes the place of the faults there were.
 pub(crate) async fn inject(
     State(openai): State<OpenAi>,
     Json(faults): Json<Vec<Fault>>,
 ) -> Result<Json<Vec<Fault>>, ApiError> {
     faults.iter().try_for_each(Fault::check)?;
-    openai.state().faults.0.clone_from(&faults);
+    openai.state().faults.set(faults.clone());
     Ok(Json(faults))
 }
 

@@ -1,5 +1,7 @@
 //! `POST /v1/chat/completions`: what the model says, on the wire.
 
+mod content;
+
 use std::convert::Infallible;
 
 use axum::Json;
@@ -9,12 +11,16 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep_until};
 
 use super::api_error::ApiError;
-use super::faults::{Endpoint, Fault};
+use super::faults::Fault;
+use super::faults::endpoint::Endpoint;
 use super::model::{Call, Conversation, Reply, text};
 use super::{Answers, OpenAi};
+use crate::inference::chat::{refused_option, signature, signs_calls, unsigned_call};
+use content::{Content, parts};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Request {
@@ -25,6 +31,9 @@ pub(crate) struct Request {
     #[serde(default)]
     stream: bool,
     stream_options: Option<StreamOptions>,
+    /// What else was asked for.
+    #[serde(flatten)]
+    options: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -35,14 +44,30 @@ struct StreamOptions {
 
 impl Request {
     /// What a canned answer answers.
-    pub(crate) fn of_nobody() -> Self {
+    fn of_nobody() -> Self {
         Self {
             model: "canned".to_owned(),
             messages: Vec::new(),
             tools: Vec::new(),
             stream: true,
             stream_options: None,
+            options: Map::new(),
         }
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        if self.messages.is_empty() {
+            return Err(ApiError::bad_request("messages", "messages has at least one message"));
+        }
+        if let Some(option) = refused_option(&self.model, &self.options, !self.tools.is_empty()) {
+            let message = format!("Unsupported parameter: '{option}' is not supported with this model.");
+            return Err(ApiError::bad_request(option, message));
+        }
+        if let Some(call) = unsigned_call(&self.messages).filter(|_| signs_calls(&self.model)) {
+            let message = format!("Function call {call} is missing its thought_signature.");
+            return Err(ApiError::bad_request("messages", message));
+        }
+        Ok(())
     }
 }
 
@@ -51,18 +76,19 @@ pub(crate) async fn complete(
     fault: Option<Extension<Fault>>,
     request: Result<Json<Request>, JsonRejection>,
 ) -> Result<Response, ApiError> {
+    let first_token = Instant::now() + openai.settings().first_token_delay();
     let Json(request) = request.map_err(|error| ApiError::bad_request("body", error.body_text()))?;
-    if request.messages.is_empty() {
-        return Err(ApiError::bad_request("messages", "messages has at least one message"));
-    }
+    request.check()?;
     openai.state().requests.keep(Endpoint::Chat, json!(request));
     let Answers::Made { persona, .. } = &openai.config().answers else {
         return Err(ApiError::not_found());
     };
     let conversation = Conversation::new(&request.messages, &request.tools, persona);
-    let misbehaved = fault.and_then(|fault| conversation.misbehave(&fault));
+    let fault = fault.map(|Extension(fault)| fault);
+    let misbehaved = fault.as_ref().and_then(|fault| conversation.misbehave(fault));
     let reply = misbehaved.unwrap_or_else(|| conversation.reply());
-    let completion = Completion::new(&request, reply);
+    let completion = Completion::new(&request, Content::new(reply, fault.as_ref()));
+    sleep_until(first_token).await;
     if !request.stream {
         return Ok(Json(completion.whole()).into_response());
     }
@@ -84,8 +110,11 @@ pub(crate) struct Completion {
     model: String,
     created: i64,
     calls: Vec<Value>,
+    /// Whether each call comes in one part, as with models that are not OpenAI's.
+    whole_calls: bool,
     finish_reason: &'static str,
     text: String,
+    split_at: Option<usize>,
     usage: Value,
 }
 
@@ -97,8 +126,14 @@ pub(crate) struct Chunk {
 }
 
 impl Completion {
-    pub(crate) fn new(request: &Request, reply: Reply) -> Self {
-        let Reply { text: said, calls } = reply;
+    /// What is answered to everybody alike.
+    pub(crate) fn canned(text: &str) -> Self {
+        let reply = Reply { text: text.to_owned(), calls: Vec::new() };
+        Self::new(&Request::of_nobody(), Content::new(reply, None))
+    }
+
+    fn new(request: &Request, content: Content) -> Self {
+        let Content { reply: Reply { text: said, calls }, reasoning, split_at } = content;
         // The position in the conversation makes ids unique in it.
         let position = request.messages.len();
         let prompt: usize = request.messages.iter().map(|message| count(&text(message))).sum();
@@ -109,11 +144,18 @@ impl Completion {
             model: request.model.clone(),
             created: chrono::Utc::now().timestamp(),
             finish_reason: if calls.is_empty() { "stop" } else { "tool_calls" },
-            calls: calls.iter().enumerate().map(|(index, call)| on_the_wire(call, position, index)).collect(),
+            calls: calls
+                .iter()
+                .enumerate()
+                .map(|(index, call)| on_the_wire(call, position, index, signs_calls(&request.model)))
+                .collect(),
+            whole_calls: request.model.starts_with("google/"),
             text: said,
+            split_at,
             usage: json!({
                 "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
-                "prompt_tokens_details": { "cached_tokens": 0, "audio_tokens": 0 },
+                "prompt_tokens_details": { "cached_tokens": 0, "audio_tokens": 0, "cache_write_tokens": 0 },
+                "completion_tokens_details": { "reasoning_tokens": reasoning },
             }),
         }
     }
@@ -139,9 +181,14 @@ impl Completion {
     /// The answer to a call that streams: the role, word by word the text, the calls, the reason for the end.
     pub(crate) fn chunks(&self, include_usage: bool) -> Vec<Chunk> {
         let mut deltas = vec![json!({ "role": "assistant", "content": "" })];
-        deltas.extend(self.text.split_inclusive(' ').map(|word| json!({ "content": word })));
+        deltas.extend(parts(&self.text, self.split_at).into_iter().map(|part| json!({ "content": part })));
         let words = 1..deltas.len();
-        for (index, call) in self.calls.iter().enumerate() {
+        if self.whole_calls && !self.calls.is_empty() {
+            let mut calls = self.calls.clone();
+            calls.iter_mut().enumerate().for_each(|(index, call)| call["index"] = index.into());
+            deltas.push(json!({ "tool_calls": calls }));
+        }
+        for (index, call) in self.calls.iter().enumerate().filter(|_| !self.whole_calls) {
             let mut head = call.clone();
             let arguments = head["function"]["arguments"].take();
             let arguments = arguments.as_str().unwrap_or_default();
@@ -184,9 +231,14 @@ impl Completion {
     }
 }
 
-fn on_the_wire(call: &Call, position: usize, index: usize) -> Value {
+fn on_the_wire(call: &Call, position: usize, index: usize, signed: bool) -> Value {
     let function = json!({ "name": call.name, "arguments": call.arguments.to_string() });
-    json!({ "id": format!("call_{position}_{index}"), "type": "function", "function": function })
+    let id = format!("call_{position}_{index}");
+    let mut wire = json!({ "id": id, "type": "function", "function": function });
+    if signed {
+        wire["extra_content"] = signature(&id);
+    }
+    wire
 }
 
 /// Tokens are words here.

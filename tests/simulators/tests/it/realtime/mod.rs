@@ -1,0 +1,5 @@
+//! Transcription over OpenAI's realtime socket, and speaches' form of it.
+
+mod openai;
+mod plugin;
+mod speaches;
