@@ -11,9 +11,10 @@ use secrecy::ExposeSecret as _;
 use service::{LiveKitKey, LiveKitKeyArgs, LiveKitUrl, LogFormat, ensure_stays_on_this_machine};
 
 use crate::budget::BudgetArgs;
-use crate::conversation::RecordArgs;
+use crate::conversation::{RecordArgs, TurnDetectorArgs};
 use crate::persona::arguments::PersonaArgs;
 use crate::persona::check::CheckArgs;
+use crate::providers::Rooms;
 use crate::providers::arguments::ProviderArgs;
 use crate::publisher::PublisherArgs;
 use crate::spool::SpoolArgs;
@@ -53,6 +54,8 @@ pub struct Args {
     pub persona: PersonaArgs,
     #[command(flatten)]
     pub providers: ProviderArgs,
+    #[command(flatten)]
+    pub turn_detector: TurnDetectorArgs,
     #[command(flatten)]
     pub record: RecordArgs,
     #[command(flatten)]
@@ -101,6 +104,11 @@ impl LiveKitArgs {
 }
 
 impl LiveKit {
+    /// What its keys are good for beside rooms.
+    pub fn rooms(&self) -> Rooms {
+        Rooms { key: self.key.clone(), is_cloud: self.url.host().ends_with(".livekit.cloud") }
+    }
+
     /// A token with the key as it is now.
     ///
     /// # Errors

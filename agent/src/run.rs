@@ -10,9 +10,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::info;
 
 use crate::configuration::Args;
-use crate::conversation::Assistant;
+use crate::conversation::{Assistant, TurnDetector};
 use crate::http::{self, Pages};
 use crate::metrics::Metrics;
+use crate::persona::Persona;
 use crate::providers::Providers;
 use crate::session::{RoomService, Sessions, guard_data_channels};
 use crate::spool::Spool;
@@ -30,9 +31,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let shutdown = shutdown_on_signal()?;
     let metrics = Metrics::new().context("register metrics")?;
     guard_data_channels(metrics.clone());
-    let providers = Providers::new(&args.providers).await?;
+    let persona = Arc::new(args.persona.load()?);
+    let providers = Providers::new(&args.providers, &livekit.rooms(), &persona).await?;
     let services = providers.health.clone();
-    let assistant = make_assistant(&args, providers, metrics.clone()).await?;
+    metrics.add(providers.sockets.collectors()).context("register metrics")?;
+    let assistant = make_assistant(&args, persona, providers, metrics.clone()).await?;
     let trying = assistant.keep_trying(args.providers.provider_check_interval);
     let trying = AbortOnDropHandle::new(tokio::spawn(trying));
     let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
@@ -79,8 +82,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     serving.await.context("join the HTTP server")
 }
 
-async fn make_assistant(args: &Args, providers: Providers, metrics: Metrics) -> anyhow::Result<Assistant> {
-    let persona = Arc::new(args.persona.load()?);
+async fn make_assistant(
+    args: &Args,
+    persona: Arc<Persona>,
+    providers: Providers,
+    metrics: Metrics,
+) -> anyhow::Result<Assistant> {
     let environment = |name: &str| std::env::var(name).ok();
     let toolbox =
         Toolbox::new(Arc::clone(&persona), environment, args.providers.services_allow_plain_text).await?;
@@ -90,7 +97,8 @@ async fn make_assistant(args: &Args, providers: Providers, metrics: Metrics) -> 
         tools = persona.tools().len(),
         "who the agent is"
     );
-    Ok(Assistant::new(persona, toolbox, providers, args.record, metrics))
+    let turn_detector = TurnDetector::load(&args.turn_detector).await?;
+    Ok(Assistant::new(persona, toolbox, providers, turn_detector, args.record, metrics))
 }
 
 async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {

@@ -32,6 +32,8 @@ pub enum Cut {
     Tracks,
     /// Metadata that is too long.
     Metadata,
+    /// Sound that speech to text did not take in time.
+    Speech,
     /// Words of a spoken turn beyond what anybody says in one.
     Words,
     /// Messages that a prompt had no room for.
@@ -68,13 +70,14 @@ impl Budgeted {
 }
 
 impl Cut {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::DataMessages,
         Self::Streams,
         Self::TypedMessages,
         Self::PreConnectAudio,
         Self::Tracks,
         Self::Metadata,
+        Self::Speech,
         Self::Words,
         Self::History,
         Self::Replies,
@@ -91,6 +94,7 @@ impl Cut {
             Self::PreConnectAudio => "pre_connect_audio",
             Self::Tracks => "tracks",
             Self::Metadata => "metadata",
+            Self::Speech => "speech",
             Self::Words => "words",
             Self::History => "history",
             Self::Replies => "replies",

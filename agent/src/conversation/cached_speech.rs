@@ -10,10 +10,20 @@ use tokio::time::timeout;
 
 use crate::persona::{Persona, Voice};
 use crate::providers::error::ProviderError;
-use crate::providers::text_to_speech::{Speech, TextToSpeech};
+use crate::providers::text_to_speech::{Prepared, Speech, SpeechPart, TextToSpeech, WordTime};
+use crate::providers::usage::Account;
 
-/// Samples of speech, 24 kHz mono, as they are made; shared, because many calls say the same at the same time.
-pub(super) type SpeechStream = BoxStream<'static, Result<Arc<[i16]>, ProviderError>>;
+/// Speech as it is made; shared, because many calls say the same at the same time.
+pub(super) type SpeechStream = BoxStream<'static, Result<SharedPart, ProviderError>>;
+
+/// A part of speech.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum SharedPart {
+    /// 24 kHz, mono.
+    Samples(Arc<[i16]>),
+    /// When words are over.
+    Words(Vec<WordTime>),
+}
 
 /// What is said where the persona's own apology cannot be: recorded as `assets/README.md` says; 24 kHz, mono, 16 bit.
 const RECORDED_APOLOGY: &[u8] = include_bytes!("../../assets/apology.wav");
@@ -38,6 +48,7 @@ impl CachedSpeech {
         let fixed = [
             persona.greeting(),
             persona.still_there(),
+            persona.one_moment(),
             persona.apology(),
             persona.goodbye(),
             persona.time_is_up(),
@@ -76,19 +87,33 @@ impl CachedSpeech {
         Ok(())
     }
 
+    /// A call begins: what is said in it is to begin at once.
+    pub(super) fn prepare(&self) -> Prepared {
+        self.text_to_speech.prepare()
+    }
+
     /// Whether there is reason to [`Self::learn`] although all went well.
     pub(crate) async fn is_doubtful(&self) -> bool {
         self.text_to_speech.is_doubtful().await
     }
 
+    /// Whether there is reason to [`Self::speak`] on where a service broke off; `breaks` are those of the reply so far.
+    pub(super) fn may_go_on(&self, error: &ProviderError, breaks: usize) -> bool {
+        self.text_to_speech.may_go_on(error, breaks)
+    }
+
     /// # Errors
     /// The service did not begin to answer, after its retries.
-    pub(super) async fn speak(self: &Arc<Self>, sentence: &str) -> Result<SpeechStream, ProviderError> {
+    pub(super) async fn speak(
+        self: &Arc<Self>,
+        sentence: &str,
+        account: &Arc<dyn Account>,
+    ) -> Result<SpeechStream, ProviderError> {
         let known = self.with_fixed(|fixed| fixed.get(sentence).cloned());
         if let Some(Some(samples)) = known {
             return Ok(at_once(samples));
         }
-        let speaking = self.text_to_speech.speak(sentence, &self.voice);
+        let speaking = self.text_to_speech.speak(sentence, &self.voice, account);
         let samples = if sentence == self.apology {
             match timeout(APOLOGY_LIMIT, speaking).await {
                 Ok(Ok(samples)) => samples,
@@ -107,7 +132,9 @@ impl CachedSpeech {
         futures::stream::unfold(state, |(cached_speech, sentence, mut samples, mut all)| async move {
             match samples.next().await {
                 Some(Ok(part)) => {
-                    all.extend_from_slice(&part);
+                    if let SharedPart::Samples(samples) = &part {
+                        all.extend_from_slice(samples);
+                    }
                     Some((Ok(part), (cached_speech, sentence, samples, all)))
                 }
                 Some(Err(error)) => {
@@ -129,11 +156,15 @@ impl CachedSpeech {
 }
 
 fn at_once(samples: Arc<[i16]>) -> SpeechStream {
-    futures::stream::once(async { Ok(samples) }).boxed()
+    futures::stream::once(async { Ok(SharedPart::Samples(samples)) }).boxed()
 }
 
 fn shared(samples: Speech) -> SpeechStream {
-    samples.map(|part| part.map(Arc::from)).boxed()
+    let share = |part| match part {
+        SpeechPart::Samples(samples) => SharedPart::Samples(samples.into()),
+        SpeechPart::Words(words) => SharedPart::Words(words),
+    };
+    samples.map(move |part| part.map(share)).boxed()
 }
 
 fn recorded_apology() -> Arc<[i16]> {

@@ -12,6 +12,8 @@ pub(crate) struct Moments {
     pub(crate) speech_ended: Option<Instant>,
     pub(crate) transcribed: Option<Instant>,
     pub(crate) turn_over: Option<Instant>,
+    /// The model was asked; of an early reply before the turn was over.
+    pub(crate) asked: Option<Instant>,
     pub(crate) first_token: Option<Instant>,
     /// The first sentence went to text to speech.
     pub(crate) first_sentence: Option<Instant>,
@@ -51,8 +53,12 @@ impl LatencyRecord {
         };
         add(&mut self.end_of_utterance, turn.speech_ended, turn.turn_over);
         add(&mut self.transcription, turn.speech_ended, turn.transcribed);
-        add(&mut self.first_token, turn.turn_over, turn.first_token);
-        add(&mut self.first_byte, turn.first_sentence, turn.first_audio);
+        add(&mut self.first_token, turn.asked, turn.first_token);
+        // Nobody waits for the sound of an early reply while the caller may go on; and what was heard before the first sentence
+        // was none of the model's.
+        let wanted = turn.first_sentence.max(turn.turn_over.filter(|_| turn.first_sentence.is_some()));
+        let heard = turn.first_audio.filter(|heard| wanted.is_some_and(|wanted| wanted <= *heard));
+        add(&mut self.first_byte, wanted, heard);
         add(&mut self.end_to_end, turn.speech_ended, turn.first_audio);
         turn.log();
     }
@@ -93,11 +99,12 @@ mod tests {
             speech_ended: at(0),
             transcribed: at(300),
             turn_over: at(500),
+            asked: at(500),
             first_token: at(700),
             first_sentence: at(800),
             first_audio: at(900),
         };
-        let typed = Moments { turn_over: at(0), first_token: at(100), ..Moments::default() };
+        let typed = Moments { turn_over: at(0), asked: at(0), first_token: at(100), ..Moments::default() };
         let mut record = LatencyRecord::default();
         record.add(&spoken);
         record.add(&typed);
@@ -107,6 +114,35 @@ mod tests {
         assert_eq!(summary.llm_ttft, Latency { count: 2, p50: 0.1, p95: 0.2 });
         assert_eq!(summary.tts_ttfb.p50, 0.1);
         assert_eq!(summary.e2e_latency.p95, 0.9);
+    }
+
+    #[test]
+    fn what_was_ready_early_took_no_longer_than_it_did() {
+        let start = Instant::now();
+        let at = |milliseconds| Some(start + Duration::from_millis(milliseconds));
+        let early = Moments {
+            turn_over: at(2_500),
+            asked: at(300),
+            first_token: at(500),
+            first_sentence: at(600),
+            first_audio: at(2_550),
+            ..Moments::default()
+        };
+        // "One moment" was heard first.
+        let late = Moments {
+            turn_over: at(0),
+            asked: at(0),
+            first_token: at(5_800),
+            first_sentence: at(6_000),
+            first_audio: at(4_100),
+            ..Moments::default()
+        };
+        let mut record = LatencyRecord::default();
+        record.add(&early);
+        record.add(&late);
+        let summary = record.summary();
+        assert_eq!(summary.llm_ttft, Latency { count: 2, p50: 0.2, p95: 5.8 });
+        assert_eq!(summary.tts_ttfb, Latency { count: 1, p50: 0.05, p95: 0.05 });
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! has IO or a clock. `dialogue` is the loop between them and the services: `transcriber` has speech transcribed, `reply` asks
 //! the language model and runs its tools, `speech` speaks the answer, `captions` shows it.
 
+mod account;
 mod assistant;
 mod bounded_reader;
 mod cached_speech;
@@ -26,6 +27,7 @@ mod speech;
 mod tests;
 mod transcriber;
 mod trials;
+mod turn_detector;
 mod turn_taking;
 mod typed;
 mod vad;
@@ -42,6 +44,7 @@ pub use pre_connect_audio::{
     LONGEST_PRE_CONNECT_AUDIO, PRE_CONNECT_AUDIO_TOPIC, decode as decode_pre_connect_audio,
 };
 pub use record::RecordArgs;
+pub use turn_detector::{TurnDetector, TurnDetectorArgs};
 
 /// Talks until `hang_up` is cancelled, and then ends within a second; or until it ends the call.
 ///

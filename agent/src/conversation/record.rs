@@ -1,7 +1,7 @@
 //! Writes the conversation into the session's journal.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -45,6 +45,8 @@ pub(super) struct Record {
     budget: Budget,
     /// Bytes of the transcript and of the tool calls so far.
     bytes: Arc<[AtomicUsize; 2]>,
+    /// What is known of the caller's turn that goes on: the last entry of the transcript, until it is whole.
+    unfinished: Arc<Mutex<Option<TranscriptEntry>>>,
 }
 
 impl Record {
@@ -52,7 +54,7 @@ impl Record {
         if args.agent_without_transcript {
             journal.update(|session| session.transcript = None);
         }
-        Self { journal, args, budget, bytes: Arc::default() }
+        Self { journal, args, budget, bytes: Arc::default(), unfinished: Arc::default() }
     }
 
     pub(super) fn budget(&self) -> &Budget {
@@ -64,22 +66,29 @@ impl Record {
     }
 
     pub(super) fn user_said(&self, text: &str, spoken: Option<(Instant, Instant)>) {
-        let now = (Instant::now(), Utc::now());
-        let (start_time, end_time) = match spoken {
-            Some((began, ended)) => (time_of(began, now), time_of(ended, now)),
-            None => (now.1, now.1),
-        };
         self.journal.update(|session| session.metrics_summary.user_turns += 1);
-        self.said(Role::User, text, (start_time, end_time), false);
+        self.said(Role::User, text, times(spoken), false);
+    }
+
+    /// What the caller has said of a turn that goes on.
+    pub(super) fn user_is_saying(&self, text: &str, spoken: Option<(Instant, Instant)>) {
+        let (entry, _) = self.entry(Role::User, text, times(spoken), false);
+        let bytes = self.bytes[0].load(Ordering::Relaxed) + entry.text.len() + ENTRY_FRAME;
+        if bytes <= self.budget.transcript_bytes() {
+            self.put(None, Some(entry));
+        }
+    }
+
+    /// It was no turn.
+    pub(super) fn user_said_nothing(&self) {
+        self.put(None, None);
     }
 
     pub(super) fn agent_said(&self, said: &Said) {
         self.journal.update(|session| {
-            let metrics = &mut session.metrics_summary;
-            metrics.tts_characters_count += said.synthesised_characters;
-            metrics.tts_audio_duration += said.synthesised_seconds;
-            metrics.audio_published_seconds += said.seconds;
+            session.metrics_summary.audio_published_seconds += said.seconds;
         });
+        self.synthesised(said);
         if let Some(start_time) = said.start_time
             && !said.text.is_empty()
         {
@@ -88,30 +97,90 @@ impl Record {
         }
     }
 
-    fn said(
+    /// A listener's "uh-huh", which is no turn.
+    pub(super) fn user_listened(&self, text: &str, spoken: Option<(Instant, Instant)>) {
+        self.said(Role::User, text, times(spoken), false);
+    }
+
+    /// What was synthesised of a reply, heard or not: what a provider counts.
+    pub(super) fn synthesised(&self, said: &Said) {
+        self.journal.update(|session| {
+            let metrics = &mut session.metrics_summary;
+            metrics.tts_characters_count += said.synthesised_characters;
+            metrics.tts_audio_duration += said.synthesised_seconds;
+        });
+    }
+
+    /// A reply that began early was used, or thrown away.
+    pub(super) fn early_reply(&self, used: bool) {
+        self.journal.update(|session| {
+            session.metrics_summary.early_replies += 1;
+            session.metrics_summary.early_replies_used += u64::from(used);
+        });
+    }
+
+    /// Tokens of a reply that was thrown away, as far as they are known.
+    pub(super) fn discarded(&self, usage: &Usage) {
+        self.journal.update(|session| {
+            let metrics = &mut session.metrics_summary;
+            for (total, tokens) in [
+                (&mut metrics.llm_discarded_prompt_tokens, usage.prompt_tokens),
+                (&mut metrics.llm_discarded_completion_tokens, usage.completion_tokens),
+            ] {
+                *total = total.saturating_add(tokens);
+            }
+        });
+    }
+
+    fn said(&self, role: Role, text: &str, times: (DateTime<Utc>, DateTime<Utc>), interrupted: bool) {
+        let (entry, cut) = self.entry(role, text, times, interrupted);
+        let fits = self.fits(0, entry.text.len() + ENTRY_FRAME, self.budget.transcript_bytes());
+        // A turn of the caller's takes the place of what was known of it.
+        let unfinished = if role == Role::User { None } else { self.unfinished().clone() };
+        self.put(fits.then_some(entry), unfinished);
+        if cut || !fits {
+            self.budget.cut(Cut::Transcript);
+            self.journal.update(|session| {
+                if session.transcript.is_some() {
+                    mark_truncated(&mut session.truncated, "transcript");
+                }
+            });
+        }
+    }
+
+    /// An entry of the transcript, and whether it was cut.
+    fn entry(
         &self,
         role: Role,
         text: &str,
         (start_time, end_time): (DateTime<Utc>, DateTime<Utc>),
         interrupted: bool,
-    ) {
+    ) -> (TranscriptEntry, bool) {
         // Before anything is cut: half an address is not known as one.
         let text = if self.args.agent_redact { redact(text) } else { text.to_owned() };
         let (text, cut) = cut_text(text, LONGEST_ENTRY);
-        let fits = self.fits(0, text.len() + ENTRY_FRAME, self.budget.transcript_bytes());
-        if cut || !fits {
-            self.budget.cut(Cut::Transcript);
+        (TranscriptEntry { role, text, start_time, end_time, interrupted }, cut)
+    }
+
+    /// Adds an entry to the transcript, and what is unfinished behind it; what was there of that goes.
+    fn put(&self, entry: Option<TranscriptEntry>, unfinished: Option<TranscriptEntry>) {
+        let mut before = self.unfinished();
+        if entry.is_none() && *before == unfinished {
+            return;
         }
-        let entry = TranscriptEntry { role, text, start_time, end_time, interrupted };
-        self.journal.update(|session| {
+        // What was heard is on the disk before the next beat: this process may die.
+        self.journal.update_soon(|session| {
             let Some(transcript) = &mut session.transcript else { return };
-            if fits {
-                transcript.push(entry);
+            if before.is_some() {
+                transcript.pop();
             }
-            if cut || !fits {
-                mark_truncated(&mut session.truncated, "transcript");
-            }
+            transcript.extend(entry.into_iter().chain(unfinished.clone()));
         });
+        *before = unfinished;
+    }
+
+    fn unfinished(&self) -> MutexGuard<'_, Option<TranscriptEntry>> {
+        self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `is_known` is false where the persona has no such tool: its name is then whatever the model has heard or made up.
@@ -147,10 +216,6 @@ impl Record {
 
     pub(super) fn received(&self, seconds: f64) {
         self.journal.update(|session| session.metrics_summary.audio_received_seconds += seconds);
-    }
-
-    pub(super) fn transcribed(&self, seconds: f64) {
-        self.journal.update(|session| session.metrics_summary.stt_audio_duration += seconds);
     }
 
     pub(super) fn provider_failed(&self) {
@@ -198,6 +263,15 @@ fn cut_text(mut text: String, most: usize) -> (String, bool) {
 fn mark_truncated(truncated: &mut Vec<String>, field: &str) {
     if !truncated.iter().any(|name| name == field) {
         truncated.push(field.to_owned());
+    }
+}
+
+/// When something was said, by the wall clock; what was typed is of now.
+fn times(spoken: Option<(Instant, Instant)>) -> (DateTime<Utc>, DateTime<Utc>) {
+    let now = (Instant::now(), Utc::now());
+    match spoken {
+        Some((began, ended)) => (time_of(began, now), time_of(ended, now)),
+        None => (now.1, now.1),
     }
 }
 

@@ -1,10 +1,11 @@
 //! Generates one reply: asks the language model, runs the tools that it calls, asks again, and hands on sentence by sentence
 //! what is to be said.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::StreamExt as _;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tracing::debug;
 
 use super::disclosure::Disclosure;
@@ -16,12 +17,14 @@ use crate::providers::error::ProviderError;
 use crate::providers::language_model::LanguageModel;
 use crate::providers::message::ChatMessage;
 use crate::providers::reply::{ReplyPart, Usage};
+use crate::providers::usage::Account;
 
 /// How often in one reply the model may call tools; then it has to answer without.
 const MOST_TOOL_STEPS: usize = 3;
-/// Tools that a model may call at once, and bytes that it may say; what is more is left out.
+/// Tools that a model may call at once; what is more is left out.
 const MOST_CALLS: usize = 16;
-const LONGEST_ANSWER: usize = 16 * 1024;
+/// Bytes that it may say in a reply: some two minutes of speech, which nobody asks for. It ends with the sentence before.
+const LONGEST_ANSWER: usize = 2 * 1024;
 
 /// What happens while a reply is generated.
 #[derive(Debug)]
@@ -42,11 +45,23 @@ pub(super) struct Generation {
     pub(super) messages: Vec<ChatMessage>,
     pub(super) tools: SessionTools,
     pub(super) budget: Budget,
+    pub(super) account: Arc<dyn Account>,
+    /// Whether tools may be called: not before the turn is over.
+    pub(super) may_act_rx: watch::Receiver<bool>,
     /// Looks at what is to be said.
     pub(super) disclosure: Disclosure,
     /// What is to be said goes here, sentence by sentence.
     pub(super) sentences_tx: mpsc::UnboundedSender<String>,
     pub(super) events_tx: mpsc::UnboundedSender<GenerationEvent>,
+    /// Bytes that were said so far.
+    pub(super) said: usize,
+}
+
+/// What the model answered to one request.
+#[derive(Default)]
+struct Asked {
+    said: String,
+    calls: Vec<ProposedCall>,
 }
 
 impl Generation {
@@ -70,12 +85,19 @@ impl Generation {
                 debug!("the language model is not asked: {spent}");
                 return Ok(());
             }
-            let calls = self.ask(may_call, step == 0).await?;
+            let Asked { calls, said } = self.ask(may_call, step == 0).await?;
             if calls.is_empty() || !may_call {
                 return Ok(());
             }
-            let answered = self.tools.run(calls).await;
+            if self.may_act_rx.wait_for(|may_act| *may_act).await.is_err() {
+                return Ok(());
+            }
+            let mut answered = self.tools.run(calls).await;
             let ended = answered.ends_call;
+            // What it said before it called is said, and it would say it again.
+            if let Some(ChatMessage::Assistant { content, .. }) = answered.messages.first_mut() {
+                *content = said;
+            }
             self.messages.extend(answered.messages);
             if ended {
                 return Ok(());
@@ -93,12 +115,13 @@ impl Generation {
         self.budget.spend(Budgeted::PromptBytes, (messages + tools) as u64)
     }
 
-    /// One request; the calls that the model wants.
-    async fn ask(&mut self, may_call: bool, first: bool) -> Result<Vec<ProposedCall>, ProviderError> {
+    /// One request.
+    async fn ask(&mut self, may_call: bool, first: bool) -> Result<Asked, ProviderError> {
         let tools = if may_call { self.tools.definitions() } else { &[] };
-        let mut answer = self.model.reply(&self.messages, tools).await?;
-        let (mut sentences, mut calls) = (Sentences::default(), Vec::new());
-        let (mut began, mut spoke, mut bytes) = (false, false, 0);
+        let mut answer = self.model.reply(&self.messages, tools, &self.account).await?;
+        let mut sentences = Sentences::default();
+        let mut asked = Asked::default();
+        let (mut began, mut spoke) = (false, false);
         while let Some(part) = answer.next().await {
             let part = part?;
             if first && !began && matches!(part, ReplyPart::Text(_) | ReplyPart::ToolCall { .. }) {
@@ -107,18 +130,21 @@ impl Generation {
             }
             match part {
                 ReplyPart::Text(text) => {
-                    bytes += text.len();
-                    if bytes > LONGEST_ANSWER {
+                    asked.said.push_str(&text);
+                    self.said += text.len();
+                    if self.said > LONGEST_ANSWER {
                         self.budget.cut(Cut::Replies);
-                        break;
+                        return Ok(asked);
                     }
                     for sentence in sentences.push(&text) {
                         self.say(sentence, &mut spoke);
                     }
                 }
-                ReplyPart::ToolCall { .. } if calls.len() >= MOST_CALLS => self.budget.cut(Cut::ToolCalls),
-                ReplyPart::ToolCall { id, name, arguments } => {
-                    calls.push(ProposedCall { id, name, arguments })
+                ReplyPart::ToolCall { .. } if asked.calls.len() >= MOST_CALLS => {
+                    self.budget.cut(Cut::ToolCalls);
+                }
+                ReplyPart::ToolCall { id, name, arguments, extra_content } => {
+                    asked.calls.push(ProposedCall { id, name, arguments, extra_content })
                 }
                 ReplyPart::Usage(usage) => self.tell(GenerationEvent::Used(usage)),
                 ReplyPart::Finished => {}
@@ -127,7 +153,7 @@ impl Generation {
         if let Some(sentence) = sentences.finish() {
             self.say(sentence, &mut spoke);
         }
-        Ok(calls)
+        Ok(asked)
     }
 
     fn say(&mut self, sentence: String, spoke: &mut bool) {

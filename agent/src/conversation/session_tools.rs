@@ -26,6 +26,8 @@ pub(super) struct ProposedCall {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+    /// What the server wants to see again beside the call.
+    pub(super) extra_content: Option<Value>,
 }
 
 /// What the model is told of the tools that it called.
@@ -35,6 +37,8 @@ pub(super) struct ToolsAnswered {
     pub(super) messages: Vec<ChatMessage>,
     /// Whether one of the tool calls ends the call.
     pub(super) ends_call: bool,
+    /// Number of the caller's turn in which they were called.
+    pub(super) turn: u32,
 }
 
 /// The tools as one session calls them; clones share its record.
@@ -77,7 +81,9 @@ impl SessionTools {
         let calling = async move {
             let answers = join_all(calls.iter().map(|call| tools.call(call))).await;
             let ends_call = answers.iter().any(|answer| answer.ends_call);
-            let requested = |call: &ProposedCall| RequestedCall::new(&call.id, &call.name, &call.arguments);
+            let requested = |call: &ProposedCall| {
+                RequestedCall::new(&call.id, &call.name, &call.arguments, call.extra_content.clone())
+            };
             let tool_calls = calls.iter().map(requested).collect();
             let called = ChatMessage::Assistant { content: String::new(), tool_calls };
             let result = |(call, answer): (ProposedCall, Answer)| ChatMessage::Tool {
@@ -86,13 +92,13 @@ impl SessionTools {
             };
             let results = calls.into_iter().zip(answers).map(result);
             let messages = std::iter::once(called).chain(results).collect();
-            let answered = ToolsAnswered { messages, ends_call };
+            let answered = ToolsAnswered { messages, ends_call, turn: tools.turn };
             // A conversation that is over needs no answer.
             drop(tools.answers_tx.send(answered.clone()));
             answered
         };
         let calling = tokio::spawn(calling.in_current_span());
-        calling.await.unwrap_or(ToolsAnswered { messages: Vec::new(), ends_call: false })
+        calling.await.unwrap_or(ToolsAnswered { messages: Vec::new(), ends_call: false, turn: self.turn })
     }
 
     async fn call(&self, proposed: &ProposedCall) -> Answer {

@@ -27,7 +27,7 @@ impl Call {
         let start = Instant::now();
         Self {
             detector: SpeechDetector::default(),
-            turns: TurnTaking::new(Rules::default(), start),
+            turns: TurnTaking::new(Rules::default(), "en", start),
             start,
             now: start,
             words: words.iter().copied().collect(),

@@ -4,8 +4,6 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt as _;
-use futures::future::BoxFuture;
 use livekit::webrtc::audio_frame::AudioFrame;
 use tokio::time::timeout;
 use tracing::debug;
@@ -15,50 +13,70 @@ use super::record::Record;
 use super::turn_taking::Event;
 use super::typed::LONGEST_TURN;
 use super::vad::{SpeechDetector, VAD_SAMPLE_RATE, VadEvent};
-use crate::budget::kinds::{Budgeted, Cut};
+use crate::budget::kinds::Cut;
 use crate::providers::error::ProviderError;
+use crate::providers::transcription::{Spoken, TranscriptEvent, TranscriptionStream};
+use crate::providers::usage::Account;
 
 /// How much audio is received between two entries in the journal, seconds.
 const RECEIVED_STEP: f64 = 1.0;
 /// Longest that the pre-connect audio is waited for.
 const PRE_CONNECT_AUDIO_LIMIT: Duration = Duration::from_secs(3);
+/// Samples that are listened to at a time where there are many: 100 ms.
+pub(super) const PART: usize = VAD_SAMPLE_RATE as usize / 10;
 /// Longest that the caller's last words are waited for when the call is over.
 const LAST_WORDS_LIMIT: Duration = Duration::from_secs(2);
 
-/// Listens to the caller, and has what was said transcribed: each part of a turn once, one request at a time. A pause within
-/// a turn sends what was said since the words that are known; if the caller goes on, the request goes on as well.
+/// Listens to the caller: what is voice is found out here, and what the words are by a stream of speech to text.
 pub(super) struct Transcriber {
-    assistant: Arc<Assistant>,
     record: Record,
     detector: SpeechDetector,
+    stream: TranscriptionStream,
     /// Samples that came while the pre-connect audio is waited for, and until when it is.
     held: Option<(Instant, Vec<i16>)>,
     /// Seconds of audio that are not in the journal yet.
     received_seconds: f64,
-    /// The request that is under way.
-    transcription: Option<BoxFuture<'static, Transcription>>,
+    /// How long before the last sample speech ended.
+    silence: Duration,
     /// Somebody waits for the words of the turn so far.
     wanted: bool,
-    /// The words of the turn that are known; the detector has what was said since.
+    /// Words of the turn that stay, and those that may change.
     words: String,
+    interim: String,
 }
 
-struct Transcription {
-    words: Result<String, ProviderError>,
-    samples: usize,
+/// What was heard of the turn so far.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// All words, of which the last may change.
+    Interim(String),
+    /// All words, and none of them changes; more may follow.
+    Final(String),
+    /// All words, and no more follow.
+    Words(String),
+    /// The turn is probably over, or is, by how the service hears it.
+    EagerEndOfTurn,
+    EndOfTurn,
+    Language(String),
+    Failed(ProviderError),
 }
 
 impl Transcriber {
-    pub(super) fn new(assistant: Arc<Assistant>, record: Record) -> Self {
+    pub(super) fn new(assistant: &Arc<Assistant>, record: Record, account: Arc<dyn Account>) -> Self {
+        let persona = &assistant.persona;
+        let spoken =
+            Spoken { language: persona.language().to_owned(), vocabulary: persona.vocabulary().to_owned() };
+        let stream = assistant.speech_to_text.listen(spoken, account);
         Self {
-            assistant,
             record,
             detector: SpeechDetector::default(),
+            stream,
             held: None,
             received_seconds: 0.0,
-            transcription: None,
+            silence: Duration::ZERO,
             wanted: false,
             words: String::new(),
+            interim: String::new(),
         }
     }
 
@@ -75,6 +93,7 @@ impl Transcriber {
 
     /// Listens to a part of what [`Self::with_held`] gave; `later` samples came after it.
     pub(super) fn listen_to_part(&mut self, part: &[i16], later: usize) -> Vec<Event> {
+        self.hand_on(part);
         self.detect(part, later)
     }
 
@@ -84,7 +103,10 @@ impl Transcriber {
         if self.received_seconds >= RECEIVED_STEP {
             self.record_received();
         }
-        let Some((until, held)) = &mut self.held else { return self.detect(&frame.data, 0) };
+        let Some((until, held)) = &mut self.held else {
+            self.hand_on(&frame.data);
+            return self.detect(&frame.data, 0);
+        };
         held.extend_from_slice(&frame.data);
         if Instant::now() < *until {
             return Vec::new();
@@ -92,25 +114,52 @@ impl Transcriber {
         debug!("the pre-connect audio did not come in time");
         let held = std::mem::take(held);
         self.held = None;
-        self.detect(&held, 0)
+        // Part by part: before speech is noticed the stream keeps no more than a moment.
+        let mut later = held.len();
+        let mut events = Vec::new();
+        for part in held.chunks(PART) {
+            later -= part.len();
+            events.extend(self.listen_to_part(part, later));
+        }
+        events
+    }
+
+    fn hand_on(&self, samples: &[i16]) {
+        if !self.stream.audio(samples) {
+            self.record.budget().cut(Cut::Speech);
+        }
     }
 
     fn detect(&mut self, samples: &[i16], later: usize) -> Vec<Event> {
         let now = Instant::now() - Duration::from_secs(later as u64) / VAD_SAMPLE_RATE;
-        let event = |event| match event {
-            VadEvent::SpeechBegan { ago } => Event::SpeechBegan(now - ago),
-            VadEvent::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
-            VadEvent::SpeechEnded { ago } => Event::SpeechEnded(now - ago),
-        };
-        self.detector.detect(samples).into_iter().map(event).collect()
+        let mut events = Vec::new();
+        for event in self.detector.detect(samples) {
+            events.push(match event {
+                VadEvent::SpeechBegan { ago } => {
+                    self.stream.speech_began(ago);
+                    Event::SpeechBegan(now - ago)
+                }
+                VadEvent::StillSpeaking { ago } => Event::StillSpeaking(now - ago),
+                VadEvent::SpeechEnded { ago } => {
+                    self.silence = ago;
+                    Event::SpeechEnded(now - ago)
+                }
+            });
+        }
+        events
     }
 
-    /// Has the turn so far transcribed.
+    /// The last seconds of the turn, as they sounded: 16 kHz, mono.
+    pub(super) fn heard_audio(&self) -> Vec<i16> {
+        self.detector.heard()
+    }
+
+    /// The words of the turn so far are wanted.
     pub(super) fn transcribe(&mut self) {
         self.wanted = true;
-        if self.transcription.is_none() {
-            self.transcription = self.transcription();
-        }
+        // A voice without a pause has no end.
+        let ago = if self.detector.is_speaking() { Duration::ZERO } else { self.silence };
+        self.stream.speech_ended(ago);
     }
 
     /// The caller goes on: nobody waits for the words so far, and they are kept.
@@ -122,75 +171,79 @@ impl Transcriber {
     pub(super) fn forget(&mut self) {
         self.detector.forget();
         self.words.clear();
-        self.transcription = None;
+        self.interim.clear();
         self.wanted = false;
+        self.stream.forget();
+        self.go_on();
     }
 
-    /// The words of the turn so far, once they are known. Where nobody waits for them it waits for ever.
-    pub(super) async fn transcribed(&mut self) -> Result<String, ProviderError> {
+    /// What was asked for, or forgotten, in the middle of speech was not its end.
+    fn go_on(&self) {
+        if self.detector.is_speaking() {
+            self.stream.speech_began(Duration::ZERO);
+        }
+    }
+
+    /// What is heard next. It can be dropped and called again.
+    pub(super) async fn hear(&mut self) -> Heard {
         loop {
-            let Some(transcription) = &mut self.transcription else { return pending().await };
-            let transcription = transcription.await;
-            self.transcription = None;
-            let result = self.learn(transcription);
-            if !self.wanted {
-                // What failed is sent again with what follows.
-                if result.is_err() {
-                    self.record.provider_failed();
+            let Some(event) = self.stream.next().await else { return pending().await };
+            match event {
+                Ok(TranscriptEvent::Interim(interim)) => {
+                    self.interim = interim;
+                    return Heard::Interim(self.all_words());
                 }
-                continue;
+                Ok(TranscriptEvent::Final(words)) => {
+                    self.interim.clear();
+                    self.learn(&words);
+                    // Words that come when nobody expects any are as good as others.
+                    let is_late = !self.wanted && !self.detector.is_speaking() && !words.is_empty();
+                    let words = self.words.clone();
+                    return if is_late { Heard::Words(words) } else { Heard::Final(words) };
+                }
+                Ok(TranscriptEvent::Finalized) if std::mem::take(&mut self.wanted) => {
+                    // What a connection that broke had shown is not among them.
+                    self.interim.clear();
+                    self.go_on();
+                    return Heard::Words(self.words.clone());
+                }
+                Ok(TranscriptEvent::Finalized) => {}
+                Ok(TranscriptEvent::EagerEndOfTurn) => return Heard::EagerEndOfTurn,
+                Ok(TranscriptEvent::EndOfTurn) => return Heard::EndOfTurn,
+                Ok(TranscriptEvent::Language(language)) => return Heard::Language(language),
+                Err(error) if std::mem::take(&mut self.wanted) => return Heard::Failed(error),
+                Err(_) => self.record.provider_failed(),
             }
-            if result.is_err() || self.detector.turn().is_empty() {
-                self.wanted = false;
-                return result.map(|()| self.words.clone());
-            }
-            self.transcription = self.transcription();
         }
     }
 
     /// What was said and not yet replied to when the call is over.
     pub(super) async fn last_words(&mut self) -> Option<String> {
         self.record_received();
-        if self.transcription.is_some() || !self.detector.turn().is_empty() {
+        if self.wanted || self.detector.is_speaking() {
             self.transcribe();
             // What is known by then is better than nothing.
-            drop(timeout(LAST_WORDS_LIMIT, self.transcribed()).await);
+            let last = async { while !matches!(self.hear().await, Heard::Words(_) | Heard::Failed(_)) {} };
+            drop(timeout(LAST_WORDS_LIMIT, last).await);
         }
-        Some(std::mem::take(&mut self.words)).filter(|words| !words.is_empty())
+        Some(self.all_words()).filter(|words| !words.is_empty())
     }
 
-    /// Of what was said since the words that are known. What the budget does not allow is not sent; it ends the call.
-    fn transcription(&self) -> Option<BoxFuture<'static, Transcription>> {
-        let milliseconds = self.detector.turn().len() as u64 * 1_000 / u64::from(VAD_SAMPLE_RATE);
-        self.record.budget().spend(Budgeted::TranscribedMilliseconds, milliseconds).ok()?;
-        let (assistant, turn, record) =
-            (Arc::clone(&self.assistant), self.detector.turn().to_vec(), self.record.clone());
-        let transcribing = async move {
-            let persona = &assistant.persona;
-            let seconds = turn.len() as f64 / f64::from(VAD_SAMPLE_RATE);
-            let sent = || record.transcribed(seconds);
-            let words = assistant
-                .speech_to_text
-                .transcribe(&turn, persona.language(), &persona.vocabulary(), sent)
-                .await;
-            Transcription { words, samples: turn.len() }
-        };
-        Some(transcribing.boxed())
+    fn all_words(&self) -> String {
+        let parts = [self.words.as_str(), self.interim.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
-    fn learn(&mut self, transcription: Transcription) -> Result<(), ProviderError> {
-        let words = transcription.words?;
-        self.detector.forget_first(transcription.samples);
+    fn learn(&mut self, words: &str) {
         if !self.words.is_empty() && !words.is_empty() {
             self.words.push(' ');
         }
-        self.words.push_str(&words);
+        self.words.push_str(words);
         // Nobody says as much: it was made up by the service.
         if self.words.len() > LONGEST_TURN {
             self.words.truncate(self.words.floor_char_boundary(LONGEST_TURN));
             self.record.budget().cut(Cut::Words);
         }
-        Ok(())
     }
 
     fn record_received(&mut self) {

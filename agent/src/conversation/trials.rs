@@ -16,7 +16,7 @@ use crate::providers::error::{Provider, ProviderError};
 use crate::providers::health::{Health, Standing};
 use crate::providers::language_model::LanguageModel;
 use crate::providers::message::ChatMessage;
-use crate::providers::speech_to_text::SpeechToText;
+use crate::providers::transcription::SpeechToText;
 use crate::tools::Toolbox;
 
 /// Pause after the first trial that failed; each further one is twice as long, up to the interval.

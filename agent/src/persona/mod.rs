@@ -11,12 +11,15 @@ mod document;
 mod fault;
 mod http_tool;
 mod kind;
+mod one_moment;
 mod prompt;
 mod qualification;
 mod rules;
 mod signal;
 #[cfg(test)]
 mod tests;
+mod turn_taking;
+mod vocabulary;
 
 use serde_json::{Map, Value, json};
 
@@ -25,6 +28,7 @@ pub use http_tool::{BUILT_IN, HttpTool};
 pub use kind::Kind;
 pub use qualification::Qualification;
 pub use signal::{Example, Signal};
+pub use turn_taking::TurnTakingSettings;
 
 use document::{Faults, Placed, Section};
 
@@ -34,7 +38,7 @@ pub const DEFAULT: &str = include_str!("../../personas/pandadoc-trial.toml");
 /// What the voice may be slowed down or sped up to; the limits of OpenAI's wire format.
 const SPEAKING_RATES: std::ops::RangeInclusive<f64> = 0.25..=4.0;
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "name",
     "language",
     "voice",
@@ -42,10 +46,13 @@ const KEYS: [&str; 14] = [
     "instructions",
     "greeting",
     "still_there",
+    "one_moment",
     "apology",
     "goodbye",
     "time_is_up",
     "disclosure",
+    "vocabulary",
+    "turn_taking",
     "signals",
     "tools",
     "qualification",
@@ -63,10 +70,13 @@ pub struct Persona {
     instructions: String,
     greeting: String,
     still_there: String,
+    one_moment: String,
     apology: String,
     goodbye: String,
     time_is_up: String,
     disclosure: String,
+    vocabulary: String,
+    turn_taking: TurnTakingSettings,
     signals: Vec<Signal>,
     tools: Vec<HttpTool>,
     qualification: Qualification,
@@ -117,6 +127,11 @@ impl Persona {
         &self.still_there
     }
 
+    /// What it says before a reply that takes long.
+    pub fn one_moment(&self) -> &str {
+        &self.one_moment
+    }
+
     /// What it says where a provider fails.
     pub fn apology(&self) -> &str {
         &self.apology
@@ -135,6 +150,16 @@ impl Persona {
     /// What it says of itself in the place of a claim to be human, and to who asks: that it is an AI.
     pub fn disclosure(&self) -> &str {
         &self.disclosure
+    }
+
+    /// Names that callers are likely to say, spelled as people spell them, for recognisers that take a prompt; may be empty.
+    pub fn vocabulary(&self) -> &str {
+        &self.vocabulary
+    }
+
+    /// The times that turns go by, as far as the persona sets them.
+    pub fn turn_taking(&self) -> &TurnTakingSettings {
+        &self.turn_taking
     }
 
     /// What it is to discover, one signal at least, in the order of asking.
@@ -208,6 +233,9 @@ fn read(text: &str, faults: &mut Faults<'_>) -> Option<Persona> {
     let time_is_up =
         file.optional_text("time_is_up", faults).map_or(TIME_IS_UP.to_owned(), |text| text.value);
     let disclosure = file.optional_text("disclosure", faults).map(|text| text.value);
+    let one_moment = file.optional_text("one_moment", faults).map(|text| text.value);
+    let vocabulary = vocabulary::read(&mut file, faults);
+    let turn_taking = turn_taking::read(&mut file, faults);
     let (signals, declared) = signal::read(&mut file, faults);
     let tools = http_tool::read(&mut file, faults);
     let qualification = rules::read(&mut file, &declared, faults);
@@ -222,6 +250,9 @@ fn read(text: &str, faults: &mut Faults<'_>) -> Option<Persona> {
         still_there: still_there?.value,
         goodbye: goodbye?.value,
         time_is_up,
+        one_moment: one_moment.unwrap_or_else(|| one_moment::in_language(&language).to_owned()),
+        vocabulary,
+        turn_taking,
         disclosure: disclosure.unwrap_or_else(|| disclosure::in_language(&language).to_owned()),
         language,
         signals,

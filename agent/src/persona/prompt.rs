@@ -1,11 +1,8 @@
-//! What the language model and the recogniser are told of a persona.
+//! What the language model is told of a persona.
 
 use super::Persona;
 use super::kind::Kind;
 use super::signal::Signal;
-
-/// Most characters of a vocabulary: recognisers read only the end of a longer one.
-const VOCABULARY_LENGTH: usize = 600;
 
 /// How to talk, and what a caller's words can never do. It comes last: what is last weighs most.
 const CONDUCT: &str = "\
@@ -32,27 +29,6 @@ impl Persona {
     pub fn system_prompt(&self) -> String {
         let signals: String = self.signals.iter().map(describe).collect();
         format!("{}\n\n# What to find out\n{signals}\n{CONDUCT}", self.instructions)
-    }
-
-    /// Words that callers are likely to use, for recognisers that take a prompt; 600 characters at most.
-    pub fn vocabulary(&self) -> String {
-        let mut vocabulary = String::new();
-        let values = self.signals.iter().flat_map(|signal| match &signal.kind {
-            Kind::Enum { values } => values.as_slice(),
-            _ => &[],
-        });
-        let says = self.signals.iter().flat_map(|signal| &signal.examples).map(|example| &example.says);
-        for words in values.chain(says) {
-            let words = words.replace('_', " ");
-            if vocabulary.chars().count() + words.chars().count() + 2 > VOCABULARY_LENGTH {
-                break;
-            }
-            if !vocabulary.is_empty() {
-                vocabulary.push_str(", ");
-            }
-            vocabulary.push_str(&words);
-        }
-        vocabulary
     }
 }
 

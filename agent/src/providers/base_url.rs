@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use reqwest::Url;
+use serde::Deserialize;
 
 /// Where a provider's requests go, such as `https://api.openai.com/v1`: what stands before `/chat/completions`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct BaseUrl(Url);
 
 /// It is no address of a provider.
@@ -23,15 +25,34 @@ impl BaseUrl {
         url
     }
 
+    /// The host, with the port where it is not the usual one.
+    pub(super) fn host(&self) -> String {
+        let host = self.0.host_str().unwrap_or_default();
+        self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     /// The host, if what is sent to it can be read on the way.
     pub(super) fn plain_text_host(&self) -> Option<&str> {
         self.0.host_str().filter(|_| self.0.scheme() == "http")
+    }
+
+    /// Whether it is LiveKit Inference's own, whatever its environment.
+    pub(super) fn is_livekit(&self) -> bool {
+        self.0.host_str().is_some_and(|host| host.ends_with(".livekit.cloud"))
     }
 
     /// Whether it is OpenAI's own, the regional ones included.
     pub(super) fn is_openai(&self) -> bool {
         let host = self.0.host_str().unwrap_or_default();
         self.0.scheme() == "https" && (host == "api.openai.com" || host.ends_with(".api.openai.com"))
+    }
+}
+
+impl TryFrom<String> for BaseUrl {
+    type Error = InvalidBaseUrl;
+
+    fn try_from(text: String) -> Result<Self, InvalidBaseUrl> {
+        text.parse()
     }
 }
 

@@ -51,7 +51,9 @@ impl fmt::Display for Provider {
 pub enum ErrorKind {
     /// Nothing came within the time limit.
     Timeout,
-    /// The provider cannot be reached, or the connection was lost.
+    /// The provider cannot be reached.
+    Unreached,
+    /// The connection was lost.
     Connection,
     /// It answered with this status.
     Status(u16),
@@ -121,12 +123,16 @@ impl ProviderError {
 
     /// The library's own text may hold the address with all that is in it, so only its class is kept.
     pub(super) fn connection(provider: Provider, error: &reqwest::Error) -> Self {
-        let message = if error.is_connect() {
-            format!("cannot connect: look at {}_BASE_URL and the network", provider.prefix())
-        } else {
-            "the connection was lost".to_owned()
-        };
-        Self::new(provider, ErrorKind::Connection, true, message)
+        if error.is_connect() { Self::unreached(provider) } else { Self::lost(provider) }
+    }
+
+    pub(super) fn unreached(provider: Provider) -> Self {
+        let message = format!("cannot connect: look at {}_BASE_URL and the network", provider.prefix());
+        Self::new(provider, ErrorKind::Unreached, true, message)
+    }
+
+    pub(super) fn lost(provider: Provider) -> Self {
+        Self::new(provider, ErrorKind::Connection, true, "the connection was lost")
     }
 
     pub(super) fn cut(provider: Provider) -> Self {
@@ -137,11 +143,28 @@ impl ProviderError {
         Self::new(provider, ErrorKind::Malformed, false, what)
     }
 
+    /// The same failure, of something that may succeed at another time.
+    pub(super) fn passing(self) -> Self {
+        Self { recoverable: true, ..self }
+    }
+
     pub(super) fn reported(provider: Provider, body: &serde_json::Value) -> Self {
         let code = code(body);
-        let recoverable = code.as_deref().is_none_or(may_pass);
+        let recoverable = code.as_deref().is_none_or(may_pass) && !is_out_of_credits(body);
         let code = code.map(|code| format!(" ({code})")).unwrap_or_default();
         Self::new(provider, ErrorKind::Reported, recoverable, format!("an error within the answer{code}"))
+    }
+
+    /// An error that ended a session, with its code.
+    pub(super) fn ended(provider: Provider, code: Option<&serde_json::Value>) -> Self {
+        let error = Self::reported(provider, &serde_json::json!({ "code": code }));
+        match code.and_then(serde_json::Value::as_u64) {
+            Some(status) if is_final(status) => {
+                let message = format!("the session was ended ({status})");
+                Self::new(provider, ErrorKind::Reported, false, message)
+            }
+            _ => error,
+        }
     }
 
     pub(super) fn status_code(
@@ -150,17 +173,21 @@ impl ProviderError {
         retry_after: Option<Duration>,
         body: &[u8],
     ) -> Self {
-        let code = serde_json::from_slice(body).ok().and_then(|body| code(&body));
+        let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let code = code(&body);
         let passing = status == StatusCode::REQUEST_TIMEOUT
             || status == StatusCode::TOO_MANY_REQUESTS
             || status.is_server_error();
-        let recoverable = passing && code.as_deref().is_none_or(may_pass);
+        let recoverable = passing && code.as_deref().is_none_or(may_pass) && !is_out_of_credits(&body);
         let prefix = provider.prefix();
         let advice = match status.as_u16() {
             401 | 403 => format!(": look at {prefix}_API_KEY"),
             404 => format!(": look at {prefix}_BASE_URL and {prefix}_MODEL"),
             400 | 413 | 415 | 422 => {
                 format!(": it does not take the request; look at {prefix}_MODEL and the persona")
+            }
+            429 if is_out_of_credits(&body) => {
+                ": the project's credits at LiveKit Inference are used up; see its billing page".to_owned()
             }
             429 => ": too many requests, or nothing left of the quota".to_owned(),
             300..=399 => format!(": it is elsewhere; set {prefix}_BASE_URL to where it is"),
@@ -174,7 +201,8 @@ impl ProviderError {
 
 /// The error's code or type, where it is a plain word: the message beside it may quote what was sent.
 fn code(body: &serde_json::Value) -> Option<String> {
-    let error = body.get("error").unwrap_or(body);
+    // LiveKit Inference says in `error` what happened, and beside it which kind it is.
+    let error = body.get("error").filter(|error| error.is_object()).unwrap_or(body);
     let word = |name: &str| {
         let code = error.get(name)?.as_str()?;
         let plain = |character: char| character.is_ascii_lowercase() || character == '_';
@@ -195,6 +223,18 @@ fn may_pass(code: &str) -> bool {
     .contains(&code)
 }
 
+/// Whether an error with this status stays, where it ends what had begun. Another token is made for the next try, and what is
+/// too much at a time passes.
+fn is_final(status: u64) -> bool {
+    (400..500).contains(&status) && ![401, 408, 429, 499].contains(&status)
+}
+
+/// A quota of LiveKit Inference that does not come back by itself: the others are counted by the minute, or at a time.
+fn is_out_of_credits(body: &serde_json::Value) -> bool {
+    let text = |name: &str| body.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+    text("type") == "inference_quota_exceeded" && text("category").contains("Credits")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +250,16 @@ mod tests {
             (429, "", true),
             (429, r#"{"error": {"code": "rate_limit_exceeded"}}"#, true),
             (429, r#"{"error": {"code": "insufficient_quota"}}"#, false),
+            (
+                429,
+                r#"{"error": "slow down", "type": "inference_quota_exceeded", "category": "MaxConcurrentGatewayLLMRpm"}"#,
+                true,
+            ),
+            (
+                429,
+                r#"{"error": "no credits", "type": "inference_quota_exceeded", "category": "MaxGatewayCredits"}"#,
+                false,
+            ),
             (500, "", true),
             (503, "<html>", true),
             (408, "", true),
@@ -228,5 +278,12 @@ mod tests {
         let text = error(401, body).to_string();
         assert_eq!(text, "the language model: status 401 (invalid_request_error): look at LLM_API_KEY");
         assert_eq!(error(401, body).status(), Some(401));
+        let body = r#"{"error": "Ann has no credits", "type": "inference_quota_exceeded", "category": "MaxGatewayCredits"}"#;
+        let text = error(429, body).to_string();
+        assert_eq!(
+            text,
+            "the language model: status 429 (inference_quota_exceeded): the project's credits at LiveKit Inference are used \
+             up; see its billing page"
+        );
     }
 }

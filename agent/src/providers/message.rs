@@ -45,7 +45,12 @@ impl ChatMessage {
                 Self::Tool { tool_call_id, content } => tool_call_id.len() + content.len(),
                 Self::Assistant { content, tool_calls } => {
                     let call = |call: &RequestedCall| {
-                        FRAME + call.id.len() + call.function.name.len() + call.function.arguments.len()
+                        let extra = call.extra_content.as_ref().map_or(0, |extra| extra.to_string().len());
+                        FRAME
+                            + call.id.len()
+                            + call.function.name.len()
+                            + call.function.arguments.len()
+                            + extra
                     };
                     content.len() + tool_calls.iter().map(call).sum::<usize>()
                 }
@@ -60,6 +65,8 @@ pub struct RequestedCall {
     #[serde(rename = "type")]
     kind: &'static str,
     function: RequestedFunction,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,13 +76,13 @@ struct RequestedFunction {
 }
 
 impl RequestedCall {
-    /// A call as the model made it. Arguments that are no JSON object become an empty one: some servers refuse the whole
-    /// conversation otherwise.
-    pub fn new(id: &str, name: &str, arguments: &str) -> Self {
+    /// A call as the model made it, with what its server wants to see again. Arguments that are no JSON object become an empty
+    /// one: some servers refuse the whole conversation otherwise.
+    pub fn new(id: &str, name: &str, arguments: &str, extra_content: Option<Value>) -> Self {
         let is_object = serde_json::from_str(arguments).is_ok_and(|value: Value| value.is_object());
         let arguments = if is_object { arguments } else { "{}" };
         let function = RequestedFunction { name: name.to_owned(), arguments: arguments.to_owned() };
-        Self { id: id.to_owned(), kind: "function", function }
+        Self { id: id.to_owned(), kind: "function", function, extra_content }
     }
 }
 
@@ -87,7 +94,8 @@ mod tests {
 
     #[test]
     fn messages_have_the_form_of_the_wire() {
-        let calls = ["{\"day\":1}", "{\"da", ""].map(|arguments| RequestedCall::new("a", "book", arguments));
+        let calls =
+            ["{\"day\":1}", "{\"da", ""].map(|arguments| RequestedCall::new("a", "book", arguments, None));
         let messages = [
             ChatMessage::System { content: "You sell.".to_owned() },
             ChatMessage::Assistant { content: "Hello!".to_owned(), tool_calls: Vec::new() },

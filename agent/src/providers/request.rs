@@ -1,5 +1,4 @@
-//! Requests to a provider: time limits, retries with a pause, a limit for the length of an answer, and what each outcome says
-//! of the provider's health.
+//! Requests to a provider: time limits, retries with a pause, and a limit for the length of an answer.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,12 +11,12 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::warn;
 
 use super::base_url::BaseUrl;
-use super::error::{Provider, ProviderError};
-use super::health::Health;
-use super::key::Key;
+use super::credential::Credential;
+use super::error::{ErrorKind, Provider, ProviderError};
 
-/// Most bytes that are read of the body beside a status that is no success.
+/// Most bytes that are read of the body beside a status that is no success, and longest that they are waited for.
 const ERROR_BODY_LIMIT: usize = 16 * 1024;
+const ERROR_BODY_TIME: Duration = Duration::from_secs(2);
 
 /// How long a provider may take and how often it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +46,46 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// Longest after the first try that another one may begin: a caller waits. One that used up its time has one more.
+    pub(super) fn last_try(&self) -> Duration {
+        self.answer + self.answer / 4
+    }
+
+    /// Tries until an attempt succeeds, fails for good, or the tries are used up.
+    pub(super) async fn tries<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
+    where
+        A: Future<Output = Result<T, ProviderError>>,
+    {
+        let last_try_by = Instant::now() + self.last_try();
+        for retry in 0..self.retries {
+            let error = match attempt().await {
+                Err(error) if error.recoverable() => error,
+                result => return result,
+            };
+            if Instant::now() > last_try_by {
+                return Err(error);
+            }
+            let pause = if retry == 0 { self.first_pause } else { self.pause };
+            let wanted = error.retry_after.unwrap_or_default();
+            if wanted > self.answer {
+                return Err(error);
+            }
+            warn!(retry = retry + 1, "asked again: {error}");
+            sleep(pause.max(wanted)).await;
+        }
+        attempt().await
+    }
+}
+
 /// The server of one provider, with the key and the limits of requests to it.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     pub(super) provider: Provider,
     pub(super) http: reqwest::Client,
     pub(super) base: BaseUrl,
-    pub(super) key: Option<Key>,
+    pub(super) credential: Credential,
     pub(super) limits: Limits,
-    pub(super) health: Health,
 }
 
 /// An answer whose status is a success.
@@ -76,95 +106,51 @@ impl Answer {
 impl Endpoint {
     /// A request to a path of the server's, such as `chat/completions`.
     pub(super) fn post(&self, path: &str) -> RequestBuilder {
-        self.authorized(self.http.post(self.base.join(path)))
+        self.http.post(self.base.join(path))
     }
 
-    fn authorized(&self, request: RequestBuilder) -> RequestBuilder {
-        match &self.key {
-            Some(key) => request.bearer_auth(key.now().expose_secret()),
+    async fn authorized(&self, request: RequestBuilder) -> Result<RequestBuilder, ProviderError> {
+        let bearer = self.credential.bearer().await;
+        let bearer = bearer.map_err(|error| ProviderError::malformed(self.provider, format!("{error:#}")))?;
+        Ok(match bearer {
+            Some(bearer) => request.bearer_auth(bearer.expose_secret()),
             None => request,
-        }
+        })
     }
 
-    /// Tries until an attempt succeeds, fails for good, or the tries are used up; what came of it is known to all.
+    /// Tries until an attempt succeeds, fails for good, or the tries are used up.
     pub(super) async fn retried<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
     where
         A: Future<Output = Result<T, ProviderError>>,
     {
-        self.known(self.tries(|| self.with_new_key(&attempt)).await)
+        self.limits.tries(|| self.once(&attempt)).await
     }
 
-    /// One attempt; what came of it is known to all.
+    /// One attempt. A connection that had stood idle may have ended meanwhile, which says nothing of the server; a refused key
+    /// may have been replaced in its file.
     pub(super) async fn once<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
     where
         A: Future<Output = Result<T, ProviderError>>,
     {
-        self.known(self.with_new_key(&attempt).await)
-    }
-
-    /// Parts of an answer, whose failure is known to all.
-    pub(super) fn watched<T: 'static>(
-        &self,
-        parts: BoxStream<'static, Result<T, ProviderError>>,
-    ) -> BoxStream<'static, Result<T, ProviderError>> {
-        let health = self.health.clone();
-        let watch = move |part: &Result<T, ProviderError>| {
-            if let Err(error) = part {
-                health.failed(error);
-            }
+        let result = match attempt().await {
+            Err(error) if error.kind() == ErrorKind::Connection => attempt().await,
+            result => result,
         };
-        parts.inspect(watch).boxed()
+        let refused = matches!(&result, Err(error) if error.status().is_some_and(is_refusal));
+        match &self.credential {
+            Credential::Key(key) if refused && key.read_again().await => attempt().await,
+            _ => result,
+        }
     }
 
     /// Whether there is reason to doubt that the server works: a look that costs nothing anywhere. Not every server has this
     /// page, so that only silence and a refused key say something.
     pub(super) async fn is_doubtful(&self) -> bool {
-        let looking = self.authorized(self.http.get(self.base.join("models"))).send();
-        match timeout(self.limits.answer, looking).await {
+        let Ok(request) = self.authorized(self.http.get(self.base.join("models"))).await else { return true };
+        match timeout(self.limits.answer, request.send()).await {
             Ok(Ok(answer)) => is_refusal(answer.status().as_u16()),
             Ok(Err(_)) | Err(_) => true,
         }
-    }
-
-    fn known<T>(&self, result: Result<T, ProviderError>) -> Result<T, ProviderError> {
-        match &result {
-            Ok(_) => self.health.works(self.provider),
-            Err(error) => self.health.failed(error),
-        }
-        result
-    }
-
-    /// A refused key may have been replaced in its file.
-    async fn with_new_key<T, A>(&self, attempt: &impl Fn() -> A) -> Result<T, ProviderError>
-    where
-        A: Future<Output = Result<T, ProviderError>>,
-    {
-        let result = attempt().await;
-        let refused = matches!(&result, Err(error) if error.status().is_some_and(is_refusal));
-        match &self.key {
-            Some(key) if refused && key.read_again().await => attempt().await,
-            _ => result,
-        }
-    }
-
-    async fn tries<T, A>(&self, attempt: impl Fn() -> A) -> Result<T, ProviderError>
-    where
-        A: Future<Output = Result<T, ProviderError>>,
-    {
-        for retry in 0..self.limits.retries {
-            let error = match attempt().await {
-                Err(error) if error.recoverable() => error,
-                result => return result,
-            };
-            let pause = if retry == 0 { self.limits.first_pause } else { self.limits.pause };
-            let wanted = error.retry_after.unwrap_or_default();
-            if wanted > self.limits.answer {
-                return Err(error);
-            }
-            warn!(retry = retry + 1, "asked again: {error}");
-            sleep(pause.max(wanted)).await;
-        }
-        attempt().await
     }
 
     /// Sends one request, and reads at most so many bytes of its answer.
@@ -174,23 +160,16 @@ impl Endpoint {
         most_bytes: usize,
     ) -> Result<Answer, ProviderError> {
         let deadline = Instant::now() + self.limits.answer;
+        let request = self.authorized(request).await?;
         let sent = timeout_at(deadline, request.send()).await;
         let response = sent
             .map_err(|_| ProviderError::timeout(self.provider, self.limits.answer))?
             .map_err(|error| ProviderError::connection(self.provider, &error))?;
-        let status = response.status();
-        let retry_after = retry_after(response.headers());
-        if status.is_success() {
-            let headers = response.headers().clone();
-            return Ok(Answer { headers, chunks: self.chunks(response, deadline, most_bytes) });
+        if !response.status().is_success() {
+            return Err(refusal(self.provider, response, deadline).await);
         }
-        // What can be had of the body may tell more; the status is enough.
-        let mut chunks = self.chunks(response, deadline, ERROR_BODY_LIMIT);
-        let mut body = Vec::new();
-        while let Some(Ok(chunk)) = chunks.next().await {
-            body.extend_from_slice(&chunk);
-        }
-        Err(ProviderError::status_code(self.provider, status, retry_after, &body))
+        let headers = response.headers().clone();
+        Ok(Answer { headers, chunks: self.chunks(response, deadline, most_bytes) })
     }
 
     fn chunks(
@@ -232,8 +211,22 @@ pub(super) async fn begun<T: Send + 'static>(
     Ok(stream::once(std::future::ready(Ok(first))).chain(parts).boxed())
 }
 
+/// What an answer means whose status is no success. What can be had of its body in time may tell more; the status is enough.
+pub(super) async fn refusal(provider: Provider, response: Response, deadline: Instant) -> ProviderError {
+    let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    let deadline = deadline.min(Instant::now() + ERROR_BODY_TIME);
+    let mut chunks = response.bytes_stream();
+    let mut body = Vec::new();
+    while body.len() < ERROR_BODY_LIMIT
+        && let Ok(Some(Ok(chunk))) = timeout_at(deadline, chunks.next()).await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    ProviderError::status_code(provider, status, retry_after, &body)
+}
+
 /// The key is not taken, or not for this.
-fn is_refusal(status: u16) -> bool {
+pub(super) fn is_refusal(status: u16) -> bool {
     [401, 403].contains(&status)
 }
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Most bytes of the arguments of all calls of a reply.
+/// Most bytes of the arguments of all calls of a reply, and of what stands beside them.
 const ARGUMENTS_LIMIT: usize = 128 * 1024;
 /// Most calls of a reply.
 const MOST_CALLS: usize = 32;
@@ -14,6 +14,7 @@ pub(super) struct CallDelta {
     index: Option<u64>,
     id: Option<String>,
     function: Option<FunctionDelta>,
+    extra_content: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -30,6 +31,8 @@ pub(super) struct Assembled {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) arguments: String,
+    /// What the server wants to see again beside the call, such as the signature of a thought.
+    pub(super) extra_content: Option<Value>,
 }
 
 /// The calls of a reply.
@@ -54,13 +57,17 @@ impl ToolCalls {
         if let Some(name) = name {
             call.name = name;
         }
+        if delta.extra_content.is_some() {
+            call.extra_content = delta.extra_content;
+        }
         match function.arguments {
             None | Some(Value::Null) => {}
             Some(Value::String(piece)) => call.arguments.push_str(&piece),
             // Some send the arguments themselves instead of their text.
             Some(whole) => call.arguments = whole.to_string(),
         }
-        let length: usize = self.calls.iter().map(|call| call.arguments.len()).sum();
+        let extra = |call: &Assembled| call.extra_content.as_ref().map_or(0, |extra| extra.to_string().len());
+        let length: usize = self.calls.iter().map(|call| call.arguments.len() + extra(call)).sum();
         if length > ARGUMENTS_LIMIT { Err(TooMany) } else { Ok(()) }
     }
 

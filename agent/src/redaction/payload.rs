@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 
 use super::{redact, redact_number};
 
-/// What stays as it is: the address that the payload is about, and the ids and names that others know the session by. What
-/// they are made of is the business of whoever names rooms and agents.
-const KEPT: [&str; 6] = ["user_email", "session_id", "job_id", "room_sid", "agent_name", "agent_version"];
+/// What stays as it is: the address that the payload is about, the ids and names that others know the session by, and what was
+/// counted, by service and model. What names are made of is the business of whoever names rooms, agents and services.
+const KEPT: [&str; 7] =
+    ["user_email", "session_id", "job_id", "room_sid", "agent_name", "agent_version", "metrics_summary"];
 /// Where numbers are somebody's words, and not counted by us.
 const SAID: [&str; 2] = ["discovered_signals", "tool_calls"];
 
@@ -93,7 +94,10 @@ mod tests {
                 {"role": "user", "text": text, "start_time": "2025-10-29T12:00:01.123Z", "end_time": "2025-10-29T12:00:02Z"},
                 {"role": "agent", "text": text, "start_time": "2025-10-29T12:00:03Z", "end_time": "2025-10-29T12:00:04Z", "interrupted": true},
             ],
-            "metrics_summary": {"llm_prompt_tokens": 98_765_432_101_u64, "user_turns": 1},
+            "metrics_summary": {
+                "llm_prompt_tokens": 98_765_432_101_u64, "user_turns": 1,
+                "model_usage": [{"type": "llm_usage", "provider": "192.168.100.20:8000", "model": "m-20251029"}],
+            },
         })
     }
 
@@ -116,6 +120,11 @@ mod tests {
         let arguments = json!({"phone": "[phone]", "card": "[card]", "budget": 250_000, "share": 0.5});
         assert_eq!(redacted["tool_calls"][0]["arguments"], arguments);
         assert_eq!(redacted["metrics_summary"]["llm_prompt_tokens"], 98_765_432_101_u64);
+        let usage = &redacted["metrics_summary"]["model_usage"][0];
+        assert_eq!(
+            (&usage["provider"], &usage["model"]),
+            (&json!("192.168.100.20:8000"), &json!("m-20251029"))
+        );
     }
 
     #[test]

@@ -50,6 +50,19 @@ impl LiveKitKeyArgs {
 }
 
 impl LiveKitKey {
+    /// A pair that does not change.
+    ///
+    /// # Errors
+    /// The key or the secret is empty.
+    pub fn of(key: &str, secret: SecretString) -> anyhow::Result<Self> {
+        let key = SecretSource::of("the API key", Some(&SecretString::from(key)), None)?;
+        let secret = SecretSource::of("the API secret", Some(&secret), None)?;
+        Ok(Self {
+            key: key.context("the API key is empty")?,
+            secret: secret.context("the API secret is empty")?,
+        })
+    }
+
     /// Key and secret as they are now.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The reply, or the phrase of the persona's, that is being generated and spoken.
 
-use tokio::sync::mpsc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::conversation::latencies::Moments;
@@ -32,6 +34,24 @@ pub(super) struct ActiveReply {
     pub(super) generation_rx: mpsc::UnboundedReceiver<GenerationEvent>,
     pub(super) speech: Speech,
     pub(super) speech_rx: mpsc::UnboundedReceiver<SpeechEvent>,
+    /// What is said where it takes long.
+    pub(super) one_moment: Option<OneMoment>,
+    /// Whether what it wants to have done may be done: not before the turn is over.
+    pub(super) may_act_tx: watch::Sender<bool>,
     /// The generation ends with the reply.
     pub(super) _generation: Option<AbortOnDropHandle<()>>,
+}
+
+/// A sentence of the persona's that goes first where nothing of a reply has come by then.
+pub(super) struct OneMoment {
+    pub(super) due: Instant,
+    /// Where the reply's sentences go; nowhere, once they have all come.
+    pub(super) sentences_tx: mpsc::WeakUnboundedSender<String>,
+}
+
+/// A reply that began before its turn was certainly over. Nothing of it is heard, done or written down.
+pub(super) struct EarlyReply {
+    /// What it replies to.
+    pub(super) text: String,
+    pub(super) reply: ActiveReply,
 }

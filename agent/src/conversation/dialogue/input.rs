@@ -7,13 +7,15 @@ use futures::StreamExt as _;
 use livekit::webrtc::audio_frame::AudioFrame;
 use livekit::webrtc::audio_stream::native::NativeAudioStream;
 use schemas::EndReason;
+use tokio::task::JoinHandle;
 use tokio::time::sleep_until;
 
 use super::active_reply::ActiveReply;
 use crate::conversation::reply::GenerationEvent;
 use crate::conversation::session_tools::ToolsAnswered;
 use crate::conversation::speech::event::SpeechEvent;
-use crate::providers::error::ProviderError;
+use crate::conversation::transcriber::Heard;
+use crate::conversation::turn_detector::Judgement;
 
 /// Something that has happened to a conversation.
 pub(super) enum Input {
@@ -22,7 +24,8 @@ pub(super) enum Input {
     /// What the caller said before the agent was there.
     PreConnectAudio(Vec<i16>),
     Typed(String),
-    Transcribed(Result<String, ProviderError>),
+    Heard(Heard),
+    Judged(Judgement),
     ToolsAnswered(ToolsAnswered),
     Generation(GenerationEvent),
     Speech(SpeechEvent),
@@ -37,6 +40,18 @@ pub(super) async fn next_frame(microphone: &mut Option<NativeAudioStream>) -> Au
             return frame;
         }
         *microphone = None;
+    }
+    pending().await
+}
+
+/// What was judged of how the turn was said; waits for ever where nobody judges.
+pub(super) async fn judged(judging: &mut Option<JoinHandle<Option<Judgement>>>) -> Judgement {
+    if let Some(judgement) = judging {
+        let judgement = judgement.await;
+        *judging = None;
+        if let Ok(Some(judgement)) = judgement {
+            return judgement;
+        }
     }
     pending().await
 }

@@ -1,9 +1,10 @@
 //! The loop of a conversation: what is heard and typed goes to the rules of turn taking, and what they decide is done.
 //!
-//! `input` has what can happen, `state` what a conversation knows, `turns` does what turn taking decides, and `replies` has
-//! replies generated and spoken.
+//! `input` has what can happen, `state` what a conversation knows, `turns` does what turn taking decides, `replies` has replies
+//! generated and spoken, and `early` those that begin before a turn is certainly over.
 
 mod active_reply;
+mod early;
 mod input;
 mod replies;
 mod segments;
@@ -27,7 +28,7 @@ use super::record::Record;
 use super::session_tools::SessionTools;
 use super::vad::VAD_SAMPLE_RATE;
 use active_reply::Phrase;
-use input::{Input, next_frame, next_of_reply, resolved_at};
+use input::{Input, judged, next_frame, next_of_reply, resolved_at};
 use state::Dialogue;
 
 /// Longest that the greeting waits for somebody to receive the agent's track; a page may never subscribe.
@@ -73,6 +74,7 @@ pub(super) async fn hold(
     let mut leave_by: Option<(Instant, EndReason)> = None;
     let spent = budget.spent();
     tokio::pin!(spent);
+    let _prepared = dialogue.assistant.cached_speech.prepare();
     dialogue.say(Phrase::Greeting);
     loop {
         let deadline = dialogue.deadline(Instant::now());
@@ -80,7 +82,7 @@ pub(super) async fn hold(
             // Tools have answered before the reply that called them ends, and may end the call with it.
             biased;
             () = hang_up.cancelled() => {
-                dialogue.hung_up().await?;
+                dialogue.over().await?;
                 return Ok(Over::HungUp);
             }
             reason = &mut spent, if leave_by.is_none() => {
@@ -101,12 +103,16 @@ pub(super) async fn hold(
             Some(samples) = pre_connect_audio_rx.recv() => Input::PreConnectAudio(samples),
             frame = next_frame(&mut microphone) => Input::Audio(frame),
             Some(text) = typed_rx.recv() => Input::Typed(text),
-            words = dialogue.transcriber.transcribed() => Input::Transcribed(words),
+            judgement = judged(&mut dialogue.judging) => Input::Judged(judgement),
+            heard = dialogue.transcriber.hear() => Input::Heard(heard),
             Some(answer) = tool_answers_rx.recv() => Input::ToolsAnswered(answer),
             input = next_of_reply(&mut dialogue.reply) => input,
             () = sleep_until(deadline.unwrap_or_else(Instant::now).into()), if deadline.is_some() => Input::Due,
         };
         if let Some(reason) = dialogue.on(input).await? {
+            if !dialogue.takes_leave {
+                dialogue.over().await?;
+            }
             return Ok(Over::EndsTheCall(reason));
         }
     }

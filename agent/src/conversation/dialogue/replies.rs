@@ -1,14 +1,14 @@
 //! Replies of a conversation: has them generated and spoken, follows them to their end, and apologises where a service fails.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use schemas::EndReason;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument as _, warn};
 
-use super::active_reply::{ActiveReply, Phrase};
+use super::active_reply::{ActiveReply, OneMoment, Phrase};
 use super::state::Dialogue;
 use crate::agent_state::AgentState;
 use crate::budget::kinds::Budgeted;
@@ -16,21 +16,32 @@ use crate::conversation::captions::Caption;
 use crate::conversation::disclosure::Disclosure;
 use crate::conversation::latencies::Moments;
 use crate::conversation::reply::{Generation, GenerationEvent};
-use crate::conversation::speech::Speech;
 use crate::conversation::speech::event::SpeechEvent;
 use crate::conversation::speech::progress::Said;
+use crate::conversation::speech::{Speech, Synthesis};
 use crate::conversation::turn_taking::{Event, Turn};
 use crate::providers::error::ProviderError;
 use crate::providers::message::ChatMessage;
+
+/// A caller waits no longer without a word, where the language model has none yet.
+const ONE_MOMENT: Duration = Duration::from_secs(4);
+
+/// When a reply begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    TurnOver,
+    /// The caller may go on.
+    Early,
+}
 
 /// Failures of services in a row after which the call is ended.
 const MOST_FAILURES: usize = 3;
 
 impl Dialogue {
-    /// Begins the reply to a turn of the caller's.
-    pub(super) fn reply_to(&mut self, turn: Turn) {
+    /// Begins the reply to a turn of the caller's, or goes on with the one that began early.
+    pub(super) async fn reply_to(&mut self, turn: Turn) -> anyhow::Result<()> {
         if self.budget.spend(Budgeted::Turns, 1).is_err() {
-            return;
+            return self.discard().await;
         }
         self.turn += 1;
         self.times_away = 0;
@@ -39,28 +50,45 @@ impl Dialogue {
             self.show_caller(&turn.text, true);
         }
         self.segments.caller_turn_over();
-        let disclosure = Disclosure::new(self.assistant.persona.disclosure(), &turn.text);
+        let early_reply = self.take_early_reply(&turn.text).await?;
+        let mut reply = early_reply.unwrap_or_else(|| self.generate(&turn.text, When::TurnOver));
         self.history.add(ChatMessage::User { content: turn.text });
-        let moments = Moments {
-            speech_ended: turn.spoken.map(|spoken| spoken.ended),
-            transcribed: turn.spoken.map(|spoken| spoken.transcribed),
-            turn_over: Some(Instant::now()),
-            ..Moments::default()
-        };
+        reply.typed = turn.spoken.is_none();
+        reply.moments.speech_ended = turn.spoken.map(|spoken| spoken.ended);
+        reply.moments.transcribed = turn.spoken.map(|spoken| spoken.transcribed);
+        reply.moments.turn_over = Some(Instant::now());
+        self.reply = Some(reply);
+        self.show(Caption::State(AgentState::Thinking));
+        Ok(())
+    }
+
+    /// Has the reply to a text generated and spoken.
+    pub(super) fn generate(&mut self, text: &str, when: When) -> ActiveReply {
         let (sentences_tx, sentences_rx) = mpsc::unbounded_channel();
         let (events_tx, events_rx) = mpsc::unbounded_channel();
+        let (may_act_tx, may_act_rx) = watch::channel(when == When::TurnOver);
+        let turn = if when == When::TurnOver { self.turn } else { self.turn + 1 };
+        let mut messages = self.history.messages();
+        messages.push(ChatMessage::User { content: text.to_owned() });
+        let sentences = sentences_tx.downgrade();
         let generation = Generation {
             model: self.assistant.language_model.clone(),
-            messages: self.history.messages(),
-            tools: self.tools.in_turn(self.turn),
+            messages,
+            tools: self.tools.in_turn(turn),
             budget: self.budget.clone(),
-            disclosure,
+            account: Arc::clone(&self.account),
+            disclosure: Disclosure::new(self.assistant.persona.disclosure(), text),
+            may_act_rx,
             sentences_tx,
             events_tx,
+            said: 0,
         };
         let generation = AbortOnDropHandle::new(tokio::spawn(generation.run().in_current_span()));
-        self.speak(None, turn.spoken.is_none(), moments, sentences_rx, events_rx, Some(generation));
-        self.show(Caption::State(AgentState::Thinking));
+        let reply = self.speak(None, when, sentences_rx, events_rx, Some(generation));
+        let now = Instant::now();
+        let one_moment = OneMoment { due: now + ONE_MOMENT, sentences_tx: sentences };
+        let moments = Moments { asked: Some(now), ..Moments::default() };
+        ActiveReply { may_act_tx, moments, one_moment: Some(one_moment), ..reply }
     }
 
     /// Says one of the persona's own sentences.
@@ -78,34 +106,39 @@ impl Dialogue {
         drop(sentences_tx.send(text.to_owned()));
         let (_, events_rx) = mpsc::unbounded_channel();
         self.turns.agent_begins();
-        self.speak(Some(phrase), false, Moments::default(), sentences_rx, events_rx, None);
+        self.reply = Some(self.speak(Some(phrase), When::TurnOver, sentences_rx, events_rx, None));
     }
 
     fn speak(
         &mut self,
         phrase: Option<Phrase>,
-        typed: bool,
-        moments: Moments,
+        when: When,
         sentences_rx: mpsc::UnboundedReceiver<String>,
         generation_rx: mpsc::UnboundedReceiver<GenerationEvent>,
         generation: Option<AbortOnDropHandle<()>>,
-    ) {
+    ) -> ActiveReply {
         // The last sentence is beyond the budget.
         let budget = (phrase != Some(Phrase::TimeIsUp)).then(|| self.budget.clone());
-        let cached_speech = Arc::clone(&self.assistant.cached_speech);
-        let (speech, speech_rx) = Speech::start(cached_speech, self.voice.clone(), sentences_rx, budget);
-        let segment = self.segments.new_segment();
-        self.reply = Some(ActiveReply {
+        let synthesis = Synthesis {
+            cached_speech: Arc::clone(&self.assistant.cached_speech),
+            budget,
+            account: Arc::clone(&self.account),
+        };
+        let paused = when == When::Early;
+        let (speech, speech_rx) = Speech::start(synthesis, self.voice.clone(), sentences_rx, paused);
+        ActiveReply {
             phrase,
-            typed,
+            typed: false,
             failed: false,
-            segment,
-            moments,
+            segment: self.segments.new_segment(),
+            moments: Moments::default(),
             generation_rx,
             speech,
             speech_rx,
+            one_moment: None,
+            may_act_tx: watch::Sender::new(true),
             _generation: generation,
-        });
+        }
     }
 
     pub(super) fn generated(&mut self, event: GenerationEvent) {
@@ -113,6 +146,7 @@ impl Dialogue {
         match event {
             GenerationEvent::FirstToken(at) => reply.moments.first_token = Some(at),
             GenerationEvent::FirstSentence(at) => {
+                reply.one_moment = None;
                 reply.moments.first_sentence.get_or_insert(at);
             }
             GenerationEvent::Used(usage) => self.record.used(&usage),
@@ -121,6 +155,17 @@ impl Dialogue {
                 reply.failed = true;
                 self.failed(&error);
             }
+        }
+    }
+
+    /// Says that it takes a moment, where the reply has come to nothing by now.
+    pub(super) fn say_one_moment(&mut self, now: Instant) {
+        let Some(reply) = &mut self.reply else { return };
+        if let Some(OneMoment { sentences_tx, .. }) =
+            reply.one_moment.take_if(|one_moment| one_moment.due <= now)
+            && let Some(sentences_tx) = sentences_tx.upgrade()
+        {
+            drop(sentences_tx.send(self.assistant.persona.one_moment().to_owned()));
         }
     }
 
@@ -151,11 +196,18 @@ impl Dialogue {
         let (phrase, failed) =
             self.reply.as_ref().map_or((None, false), |reply| (reply.phrase, reply.failed));
         let said = self.finish_reply().await?;
-        self.take_turns(Event::VoiceEnded).await?;
+        let asked = said.text.trim_end().ends_with(['?', '？']);
+        self.take_turns(Event::VoiceEnded { asked }).await?;
         if self.takes_leave {
             return Ok(self.ends);
         }
-        let silent = phrase.is_none() && said.text.is_empty();
+        // Who was taken for away, and speaks into the farewell, is there.
+        let was_away = phrase == Some(Phrase::Goodbye) && self.times_away > 0;
+        if was_away && self.turns.has_the_callers_words() {
+            (self.ends, self.times_away) = (None, 0);
+        }
+        let said_nothing = said.text.is_empty() || said.text == self.assistant.persona.one_moment();
+        let silent = phrase.is_none() && said_nothing;
         if failed {
             // An apology that failed is not apologised for.
             if phrase != Some(Phrase::Apology) {

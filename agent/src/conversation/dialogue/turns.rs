@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use schemas::EndReason;
 use tokio::task::yield_now;
-use tracing::info;
+use tracing::{debug, info};
 
 use super::active_reply::Phrase;
 use super::input::Input;
@@ -13,20 +13,17 @@ use super::state::Dialogue;
 use crate::agent_state::AgentState;
 use crate::budget::kinds::Cut;
 use crate::conversation::captions::Caption;
-use crate::conversation::turn_taking::{Action, Event};
+use crate::conversation::transcriber::{Heard, PART};
+use crate::conversation::turn_detector::Judgement;
+use crate::conversation::turn_taking::{Action, Event, Turn};
 use crate::conversation::typed::Typed;
-use crate::conversation::vad::VAD_SAMPLE_RATE;
-use crate::providers::error::ProviderError;
-
-/// Samples of a recording that are listened to at a time: 100 ms. Other calls are served in between.
-const RECORDING_PART: usize = VAD_SAMPLE_RATE as usize / 10;
 
 impl Dialogue {
     /// Why the call ends, where it does.
     pub(super) async fn on(&mut self, input: Input) -> anyhow::Result<Option<EndReason>> {
         let now = Instant::now();
         match input {
-            Input::Audio(_) | Input::PreConnectAudio(_) | Input::Transcribed(_) if self.takes_leave => {}
+            Input::Audio(_) | Input::PreConnectAudio(_) | Input::Heard(_) if self.takes_leave => {}
             Input::Audio(frame) => {
                 for event in self.transcriber.listen(&frame) {
                     self.take_turns(event).await?;
@@ -40,16 +37,23 @@ impl Dialogue {
                     self.typed_turn(now).await?;
                 }
             }
-            Input::Transcribed(words) => self.transcribed(words).await?,
+            Input::Heard(heard) => self.heard(heard).await?,
+            Input::Judged(Judgement { silent_since, probability }) => {
+                debug!(probability, "whether the turn is over");
+                self.take_turns(Event::Judged { silent_since, probability }).await?;
+            }
             Input::ToolsAnswered(answered) => {
                 answered.messages.into_iter().for_each(|message| self.history.add(message));
-                if answered.ends_call && !self.takes_leave {
+                // Who went on meanwhile has more to say.
+                let is_answered = self.turn == answered.turn && self.reply.is_some();
+                if answered.ends_call && is_answered && !self.takes_leave {
                     self.ends = Some(EndReason::AgentEnded);
                 }
             }
             Input::Generation(event) => self.generated(event),
             Input::Speech(event) => return self.spoken(event).await,
             Input::Due => {
+                self.say_one_moment(now);
                 self.typed_turn(now).await?;
                 let actions = self.turns.expire(now);
                 self.act(actions).await?;
@@ -64,12 +68,29 @@ impl Dialogue {
     }
 
     async fn act(&mut self, actions: Vec<Action>) -> anyhow::Result<()> {
+        let is_turn = actions.iter().any(|action| matches!(action, Action::Reply(_) | Action::Note(_)));
         for action in actions {
             match action {
                 Action::Transcribe => self.transcriber.transcribe(),
                 Action::DropTranscription => self.transcriber.drop_transcription(),
-                Action::Forget => self.transcriber.forget(),
-                Action::Reply(turn) => self.reply_to(turn),
+                Action::Forget => {
+                    self.transcriber.forget();
+                    if !is_turn {
+                        self.record.user_said_nothing();
+                    }
+                }
+                Action::Judge(silent_since)
+                    if self.assistant.persona.turn_taking().turn_detector != Some(false) =>
+                {
+                    let detector = &self.assistant.turn_detector;
+                    self.judging = detector.judge(silent_since, self.transcriber.heard_audio());
+                }
+                Action::Judge(_) => {}
+                Action::Prepare(text) => self.prepare(text).await?,
+                Action::Discard => self.discard().await?,
+                Action::Reply(turn) => self.reply_to(turn).await?,
+                Action::Note(turn) => self.note(&turn),
+                Action::Apologise => self.say(Phrase::Apology),
                 Action::Pause => {
                     if let Some(reply) = &self.reply {
                         reply.speech.pause();
@@ -77,10 +98,14 @@ impl Dialogue {
                     self.show(Caption::State(AgentState::Listening));
                 }
                 Action::Resume => {
+                    let mut state = AgentState::Speaking;
                     if let Some(reply) = &self.reply {
                         reply.speech.resume();
+                        if reply.moments.first_audio.is_none() {
+                            state = AgentState::Thinking;
+                        }
                     }
-                    self.show(Caption::State(AgentState::Speaking));
+                    self.show(Caption::State(state));
                 }
                 Action::Interrupt => {
                     // Who speaks into a farewell has more to say.
@@ -97,11 +122,12 @@ impl Dialogue {
         let samples = self.transcriber.with_held(samples);
         let mut rest = samples.as_slice();
         while !rest.is_empty() {
-            let (part, later) = rest.split_at(RECORDING_PART.min(rest.len()));
+            let (part, later) = rest.split_at(PART.min(rest.len()));
             for event in self.transcriber.listen_to_part(part, later.len()) {
                 self.take_turns(event).await?;
             }
             rest = later;
+            // Other calls are served in between.
             yield_now().await;
         }
         Ok(())
@@ -114,23 +140,52 @@ impl Dialogue {
         }
     }
 
-    async fn transcribed(&mut self, words: Result<String, ProviderError>) -> anyhow::Result<()> {
-        match words {
-            Ok(text) => {
+    async fn heard(&mut self, heard: Heard) -> anyhow::Result<()> {
+        match heard {
+            Heard::Interim(text) => {
                 if !text.is_empty() {
                     self.show_caller(&text, false);
                 }
-                self.take_turns(Event::Transcribed(text)).await?;
+                self.take_turns(Event::Interim(text)).await
             }
-            Err(error) => {
+            Heard::Final(text) => {
+                self.note_final(&text);
+                self.take_turns(Event::Final(text)).await
+            }
+            Heard::Words(text) => {
+                self.note_final(&text);
+                self.take_turns(Event::Transcribed(text)).await
+            }
+            Heard::EagerEndOfTurn => self.take_turns(Event::ServiceSeesAnEnd).await,
+            Heard::EndOfTurn => self.take_turns(Event::ServiceEndedTurn).await,
+            Heard::Language(language) => {
+                self.turns.heard_language(&language);
+                Ok(())
+            }
+            Heard::Failed(error) => {
                 self.take_turns(Event::Transcribed(String::new())).await?;
                 self.failed(&error);
                 if self.reply.is_none() {
                     self.say(Phrase::Apology);
                 }
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    /// Words that stay are not lost from now on, whatever becomes of the turn and of this process.
+    fn note_final(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.record.user_is_saying(text, self.turns.speech(Instant::now()));
+            self.show_caller(text, false);
+        }
+    }
+
+    /// A listener's "uh-huh": it is shown and written down, and nobody replies.
+    fn note(&mut self, turn: &Turn) {
+        self.record.user_listened(&turn.text, turn.spoken.map(|spoken| (spoken.began, spoken.ended)));
+        self.show_caller(&turn.text, true);
+        self.segments.caller_turn_over();
     }
 
     fn away(&mut self) {
@@ -145,6 +200,7 @@ impl Dialogue {
 
     /// The call has used up its time or a budget: it ends with one more sentence.
     pub(super) async fn take_leave(&mut self, reason: EndReason) -> anyhow::Result<()> {
+        self.discard().await?;
         self.finish_reply().await?;
         self.transcriber.drop_transcription();
         self.typed = Typed::default();
@@ -155,7 +211,8 @@ impl Dialogue {
     }
 
     /// The call is over: what is said stops, and the caller's last words are waited for.
-    pub(super) async fn hung_up(&mut self) -> anyhow::Result<()> {
+    pub(super) async fn over(&mut self) -> anyhow::Result<()> {
+        self.discard().await?;
         self.finish_reply().await?;
         if let Some(text) = self.transcriber.last_words().await {
             self.record.user_said(&text, self.turns.speech(Instant::now()));

@@ -16,6 +16,7 @@ use super::event::SpeechEvent;
 use super::progress::{Progress, Said, Sentence, duration};
 use crate::conversation::call_io::{CHANNELS, SAMPLE_RATE};
 use crate::providers::error::ProviderError;
+use crate::providers::text_to_speech::WordTime;
 
 /// Samples captured at a time: 20 ms.
 const FRAME: usize = SAMPLE_RATE as usize / 50;
@@ -24,7 +25,12 @@ const FRAME: usize = SAMPLE_RATE as usize / 50;
 pub(super) enum Part {
     Sentence(String),
     Samples(Arc<[i16]>),
+    Words(Vec<WordTime>),
     SentenceEnd,
+    /// The sentence broke off, and goes on at this byte of what was to be said.
+    Resumed(usize),
+    /// It broke off, and its end is not said.
+    BrokeOff,
     Failed(ProviderError),
 }
 
@@ -79,7 +85,10 @@ impl Player {
                         self.capture(frame).await?;
                     }
                 }
+                Part::Words(words) => self.progress.timed(&words),
                 Part::SentenceEnd => self.progress.sentence_whole(),
+                Part::Resumed(at) => self.progress.resumed(at),
+                Part::BrokeOff => self.progress.broke_off = true,
                 Part::Failed(error) => {
                     self.tell(SpeechEvent::Failed(error));
                     self.progress.failed = true;
@@ -128,10 +137,10 @@ impl Player {
             return Ok(());
         }
         let unplayed = self.take_back();
+        self.progress.captured -= unplayed.len();
         // Without its handle the speech is being stopped.
         drop(self.paused_rx.wait_for(|paused| !paused).await);
         for frame in unplayed.chunks(FRAME) {
-            self.progress.captured -= frame.len();
             self.capture(frame).await?;
         }
         Ok(())
@@ -150,5 +159,37 @@ impl Player {
     fn tell(&self, event: SpeechEvent) {
         // Without a receiver the reply is being given up.
         drop(self.events_tx.send(event));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use livekit::webrtc::audio_source::AudioSourceOptions;
+
+    use super::*;
+
+    /// What was captured and not sent when it was paused was not heard, also where it never goes on.
+    #[tokio::test]
+    async fn what_is_stopped_while_it_is_paused_was_heard_up_to_the_pause() {
+        // Less than the player can take back, and room for all of it, so that it is captured at once.
+        let samples: Arc<[i16]> = vec![1; SAMPLE_RATE as usize * 48 / 100].into();
+        let voice = NativeAudioSource::new(AudioSourceOptions::default(), SAMPLE_RATE, CHANNELS, 1_000);
+        let (events_tx, mut events_rx) = mpsc::unbounded_channel();
+        let (paused_tx, paused_rx) = watch::channel(false);
+        let (audio_tx, audio_rx) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let player = tokio::spawn(Player::new(voice, events_tx, paused_rx).play(audio_rx, stop.clone()));
+        for part in [Part::Sentence("One.".to_owned()), Part::Samples(samples), Part::SentenceEnd] {
+            assert!(audio_tx.send(part).await.is_ok());
+        }
+        drop(audio_tx);
+        while !matches!(events_rx.recv().await.unwrap(), SpeechEvent::Began(_)) {}
+        paused_tx.send_replace(true);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stop.cancel();
+        let said = player.await.unwrap().unwrap();
+        assert!(!said.whole && said.seconds < 0.48, "{said:?}");
     }
 }

@@ -1,119 +1,60 @@
 //! Whose turn it is. Turn detection decides, from speech, its transcription and typed messages, when the caller's turn is over:
-//! after a silence (endpointing) that is longer where the words sound as if more were to come. Barge-in decides when the agent
-//! stops speaking because the caller does, and goes on after a false interruption. Somebody who stays silent counts as away.
+//! after a silence (endpointing) whose length follows from what the words say (`words`), and from a model that hears how they
+//! were said. Barge-in decides when the agent stops speaking because the caller does, and goes on after a false interruption;
+//! what listeners say is none. A reply may begin before the turn is certainly over (an early reply), and is thrown away where
+//! the caller goes on. Somebody who stays silent counts as away.
 //!
 //! No IO, and no clock of its own.
 
+mod caller;
+mod due;
+mod events;
+mod heard;
+mod invented;
+mod rules;
+#[cfg(test)]
+mod tests;
+mod words;
+
 use std::time::{Duration, Instant};
 
-/// The times that turn taking goes by.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
-    /// Silence after which a turn is over.
-    pub(crate) min_endpointing: Duration,
-    /// Silence after which a turn is over that sounds as if it went on.
-    pub(crate) max_endpointing: Duration,
-    /// Speech of this length stops the agent: barge-in.
-    pub(crate) interruption: Duration,
-    /// Silence after which the agent goes on, if what stopped it turns out to be no words.
-    pub(crate) false_interruption: Duration,
-    /// So long after the agent's first sound nothing stops it: the caller's echo cancellation is still learning.
-    pub(crate) echo_warm_up: Duration,
-    /// Quiet on both sides after which the caller counts as away.
-    pub(crate) away: Duration,
-}
+use caller::Caller;
+pub(crate) use caller::same_words;
+pub(crate) use events::{Action, Event, Turn};
+pub(crate) use rules::Rules;
+use rules::Verdict;
+use words::{Ending, Words};
 
-impl Default for Rules {
-    fn default() -> Self {
-        Self {
-            min_endpointing: Duration::from_millis(500),
-            max_endpointing: Duration::from_secs(3),
-            interruption: Duration::from_millis(500),
-            false_interruption: Duration::from_secs(2),
-            echo_warm_up: Duration::from_secs(3),
-            away: Duration::from_secs(15),
-        }
-    }
-}
-
-/// What happens in the conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Event {
-    /// The caller speaks, since then.
-    SpeechBegan(Instant),
-    /// The caller still speaks at that time, after [`Self::SpeechBegan`].
-    StillSpeaking(Instant),
-    /// The caller is silent, since then.
-    SpeechEnded(Instant),
-    /// What the caller has said in this turn so far; nothing where it was no words.
-    Transcribed(String),
-    /// The caller typed a message.
-    Typed(String),
-    /// The caller hears the agent's voice from now on.
-    VoiceBegan,
-    /// The agent has said all that it had to say.
-    VoiceEnded,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Action {
-    /// The caller's turn so far is to be transcribed; an earlier transcription of it is void.
-    Transcribe,
-    /// The transcription under way is void: the caller goes on.
-    DropTranscription,
-    /// What was said was no turn: it can be forgotten.
-    Forget,
-    /// The caller's turn is over: reply to it.
-    Reply(Turn),
-    /// The agent's voice stops where it is.
-    Pause,
-    /// It goes on from there.
-    Resume,
-    /// Barge-in: the agent's reply is given up, and what was not said of it is never said.
-    Interrupt,
-    /// The caller has been silent for long.
-    Away,
-}
-
-/// A turn of the caller's that is over: spoken, or typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Turn {
-    pub(crate) text: String,
-    /// When the caller stopped speaking, and when the words were known; none of a typed turn.
-    pub(crate) spoken: Option<Spoken>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spoken {
-    pub(crate) began: Instant,
-    pub(crate) ended: Instant,
-    pub(crate) transcribed: Instant,
-}
+/// More words than these stop the agent, however fast they are said.
+const FEW_WORDS: usize = 2;
+/// Early replies to a turn that are thrown away at most.
+const MOST_DISCARDED: u32 = 3;
+/// Between two words of a sentence there is less silence.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+/// Voice of this length is somebody who goes on.
+const GOES_ON: Duration = Duration::from_millis(200);
 
 /// The state of a conversation's turns.
 #[derive(Debug)]
 pub(crate) struct TurnTaking {
     rules: Rules,
+    words: Words,
     caller: Caller,
     agent: Agent,
+    /// The caller has heard something of what the agent says now.
+    is_heard: bool,
+    /// The agent's last words were a question.
+    asked: bool,
+    /// The agent has apologised, and nothing was understood since.
+    apologised: bool,
+    /// Words come while somebody speaks, and not only behind it.
+    streams: bool,
+    /// How long the voice was that no words are known of.
+    wordless: Duration,
     /// When the caller first heard the agent.
     first_voice: Option<Instant>,
     /// Since when it is quiet on both sides; none while it is not, or once the caller counts as away.
     quiet_since: Option<Instant>,
-}
-
-/// The caller's turn so far.
-#[derive(Debug, Default)]
-struct Caller {
-    began: Option<Instant>,
-    speaking_since: Option<Instant>,
-    silent_since: Option<Instant>,
-    transcribing: bool,
-    transcribed: Option<Instant>,
-    text: String,
-    /// This turn was long enough to stop the agent.
-    interrupts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,14 +68,32 @@ enum Agent {
 }
 
 impl TurnTaking {
-    pub(crate) fn new(rules: Rules, now: Instant) -> Self {
-        let caller = Caller::default();
-        Self { rules, caller, agent: Agent::Listening, first_voice: None, quiet_since: Some(now) }
+    /// `language` is what is spoken, as ISO 639 has it.
+    pub(crate) fn new(rules: Rules, language: &str, now: Instant) -> Self {
+        Self {
+            rules,
+            words: Words::of(language),
+            caller: Caller::default(),
+            agent: Agent::Listening,
+            is_heard: false,
+            asked: false,
+            apologised: false,
+            streams: false,
+            wordless: Duration::ZERO,
+            first_voice: None,
+            quiet_since: Some(now),
+        }
+    }
+
+    /// The language that was heard. One that has no lists is more often one misheard word than what is spoken.
+    pub(crate) fn heard_language(&mut self, language: &str) {
+        self.words = Words::known(language).unwrap_or(self.words);
     }
 
     /// The agent is about to speak of its own accord: a greeting, a question whether somebody is there.
     pub(crate) fn agent_begins(&mut self) {
         self.agent = Agent::Thinking;
+        self.is_heard = false;
         self.quiet_since = None;
     }
 
@@ -142,19 +101,50 @@ impl TurnTaking {
         match event {
             Event::SpeechBegan(at) => self.speech_began(at),
             Event::StillSpeaking(at) => self.still_speaking(at),
-            Event::SpeechEnded(at) => self.speech_ended(at),
+            Event::SpeechEnded(at) => self.speech_ended(at, now),
+            Event::Interim(text) => {
+                // Of an earlier part of the turn, words come late from any service.
+                let first_part = self.caller.speaking_since.is_some() && self.caller.voice.is_zero();
+                // Words that were asked for in the middle of it tell nothing of the service.
+                let first_part = first_part && !self.caller.unbroken;
+                self.streams |= first_part && !text.is_empty();
+                self.interim(text, false, now)
+            }
+            Event::Final(text) => {
+                let mut actions = self.interim(text, true, now);
+                actions.extend(self.ended_by_the_service(now).unwrap_or_default());
+                actions
+            }
             Event::Transcribed(text) => self.transcribed(text, now),
-            Event::Typed(text) => self.typed(text),
+            Event::Judged { silent_since, probability } => {
+                if self.caller.silent_since == Some(silent_since) && self.caller.verdict != Verdict::Over {
+                    self.caller.verdict = Verdict::Probability(probability);
+                }
+                self.prepare(now)
+            }
+            Event::ServiceSeesAnEnd => {
+                self.caller.end_seen = true;
+                self.prepare(now)
+            }
+            Event::ServiceEndedTurn => {
+                self.caller.verdict = Verdict::Over;
+                self.ended_by_the_service(now).unwrap_or_else(|| self.prepare(now))
+            }
+            Event::Typed(text) => self.typed(text, now),
             Event::VoiceBegan => {
                 self.first_voice.get_or_insert(now);
+                self.is_heard = true;
                 if self.agent == Agent::Thinking {
                     self.agent = Agent::Speaking;
                 }
                 Vec::new()
             }
-            Event::VoiceEnded => {
+            Event::VoiceEnded { asked } => {
                 self.agent = Agent::Listening;
-                if self.caller.speaking_since.is_none() {
+                self.asked = asked;
+                // What they said last may answer what was said last.
+                self.caller.listens = false;
+                if self.caller.speaking_since.is_none() || self.caller.background {
                     self.quiet_since = Some(now);
                 }
                 Vec::new()
@@ -164,17 +154,37 @@ impl TurnTaking {
 
     /// When [`Self::expire`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resumption_due(), self.turn_over_due(), self.away_due()].into_iter().flatten().min()
+        let due = [
+            self.resumption_due(),
+            self.note_due(),
+            self.unbroken_due(),
+            self.turn_over_due(),
+            self.away_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<Action> {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if due(self.resumption_due()) {
-            self.agent = Agent::Speaking;
-            return vec![Action::Resume];
+            if self.caller.speaking_since.is_some() {
+                (self.caller.background, self.caller.interrupts) = (true, false);
+            } else if !self.caller.transcribing {
+                // It was no words, and is over.
+                self.caller = Caller::default();
+            }
+            return vec![self.resume()];
+        }
+        if due(self.note_due()) {
+            return vec![Action::Forget, Action::Note(self.caller.take_turn(now))];
+        }
+        if due(self.unbroken_due()) {
+            self.caller.unbroken = true;
+            self.caller.transcribing = true;
+            return vec![Action::Transcribe];
         }
         if due(self.turn_over_due()) {
-            return self.turn_over();
+            return self.turn_over(now);
         }
         if due(self.away_due()) {
             self.quiet_since = None;
@@ -193,63 +203,50 @@ impl TurnTaking {
         self.quiet_since = None;
         self.caller.began.get_or_insert(at);
         self.caller.speaking_since = Some(at);
+        self.caller.last_voice = Some(at);
         self.caller.silent_since = None;
+        self.caller.background = false;
+        self.caller.verdict = Verdict::None;
+        self.wordless = Duration::ZERO;
         let void = std::mem::take(&mut self.caller.transcribing);
         if void { vec![Action::DropTranscription] } else { Vec::new() }
     }
 
     /// The voice itself has to last, without the silence after it.
     fn still_speaking(&mut self, at: Instant) -> Vec<Action> {
-        let since = self.caller.speaking_since.unwrap_or(at);
-        let warm = self.first_voice.is_none_or(|first| first + self.rules.echo_warm_up <= at);
-        if !warm || at < since + self.rules.interruption {
+        self.caller.last_voice = Some(at);
+        if self.caller.background {
             return Vec::new();
         }
-        match self.agent {
-            Agent::Thinking => {
-                self.agent = Agent::Listening;
-                vec![Action::Interrupt]
-            }
-            Agent::Speaking => {
-                self.agent = Agent::Paused;
-                self.caller.interrupts = true;
-                vec![Action::Pause]
-            }
-            Agent::Listening | Agent::Paused => Vec::new(),
+        let since = self.caller.speaking_since.unwrap_or(at);
+        let mut actions = Vec::new();
+        if at >= since + GOES_ON {
+            actions.extend(self.caller.discard());
         }
+        let listens = self.words.is_back_channel(&self.caller.interim);
+        let interruption = if listens { 2 * self.rules.interruption } else { self.rules.interruption };
+        if self.is_warm(at) && at >= since + interruption {
+            actions.extend(self.stop());
+        }
+        actions
     }
 
-    fn speech_ended(&mut self, at: Instant) -> Vec<Action> {
-        self.caller.speaking_since = None;
+    fn speech_ended(&mut self, at: Instant, now: Instant) -> Vec<Action> {
+        let since = self.caller.speaking_since.take().unwrap_or(at);
+        self.caller.voice += at.saturating_duration_since(since);
         self.caller.silent_since = Some(at);
         self.caller.transcribing = true;
+        self.caller.unbroken = false;
         if self.agent == Agent::Listening {
             self.quiet_since = Some(at);
         }
-        vec![Action::Transcribe]
+        let mut actions = vec![Action::Transcribe, Action::Judge(at)];
+        actions.extend(self.prepare(now));
+        actions
     }
 
-    fn transcribed(&mut self, text: String, now: Instant) -> Vec<Action> {
-        self.caller.transcribing = false;
-        self.caller.transcribed = Some(now);
-        self.caller.text = text;
-        if self.caller.text.is_empty() {
-            // A pause of the agent lasts until it is sure that no words follow.
-            if self.agent != Agent::Paused {
-                self.caller = Caller::default();
-            }
-            return vec![Action::Forget];
-        }
-        // It may speak again by now, where the words took long to be known.
-        if self.caller.interrupts && matches!(self.agent, Agent::Paused | Agent::Speaking) {
-            self.agent = Agent::Listening;
-            return vec![Action::Interrupt];
-        }
-        Vec::new()
-    }
-
-    fn typed(&mut self, text: String) -> Vec<Action> {
-        let mut actions = Vec::new();
+    fn typed(&mut self, text: String, now: Instant) -> Vec<Action> {
+        let mut actions = Vec::from_iter(self.caller.discard());
         if self.agent != Agent::Listening {
             actions.push(Action::Interrupt);
         }
@@ -257,70 +254,85 @@ impl TurnTaking {
             actions.push(Action::DropTranscription);
         }
         // Words that were spoken, and not yet replied to, are part of what is replied to now.
-        let spoken = std::mem::take(&mut self.caller).text;
+        let spoken = self.caller.take(now).interim;
         let text = if spoken.is_empty() { text } else { format!("{spoken}\n{text}") };
         self.agent_begins();
         actions.extend([Action::Forget, Action::Reply(Turn { text, spoken: None })]);
         actions
     }
 
-    fn turn_over(&mut self) -> Vec<Action> {
-        let caller = std::mem::take(&mut self.caller);
-        let spoken = match (caller.began, caller.silent_since, caller.transcribed) {
-            (Some(began), Some(ended), Some(transcribed)) => Some(Spoken { began, ended, transcribed }),
-            _ => None,
-        };
+    fn turn_over(&mut self, now: Instant) -> Vec<Action> {
+        let turn = self.caller.take_turn(now);
         let mut actions = Vec::new();
         if self.agent == Agent::Thinking {
             actions.push(Action::Interrupt);
         }
         self.agent_begins();
-        actions.extend([Action::Forget, Action::Reply(Turn { text: caller.text, spoken })]);
+        actions.extend([Action::Forget, Action::Reply(turn)]);
         actions
     }
 
-    fn resumption_due(&self) -> Option<Instant> {
-        (self.agent == Agent::Paused).then_some(self.caller.silent_since? + self.rules.false_interruption)
-    }
-
-    /// A turn that was too short to stop the agent waits until the agent has finished.
-    fn turn_over_due(&self) -> Option<Instant> {
-        let caller = &self.caller;
-        if caller.text.is_empty()
-            || caller.transcribing
-            || matches!(self.agent, Agent::Speaking | Agent::Paused)
-        {
-            return None;
+    /// The agent's voice stops, or does not begin, until it is known whether it was interrupted.
+    fn stop(&mut self) -> Option<Action> {
+        match self.agent {
+            Agent::Thinking | Agent::Speaking => {
+                self.agent = Agent::Paused;
+                self.caller.interrupts = true;
+                Some(Action::Pause)
+            }
+            Agent::Listening | Agent::Paused => None,
         }
-        let rules = &self.rules;
-        let silence = if goes_on(&caller.text) { rules.max_endpointing } else { rules.min_endpointing };
-        Some(caller.silent_since? + silence)
     }
 
-    fn away_due(&self) -> Option<Instant> {
-        (self.agent == Agent::Listening && self.caller.text.is_empty())
-            .then_some(self.quiet_since? + self.rules.away)
+    /// Nothing was said that stops it.
+    fn resume(&mut self) -> Action {
+        self.agent = if self.is_heard { Agent::Speaking } else { Agent::Thinking };
+        Action::Resume
+    }
+
+    /// Whether the caller says something, or has said something that is not replied to.
+    pub(crate) fn has_the_callers_words(&self) -> bool {
+        let caller = &self.caller;
+        let speaks = caller.speaking_since.is_some() && !caller.background;
+        speaks || caller.transcribing || !caller.interim.is_empty()
+    }
+
+    /// Words that stop the agent however short they are.
+    fn stops_the_agent(&self, text: &str) -> bool {
+        let is_sentence = text.split_whitespace().count() > FEW_WORDS && !self.words.is_back_channel(text);
+        is_sentence || self.words.wants_a_stop(text)
+    }
+
+    fn is_warm(&self, now: Instant) -> bool {
+        self.first_voice.is_none_or(|first| first + self.rules.echo_warm_up <= now)
+    }
+
+    fn may_have_ended(&self, text: &str) -> bool {
+        match self.words.ending(text) {
+            Ending::Open => false,
+            Ending::Either => self.caller.verdict.says_so(),
+            Ending::Unclear | Ending::Closed => true,
+        }
+    }
+
+    /// A reply begins early where the turn may be over.
+    fn prepare(&mut self, now: Instant) -> Vec<Action> {
+        let caller = &self.caller;
+        // Words that stay, behind the last sound: a silence that is not known to be one yet.
+        let pauses = caller.settled && caller.last_voice.is_some_and(|last| last + SHORTEST_PAUSE <= now);
+        let is_due = self.rules.early_replies
+            && self.agent == Agent::Listening
+            && (caller.speaking_since.is_none() || caller.end_seen || pauses)
+            && (caller.all_is_known() || pauses)
+            && caller.discarded < MOST_DISCARDED
+            && caller.prepared.is_none()
+            && !caller.interim.is_empty()
+            && self.may_have_ended(&caller.interim);
+        if !is_due {
+            return Vec::new();
+        }
+        let text = self.caller.interim.clone();
+        self.caller.prepared = Some(text.clone());
+        vec![Action::Prepare(text)]
     }
 }
-
-/// Whether a text sounds as if more were to come, so that endpointing waits longer: it ends with a word that needs another
-/// one, or with a filler.
-fn goes_on(text: &str) -> bool {
-    const OPEN: [&str; 32] = [
-        "a", "about", "an", "and", "as", "at", "because", "but", "for", "from", "hmm", "if", "in", "into",
-        "is", "like", "maybe", "my", "of", "or", "our", "so", "that", "the", "then", "to", "uh", "um", "we",
-        "well", "with", "your",
-    ];
-    let text = text.trim_end();
-    if text.ends_with(['.', '?', '!']) && !text.ends_with("...") {
-        return false;
-    }
-    if text.ends_with(['…', ',', '-', '–', ':', ';']) || text.ends_with("...") {
-        return true;
-    }
-    let last = text.rsplit(char::is_whitespace).next().unwrap_or_default().to_lowercase();
-    OPEN.contains(&last.as_str())
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,13 +1,16 @@
-//! Voice activity detection (VAD): tells from samples when the caller's speech begins and ends, and keeps what was said in a
-//! turn for its transcription. It has no IO and no clock: time is counted in samples.
+//! Voice activity detection (VAD): tells from samples when the caller's speech begins and ends, and keeps how a turn sounded at
+//! its end. It has no IO and no clock: time is counted in samples.
 //!
 //! The model of the `earshot` crate scores each frame of 16 ms. The thresholds and durations below make speech of the scores;
 //! whether a turn is over is for turn detection to say (`turn_taking`).
+
+mod foreground;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use earshot::Detector;
+use foreground::Foreground;
 
 /// Samples a second of what a [`SpeechDetector`] takes: 16 bit, mono.
 pub(crate) const VAD_SAMPLE_RATE: u32 = 16_000;
@@ -18,12 +21,14 @@ const VOICE: f32 = 0.5;
 const STILL_VOICE: f32 = 0.35;
 /// Frames of voice that make it speech: 64 ms, longer than a click.
 const SPEECH_FRAMES: usize = 4;
-/// Frames without voice that end it: 256 ms. Whether the turn is over is decided later; this begins a transcription.
-const SILENCE_FRAMES: usize = 16;
+/// Frames without voice that end it: 192 ms. Whether the turn is over is decided later; this begins a transcription.
+const SILENCE_FRAMES: usize = 12;
 /// What is kept from before the speech was noticed: its first sound may be too soft to be noticed.
 const PRE_ROLL: usize = VAD_SAMPLE_RATE as usize * 3 / 10;
-/// Most that is kept of a turn: two minutes without a pause.
-const LONGEST: usize = VAD_SAMPLE_RATE as usize * 120;
+/// What is kept of a turn for who judges how it was said: 8 s.
+const HEARD: usize = VAD_SAMPLE_RATE as usize * 8;
+/// What is kept of a silence in it: of a longer one no more can be learnt.
+const LONGEST_SILENCE: usize = VAD_SAMPLE_RATE as usize;
 
 /// What a [`SpeechDetector`] notices, and how long before the last sample it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +48,29 @@ pub(crate) enum VadEvent {
 /// Detects the speech of one caller.
 pub(crate) struct SpeechDetector {
     detector: Box<Detector>,
+    foreground: Foreground,
     frame: Vec<i16>,
     speaking: bool,
     /// Frames in a row that speak against the present state.
     contrary: usize,
     pre_roll: VecDeque<i16>,
-    turn: Vec<i16>,
+    /// The end of the turn so far with its silences; empty before it begins.
+    heard: VecDeque<i16>,
+    /// Samples since speech ended.
+    silence: usize,
 }
 
 impl Default for SpeechDetector {
     fn default() -> Self {
         Self {
             detector: Box::default(),
+            foreground: Foreground::default(),
             frame: Vec::with_capacity(FRAME),
             speaking: false,
             contrary: 0,
             pre_roll: VecDeque::with_capacity(PRE_ROLL),
-            turn: Vec::new(),
+            heard: VecDeque::new(),
+            silence: 0,
         }
     }
 }
@@ -82,26 +93,25 @@ impl SpeechDetector {
         events
     }
 
-    /// What was said since the last [`Self::forget`], with the silence around it cut short.
-    pub(crate) fn turn(&self) -> &[i16] {
-        &self.turn
+    pub(crate) fn is_speaking(&self) -> bool {
+        self.speaking
+    }
+
+    /// The last seconds of the turn, as they sounded.
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        self.heard.iter().copied().collect()
     }
 
     pub(crate) fn forget(&mut self) {
-        self.turn = Vec::new();
+        self.heard = VecDeque::new();
         self.pre_roll.clear();
-    }
-
-    /// What was said first is known; what was said since is kept.
-    pub(crate) fn forget_first(&mut self, samples: usize) {
-        self.turn.drain(..samples.min(self.turn.len()));
-        self.turn.shrink_to(self.turn.len() + VAD_SAMPLE_RATE as usize);
     }
 
     /// `later` samples are there already beyond the frame.
     fn judge(&mut self, later: usize) -> Option<VadEvent> {
         let score = self.detector.predict_i16(&self.frame);
         let voice = score >= if self.speaking { STILL_VOICE } else { VOICE };
+        let voice = self.foreground.counts(&self.frame, voice);
         self.contrary = if voice == self.speaking { 0 } else { self.contrary + 1 };
         let needed = if self.speaking { SILENCE_FRAMES } else { SPEECH_FRAMES };
         let ago = |frames: usize| Duration::from_secs((frames * FRAME + later) as u64) / VAD_SAMPLE_RATE;
@@ -111,22 +121,20 @@ impl SpeechDetector {
         self.speaking = !self.speaking;
         self.contrary = 0;
         if self.speaking {
-            self.turn.extend(self.pre_roll.drain(..));
+            if self.heard.is_empty() || self.silence > LONGEST_SILENCE {
+                self.heard.extend(self.pre_roll.drain(..));
+            }
             return Some(VadEvent::SpeechBegan { ago: ago(needed) });
         }
         Some(VadEvent::SpeechEnded { ago: ago(needed) })
     }
 
     fn keep(&mut self) {
-        if self.speaking {
-            if self.turn.len() < LONGEST {
-                // Not doubled each time: every call in a process has one.
-                if self.turn.capacity() < self.turn.len() + FRAME {
-                    self.turn.reserve_exact(VAD_SAMPLE_RATE as usize);
-                }
-                self.turn.extend_from_slice(&self.frame);
-            }
-            return;
+        self.silence = if self.speaking { 0 } else { self.silence + FRAME };
+        if self.speaking || (!self.heard.is_empty() && self.silence <= LONGEST_SILENCE) {
+            let surplus = (self.heard.len() + FRAME).saturating_sub(HEARD);
+            self.heard.drain(..surplus);
+            self.heard.extend(&self.frame);
         }
         let surplus = (self.pre_roll.len() + FRAME).saturating_sub(PRE_ROLL);
         self.pre_roll.drain(..surplus);

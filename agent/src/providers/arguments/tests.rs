@@ -20,7 +20,8 @@ async fn key_of(base: &str, own: Option<&str>, openai: Option<&str>) -> Result<O
 
 async fn shown_key(args: &[&str], base: &str) -> Result<Option<String>, String> {
     let args = Cli::try_parse_from(args).map_err(|error| error.to_string())?.args;
-    let key = args.key(Provider::LanguageModel, &base.parse().unwrap()).await;
+    let own = args.own(Provider::LanguageModel);
+    let key = args.key(Provider::LanguageModel, &own, &base.parse().unwrap()).await;
     let key = key.map_err(|error| format!("{error:#}"))?;
     Ok(key.map(|key| key.now().expose_secret().to_owned()))
 }
@@ -89,10 +90,10 @@ async fn a_key_crosses_no_network_in_plain_text() {
 
 #[test]
 fn keys_are_neither_shown_nor_required() {
-    let args = ["x", "--llm-api-key", "secret", "--llm-temperature", "0.3"];
+    let args = ["x", "--llm-api-key", "my-own-key", "--llm-temperature", "0.3"];
     let args = Cli::try_parse_from(args).map_err(|error| error.to_string()).unwrap().args;
     assert_eq!(args.llm_temperature, Some(0.3));
-    assert!(!format!("{args:?}").contains("secret"));
+    assert!(!format!("{args:?}").contains("my-own-key"));
     assert!(Cli::try_parse_from(["x", "--llm-temperature", "3"]).is_err());
     assert!(Cli::try_parse_from(["x", "--tts-base-url", "nowhere"]).is_err());
 }

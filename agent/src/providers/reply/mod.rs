@@ -1,12 +1,16 @@
 //! The parts of a reply, and the reader that makes them of the events of a stream. What a server leaves out or adds changes
 //! nothing.
 
+mod meant;
+mod unspoken;
+
 use schemas::json::{Json, USUAL_DEPTH};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{Provider, ProviderError};
 use super::tool_call_deltas::{CallDelta, ToolCalls};
+pub(super) use meant::Meant;
 
 /// The event after which nothing comes.
 const DONE: &str = "[DONE]";
@@ -24,6 +28,8 @@ pub enum ReplyPart {
         name: String,
         /// JSON as the model wrote it; may be anything.
         arguments: String,
+        /// What the server wants to see again beside the call.
+        extra_content: Option<Value>,
     },
     /// What the reply used, where the server tells.
     Usage(Usage),
@@ -57,7 +63,7 @@ pub struct Usage {
 pub(super) struct Reader {
     provider: Provider,
     calls: ToolCalls,
-    pieces_of_calls: usize,
+    unseen: usize,
     usage: Option<Usage>,
     has_reason: bool,
     is_over: bool,
@@ -82,6 +88,9 @@ struct Choice {
 #[derive(Deserialize)]
 struct Delta {
     content: Option<Value>,
+    /// Thoughts, as servers call them that know them.
+    reasoning_content: Option<Value>,
+    reasoning: Option<Value>,
     tool_calls: Option<Vec<CallDelta>>,
 }
 
@@ -90,7 +99,7 @@ impl Reader {
         Self {
             provider,
             calls: ToolCalls::default(),
-            pieces_of_calls: 0,
+            unseen: 0,
             usage: None,
             has_reason: false,
             is_over: false,
@@ -102,9 +111,9 @@ impl Reader {
         self.has_reason
     }
 
-    /// How many pieces of tool calls have come. A call is a part when it is whole, and may be long.
-    pub(super) fn pieces_of_calls(&self) -> usize {
-        self.pieces_of_calls
+    /// How many pieces have come that are no part, or not yet: thoughts, and calls that are not whole.
+    pub(super) fn unseen(&self) -> usize {
+        self.unseen
     }
 
     /// Whether nothing comes any more.
@@ -140,12 +149,16 @@ impl Reader {
         for choice in chunk.choices.unwrap_or_default().into_iter().filter(first) {
             self.has_reason |= choice.finish_reason.is_some_and(|reason| !reason.is_empty());
             let Some(delta) = choice.delta.or(choice.message) else { continue };
+            let thoughts = [delta.reasoning_content, delta.reasoning];
+            self.unseen +=
+                usize::from(thoughts.into_iter().flatten().any(|thought| !text(thought).is_empty()));
             let content = delta.content.map(text).unwrap_or_default();
             if !content.is_empty() {
+                self.unseen += usize::from(!content.trim().is_empty());
                 parts.push(ReplyPart::Text(content));
             }
             for call in delta.tool_calls.unwrap_or_default() {
-                self.pieces_of_calls += 1;
+                self.unseen += 1;
                 self.calls.add(call).map_err(|_| {
                     ProviderError::malformed(self.provider, "the reply calls more tools than any should")
                 })?;
@@ -166,13 +179,14 @@ impl Reader {
             id: if call.id.is_empty() { made_up_id() } else { call.id },
             name: call.name,
             arguments: call.arguments,
+            extra_content: call.extra_content,
         });
         calls.chain(self.usage.take().map(ReplyPart::Usage)).chain([ReplyPart::Finished]).collect()
     }
 }
 
 /// Ids tell the calls of a whole conversation apart, not only those of a reply.
-fn made_up_id() -> String {
+pub(super) fn made_up_id() -> String {
     format!("call_{:016x}", rand::random::<u64>())
 }
 

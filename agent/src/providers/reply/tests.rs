@@ -52,6 +52,7 @@ fn text_comes_at_once_and_calls_when_they_are_whole() {
         id: "a".to_owned(),
         name: "book".to_owned(),
         arguments: "{\"day\":".to_owned(),
+        extra_content: None,
     };
     let wanted = vec![text("One "), text("moment."), book, ReplyPart::Usage(usage), ReplyPart::Finished];
     assert_eq!(parts(&events), Ok(wanted));
@@ -73,7 +74,7 @@ fn a_reply_in_one_piece_is_read_and_a_call_without_id_gets_one() {
     let message =
         json!({"content": "Bye.", "tool_calls": [{"function": {"name": "end_call", "arguments": null}}]});
     let read = parts(&[json!({"choices": [{"message": message, "finish_reason": "stop"}]})]).unwrap();
-    let [first, ReplyPart::ToolCall { id, name, arguments }, ReplyPart::Finished] = &read[..] else {
+    let [first, ReplyPart::ToolCall { id, name, arguments, .. }, ReplyPart::Finished] = &read[..] else {
         panic!("{read:?}")
     };
     assert_eq!((first, name.as_str(), arguments.as_str()), (&text("Bye."), "end_call", ""));

@@ -9,6 +9,7 @@ mod label;
 mod mp3;
 mod noise;
 mod pcm;
+mod rate;
 mod resample;
 mod sniff;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod tests;
 mod wav;
 
 pub(super) use label::Label;
+pub(super) use rate::Rate;
 
 use form::{Form, to_sample};
 use mp3::Mp3;

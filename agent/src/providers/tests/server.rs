@@ -17,14 +17,17 @@ use secrecy::SecretString;
 use service::SecretSource;
 use tokio::net::TcpListener;
 
+use crate::providers::chat_completions::ChatCompletions;
+use crate::providers::credential::Credential;
 use crate::providers::error::Provider;
 use crate::providers::health::Health;
-use crate::providers::http_client;
 use crate::providers::key::Key;
-use crate::providers::language_model::LanguageModel;
 use crate::providers::request::{Endpoint, Limits};
-use crate::providers::speech_to_text::SpeechToText;
-use crate::providers::text_to_speech::{SoundFormat, TextToSpeech};
+use crate::providers::services::Services;
+use crate::providers::text_to_speech::{SoundFormat, SpeechRequests};
+use crate::providers::transcriptions::Transcriptions;
+use crate::providers::usage::ServiceName;
+use crate::providers::{KEPT_CONNECTIONS, http_client};
 
 /// Short enough for tests, long enough for a busy machine.
 pub(super) const LIMITS: Limits = Limits {
@@ -62,7 +65,7 @@ pub(super) struct Received {
 #[derive(Clone)]
 pub(super) struct Server {
     pub(super) base: String,
-    /// What is known of the providers that it is.
+    /// What is known of the providers that its services are.
     pub(super) health: Health,
     acts: Arc<Mutex<VecDeque<Act>>>,
     received: Arc<Mutex<Vec<Received>>>,
@@ -90,25 +93,42 @@ impl Server {
     }
 
     fn endpoint_with(&self, provider: Provider, key: Key) -> Endpoint {
-        let key = Some(key);
-        let (http, base, health) = (http_client().unwrap(), self.base.parse().unwrap(), self.health.clone());
-        Endpoint { provider, http, base, key, limits: LIMITS, health }
+        let credential = Credential::Key(key);
+        let (http, base) = (http_client(KEPT_CONNECTIONS).unwrap(), self.base.parse().unwrap());
+        Endpoint { provider, http, base, credential, limits: LIMITS }
     }
 
-    pub(super) fn speech_to_text(&self) -> SpeechToText {
-        SpeechToText::new(self.endpoint(Provider::SpeechToText), "hear-1")
+    pub(super) fn speech_to_text(&self) -> Transcriptions {
+        Transcriptions::new(self.endpoint(Provider::SpeechToText), "hear-1")
     }
 
-    pub(super) fn speech_to_text_with(&self, key: Key) -> SpeechToText {
-        SpeechToText::new(self.endpoint_with(Provider::SpeechToText, key), "hear-1")
+    pub(super) fn speech_to_text_with(&self, key: Key) -> Transcriptions {
+        Transcriptions::new(self.endpoint_with(Provider::SpeechToText, key), "hear-1")
     }
 
-    pub(super) fn language_model(&self) -> LanguageModel {
-        LanguageModel::new(self.endpoint(Provider::LanguageModel), "think-1", Some(0.5))
+    pub(super) fn language_model(&self) -> ChatCompletions {
+        ChatCompletions::new(
+            self.endpoint(Provider::LanguageModel),
+            "think-1",
+            Some(0.5),
+            r#"{"reasoning_effort": "none"}"#.parse().unwrap(),
+        )
     }
 
-    pub(super) fn text_to_speech(&self) -> TextToSpeech {
-        TextToSpeech::new(self.endpoint(Provider::TextToSpeech), "speak-1", SoundFormat::Pcm, 24_000)
+    pub(super) fn text_to_speech(&self) -> SpeechRequests {
+        SpeechRequests::new(self.endpoint(Provider::TextToSpeech), "speak-1", SoundFormat::Pcm, 24_000)
+    }
+
+    /// Services of a kind, of which what becomes of them is known.
+    pub(super) fn services<S>(
+        &self,
+        provider: Provider,
+        services: impl IntoIterator<Item = S>,
+    ) -> Services<S> {
+        let name = |index| ServiceName { provider, service: format!("{index}").into(), model: "m".into() };
+        let services = services.into_iter().enumerate();
+        let services = services.map(|(index, service)| (name(index), service)).collect();
+        Services::new(provider, services, self.health.clone())
     }
 
     pub(super) fn received(&self) -> Vec<Received> {

@@ -3,32 +3,24 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{Provider, ProviderError};
-use super::request::{Answer, Endpoint, begun};
-use super::sound::{self, Decoder, Label};
+use super::{SAMPLE_RATE, Speech, SpeechPart, Synthesizer, longest};
 use crate::persona::Voice;
-
-/// Samples a second of what is spoken.
-pub const SAMPLE_RATE: u32 = sound::SAMPLE_RATE;
+use crate::providers::error::{Provider, ProviderError};
+use crate::providers::request::{Answer, Endpoint, begun};
+use crate::providers::sound::{Decoder, Label};
 
 /// Most bytes of an answer: some twenty minutes of speech.
 const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 /// Bytes that are decoded at a time; of the strongest compression, seconds of sound.
 const SLICE: usize = 4 * 1024;
-/// Longest that a text may take to say: this, and so much for each character of it, at a voice's own speed. The slowest
-/// speakers say five characters a second.
-const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
-const CHARACTER_LIMIT: Duration = Duration::from_millis(200);
-
-/// Speech as it comes: pieces of samples, [`SAMPLE_RATE`], mono; none is empty. After an error nothing comes.
-pub type Speech = BoxStream<'static, Result<Vec<i16>, ProviderError>>;
-
 /// What a server is asked for. Whatever it sends is looked at: PCM of any rate, WAV and MP3 are understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SoundFormat {
     /// Samples, with nothing in front of them
@@ -39,14 +31,16 @@ pub enum SoundFormat {
     Mp3,
 }
 
-/// Turns text into sound; clones share connections.
+/// One server; clones share connections.
 #[derive(Clone)]
-pub struct TextToSpeech {
+pub(in crate::providers) struct SpeechRequests {
     endpoint: Endpoint,
     model: String,
     format: SoundFormat,
     /// Samples a second of raw sound whose rate the server does not tell.
     usual_rate: u32,
+    /// In the place of the persona's.
+    voice: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -59,34 +53,19 @@ struct Body<'a> {
     speed: Option<f64>,
 }
 
-impl TextToSpeech {
-    pub(super) fn new(endpoint: Endpoint, model: &str, format: SoundFormat, usual_rate: u32) -> Self {
-        Self { endpoint, model: model.to_owned(), format, usual_rate }
+impl SpeechRequests {
+    pub(in crate::providers) fn new(
+        endpoint: Endpoint,
+        model: &str,
+        format: SoundFormat,
+        usual_rate: u32,
+    ) -> Self {
+        Self { endpoint, model: model.to_owned(), format, usual_rate, voice: None }
     }
 
-    /// Begins to speak a text, which has something to speak in it. Returns with the first samples.
-    ///
-    /// # Errors
-    /// The provider failed before the first samples, and the tries are used up. Later failures are in the stream.
-    pub async fn speak(&self, text: &str, voice: &Voice) -> Result<Speech, ProviderError> {
-        let (body, longest) = self.body(text, voice);
-        let speech = self.endpoint.retried(|| self.attempt(&body, longest)).await?;
-        Ok(self.endpoint.watched(speech))
-    }
-
-    /// The same, asked only once.
-    ///
-    /// # Errors
-    /// The provider failed before the first samples. Later failures are in the stream.
-    pub async fn try_once(&self, text: &str, voice: &Voice) -> Result<Speech, ProviderError> {
-        let (body, longest) = self.body(text, voice);
-        let speech = self.endpoint.once(|| self.attempt(&body, longest)).await?;
-        Ok(self.endpoint.watched(speech))
-    }
-
-    /// Whether there is reason to [`Self::try_once`].
-    pub async fn is_doubtful(&self) -> bool {
-        self.endpoint.is_doubtful().await
+    /// With a voice of its own, where its voices have other names than the persona's.
+    pub(in crate::providers) fn with_voice(self, voice: Option<String>) -> Self {
+        Self { voice, ..self }
     }
 
     /// A request, and the longest that its answer may be.
@@ -94,7 +73,7 @@ impl TextToSpeech {
         let body = Body {
             model: &self.model,
             input: text,
-            voice: &voice.name,
+            voice: self.voice.as_deref().unwrap_or(&voice.name),
             response_format: self.format,
             speed: voice.speaking_rate,
         };
@@ -119,10 +98,24 @@ impl TextToSpeech {
     }
 }
 
-/// Longest that a text may take to say.
-fn longest(text: &str, speaking_rate: f64) -> Duration {
-    let characters = u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
-    SHORTEST_LIMIT + CHARACTER_LIMIT.saturating_mul(characters).div_f64(speaking_rate.clamp(0.25, 4.0))
+impl Synthesizer for SpeechRequests {
+    fn speak<'a>(&'a self, text: &'a str, voice: &'a Voice) -> BoxFuture<'a, Result<Speech, ProviderError>> {
+        let (body, longest) = self.body(text, voice);
+        async move { self.endpoint.retried(|| self.attempt(&body, longest)).await }.boxed()
+    }
+
+    fn try_once<'a>(
+        &'a self,
+        text: &'a str,
+        voice: &'a Voice,
+    ) -> BoxFuture<'a, Result<Speech, ProviderError>> {
+        let (body, longest) = self.body(text, voice);
+        async move { self.endpoint.once(|| self.attempt(&body, longest)).await }.boxed()
+    }
+
+    fn is_doubtful(&self) -> BoxFuture<'_, bool> {
+        self.endpoint.is_doubtful().boxed()
+    }
 }
 
 fn unfit(provider: Provider, what: &str) -> ProviderError {
@@ -147,27 +140,15 @@ fn samples(provider: Provider, answer: Answer, decoder: Decoder, deadline: Insta
             let slice = waiting.split_to(SLICE.min(waiting.len()));
             let samples = decoder.read(&slice).map_err(|what| unfit(provider, &what))?;
             if !samples.is_empty() {
-                return Ok(Some((samples, (chunks, waiting, Some(decoder)))));
+                return Ok(Some((SpeechPart::Samples(samples), (chunks, waiting, Some(decoder)))));
             }
         }
         let rest = decoder.finish().map_err(|what| unfit(provider, &what))?;
         match (rest.is_empty(), decoder.has_begun()) {
-            (false, _) => Ok(Some((rest, (chunks, waiting, None)))),
+            (false, _) => Ok(Some((SpeechPart::Samples(rest), (chunks, waiting, None)))),
             (true, true) => Ok(None),
             (true, false) => Err(ProviderError::cut(provider)),
         }
     };
     stream::try_unfold(start, next).boxed()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_has_time_to_be_said_and_not_for_ever() {
-        assert_eq!(longest("", 1.0), Duration::from_secs(10));
-        assert_eq!(longest(&"x".repeat(100), 1.0), Duration::from_secs(30));
-        assert_eq!(longest(&"x".repeat(100), 0.25), Duration::from_secs(90));
-    }
 }
