@@ -26,9 +26,14 @@ class Caller:
         self.agent_seen = asyncio.Event()
         self.listened = asyncio.Event()
         self.energy = 0.0
+        self.heard = 0.0
+        self.microphones = []
         self.tasks = []
         self.said = asyncio.Condition()
         self.to_speak = asyncio.Queue()
+        self.uttered = []
+        self.murmur, self.murmured = None, 0
+        self.recording = None
         self.captions = {"streams": [], "packets": [], "states": []}
         self.gone = asyncio.get_running_loop().create_future()
         self.room.on("participant_connected", self._seen)
@@ -49,8 +54,14 @@ class Caller:
 
     async def _listen(self, track):
         async for event in rtc.AudioStream(track):
+            if self.recording is not None:
+                self.recording.append((time.monotonic(), bytes(event.frame.data)))
             samples = numpy.frombuffer(event.frame.data, dtype=numpy.int16) / 32768
-            self.energy += float(numpy.sum(samples**2)) / RATE
+            energy = float(numpy.sum(samples**2)) / RATE
+            self.energy += energy
+            # Louder than 50 dB below full scale.
+            length = len(samples) / RATE
+            self.heard += length if energy > 1e-5 * length else 0.0
             if self.energy > 0.001:
                 self.listened.set()
 
@@ -98,6 +109,7 @@ class Caller:
         track = rtc.LocalAudioTrack.create_audio_track("microphone", source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=announced)
         publication = await self.room.local_participant.publish_track(track, options)
+        self.microphones.append(track)
         self.track = publication.sid
         self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
 
@@ -107,10 +119,24 @@ class Caller:
         background = rtc.AudioFrame(wave.astype(numpy.int16).tobytes(), RATE, 1, RATE // 50)
         while True:
             if self.to_speak.empty():
-                await source.capture_frame(background)
+                await source.capture_frame(self._with_murmur(background))
             else:
-                await source.capture_frame(self.to_speak.get_nowait())
+                frame = self.to_speak.get_nowait()
+                at = time.monotonic() + source.queued_duration
+                self.uttered.append((at, at + frame.samples_per_channel / RATE))
+                await source.capture_frame(self._with_murmur(frame))
                 self.to_speak.task_done()
+
+    def _with_murmur(self, frame):
+        """What is heard around the caller goes on while they speak."""
+        if self.murmur is None:
+            return frame
+        count = frame.samples_per_channel
+        murmur = self.murmur.take(range(self.murmured, self.murmured + count), mode="wrap")
+        self.murmured += count
+        samples = numpy.frombuffer(frame.data, numpy.int16).astype(numpy.int32) + murmur
+        mixed = numpy.clip(samples, -32_768, 32_767).astype(numpy.int16)
+        return rtc.AudioFrame(mixed.tobytes(), RATE, 1, count)
 
     def agents(self):
         people = self.room.remote_participants.values()
@@ -165,6 +191,18 @@ async def agents(room, identity="ann"):
 async def hear(room, identity="ann", limit=10):
     """Waits until the agent was heard."""
     await asyncio.wait_for(callers[room, identity].listened.wait(), limit)
+    return {}
+
+
+async def heard(room, identity="ann"):
+    """How much was heard so far that was no silence, seconds."""
+    return {"seconds": callers[room, identity].heard}
+
+
+async def mute(room, muted, identity="ann"):
+    """Switches the microphone off, or on again."""
+    for track in callers[room, identity].microphones:
+        track.mute() if muted else track.unmute()
     return {}
 
 
@@ -248,17 +286,58 @@ async def go_away(room, identity="ann"):
     return {}
 
 
-async def speak(room, file, identity="ann"):
-    """Speaks a mono WAV file into the microphone, to its end."""
-    caller = callers[room, identity]
+def frames(file):
+    """A mono WAV file, at the microphone's rate."""
     with wave.open(file) as sound:
         assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
         rate, samples = sound.getframerate(), sound.readframes(sound.getnframes())
     resampler = rtc.AudioResampler(rate, RATE)
     frame = rtc.AudioFrame(samples, rate, 1, len(samples) // 2)
-    for part in resampler.push(frame) + resampler.flush():
+    return resampler.push(frame) + resampler.flush()
+
+
+async def speak(room, file, identity="ann"):
+    """Speaks a mono WAV file into the microphone, to its end; answers when that was, in seconds of the recording."""
+    caller = callers[room, identity]
+    caller.uttered.clear()
+    for part in frames(file):
         caller.to_speak.put_nowait(part)
     await caller.to_speak.join()
+    if caller.recording is None:
+        return {}
+    began, ended = caller.uttered[0][0], caller.uttered[-1][1]
+    await asyncio.sleep(max(0, ended - time.monotonic()))
+    return {"began": began - caller.recorded_from, "ended": ended - caller.recorded_from}
+
+
+async def murmur(room, file, identity="ann"):
+    """From now on this is heard around the caller, again and again."""
+    parts = [numpy.frombuffer(part.data, numpy.int16) for part in frames(file)]
+    callers[room, identity].murmur = numpy.concatenate(parts).astype(numpy.int32)
+    return {}
+
+
+async def record(room, identity="ann"):
+    """Begins to record what the agent says; answers with the moment, in seconds of the epoch."""
+    caller = callers[room, identity]
+    caller.recording, caller.recorded_from = [], time.monotonic()
+    return {"at": time.time()}
+
+
+async def recorded(room, file, identity="ann"):
+    """Writes what was recorded so far, each sound at its time."""
+    caller, sound = callers[room, identity], bytearray()
+    for at, samples in caller.recording:
+        place = 2 * int((at - caller.recorded_from) * RATE) - len(samples)
+        # Sound comes a little earlier and later than its time; only what is missing is left out.
+        if place - len(sound) > 2 * RATE // 5:
+            sound.extend(bytes(place - len(sound)))
+        sound.extend(samples)
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(RATE)
+        written.writeframes(bytes(sound))
     return {}
 
 
@@ -323,8 +402,8 @@ async def delete_dispatches(room):
 
 
 COMMANDS = [
-    join, knock, go_away, see_agent, agents, hear, say, ask, flood, inflate, pre_connect_audio, break_off, speak, publish,
-    unpublish, captions, gone, leave, remove, delete_room, dispatch, delete_dispatches,
+    join, knock, go_away, see_agent, agents, hear, heard, mute, say, ask, flood, inflate, pre_connect_audio, break_off, speak,
+    murmur, publish, unpublish, record, recorded, captions, gone, leave, remove, delete_room, dispatch, delete_dispatches,
 ]
 
 

@@ -4,16 +4,35 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use simulators::inference::token::KeyPair;
+use simulators::openai::settings::Settings;
 use simulators::openai::{Answers, Config, OpenAi};
+use test_servers::SECRET;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
 /// The key that the agent has to send.
 const KEY: &str = "key-of-the-test";
 
+/// How an agent speaks to the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpokenTo {
+    /// OpenAI's HTTP.
+    Http,
+    /// LiveKit Inference.
+    Gateway,
+    /// Speech to text as a stream, in OpenAI's form; the others by HTTP.
+    Realtime,
+    /// The same in that of speaches.
+    Speaches,
+    /// As a list of services says; nothing else does.
+    List,
+}
+
 /// Speech and language services, served by this process. They end on drop.
 pub(crate) struct Providers {
     address: SocketAddr,
+    spoken_to: SpokenTo,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -54,7 +73,8 @@ impl Providers {
             };
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             // The agent may keep its connections open: they are not waited for.
-            let openai = OpenAi::new(config);
+            let keys = KeyPair { key: test_servers::KEY.to_owned(), secret: SECRET.into() };
+            let openai = OpenAi::new(config, Some(keys), Settings::default());
             ready_tx.send(()).expect("the test waits");
             drop(stopped.run_until_cancelled(openai.serve(listener, stopped.clone())).await);
         };
@@ -64,7 +84,12 @@ impl Providers {
         });
         // An agent that asked earlier would count the wait as a failure.
         ready_rx.recv().expect("the services start");
-        Self { address, stop, thread: Some(thread) }
+        Self { address, spoken_to: SpokenTo::Http, stop, thread: Some(thread) }
+    }
+
+    pub(crate) fn spoken_to(mut self, spoken_to: SpokenTo) -> Self {
+        self.spoken_to = spoken_to;
+        self
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -73,11 +98,26 @@ impl Providers {
 
     /// How an agent finds them.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let url = format!("http://{}/v1", self.address);
+        if self.spoken_to == SpokenTo::Gateway {
+            let settings = [
+                ("LIVEKIT_INFERENCE_URL", url.as_str()),
+                ("LIVEKIT_INFERENCE_API_KEY", test_servers::KEY),
+                ("LIVEKIT_INFERENCE_API_SECRET", SECRET),
+            ];
+            return settings.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        }
         let settings = |prefix: &str| {
-            let url = format!("http://{}/v1", self.address);
-            [(format!("{prefix}_BASE_URL"), url), (format!("{prefix}_API_KEY"), KEY.to_owned())]
+            [(format!("{prefix}_BASE_URL"), url.clone()), (format!("{prefix}_API_KEY"), KEY.to_owned())]
         };
-        ["STT", "LLM", "TTS"].iter().flat_map(|prefix| settings(prefix)).collect()
+        let stream = match self.spoken_to {
+            SpokenTo::List => return vec![("TEST_SERVICE_KEY".to_owned(), KEY.to_owned())],
+            SpokenTo::Http | SpokenTo::Gateway => None,
+            SpokenTo::Realtime => Some("openai-realtime"),
+            SpokenTo::Speaches => Some("speaches"),
+        };
+        let stream = stream.map(|protocol| ("STT_PROTOCOL".to_owned(), protocol.to_owned()));
+        ["STT", "LLM", "TTS"].iter().flat_map(|prefix| settings(prefix)).chain(stream).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,18 @@ pub(crate) const AGENT_NAME: &str = "postcall-test";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Waits until `probe` finds something.
-pub(crate) fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
+    within(LIMIT, probe).unwrap_or_else(|| panic!("{what}: not within {LIMIT:?}"))
+}
+
+/// The same, where it may find nothing.
+pub(crate) fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -> Option<T> {
     let started = Instant::now();
     loop {
-        if let Some(found) = probe() {
+        let found = probe();
+        if found.is_some() || started.elapsed() >= limit {
             return found;
         }
-        assert!(started.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -145,6 +151,11 @@ impl Agent {
 
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).expect("read the log")
+    }
+
+    /// The folder of its journals and its outbox.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.folder.path().join("spool")
     }
 
     /// The session-end payloads that wait to be published.

@@ -1,16 +1,25 @@
 //! A caller in a call: speaks, types, and reads the captions that a front end would show.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use schemas::{Role, SessionEnded};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use crate::callers::Callers;
-use crate::servers::wait_for;
+use crate::servers::{wait_for, within};
 
 pub(crate) const GREETING: &str = "Hello, this is the AI assistant of PandaDoc. How can I help you today?";
 pub(crate) const APOLOGY: &str = "Sorry, I did not get that. Could you say it again?";
+
+/// Some twenty seconds of speech.
+pub(crate) const LONG: &str = "PandaDoc has templates for proposals and for quotes. You can send them to many people at once. \
+    Everybody signs where they are asked to sign. You see who has read what, and when they did so. Payments can be asked for in \
+    the same document. And a colleague of ours can show you all of that whenever you like.";
 
 /// A participant in a call.
 pub(crate) struct Call<'a> {
@@ -93,7 +102,8 @@ impl<'a> Call<'a> {
         of_agent.map(|stream| stream.text).collect()
     }
 
-    fn chat(&mut self) -> Vec<String> {
+    /// What the agent has answered in the chat, where the caller typed.
+    pub(crate) fn chat(&mut self) -> Vec<String> {
         let streams = self.captions().streams.into_iter();
         let chat = streams.filter(|stream| stream.topic == "lk.chat" && stream.whole);
         chat.map(|stream| stream.text).collect()
@@ -132,25 +142,26 @@ impl<'a> Call<'a> {
         });
     }
 
+    /// The same, where it may not.
+    pub(crate) fn waits_within(&mut self, limit: Duration) -> bool {
+        let listens =
+            || (self.captions().states.last().map(String::as_str) == Some("listening")).then_some(());
+        within(limit, listens).is_some()
+    }
+
     /// Speaks, with a voice that the recogniser understands.
     pub(crate) fn speaks(&mut self, text: &str) {
-        let file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
-        let mut flite = Command::new("flite");
-        flite.args(["-voice", "slt", "-t", text, "-o"]).arg(file.path());
-        assert!(flite.status().expect("start flite").success());
+        let file = flite(text);
         self.run("speak", json!({"file": file.path()}));
     }
 
     /// Speaks these one after the other; the seconds that they take, with the pauses.
     pub(crate) fn speaks_with_pauses(&mut self, parts: &[&str], pause: f64) -> f64 {
-        let file = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
+        let file = wav_file();
         let mut form = None;
         let mut samples = Vec::new();
         for part in parts {
-            let spoken = tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file");
-            let mut flite = Command::new("flite");
-            flite.args(["-voice", "slt", "-t", part, "-o"]).arg(spoken.path());
-            assert!(flite.status().expect("start flite").success());
+            let spoken = flite(part);
             let reader = hound::WavReader::open(spoken.path()).expect("read what was spoken");
             let rate = form.insert(reader.spec()).sample_rate;
             let all: Vec<i16> = reader.into_samples().map(|sample| sample.expect("a sample")).collect();
@@ -166,6 +177,33 @@ impl<'a> Call<'a> {
         writer.finalize().expect("write a file");
         self.run("speak", json!({"file": file.path()}));
         samples.len() as f64 / f64::from(form.sample_rate)
+    }
+
+    /// Speaks a file; when that began and ended, in seconds of the recording.
+    pub(crate) fn utters(&mut self, file: &Path) -> (f64, f64) {
+        let spoken = self.run("speak", json!({"file": file}));
+        let second = |name: &str| spoken[name].as_f64().expect("a time");
+        (second("began"), second("ended"))
+    }
+
+    /// From now on this is heard around the caller.
+    pub(crate) fn murmurs(&mut self, file: &Path) {
+        self.run("murmur", json!({"file": file}));
+    }
+
+    /// Writes what was recorded of the agent.
+    pub(crate) fn write_recording(&mut self, file: &Path) {
+        self.run("recorded", json!({"file": file}));
+    }
+
+    /// Switches the microphone off, or on again.
+    pub(crate) fn mutes(&mut self, muted: bool) {
+        self.run("mute", json!({"muted": muted}));
+    }
+
+    /// How much was heard so far that was no silence, seconds.
+    pub(crate) fn heard_seconds(&mut self) -> f64 {
+        self.run("heard", json!({}))["seconds"].as_f64().expect("a number")
     }
 
     /// Waits until the agent says something with these words.
@@ -184,4 +222,23 @@ impl<'a> Call<'a> {
         arguments["room"] = json!(self.room);
         self.callers.run(command, arguments)
     }
+}
+
+/// The caller's turns, in order.
+pub(crate) fn said_by_the_caller(session: &SessionEnded) -> Vec<&str> {
+    let transcript = session.transcript.as_deref().unwrap_or_default().iter();
+    transcript.filter(|entry| entry.role == Role::User).map(|entry| entry.text.as_str()).collect()
+}
+
+/// A text as sound, by a voice that the recogniser understands.
+pub(crate) fn flite(text: &str) -> NamedTempFile {
+    let file = wav_file();
+    let mut flite = Command::new("flite");
+    flite.args(["-voice", "slt", "-t", text, "-o"]).arg(file.path());
+    assert!(flite.status().expect("start flite").success());
+    file
+}
+
+fn wav_file() -> NamedTempFile {
+    tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file")
 }

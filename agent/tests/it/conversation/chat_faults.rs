@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::stage::Stage;
 
+const ONE_MOMENT: &str = "One moment, please.";
 const QUESTION: &str = "How many people on your team send documents?";
 
 #[test]
@@ -31,11 +32,27 @@ fn what_passes_is_not_noticed() {
 }
 
 #[test]
+fn a_reply_that_takes_long_is_announced() {
+    let mut stage = Stage::new(&[("PROVIDER_TIME_LIMIT", "30s")]);
+    stage.simulator().inject_one("chat", json!({"kind": "slow", "delay_ms": 7_000}));
+    let mut call = stage.call("long");
+    call.waits();
+    call.types("hello there");
+    call.hears(ONE_MOMENT);
+    call.hears(QUESTION);
+    call.waits();
+    assert_eq!(call.apologies(), 0);
+    let session = stage.hang_up("long");
+    let said = session.transcript.expect("a transcript").pop().expect("the answer").text;
+    assert!(said.starts_with(ONE_MOMENT) && said.ends_with(QUESTION), "{said}");
+}
+
+#[test]
 fn what_fails_for_good_is_apologised_for_and_the_next_turn_works() {
     let mut stage = Stage::new(&[]);
     let simulator = stage.simulator();
     for (room, fault) in [
-        ("silent", json!({"kind": "slow", "delay_ms": 60_000, "times": 4})),
+        ("silent", json!({"kind": "slow", "delay_ms": 60_000, "times": 2})),
         ("busy", json!({"kind": "status", "status": 429, "times": 4})),
         ("too-busy", json!({"kind": "status", "status": 429, "retry_after": 60})),
         ("failed", json!({"kind": "status", "status": 500, "times": 4})),

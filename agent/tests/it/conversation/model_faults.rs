@@ -76,6 +76,44 @@ fn a_model_that_only_calls_tools_is_stopped() {
     }
 }
 
+#[test]
+fn what_a_model_thinks_is_neither_said_nor_shown_nor_recorded() {
+    let mut stage = Stage::new(&[]);
+    let simulator = stage.simulator();
+    let text = "<think>They say hello. I should ask.</think>Good morning to you.";
+    simulator.inject_one("chat", json!({"kind": "say", "text": text}));
+    let mut call = stage.call("thinks");
+    assert_eq!(call.asks("hello there"), "Good morning to you.");
+    call.asks("we use HubSpot");
+    let shown = call.captions_whole();
+    let told = simulator.requests();
+    let session = stage.hang_up("thinks");
+    let recorded = serde_json::to_string(&session).expect("a payload");
+    for place in [format!("{shown:?}"), told.to_string(), recorded] {
+        assert!(place.contains("Good morning") && !place.contains("I should ask"), "{place}");
+    }
+}
+
+#[test]
+fn a_call_that_is_written_as_text_is_called_and_what_was_said_before_it_is_known() {
+    let mut stage = Stage::new(&[]);
+    let simulator = stage.simulator();
+    let call = r#"<tool_call>{"name": "record_signals", "arguments": {"crm": "hubspot"}}</tool_call>"#;
+    let text = format!("So it is HubSpot for you. {call}");
+    simulator.inject_one("chat", json!({"kind": "say", "text": text}));
+    let mut call = stage.call("as-text");
+    let answer = call.asks("hello there");
+    assert!(answer.starts_with("So it is HubSpot for you.") && !answer.contains("record"), "{answer}");
+    let requests = simulator.requests();
+    let messages = chat_requests(&requests).next().expect("a request")["messages"].clone();
+    let called = messages.as_array().into_iter().flatten().find(|message| message["tool_calls"].is_array());
+    let called = called.expect("the call");
+    assert_eq!(called["content"].as_str().map(str::trim), Some("So it is HubSpot for you."));
+    let session = stage.hang_up("as-text");
+    assert_eq!(session.discovered_signals["crm"], "hubspot");
+    assert!(stage.agent.log().contains("wrote a call as text"));
+}
+
 /// A call in which the model's first answer is a fault, and the second one is not; and what the model was told of it.
 fn misled(kind: &str) -> (SessionEnded, Vec<String>) {
     let mut stage = Stage::new(&[]);

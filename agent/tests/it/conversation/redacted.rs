@@ -19,9 +19,9 @@ fn the_payload_has_no_address_but_the_callers() {
     let mut call = stage
         .call_with("redacted", json!({"agent": AGENT_NAME, "tone": false, "metadata": metadata.to_string()}));
     call.waits();
-    let record = json!({"note": WORDS}).to_string();
+    let record = json!({"record_signals": {"note": WORDS}}).to_string();
     simulator.inject(&json!([
-        {"endpoint": "chat", "kind": "record", "text": record},
+        {"endpoint": "chat", "kind": "call", "text": record},
         {"endpoint": "chat", "kind": "say", "text": format!("So I {WORDS}.")},
     ]));
     call.asks(WORDS);

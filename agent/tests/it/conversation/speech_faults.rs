@@ -17,6 +17,8 @@ fn a_voice_that_comes_back_is_not_missed() {
         ("too-slow", json!({"kind": "slow", "delay_ms": 3000})),
         ("busy", json!({"kind": "status", "status": 429, "retry_after": 1, "times": 2})),
         ("failed", json!({"kind": "status", "status": 500, "times": 2})),
+        // Half a second is hardly heard, and said again.
+        ("cut", json!({"kind": "cut", "after": 3})),
     ] {
         let mut call = stage.call(room);
         call.waits();
@@ -36,7 +38,7 @@ fn a_voice_that_fails_is_apologised_for_and_the_next_turn_works() {
     for (room, fault) in [
         ("failed", json!({"kind": "status", "status": 500, "times": 4})),
         ("refused", json!({"kind": "status", "status": 400})),
-        ("cut", json!({"kind": "cut", "after": 4})),
+        ("cut", json!({"kind": "cut", "after": 2, "times": 2})),
         ("malformed", json!({"kind": "malformed_json"})),
     ] {
         let mut call = stage.call(room);

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use schemas::Role;
+use schemas::{Role, UsageType};
 use serde_json::json;
 
-use super::call::{Captions, GREETING, Stream};
+use super::call::{Captions, GREETING, Stream, said_by_the_caller};
 use super::stage::Stage;
+use crate::providers::SpokenTo;
+use crate::servers::{AGENT_NAME, wait_for};
 
 const TURNS: [(&str, &str); 3] = [
     ("we are twelve people", "How many documents do you send in a month?"),
@@ -16,7 +18,52 @@ const TURNS: [(&str, &str); 3] = [
 
 #[test]
 fn both_sides_are_transcribed_and_states_are_shown() {
-    let mut stage = Stage::new(&[]);
+    converse(&mut Stage::new(&[]));
+}
+
+#[test]
+fn the_same_goes_over_the_gateway_of_livekit_inference_and_leaves_no_socket_open() {
+    converse_over("stt", SpokenTo::Gateway);
+}
+
+#[test]
+fn the_same_goes_over_openais_realtime_transcription() {
+    converse_over("realtime", SpokenTo::Realtime);
+}
+
+#[test]
+fn the_same_goes_over_the_realtime_transcription_of_speaches() {
+    converse_over("realtime", SpokenTo::Speaches);
+}
+
+/// What was said before the agent was there is waited for, and what is said now is kept meanwhile.
+#[test]
+fn a_recording_that_does_not_come_costs_no_word() {
+    const SAID: &str = "we are twelve people";
+    let mut stage = Stage::on_the_gateway(&[]);
+    let mut call = stage.silent_call("late", json!({"agent": AGENT_NAME, "tone": false, "announced": true}));
+    call.speaks(SAID);
+    call.hears("How many documents do you send in a month?");
+    let session = stage.hang_up("late");
+    assert_eq!(said_by_the_caller(&session), [SAID]);
+}
+
+fn converse_over(sockets: &str, spoken_to: SpokenTo) {
+    let mut stage = Stage::speaking(spoken_to, &[]);
+    let simulator = stage.simulator();
+    converse(&mut stage);
+    let counted = wait_for("the end of the sockets", || {
+        let counted = simulator.sockets();
+        (counted[sockets]["open"] == 0).then_some(counted)
+    });
+    assert!(counted[sockets]["opened"].as_u64() >= Some(1), "{counted}");
+    if let SpokenTo::Gateway = spoken_to {
+        // Who only breaks it may hold a place of the few for a while.
+        assert_eq!(counted[sockets]["taken"]["session.close"], counted[sockets]["opened"], "{counted}");
+    }
+}
+
+fn converse(stage: &mut Stage) {
     let mut call = stage.call("spoken");
     for (said, question) in TURNS {
         call.waits();
@@ -45,6 +92,14 @@ fn both_sides_are_transcribed_and_states_are_shown() {
     let usage = &session.metrics_summary;
     assert_eq!(usage.user_turns, 3);
     assert!(usage.stt_audio_duration > 3.0, "{}", usage.stt_audio_duration);
+    assert_eq!(usage.model_usage.len(), 3, "{usage:?}");
+    assert!(usage.model_usage.iter().all(|used| used.failures == 0 && used.requests > 0));
+    let of = |kind| usage.model_usage.iter().find(|used| used.kind == kind).expect("each has an entry");
+    assert!((of(UsageType::SttUsage).audio_duration - usage.stt_audio_duration).abs() < 1e-6);
+    let spoken = of(UsageType::TtsUsage);
+    assert!(spoken.characters_count > 0 && spoken.audio_duration > 1.0, "{spoken:?}");
+    let thought = of(UsageType::LlmUsage);
+    assert!(thought.input_tokens >= usage.llm_prompt_tokens && thought.requests >= 3, "{thought:?}");
     for latency in [&usage.latencies.transcription_delay, &usage.latencies.e2e_latency] {
         assert_eq!(latency.count, 3);
         assert!(latency.p50 > 0.0);

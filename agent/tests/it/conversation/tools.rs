@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use schemas::{SessionEnded, ToolCallOutcome};
+use schemas::{EndReason, SessionEnded, ToolCallOutcome};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 
 use super::model_faults::told;
 use super::stage::{PERSONA, Stage};
+use crate::servers::wait_for;
 
 const TOKEN: &str = "token-of-the-test";
 const ANSWER: &str = "the money is on its way";
@@ -48,26 +50,35 @@ fn a_failure_is_told_and_written_down() {
     assert_eq!(told, [json!({ "error": error }).to_string()]);
 }
 
+/// A model may end the call in the same breath in which it calls a tool that takes its time.
+#[test]
+fn a_caller_who_goes_on_while_a_tool_works_is_not_hung_up_on() {
+    let server = ToolServer::held();
+    let mut stage = stage_with(&server, 2_000_000);
+    let simulator = stage.simulator();
+    let calls = json!({"transfer_money": {"amount": 1_000_000}, "end_call": {}}).to_string();
+    simulator.inject_one("chat", json!({"kind": "call", "text": calls}));
+    let mut call = stage.call("goes-on");
+    call.waits();
+    call.types("hello there");
+    wait_for("the tool", || (!server.requests().is_empty()).then_some(()));
+    let answer = call.asks("we are twelve people");
+    assert!(answer.contains("How many documents"), "{answer}");
+    server.answer();
+    for (said, question) in
+        [("about forty documents a month", "Where do you keep"), ("we use HubSpot", "What kind of documents")]
+    {
+        let answer = call.asks(said);
+        assert!(answer.contains(question), "{answer}");
+    }
+    assert!(told(&simulator.requests()).contains(&ANSWER.to_owned()));
+    let session = stage.hang_up("goes-on");
+    assert_eq!(session.end_reason, Some(EndReason::ParticipantLeft));
+}
+
 /// A call in which the model wants to transfer a million; what was exported, and what the model was told.
 fn transfer(server: &ToolServer, most: u32) -> (SessionEnded, Vec<String>) {
-    let tool = format!(
-        r#"
-[[tools]]
-name = "transfer_money"
-description = "Transfers money."
-url = "{}"
-time_limit = "5s"
-authorization_env = "TRANSFER_TOKEN"
-[tools.parameters]
-type = "object"
-required = ["amount"]
-additionalProperties = false
-[tools.parameters.properties]
-amount = {{ type = "integer", maximum = {most} }}
-"#,
-        server.url
-    );
-    let mut stage = Stage::with_persona(&format!("{PERSONA}{tool}"), &[("TRANSFER_TOKEN", TOKEN)]);
+    let mut stage = stage_with(server, most);
     let simulator = stage.simulator();
     // It calls `transfer_money`, which this persona has.
     simulator.inject_one("chat", json!({"kind": "unknown_tool"}));
@@ -82,6 +93,28 @@ amount = {{ type = "integer", maximum = {most} }}
     (session, told)
 }
 
+/// A stage whose persona can transfer money.
+fn stage_with(server: &ToolServer, most: u32) -> Stage {
+    let tool = format!(
+        r#"
+[[tools]]
+name = "transfer_money"
+description = "Transfers money."
+url = "{}"
+time_limit = "60s"
+authorization_env = "TRANSFER_TOKEN"
+[tools.parameters]
+type = "object"
+required = ["amount"]
+additionalProperties = false
+[tools.parameters.properties]
+amount = {{ type = "integer", maximum = {most} }}
+"#,
+        server.url
+    );
+    Stage::with_persona(&format!("{PERSONA}{tool}"), &[("TRANSFER_TOKEN", TOKEN)])
+}
+
 fn failed(session: &SessionEnded) -> String {
     assert_eq!(session.tool_calls[0].outcome, ToolCallOutcome::Error);
     session.tool_calls[0].error.clone().expect("an error")
@@ -93,11 +126,23 @@ type Received = Arc<Mutex<Vec<(Option<String>, Value)>>>;
 struct ToolServer {
     url: String,
     received: Received,
+    may_answer: Arc<Semaphore>,
     _runtime: Runtime,
 }
 
 impl ToolServer {
     fn start(status: StatusCode) -> Self {
+        Self::with(status, Semaphore::new(1))
+    }
+
+    /// One whose answer waits for [`Self::answer`].
+    fn held() -> Self {
+        Self::with(StatusCode::OK, Semaphore::new(0))
+    }
+
+    fn with(status: StatusCode, may_answer: Semaphore) -> Self {
+        let may_answer = Arc::new(may_answer);
+        let permits = Arc::clone(&may_answer);
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
         listener.set_nonblocking(true).expect("a listener for tokio");
         let url = format!("http://{}/transfer", listener.local_addr().expect("it is bound"));
@@ -106,6 +151,7 @@ impl ToolServer {
         let transfer = move |headers: HeaderMap, axum::Json(body): axum::Json<Value>| async move {
             let token = headers.get("authorization").and_then(|token| token.to_str().ok()).map(str::to_owned);
             keep.lock().expect("nobody panicked").push((token, body));
+            let _permit = permits.acquire().await.expect("it stays open");
             (status, ANSWER)
         };
         let app = Router::new().route("/transfer", post(transfer));
@@ -114,7 +160,11 @@ impl ToolServer {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             axum::serve(listener, app).await
         });
-        Self { url, received, _runtime: runtime }
+        Self { url, received, may_answer, _runtime: runtime }
+    }
+
+    fn answer(&self) {
+        self.may_answer.add_permits(1);
     }
 
     fn requests(&self) -> Vec<(Option<String>, Value)> {

@@ -4,6 +4,6 @@
 
 mod crash;
 mod disk;
-mod fixtures;
+pub(crate) mod fixtures;
 mod nats;
 mod publish;

@@ -1,0 +1,215 @@
+//! All scenarios, one call each, and a table of what became of them. `CALLS=pauses` holds those whose names begin so; what was
+//! heard of the agent, and its log, is kept in `.run/calls`.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use schemas::{Role, SessionEnded};
+use test_servers::workspace;
+
+use super::recording::{silent_after, spoken, talked_over};
+use super::scenarios::{SCENARIOS, Scenario, Step, When};
+use super::servers::Models;
+use super::sound::{Sound, Voice};
+use super::words::arrived;
+use crate::conversation::call::{APOLOGY, Call};
+use crate::conversation::stage::{PERSONA, Stage};
+use crate::servers::within;
+
+/// Longest that an answer is waited for, with models that share two cores with the rest.
+const LIMIT: Duration = Duration::from_secs(60);
+/// What is said where nobody has understood, or said, anything.
+const NO_ANSWERS: [&str; 3] = [APOLOGY, "Are you still there?", "One moment, please."];
+/// What never belongs into a sentence that is spoken.
+const NEVER_SPOKEN: [&str; 8] = ["<", "{", "[", "`", "|", "record_signals", "end_call", "tool_call"];
+/// Decibels between the caller and those who talk around them.
+const BABBLE: f64 = 17.0;
+/// Less of a line than this was said by the caller: the recogniser has made it up.
+const MADE_UP: f64 = 0.34;
+
+/// What became of a call.
+struct Row {
+    turns: usize,
+    answered: usize,
+    pauses: usize,
+    /// So many seconds after the caller began to say that.
+    talked_over: Vec<(f64, String)>,
+    /// Seconds until the agent was silent, of each interruption.
+    stopped: Vec<Option<f64>>,
+    /// Of the times that the caller agreed, those at which the agent went on.
+    went_on: (usize, usize),
+    /// The share of the caller's words that stands in the transcript.
+    heard: f64,
+    made_up: Vec<String>,
+    unmeant: Vec<String>,
+    early: (u64, u64),
+    answer_p50: f64,
+}
+
+#[test]
+#[ignore = "takes 15 minutes: «make bench-calls»"]
+fn calls_are_answered_to_their_end_and_nobody_is_talked_over() {
+    let models = Models::start();
+    println!(
+        "{:<24} {:>8} {:>11} {:>16} {:>8} {:>6} {:>7} {:>7} {:>8} {:>8}",
+        "call",
+        "answered",
+        "talked over",
+        "stopped after",
+        "went on",
+        "heard",
+        "made up",
+        "unmeant",
+        "early",
+        "answer"
+    );
+    let chosen = std::env::var("CALLS").unwrap_or_default();
+    let scenarios = SCENARIOS.iter().filter(|scenario| scenario.name.starts_with(&chosen));
+    let rows: Vec<Row> = scenarios.map(|scenario| print(scenario, held(&models, scenario))).collect();
+    let sum = |of: fn(&Row) -> usize| rows.iter().map(of).sum::<usize>();
+    assert_eq!(sum(|row| row.answered), sum(|row| row.turns), "turns without an answer");
+    assert!(10 * sum(|row| row.talked_over.len()) <= sum(|row| row.pauses), "talked over in mid-sentence");
+    assert_eq!(sum(|row| row.unmeant.len()), 0, "something was said that nobody meant to be said");
+    assert!(rows.iter().all(|row| !row.stopped.contains(&None)), "an interruption did not stop the agent");
+    assert_eq!(sum(|row| row.went_on.0), sum(|row| row.went_on.1), "somebody who only listened did");
+}
+
+#[expect(clippy::print_stdout, reason = "a table for people")]
+fn print(scenario: &Scenario, row: Row) -> Row {
+    let of = |some: usize, all: usize| format!("{some} of {all}");
+    let seconds =
+        |stopped: &Option<f64>| stopped.map_or("never".to_owned(), |seconds| format!("{seconds:.1} s"));
+    let stopped: Vec<String> = row.stopped.iter().map(seconds).collect();
+    let (used, begun) = row.early;
+    println!(
+        "{:<24} {:>8} {:>11} {:>16} {:>8} {:>5.0}% {:>7} {:>7} {:>8} {:>6.2} s",
+        scenario.name,
+        of(row.answered, row.turns),
+        of(row.talked_over.len(), row.pauses),
+        stopped.join(", "),
+        of(row.went_on.0, row.went_on.1),
+        100.0 * row.heard,
+        row.made_up.len(),
+        row.unmeant.len(),
+        format!("{used} of {begun}"),
+        row.answer_p50,
+    );
+    for (seconds, said) in &row.talked_over {
+        println!("    talked over after {seconds:.1} s of «{said}»");
+    }
+    for text in &row.made_up {
+        println!("    made up: «{text}»");
+    }
+    for text in &row.unmeant {
+        println!("    not meant: «{text}»");
+    }
+    row
+}
+
+/// Places the call, and looks at what there was to be heard, and at the payload.
+fn held(models: &Models, scenario: &Scenario) -> Row {
+    let environment = models.environment();
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut stage = Stage::with_speech_services(&persona(scenario), &environment);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (mut call, _) = stage.recorded_call("calls");
+    if scenario.babble {
+        let file = folder.path().join("babble.wav");
+        babble(scenario).write(&file);
+        call.murmurs(&file);
+    }
+    let steps: Vec<Taken> =
+        scenario.steps.iter().map(|step| take(&mut call, scenario.voice, step, folder.path())).collect();
+    // What was said last is heard to its end.
+    call.waits_within(LIMIT);
+    let kept = workspace().join(".run/calls");
+    std::fs::create_dir_all(&kept).expect("make .run/calls");
+    let file = kept.join(format!("{}.wav", scenario.name));
+    call.write_recording(&file);
+    let session = stage.hang_up("calls");
+    std::fs::write(kept.join(format!("{}.log", scenario.name)), stage.agent.log()).expect("keep the log");
+    row(scenario, &steps, &spoken(&Sound::read(&file)), &session)
+}
+
+fn persona(scenario: &Scenario) -> String {
+    let is_kept = |line: &&str| scenario.vocabulary || !line.starts_with("vocabulary =");
+    PERSONA.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
+}
+
+/// Four others who talk all the time.
+fn babble(scenario: &Scenario) -> Sound {
+    let texts = [
+        ("rms", "I was at the market this morning and bought some apples, and then it began to rain"),
+        ("awb", "The train was late again, so we waited for an hour, and nobody told us anything"),
+        ("slt", "My sister has a new garden, and she wants to plant tomatoes there, and a cherry tree"),
+        ("kal16", "They will paint the house in summer, and the fence as well, if there is time for it"),
+    ];
+    let voices = texts.map(|(voice, text)| Voice::Flite(voice).says(&[text], &[]));
+    Sound::murmur(&voices, BABBLE, &scenario.voice.says(scenario.steps[0].parts, &[]))
+}
+
+/// One thing that the caller said.
+struct Taken {
+    when: When,
+    said: String,
+    pauses: usize,
+    at: (f64, f64),
+    answered: bool,
+}
+
+fn take(call: &mut Call<'_>, voice: Voice, step: &Step, folder: &Path) -> Taken {
+    let file = folder.join("said.wav");
+    voice.says(step.parts, step.pauses).write(&file);
+    if step.when == When::Listening {
+        call.waits_within(LIMIT);
+    }
+    let at = call.utters(&file);
+    // What was begun earlier answers the beginning at most.
+    let before = call.agent_said().len();
+    let answers = || call.agent_said().iter().skip(before).any(|text| is_answer(text)).then_some(());
+    let answered = step.when != When::Agreeing && within(LIMIT, answers).is_some();
+    Taken { when: step.when, said: step.parts.join(" "), pauses: step.pauses.len(), at, answered }
+}
+
+fn is_answer(text: &str) -> bool {
+    !text.is_empty() && !NO_ANSWERS.iter().any(|phrase| phrase.starts_with(text))
+}
+
+fn row(scenario: &Scenario, steps: &[Taken], spoken: &[Range<f64>], session: &SessionEnded) -> Row {
+    let is = |when: When| steps.iter().filter(move |step| step.when == when);
+    let transcript = session.transcript.as_deref().unwrap_or_default();
+    let of = |role: Role| transcript.iter().filter(move |entry| entry.role == role);
+    let said: Vec<&str> = steps.iter().map(|step| step.said.as_str()).collect();
+    let said = said.join(" ");
+    let heard: Vec<&str> = of(Role::User).map(|entry| entry.text.as_str()).collect();
+    let made_up = heard.iter().filter(|text| arrived(text, &said) < MADE_UP).map(|text| (*text).to_owned());
+    let is_unmeant = |text: &str| NEVER_SPOKEN.iter().any(|sign| text.contains(sign));
+    let unmeant = of(Role::Agent).filter(|entry| is_unmeant(&entry.text)).map(|entry| entry.text.clone());
+    let agreed = is(When::Agreeing).count();
+    let metrics = &session.metrics_summary;
+    Row {
+        turns: steps.len() - agreed,
+        answered: steps.iter().filter(|step| step.answered).count(),
+        pauses: steps.iter().map(|step| step.pauses).sum(),
+        talked_over: is(When::Listening)
+            .flat_map(|step| {
+                talked_over(spoken, step.at).into_iter().map(|seconds| (seconds, step.said.clone()))
+            })
+            .collect(),
+        stopped: is(When::Interrupting).map(|step| silent_after(spoken, step.at.0)).collect(),
+        went_on: (is(When::Agreeing).filter(|step| goes_on(spoken, step)).count(), agreed),
+        heard: arrived(&said, &heard.join(" ")),
+        made_up: if scenario.babble { Vec::new() } else { made_up.collect() },
+        unmeant: unmeant.collect(),
+        early: (metrics.early_replies_used, metrics.early_replies),
+        answer_p50: metrics.latencies.e2e_latency.p50,
+    }
+}
+
+/// The agent spoke before the caller agreed, and still a moment after it.
+fn goes_on(spoken: &[Range<f64>], step: &Taken) -> bool {
+    let (began, ended) = step.at;
+    spoken.iter().any(|range| range.contains(&began) && range.end > ended + 0.3)
+}
