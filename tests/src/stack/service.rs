@@ -130,22 +130,28 @@ pub fn salesforce(environment: &Environment) -> Result<Service> {
     own("salesforce", "salesforce-simulator", arguments.concat(), environment, ready)
 }
 
-/// Hears, thinks and speaks without an account. Its key is in its environment, so that no list of processes shows it.
+/// Hears, thinks and speaks without an account. Its keys are in its environment, so that no list of processes shows them.
 pub fn openai(environment: &Environment) -> Result<Service> {
     let default = text(&workspace().join("agent/personas/pandadoc-trial.toml"));
     let persona = environment.find("AGENT_PERSONA").unwrap_or(&default);
     let address = address(environment.get("OPENAI_SIMULATOR_URL")?);
     let arguments = ["--listen", &address, "--persona", persona].map(str::to_owned);
     let ready = Ready::Answers(format!("http://{address}/healthz"));
-    own("openai", "openai-simulator", arguments.into(), environment, ready)
+    own("openai", "openai-simulator", arguments.into(), &simulators_environment(environment), ready)
 }
 
-/// Whether one of the three services is at the simulator. What has no address is at OpenAI.
-pub fn needs_openai(environment: &Environment) -> bool {
-    let simulator = environment.find("OPENAI_SIMULATOR_URL").map(address);
-    let used =
-        ["STT_BASE_URL", "LLM_BASE_URL", "TTS_BASE_URL"].map(|name| environment.find(name).map(address));
-    simulator.is_some() && used.contains(&simulator)
+/// The pair whose tokens the simulator takes is that of LiveKit Inference, and not that of the rooms.
+pub fn simulators_environment(environment: &Environment) -> Environment {
+    let mut simulators = environment.clone();
+    for (of_rooms, of_inference) in [
+        ("LIVEKIT_API_KEY", "LIVEKIT_INFERENCE_API_KEY"),
+        ("LIVEKIT_API_SECRET", "LIVEKIT_INFERENCE_API_SECRET"),
+    ] {
+        if let Some(value) = environment.find(of_inference) {
+            simulators.set(of_rooms, value);
+        }
+    }
+    simulators
 }
 
 pub fn sink_s3(environment: &Environment) -> Result<Service> {
@@ -198,7 +204,7 @@ fn text(path: &Path) -> String {
 }
 
 /// Host and port of a URL.
-fn address(url: &str) -> String {
+pub(super) fn address(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let address = rest.split('/').next().unwrap_or_default();
     address.strip_prefix("localhost:").map_or_else(|| address.to_owned(), |port| format!("127.0.0.1:{port}"))
@@ -212,17 +218,6 @@ fn port(url: &str) -> Result<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_simulator_is_needed_where_one_of_the_three_is_there() {
-        let mut environment = Environment::from_iter([("OPENAI_SIMULATOR_URL", "http://127.0.0.1:8090/v1")]);
-        assert!(!needs_openai(&environment), "all three are at OpenAI");
-        environment.set("LLM_BASE_URL", "http://localhost:8091/v1");
-        assert!(!needs_openai(&environment));
-        environment.set("TTS_BASE_URL", "http://localhost:8090");
-        assert!(needs_openai(&environment));
-        assert!(!needs_openai(&Environment::default()));
-    }
 
     #[test]
     fn nats_wants_what_its_address_says() {

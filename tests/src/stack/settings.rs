@@ -4,7 +4,9 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use test_servers::{LIVEKIT_PORTS, SEAWEEDFS_PORTS, free_port, free_port_with, workspace};
+use test_servers::{
+    LIVEKIT_PORTS, SEAWEEDFS_PORTS, free_port, free_port_with, turn_detector_model, workspace,
+};
 
 use crate::environment::Environment;
 use crate::openssl::openssl;
@@ -71,7 +73,7 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
     make_keys(&private_key, &public_key)?;
     let local = |port: u16| format!("127.0.0.1:{port}");
     let path = |path: &Path| path.to_string_lossy().into_owned();
-    let (openai, openai_key) = (format!("http://{}/v1", local(ports.openai_port)), secret()?);
+    let simulator = format!("http://{}/v1", local(ports.openai_port));
     Ok(vec![
         ("LIVEKIT_URL", format!("ws://{}", local(ports.livekit_port))),
         ("LIVEKIT_API_KEY", "devkey".to_owned()),
@@ -93,14 +95,14 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("WEB_HTTP", local(ports.web_port)),
         ("WEB_OPERATIONS_HTTP", local(ports.web_operations_port)),
         ("AGENT_PERSONA", path(&workspace().join("agent/personas/pandadoc-trial.toml"))),
-        ("OPENAI_SIMULATOR_URL", openai.clone()),
-        ("OPENAI_SIMULATOR_API_KEY", openai_key.clone()),
-        ("STT_BASE_URL", openai.clone()),
-        ("STT_API_KEY", openai_key.clone()),
-        ("LLM_BASE_URL", openai.clone()),
-        ("LLM_API_KEY", openai_key.clone()),
-        ("TTS_BASE_URL", openai),
-        ("TTS_API_KEY", openai_key),
+        ("OPENAI_SIMULATOR_URL", simulator.clone()),
+        ("OPENAI_SIMULATOR_API_KEY", secret()?),
+        // Empty, so that a key of the shell's is not used unasked.
+        ("OPENAI_API_KEY", String::new()),
+        ("LIVEKIT_INFERENCE_URL", simulator),
+        ("LIVEKIT_INFERENCE_API_KEY", "devproject".to_owned()),
+        ("LIVEKIT_INFERENCE_API_SECRET", secret()?),
+        ("TURN_DETECTOR_MODEL", path(&turn_detector_model())),
         ("AGENT_HTTP", local(ports.agent_port)),
         ("AGENT_SPOOL_DIR", path(&folder.join("data/agent"))),
         ("SINK_S3_HTTP", local(ports.sink_s3_port)),

@@ -25,7 +25,7 @@ async fn make_up_brings_the_agent_back_with_whatever_services() {
     let own = OwnServices::start();
     let simulated = stack.lines();
     let url = format!("http://127.0.0.1:{}/v1", own.port);
-    stack.write(&without(&simulated, &PARTS), &PARTS.map(|part| format!("{part}_BASE_URL={url}")));
+    stack.write(&simulated, &PARTS.map(|part| format!("{part}_BASE_URL={url}")));
     let before = stack.pid("agent");
     stack.up();
     assert_ne!(stack.pid("agent"), before, "the agent was not started anew");
@@ -38,34 +38,33 @@ async fn make_up_brings_the_agent_back_with_whatever_services() {
     assert_eq!(stack.pid("agent"), again, "nothing has changed");
 
     // One of one's own, two simulated.
-    stack.write(
-        &without(&simulated, &["LLM"]),
-        &[format!("LLM_BASE_URL={url}"), "LLM_MODEL='my model'".to_owned()],
-    );
+    stack.write(&simulated, &[format!("LLM_BASE_URL={url}"), "LLM_MODEL='my model'".to_owned()]);
     stack.up();
     assert!(stack.runs("openai"));
     assert_eq!(stack.ready().await.0, 200);
 
     // OpenAI for all. There is no such key, and maybe no network: the agent runs, and says so.
-    stack.write(&without(&simulated, &PARTS), &["OPENAI_API_KEY=sk-none".to_owned()]);
+    stack.write(&simulated, &["OPENAI_API_KEY=sk-none".to_owned()]);
     let output = stack.run("up", "4");
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(told.contains("agent is not ready") && told.contains("speech to text"), "{told}");
     assert!(stack.runs("agent") && stack.runs("web") && !stack.runs("openai"));
     assert_eq!(stack.ready().await.0, 503);
 
-    // A file from before the simulator and the operator's port of `web` had lines of their own.
-    let old = without(&simulated, &["OPENAI_SIMULATOR", "WEB_OPERATIONS"]);
-    stack.write(&old, &[]);
+    // A file from before the simulator spoke LiveKit Inference's protocol, and it and the operator's port of `web` had lines of
+    // their own.
+    let new = Environment::read(&stack.env()).unwrap();
+    let (url, key) = (new.get("OPENAI_SIMULATOR_URL").unwrap(), new.get("OPENAI_SIMULATOR_API_KEY").unwrap());
+    let services =
+        PARTS.map(|part| [format!("{part}_BASE_URL={url}"), format!("{part}_API_KEY={key}")]).concat();
+    let later = ["OPENAI", "LIVEKIT_INFERENCE", "TURN_DETECTOR", "WEB_OPERATIONS"];
+    stack.write(&without(&simulated, &later), &services);
     stack.up();
     assert!(stack.runs("openai"));
     assert_eq!(stack.ready().await.0, 200);
-    let environment = Environment::read(&stack.env()).unwrap();
-    for (simulator, hearing) in
-        [("OPENAI_SIMULATOR_URL", "STT_BASE_URL"), ("OPENAI_SIMULATOR_API_KEY", "STT_API_KEY")]
-    {
-        assert_eq!(environment.get(simulator).unwrap(), environment.get(hearing).unwrap());
-    }
+    let completed = Environment::read(&stack.env()).unwrap();
+    assert_eq!(completed.get("OPENAI_SIMULATOR_URL").unwrap(), url);
+    assert_eq!(completed.get("OPENAI_SIMULATOR_API_KEY").unwrap(), key);
 }
 
 fn without(lines: &[String], beginnings: &[&str]) -> Vec<String> {

@@ -72,6 +72,11 @@ async fn demo() -> Result<()> {
     for field in ["duration_seconds", "end_reason", "discovered_signals", "metrics_summary"] {
         println!("  {field}: {}", summary(&archived.payload[field]));
     }
+    let metrics = &archived.payload["metrics_summary"];
+    println!(
+        "  early replies: {} begun before the caller's turn was certainly over, of which {} were used",
+        metrics["early_replies"], metrics["early_replies_used"]
+    );
     for call in archived.payload["tool_calls"].as_array().into_iter().flatten() {
         println!("  tool_calls: {} {} {}", call["name"], call["arguments"], call["outcome"]);
     }

@@ -16,7 +16,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use test_servers::{last_lines, workspace};
 use tests::environment::{Environment, program};
-use tests::stack::service::{self, Service, log, needs_openai};
+use tests::stack::needed::{needs_livekit, needs_openai};
+use tests::stack::service::{self, Service, log};
 use tests::stack::settings::{Names, Ports};
 use tokio::time::sleep;
 
@@ -86,15 +87,18 @@ async fn up(folder: PathBuf, arguments: &UpArgs) -> Result<()> {
     let limit = Duration::from_secs(arguments.start_limit_seconds);
 
     let mut servers = vec![
-        service::livekit(&stack.folder, &environment)?,
         service::nats(&stack.folder, &environment)?,
         service::s3(&stack.folder, &environment)?,
         service::salesforce(&environment)?,
     ];
+    if needs_livekit(&environment) {
+        servers.push(service::livekit(&stack.folder, &environment)?);
+    }
     if needs_openai(&environment) {
         servers.push(service::openai(&environment)?);
-    } else {
-        stop(&stack, "openai").await?;
+    }
+    for name in NAMES.into_iter().filter(|name| elsewhere(name, &environment).is_some()) {
+        stop(&stack, name).await?;
     }
     start_all(&stack, &servers, limit).await?;
 
@@ -180,10 +184,7 @@ fn status(folder: PathBuf) -> Result<()> {
     for name in NAMES {
         match stack.pid(name) {
             Some(pid) => println!("  {name:<16} up, pid {pid}"),
-            None if name == "openai" && !needs_openai(&environment) => {
-                println!("  {name:<16} not needed: others hear, think and speak");
-            }
-            None => println!("  {name:<16} down"),
+            None => println!("  {name:<16} {}", elsewhere(name, &environment).unwrap_or("down")),
         }
     }
     println!("\n  The page              {}", environment.get("WEB_URL")?);
@@ -192,4 +193,13 @@ fn status(folder: PathBuf) -> Result<()> {
     println!("  Logs                  {}", stack.folder.join("log").display());
     println!("  Stop                  make down");
     Ok(())
+}
+
+/// Why a server is not started here, where it is not.
+fn elsewhere(name: &str, environment: &Environment) -> Option<&'static str> {
+    match name {
+        "livekit" if !needs_livekit(environment) => Some("not needed: the rooms are elsewhere"),
+        "openai" if !needs_openai(environment) => Some("not needed: others hear, think and speak"),
+        _ => None,
+    }
 }
