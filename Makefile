@@ -89,11 +89,13 @@ unit: $(PAGE) ## Tests of src/, of all crates or of one: make unit CRATE=agent. 
 
 .PHONY: test
 test: prerequisites page ## All tests, over the real servers.
+	@$(INSTALL) peers
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace
 
 # cargo builds the programs of every package that has integration tests; the end-to-end tests run those of the others, too.
 test-%: prerequisites page
+	@$(if $(filter simulators,$*),$(INSTALL) peers,true)
 	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),true))
 	cargo test --package $*
 
@@ -111,9 +113,15 @@ watch: ## make check at each change, or another: make watch WATCH='unit CRATE=ag
 N ?= 10
 .PHONY: test-flaky
 test-flaky: prerequisites page ## The whole suite N times, every second time beside a load on all cores: what fails even once?
-	@$(INSTALL) load
+	@$(INSTALL) peers load
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	@tests/flaky.sh $(N)
+
+.PHONY: test-models
+test-models: prerequisites page ## A spoken call with a real recogniser and a real voice (270 MB more to install).
+	@$(INSTALL) speech
+	@$(call beside_livekit,cargo test --workspace --no-run)
+	cargo test --workspace --test it -- --ignored --nocapture models::judged
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.
@@ -158,7 +166,7 @@ fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FU
 
 ##  Measure it
 
-.PHONY: bench-latency bench-agent bench-media bench-voice bench-archive bench-salesforce bench-compact
+.PHONY: bench-latency bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
@@ -167,6 +175,12 @@ bench-media: build-release ## CPU and memory of each session with audio, for 1 t
 	target/release/bench media
 bench-voice: build-release ## What the agent adds to a caller's wait, and the cost of each of 1 to 50 conversations (10 minutes).
 	target/release/bench voice
+bench-turns: build-release ## How long a caller waits for an answer, over HTTP, streaming, and beside livekit-agents (9 minutes).
+	target/release/bench turns
+bench-sockets: build-release ## Sockets and memory that 50 calls at a time leave behind (6 minutes).
+	target/release/bench sockets
+bench-turn-detector: build-release ## Time and memory of the model that hears whether a turn is over.
+	target/release/bench turn-detector
 bench-archive: build-release ## The archive sink beside two Python ones: speed, CPU, memory, and kills (10 minutes).
 	target/release/bench archive
 bench-salesforce: build-release ## The Salesforce sink beside simple_salesforce: API calls, speed, CPU, memory (3 minutes).
@@ -179,15 +193,21 @@ build-release: prerequisites page
 	@$(INSTALL) peers
 	@$(call beside_livekit,cargo build --release --workspace --bins)
 
+.PHONY: bench-calls
+bench-calls: prerequisites page ## Spoken calls with a real recogniser and a real voice: answered? talked over? (15 minutes).
+	@$(INSTALL) speech
+	@$(call beside_livekit,cargo test --workspace --no-run)
+	cargo test --workspace --test it -- --ignored --nocapture models::calls
+
 ##  What the others need
 
 .PHONY: tools
 tools: prerequisites page ## Install what is missing into .tools/, system packages by apt-get.
-	@$(INSTALL) livekit
+	@$(INSTALL) livekit peers
 
 .PHONY: prerequisites
 prerequisites:
-	@$(INSTALL) system python rust node
+	@$(INSTALL) system python models rust node
 
 .PHONY: page
 page: prerequisites

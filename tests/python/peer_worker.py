@@ -8,8 +8,10 @@ import os
 from datetime import datetime, timezone
 
 import nats
-from livekit.agents import AutoSubscribe, JobContext, WorkerOptions, cli
+from livekit.agents import AutoSubscribe, JobContext
 from livekit import rtc
+
+import peer
 
 
 async def entrypoint(ctx: JobContext) -> None:
@@ -47,13 +49,4 @@ async def entrypoint(ctx: JobContext) -> None:
 
 
 if __name__ == "__main__":
-    cli.run_app(
-        WorkerOptions(
-            entrypoint_fnc=entrypoint,
-            agent_name=os.environ["AGENT_NAME"],
-            port=int(os.environ["PEER_HTTP_PORT"]),
-            load_threshold=float("inf"),
-            # By the machine's load, of which callers and server are most, livekit-server offers it no further jobs.
-            load_fnc=lambda: 0.0,
-        )
-    )
+    peer.run(entrypoint)

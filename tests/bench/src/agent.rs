@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use test_servers::{Program, Signal};
 use tests::caller::{Caller, ConnectionDetails};
+use tests::environment::program;
 use tests::stack::Stack;
 
 use crate::peer;
@@ -25,12 +27,15 @@ struct Cost {
 
 pub(crate) async fn measure() -> Result<Report> {
     let mut stack = Stack::start().await?;
+    let with_model_mb = memory_mb(stack.agent.id().context("find the agent")?)?;
+    without_turn_detector(&mut stack).await?;
     let ours = cost(&stack, stack.agent.id().context("find the agent")?, SESSIONS).await?;
     let peer = peer::replace_agent(&mut stack).await?;
     let peers = cost(&stack, peer.id().context("find the peer")?, PEER_SESSIONS).await?;
 
     let mut report = Report::new("agent");
     report.figure("memory idle", "MB PSS", ours.idle_mb, Some(peers.idle_mb), Some(30.0));
+    report.figure("memory idle, with Smart Turn", "MB PSS", with_model_mb, None, Some(ours.idle_mb + 60.0));
     report.figure("memory for each session", "MB PSS", ours.session_mb, Some(peers.session_mb), Some(2.0));
     report.figure(
         "processor for each session",
@@ -40,6 +45,17 @@ pub(crate) async fn measure() -> Result<Report> {
         Some(4.0),
     );
     Ok(report)
+}
+
+/// The agent starts anew, without the model that hears whether a turn is over.
+async fn without_turn_detector(stack: &mut Stack) -> Result<()> {
+    stack.agent.stop(Signal::Terminate)?;
+    let others = stack.environment.iter().filter(|(name, _)| *name != "TURN_DETECTOR_MODEL");
+    stack.environment = others.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let log = stack.folder.path().join("agent-without-turn-detector.log");
+    stack.agent = Program::new(program("agent")?, &["start"], &stack.environment, log);
+    stack.agent.start()?;
+    stack.agent_ready().await
 }
 
 /// Audio flows in both directions: the agent says a greeting and then nothing; each caller plays a tone, which our agent takes

@@ -20,6 +20,7 @@ mod recording;
 mod report;
 mod salesforce;
 mod spent;
+mod turn_detector;
 mod voice;
 
 use std::process::ExitCode;
@@ -34,6 +35,9 @@ async fn main() -> Result<ExitCode> {
         Some("agent") => agent::measure().await?,
         Some("media") => media::measure().await?,
         Some("voice") => voice::measure().await?,
+        Some("turns") => voice::turns::measure().await?,
+        Some("sockets") => voice::sockets::measure().await?,
+        Some("turn-detector") => turn_detector::measure()?,
         Some("archive") => archive::measure().await?,
         Some("salesforce") => salesforce::measure().await?,
         Some("compact") => compact::measure().await?,
@@ -42,7 +46,9 @@ async fn main() -> Result<ExitCode> {
         Some("voice-callers") => return voice::callers::run().await.map(|()| ExitCode::SUCCESS),
         Some("archive-raw") => return archive::raw::run().await.map(|()| ExitCode::SUCCESS),
         Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
-        _ => bail!("usage: bench latency | agent | media | voice | archive | salesforce | compact"),
+        _ => bail!(
+            "usage: bench latency | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact"
+        ),
     };
     report.finish()
 }

@@ -9,8 +9,13 @@ use tests::wait_for;
 
 /// Stops our agent and starts the Python worker under the same name, on the same servers.
 pub(crate) async fn replace_agent(stack: &mut Stack) -> Result<Program> {
+    replace_agent_with(stack, "peer_worker.py").await
+}
+
+/// The same with another worker of the framework's.
+pub(crate) async fn replace_agent_with(stack: &mut Stack, script: &str) -> Result<Program> {
     stack.agent.stop(Signal::Terminate)?;
-    let script = workspace().join("tests/python/peer_worker.py");
+    let script = workspace().join("tests/python").join(script);
     let mut environment = stack.environment.clone();
     environment
         .set("PEER_HTTP_PORT", stack.environment.get("AGENT_HTTP")?.rsplit(':').next().unwrap_or_default());

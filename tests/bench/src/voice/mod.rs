@@ -5,9 +5,10 @@
 //! third process: what is measured is the agent. The costs of the others are shown and not counted.
 //!
 //! **Added latency** is measured by the agent, turn by turn: from the end of the caller's speech in the audio that it has
-//! received to the first frame of the answer in its track, less the endpointing delay, which is a choice. The three
-//! services' answers over the loopback are in it; the network, the jitter buffers and the frame of the codec are not. What a
-//! caller hears is measured at the caller, with all of these and the endpointing delay.
+//! received to the first frame of the answer in its track, less what it waits to be sure that the turn is over, which is a
+//! choice, and shown. The three services' answers over the loopback are in it, where they did not come meanwhile; the network,
+//! the jitter buffers and the frame of the codec are not. What a caller hears is measured at the caller, with all of these and
+//! the endpointing delay.
 //!
 //! The Python worker has the same callers, who wait as long for answers that do not come: it listens, and says nothing.
 
@@ -17,8 +18,10 @@ mod listener;
 mod microphone;
 mod programs;
 mod row;
-mod sentence;
+pub(crate) mod sentence;
+pub(crate) mod sockets;
 mod talk;
+pub(crate) mod turns;
 
 use std::time::Duration;
 
@@ -106,6 +109,12 @@ fn report(ours: &[Row], python: &[Row]) -> Report {
     latency("added latency, fewest, p95", talks.first(), 0.95, None);
     latency("added latency, most, p50", talks.last(), 0.5, Some(20.0));
     latency("added latency, most, p95", talks.last(), 0.95, None);
+    for (name, talk) in
+        [("end of turn, fewest, p50", talks.first()), ("end of turn, most, p50", talks.last())]
+    {
+        let endpointing = talk.map_or(f64::NAN, |talk| talk.endpointing(0.5));
+        report.figure(name, "ms", endpointing, None, None);
+    }
     let worst = |of: fn(&Talk) -> f64| talks.iter().map(|talk| of(talk)).fold(0.0, worse);
     report.figure("turns without an answer", "share", worst(Talk::unanswered), None, Some(0.0));
     report.figure("answers that one side missed", "count", worst(Talk::miscounted), None, Some(0.0));

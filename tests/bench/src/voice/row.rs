@@ -4,15 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::caller::ConnectionDetails;
-use tests::stack::Stack;
 use tokio::time::{Instant, sleep};
 
 use super::Bench;
 use super::agent_log::answered_turns;
-use super::callers::{Setup, Turn, unix_seconds};
+use super::callers::{Turn, unix_seconds};
+use super::programs::{Callers, start_callers};
 use super::talk::Talk;
-use crate::host::{Host, copy_of_this};
 use crate::machine::{MachineTime, Surroundings};
 use crate::process_cost::{cpu_seconds, memory_mb};
 
@@ -62,17 +60,15 @@ pub(super) async fn measure_row(
     conversations: usize,
 ) -> Result<Row> {
     let stack = &bench.stack;
-    let setup = Setup {
-        url: stack.environment.get("LIVEKIT_URL")?.to_owned(),
-        tokens: tokens(stack, worker, conversations)?,
-        sentence: bench.sentence.clone(),
+    let rooms = format!("{}-{conversations}", worker.name());
+    let callers = Callers {
+        rooms: &rooms,
+        count: conversations,
+        sentence: &bench.sentence,
         pause: PAUSE,
         answers: worker == Worker::Ours,
     };
-    let folder = stack.folder.path();
-    let command = copy_of_this("callers", folder, "voice-callers")?;
-    let mut callers = Host::start(command, folder.join("callers.log"), &setup).await?;
-    callers.ready().await.context("start the conversations")?;
+    let mut callers = start_callers(stack, callers).await?;
     sleep(SETTLE).await;
 
     let processes = [
@@ -110,17 +106,6 @@ pub(super) async fn measure_row(
         services_cpu_percent: percents[3],
         surroundings: Surroundings::new(&machine, seconds, percents.iter().sum()),
     })
-}
-
-/// A room for each conversation; a name is used once.
-fn tokens(stack: &Stack, worker: Worker, conversations: usize) -> Result<Vec<String>> {
-    let metadata = json!({ "user_email": "test@company.com" }).to_string();
-    let token = |index| {
-        let room = format!("{}-{conversations}-{index}", worker.name());
-        let details = ConnectionDetails::sign(&stack.environment, &room, Some(&metadata))?;
-        Ok(details.participant_token)
-    };
-    (0..conversations).map(token).collect()
 }
 
 /// In the widths of [`Row::print`].

@@ -14,7 +14,7 @@ const TEXT: &str = "we are twelve people in the sales team";
 const RATE: u32 = 48_000;
 
 /// Has it spoken into a file, without the silence around it.
-pub(super) fn make(folder: &Path) -> Result<Recording> {
+pub(crate) fn make(folder: &Path) -> Result<Recording> {
     let spoken = folder.join("sentence.wav");
     let file = folder.join("sentence.raw");
     speak(TEXT, &spoken)?;

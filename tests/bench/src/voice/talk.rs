@@ -6,18 +6,15 @@ use super::agent_log::AnsweredTurn;
 use super::callers::Turn;
 use crate::report::share_below;
 
-/// What the agent waits after the end of the speech, to be sure that it is the end, seconds.
-const ENDPOINTING: f64 = 0.5;
-
 pub(super) struct Talk {
     /// Of the whole row, from the first sentence to the last.
     said: usize,
     heard_answers: usize,
     agent_answers: usize,
-    /// Milliseconds, sorted, of the turns of the period: what the agent took beyond the endpointing delay.
+    /// Milliseconds, sorted, of the turns of the period: what the agent waited to be sure of the end of the turn.
+    endpointing: Vec<f64>,
+    /// The same, what it took beyond that.
     added: Vec<f64>,
-    /// The same, what it took beyond the end of the turn.
-    replying: Vec<f64>,
     /// Milliseconds, sorted, from the last sample of a sentence at the caller to the first of the answer.
     outside: Vec<f64>,
 }
@@ -34,8 +31,8 @@ impl Talk {
             said: turns.len(),
             heard_answers: turns.iter().filter(|turn| turn.answered_after.is_some()).count(),
             agent_answers: answered.len(),
-            added: milliseconds(logged.iter().map(|turn| turn.first_audio - ENDPOINTING)),
-            replying: milliseconds(logged.iter().map(|turn| turn.first_audio - turn.endpointing)),
+            endpointing: milliseconds(logged.iter().map(|turn| turn.endpointing)),
+            added: milliseconds(logged.iter().map(|turn| turn.first_audio - turn.endpointing)),
             outside: milliseconds(heard.filter_map(|turn| turn.answered_after)),
         }
     }
@@ -43,6 +40,11 @@ impl Talk {
     /// What the agent adds to a wait, in milliseconds, at this share of the turns.
     pub(super) fn added(&self, share: f64) -> f64 {
         share_below(&self.added, share)
+    }
+
+    /// What the agent waits to be sure of the end of a turn, in milliseconds, at this share of the turns.
+    pub(super) fn endpointing(&self, share: f64) -> f64 {
+        share_below(&self.endpointing, share)
     }
 
     /// How long a caller waits for the answer to be heard, in milliseconds, at this share of the turns.
@@ -73,7 +75,7 @@ impl Talk {
         };
         json!({
             "sentences": self.said, "answers_heard": self.heard_answers, "answers_logged": self.agent_answers,
-            "added_ms": spread(&self.added), "replying_ms": spread(&self.replying),
+            "added_ms": spread(&self.added), "endpointing_ms": spread(&self.endpointing),
             "heard_by_caller_ms": spread(&self.outside),
         })
     }
@@ -93,7 +95,7 @@ mod tests {
 
     fn logged(at: i64, first_audio: f64) -> AnsweredTurn {
         let timestamp = DateTime::from_timestamp(at, 0).expect("a time");
-        AnsweredTurn { timestamp, endpointing: 0.501, first_audio }
+        AnsweredTurn { timestamp, endpointing: 0.5, first_audio }
     }
 
     #[test]
