@@ -155,15 +155,7 @@ FROM (
 }
 
 fn value(column: &Column) -> String {
-    let text = |path: &str| format!("TRY(json_extract_scalar(payload, '$.{path}'))");
-    let value = cast(column.kind, &text(column.path));
-    match column.kind {
-        Kind::Measured => {
-            let count = cast(Kind::Integer, &text(&column.count_path()));
-            format!("CASE WHEN {count} > 0 THEN {value} END")
-        }
-        _ => value,
-    }
+    super::value(column, |path| format!("TRY(json_extract_scalar(payload, '$.{path}'))"), cast)
 }
 
 fn cast(kind: Kind, text: &str) -> String {

@@ -127,15 +127,7 @@ const MENDED: &str = r"replace(replace(regexp_replace(regexp_replace(replace(pay
         '\\u[dD][89a-fA-F][0-9a-fA-F]{2}', '\\ufffd', 'g'), chr(1), '\u'), chr(2), '\\')";
 
 fn value(column: &Column) -> String {
-    let json = |path: &str| format!("json -> '$.{path}'");
-    let value = cast(column.kind, &json(column.path));
-    match column.kind {
-        Kind::Measured => {
-            let count = cast(Kind::Integer, &json(&column.count_path()));
-            format!("CASE WHEN {count} > 0 THEN {value} END")
-        }
-        _ => value,
-    }
+    super::value(column, |path| format!("json -> '$.{path}'"), cast)
 }
 
 fn cast(kind: Kind, json: &str) -> String {

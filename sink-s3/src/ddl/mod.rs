@@ -11,7 +11,7 @@ mod spark;
 use sink::print_line;
 
 use crate::bucket_args::prefix;
-use crate::columns::{Kind, MODEL_USAGE};
+use crate::columns::{Column, Kind, MODEL_USAGE};
 
 /// What the views of lists have of a session; `model_usage` has the currency as well.
 const OF_THE_SESSION: [&str; 9] = [
@@ -49,6 +49,16 @@ enum Engine {
     Athena,
     Duckdb,
     Spark,
+}
+
+/// The value of a column out of a payload, of which `at` reads a path and `cast` makes a kind. What was never measured has none.
+fn value(column: &Column, at: impl Fn(&str) -> String, cast: impl Fn(Kind, &str) -> String) -> String {
+    let value = cast(column.kind, &at(column.path));
+    if column.kind != Kind::Measured {
+        return value;
+    }
+    let count = cast(Kind::Integer, &at(&column.count_path()));
+    format!("CASE WHEN {count} > 0 THEN {value} END")
 }
 
 /// Prints the statements.
