@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::turn_taking::tests::replies;
 use super::turn_taking::{Action, Event, Rules, TurnTaking};
 use super::vad::tests::{recording, silence};
 use super::vad::{SpeechDetector, VAD_SAMPLE_RATE, VadEvent};
@@ -94,13 +95,7 @@ impl Call {
     }
 
     fn replies(&self) -> Vec<(u64, &str)> {
-        let mut replies = Vec::new();
-        for (at, action) in &self.done {
-            if let Action::Reply(turn) = action {
-                replies.push((*at, turn.text.as_str()));
-            }
-        }
-        replies
+        replies(&self.done)
     }
 }
 

@@ -13,7 +13,7 @@ mod heard;
 mod invented;
 mod rules;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod words;
 
 use std::time::{Duration, Instant};

@@ -80,20 +80,24 @@ impl Conversation {
         std::mem::take(&mut self.done)
     }
 
-    /// When a reply was due, and to which text.
     fn replies(&self) -> Vec<(u64, &str)> {
-        let mut replies = Vec::new();
-        for (at, action) in &self.done {
-            if let Action::Reply(turn) = action {
-                replies.push((*at, turn.text.as_str()));
-            }
-        }
-        replies
+        replies(&self.done)
     }
 
     fn did(&self, wanted: &Action) -> Option<u64> {
         self.done.iter().find(|(_, action)| action == wanted).map(|(at, _)| *at)
     }
+}
+
+/// When replies were due, and to which texts.
+pub(in crate::conversation) fn replies(done: &[(u64, Action)]) -> Vec<(u64, &str)> {
+    let mut replies = Vec::new();
+    for (at, action) in done {
+        if let Action::Reply(turn) = action {
+            replies.push((*at, turn.text.as_str()));
+        }
+    }
+    replies
 }
 
 #[test]
