@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// What OpenAI's models refuse while they reason.
-const OF_REASONING: [&str; 8] = [
+const OF_REASONING: [&str; 7] = [
     "temperature",
     "top_p",
     "presence_penalty",
@@ -11,19 +11,10 @@ const OF_REASONING: [&str; 8] = [
     "logit_bias",
     "logprobs",
     "top_logprobs",
-    "n",
 ];
-/// The same of the sixth generation.
-const OF_THE_SIXTH: [&str; 8] = [
-    "temperature",
-    "top_p",
-    "presence_penalty",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "top_logprobs",
-    "stop",
-];
+/// What is refused besides: until the fifth generation, and by the sixth.
+const UNTIL_THE_FIFTH: &str = "n";
+const OF_THE_SIXTH: &str = "stop";
 /// What later models of the fifth generation take again where they do not reason.
 const OF_SAMPLING: [&str; 2] = ["temperature", "top_p"];
 
@@ -42,13 +33,14 @@ pub(crate) fn refused_option(
     let idle = effort == Some("none");
     let given = |name: &&&'static str| options.get(**name).is_some_and(|value| !value.is_null());
     if begins(&["gpt-6"]) {
-        return OF_THE_SIXTH.iter().find(given).filter(|_| !idle).copied();
+        return OF_REASONING.iter().chain([&OF_THE_SIXTH]).find(given).filter(|_| !idle).copied();
     }
     if !begins(&["gpt-5", "o1", "o3", "o4"]) {
         return None;
     }
     let taken_again = |name: &&&str| idle && begins(&["gpt-5."]) && OF_SAMPLING.contains(name);
-    OF_REASONING.iter().filter(given).find(|name| !taken_again(name)).copied()
+    let refused = OF_REASONING.iter().chain([&UNTIL_THE_FIFTH]);
+    refused.filter(given).find(|name| !taken_again(name)).copied()
 }
 
 /// Whether a model signs its calls of tools, and wants the signatures back.

@@ -1,11 +1,11 @@
 //! A streaming front of the recogniser: sound in, interim and final transcripts out. The sockets of all dialects share it.
 //!
 //! The recogniser hears whole clips. So it is run again on an utterance that grows: `voice` says where somebody speaks,
-//! `listener` when it is worth it, `ear` who listens, and `stability` which words may be shown.
+//! `listener` when it is worth it, `recogniser` what makes words of them, and `stability` which words may be shown.
 
-mod ear;
 mod listener;
 mod outbox;
+mod recogniser;
 pub(crate) mod sound;
 mod stability;
 mod voice;
@@ -20,9 +20,9 @@ use crate::openai::OpenAi;
 use crate::openai::faults::endpoint::Endpoint;
 use crate::openai::heard::{Heard, Word};
 use crate::openai::settings::Settings;
-use ear::Ear;
 use listener::{Clip, Listener, Step};
 use outbox::Outbox;
+use recogniser::Recogniser;
 use stability::Stability;
 
 pub(crate) use listener::Turns;
@@ -85,7 +85,7 @@ pub(crate) struct Transcriber {
 
 /// The utterance that goes on.
 struct Utterance {
-    ear: Ear,
+    recogniser: Recogniser,
     stability: Stability,
     /// Whether a hypothesis is on its way.
     asking: bool,
@@ -178,7 +178,7 @@ impl Transcriber {
             Step::Began { at } => {
                 self.number += 1;
                 self.utterance = Some(Utterance {
-                    ear: Ear::next(&self.openai, self.endpoint),
+                    recogniser: Recogniser::next(&self.openai, self.endpoint),
                     stability: Stability::default(),
                     asking: false,
                     whole: None,
@@ -190,14 +190,14 @@ impl Transcriber {
                     return;
                 };
                 utterance.asking = true;
-                let ear = utterance.ear.clone();
-                self.run(ear, clip, Extent::Partly);
+                let recogniser = utterance.recogniser.clone();
+                self.run(recogniser, clip, Extent::Partly);
             }
             Step::Whole(clip) => {
                 let Some(utterance) = &mut self.utterance else { return };
                 utterance.whole = Some((clip.end, None));
-                let (ear, extent) = (utterance.ear.clone(), Extent::Whole(clip.end));
-                self.run(ear, clip, extent);
+                let (recogniser, extent) = (utterance.recogniser.clone(), Extent::Whole(clip.end));
+                self.run(recogniser, clip, extent);
             }
             Step::Ended { clip, silence } => self.end(clip, silence),
         }
@@ -218,17 +218,17 @@ impl Transcriber {
             Some((end, None)) if end == clip.end => {}
             _ => {
                 let extent = Extent::Whole(clip.end);
-                self.run(utterance.ear, clip, extent);
+                self.run(utterance.recogniser, clip, extent);
             }
         }
     }
 
-    fn run(&mut self, ear: Ear, clip: Clip, extent: Extent) {
+    fn run(&mut self, recogniser: Recogniser, clip: Clip, extent: Extent) {
         let number = self.number;
         self.runs.spawn(async move {
             let heard = match extent {
-                Extent::Partly => ear.hear_partly(&clip).await,
-                Extent::Whole(_) => ear.hear_whole(&clip).await.map(Some),
+                Extent::Partly => recogniser.recognise_partly(&clip).await,
+                Extent::Whole(_) => recogniser.recognise_whole(&clip).await.map(Some),
             };
             let heard = heard.map(|heard| heard.map(|heard| heard.later(clip.start).words));
             Run { number, extent, speech: clip.speech, heard }

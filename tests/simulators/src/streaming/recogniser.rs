@@ -1,4 +1,4 @@
-//! Who listens to an utterance: the recogniser, or nobody where its words are known.
+//! What makes words of an utterance: PocketSphinx, or nobody where they are known.
 
 use crate::openai::faults::endpoint::Endpoint;
 use crate::openai::faults::kind::Kind;
@@ -13,29 +13,29 @@ const WORD: f64 = 0.3;
 /// Seconds that a word takes at least.
 const SHORTEST_WORD: f64 = 0.05;
 
-/// Who listens to one utterance.
+/// What makes words of one utterance.
 #[derive(Clone)]
-pub(super) enum Ear {
-    Recogniser(Recognisers),
+pub(super) enum Recogniser {
+    PocketSphinx(Recognisers),
     /// The same words, however they were said.
     Words(String),
 }
 
-impl Ear {
+impl Recogniser {
     /// For the next utterance on a socket of `endpoint`.
     pub(super) fn next(openai: &OpenAi, endpoint: Endpoint) -> Self {
         let said = openai.state().faults.take_of_utterance(endpoint, Kind::Say);
         match (said, &openai.config().answers) {
             (Some(fault), _) => Self::Words(fault.text),
-            (None, Answers::Made { recognisers, .. }) => Self::Recogniser(recognisers.clone()),
+            (None, Answers::Made { recognisers, .. }) => Self::PocketSphinx(recognisers.clone()),
             (None, Answers::Canned) => Self::Words(canned::HEARD.to_owned()),
         }
     }
 
     /// The words so far; `None` where it is not known now.
-    pub(super) async fn hear_partly(&self, clip: &Clip) -> anyhow::Result<Option<Heard>> {
+    pub(super) async fn recognise_partly(&self, clip: &Clip) -> anyhow::Result<Option<Heard>> {
         match self {
-            Self::Recogniser(recognisers) => {
+            Self::PocketSphinx(recognisers) => {
                 let heard = recognisers.recognise_partly(&clip.samples).await?;
                 Ok(heard.map(|heard| voiced(heard, clip)))
             }
@@ -48,9 +48,9 @@ impl Ear {
     }
 
     /// The words of the utterance; those of one that was not said to its end as far as they go.
-    pub(super) async fn hear_whole(&self, clip: &Clip) -> anyhow::Result<Heard> {
+    pub(super) async fn recognise_whole(&self, clip: &Clip) -> anyhow::Result<Heard> {
         match self {
-            Self::Recogniser(recognisers) => {
+            Self::PocketSphinx(recognisers) => {
                 let heard = recognisers.recognise(&clip.samples).await?;
                 if !heard.words.is_empty() {
                     return Ok(heard);
