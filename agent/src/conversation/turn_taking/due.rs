@@ -15,7 +15,16 @@ const LATE_WORDS: Duration = Duration::from_secs(6);
 /// What a listener says answers the agent's question, where that ends so soon after it.
 const ANSWER: Duration = Duration::from_millis(1_500);
 
+/// Between two words of a sentence there is less silence.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
 impl TurnTaking {
+    /// Behind words that stay: a silence that is not known to be one yet.
+    pub(super) fn early_reply_due(&self) -> Option<Instant> {
+        let stays = self.caller.settled && self.wants_an_early_reply();
+        self.caller.last_voice.filter(|_| stays).map(|last| last + SHORTEST_PAUSE)
+    }
+
     pub(super) fn resumption_due(&self) -> Option<Instant> {
         let silence = if self.caller.transcribing {
             self.rules.false_interruption.max(LATE_WORDS)

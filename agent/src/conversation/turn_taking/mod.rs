@@ -29,8 +29,6 @@ use words::{Ending, Words};
 const FEW_WORDS: usize = 2;
 /// Early replies to a turn that are thrown away at most.
 const MOST_DISCARDED: u32 = 3;
-/// Between two words of a sentence there is less silence.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 /// Voice of this length is somebody who goes on.
 const GOES_ON: Duration = Duration::from_millis(200);
 
@@ -155,6 +153,7 @@ impl TurnTaking {
     /// When [`Self::expire`] is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let due = [
+            self.early_reply_due(),
             self.resumption_due(),
             self.note_due(),
             self.unbroken_due(),
@@ -166,6 +165,9 @@ impl TurnTaking {
 
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<Action> {
         let due = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if due(self.early_reply_due()) {
+            return self.prepare(now);
+        }
         if due(self.resumption_due()) {
             if self.caller.speaking_since.is_some() {
                 (self.caller.background, self.caller.interrupts) = (true, false);
@@ -318,21 +320,23 @@ impl TurnTaking {
     /// A reply begins early where the turn may be over.
     fn prepare(&mut self, now: Instant) -> Vec<Action> {
         let caller = &self.caller;
-        // Words that stay, behind the last sound: a silence that is not known to be one yet.
-        let pauses = caller.settled && caller.last_voice.is_some_and(|last| last + SHORTEST_PAUSE <= now);
-        let is_due = self.rules.early_replies
-            && self.agent == Agent::Listening
-            && (caller.speaking_since.is_none() || caller.end_seen || pauses)
-            && (caller.all_is_known() || pauses)
-            && caller.discarded < MOST_DISCARDED
-            && caller.prepared.is_none()
-            && !caller.interim.is_empty()
-            && self.may_have_ended(&caller.interim);
-        if !is_due {
+        let pauses = self.early_reply_due().is_some_and(|due| due <= now);
+        let is_silent = (caller.speaking_since.is_none() || caller.end_seen) && caller.all_is_known();
+        if !(pauses || is_silent && self.wants_an_early_reply()) {
             return Vec::new();
         }
         let text = self.caller.interim.clone();
         self.caller.prepared = Some(text.clone());
         vec![Action::Prepare(text)]
+    }
+
+    fn wants_an_early_reply(&self) -> bool {
+        let caller = &self.caller;
+        self.rules.early_replies
+            && self.agent == Agent::Listening
+            && caller.discarded < MOST_DISCARDED
+            && caller.prepared.is_none()
+            && !caller.interim.is_empty()
+            && self.may_have_ended(&caller.interim)
     }
 }

@@ -4,6 +4,7 @@ use schemas::EndReason;
 use serde_json::json;
 
 use super::stage::Stage;
+use crate::servers::wait_for;
 
 const ONE_MOMENT: &str = "One moment, please.";
 const QUESTION: &str = "How many people on your team send documents?";
@@ -45,6 +46,21 @@ fn a_reply_that_takes_long_is_announced() {
     let session = stage.hang_up("long");
     let said = session.transcript.expect("a transcript").pop().expect("the answer").text;
     assert!(said.starts_with(ONE_MOMENT) && said.ends_with(QUESTION), "{said}");
+}
+
+#[test]
+fn a_model_that_does_not_end_is_ended() {
+    let mut stage = Stage::new(&[]);
+    let sentence = "A colleague of ours can show you that. ";
+    stage.simulator().inject_one("chat", json!({"kind": "say", "text": sentence.repeat(100)}));
+    let mut call = stage.call("endless");
+    call.waits();
+    call.types("hello there");
+    // It may say two minutes of speech, of which nobody waits for the end.
+    wait_for("what it writes is cut", || (stage.metric("cut_total{what=\"replies\"}") == 1.0).then_some(()));
+    let session = stage.hang_up("endless");
+    let said = session.transcript.expect("a transcript").pop().expect("an answer");
+    assert!(said.interrupted && said.text.starts_with(sentence.trim()), "{}", said.text);
 }
 
 #[test]

@@ -8,7 +8,8 @@ const TRUTH: &str = "I am an AI assistant, not a human.";
 
 #[test]
 fn a_claim_to_be_human_is_never_spoken_shown_or_remembered() {
-    let mut stage = Stage::new(&[]);
+    // On a busy machine the model may be slow. That is announced, and is none of this.
+    let mut stage = Stage::new(&[("PROVIDER_TIME_LIMIT", "30s")]);
     let simulator = stage.simulator();
     for (room, caller, model, answer) in [
         ("asked", "are you a human?", "Yes, I am a human.", TRUTH.to_owned()),
@@ -30,7 +31,8 @@ fn a_claim_to_be_human_is_never_spoken_shown_or_remembered() {
         let mut call = stage.call(room);
         call.waits();
         simulator.inject_one("chat", json!({"kind": "say", "text": model}));
-        assert_eq!(call.asks(caller), answer, "{room}");
+        let said = call.asks(caller);
+        assert_eq!(said.trim_start_matches("One moment, please. "), answer, "{room}");
         call.waits();
         call.asks("hello again");
         let requests = simulator.requests().to_string();

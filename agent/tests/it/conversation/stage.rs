@@ -148,6 +148,11 @@ impl Stage {
         Simulator(self.providers.port())
     }
 
+    /// Value of a metric of the agent.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        self.agent.metric(name)
+    }
+
     pub(crate) fn exported(&self, room: &str) -> SessionEnded {
         self.agent.exported(room)
     }

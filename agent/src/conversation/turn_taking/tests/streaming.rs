@@ -120,6 +120,18 @@ fn who_speaks_over_talk_in_the_background_is_not_asked_whether_they_are_there() 
 }
 
 #[test]
+fn a_reply_begins_as_soon_as_words_that_stay_have_a_silence_behind_them() {
+    // The service is sure of its words before the silence is long enough, or after it.
+    for (sure, begun) in [(6_050, 6_100), (6_100, 6_100), (6_150, 6_150)] {
+        let mut call = Conversation::after_greeting();
+        says_while_speaking(&mut call, 5_000, &[(5_500, "we are")], 6_000);
+        call.at(sure, Event::Final(TWELVE.to_owned()));
+        call.until(6_190);
+        assert_eq!(call.did(&Action::Prepare(TWELVE.to_owned())), Some(begun));
+    }
+}
+
+#[test]
 fn words_that_are_asked_for_do_not_come_by_themselves() {
     let mut call = Conversation::after_greeting();
     // A service that transcribes what is sent to it is asked in the middle of a long voice.
