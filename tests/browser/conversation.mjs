@@ -93,7 +93,7 @@ async function give(page, { text, audio }) {
 /** A line is complete when another one follows it, or when `all` are. */
 async function reportComplete(page, reported, report, all = false) {
   const lines = await page.locator('#transcript li').evaluateAll((items) =>
-    items.map((item) => ({ segment: item.dataset.segment, speaker: item.dataset.speaker, text: item.textContent })),
+    items.map((item) => ({ segment: item.dataset.segment, speaker: item.dataset.speaker, text: item.querySelector('.text').textContent })),
   );
   for (const { segment, speaker, text } of all ? lines : lines.slice(0, -1)) {
     if (!reported.has(segment)) {
@@ -104,5 +104,5 @@ async function reportComplete(page, reported, report, all = false) {
 }
 
 function linesOf(page, speaker) {
-  return page.locator(`#transcript li[data-speaker="${speaker}"]`).allTextContents();
+  return page.locator(`#transcript li[data-speaker="${speaker}"] .text`).allTextContents();
 }

@@ -91,10 +91,11 @@ async fn a_page_that_cannot_place_a_call_says_why_and_keeps_the_address() {
     );
 }
 
+/// What of the page needs no browser; with it, that it decides about addresses as the server does.
 #[tokio::test]
-async fn the_page_decides_about_addresses_as_the_server_does() {
-    let mut script = Command::new("node");
-    script.arg("--test").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("page/test.mjs"));
-    let output = tokio::task::spawn_blocking(move || script.output()).await.unwrap().unwrap();
+async fn the_tests_of_the_page_hold() {
+    let mut npm = Command::new("npm");
+    npm.args(["run", "--silent", "test"]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("page"));
+    let output = tokio::task::spawn_blocking(move || npm.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

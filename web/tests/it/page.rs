@@ -19,7 +19,7 @@ async fn the_page_and_all_it_names_are_served() {
     assert_eq!(index.headers[CONTENT_TYPE], "text/html; charset=utf-8");
     assert_eq!(index.headers[CACHE_CONTROL], "no-cache");
     let html = String::from_utf8(index.bytes.to_vec()).unwrap();
-    for id in ["email", "start-call", "end-call", "status"] {
+    for id in ["email", "start-call", "status"] {
         assert!(html.contains(&format!("id=\"{id}\"")), "{id}");
     }
 

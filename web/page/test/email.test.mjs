@@ -1,18 +1,11 @@
-// Holds the page's way with e-mail addresses against the table that the server's is held against: node test.mjs
+// Holds the page's way with e-mail addresses against the table that the server's is held against.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
-
-async function load(file) {
-  const entryPoint = fileURLToPath(new URL(file, import.meta.url));
-  const { outputFiles } = await build({ entryPoints: [entryPoint], bundle: true, format: 'esm', write: false });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
-}
+import { load } from './load.mjs';
 
 const { parseEmail } = await load('src/email.ts');
-const table = JSON.parse(await readFile(new URL('../../schemas/email-cases.json', import.meta.url), 'utf8'));
+const table = JSON.parse(await readFile(new URL('../../../schemas/email-cases.json', import.meta.url), 'utf8'));
 
 test('the page decides about addresses as the server does', () => {
   for (const { text, times = 1, then = '', email, reason } of table) {

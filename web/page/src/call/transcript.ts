@@ -2,11 +2,10 @@
 // each version of the visitor's.
 
 import type { Room, TextStreamReader } from 'livekit-client';
+import type { Speaker } from '../visit';
 
 const TOPIC = 'lk.transcription';
 const SEGMENT_ID = 'lk.segment_id';
-
-export type Speaker = 'agent' | 'visitor';
 
 /** The text of a segment so far; a segment that is known gets a new text. */
 export type Said = (segment: string, speaker: Speaker, text: string) => void;

@@ -1,0 +1,89 @@
+// An agent for tests of the page: another browser page, which joins the room as agents do, and does what it is told.
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { accessToken } from './livekit.mjs';
+
+const PAGE = fileURLToPath(new URL('../../web/page/', import.meta.url));
+let client;
+// A page of its own, on the machine itself: browsers give it what they give secure ones.
+const server = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end('<!doctype html>')).unref();
+await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+/** Joins; what comes back says and does things in the room. */
+export async function joinAsAgent(browser, livekit, room, state = 'listening') {
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.addScriptTag({ content: await (client ??= bundleClient()) });
+  const video = { roomJoin: true, room, canPublish: true, canSubscribe: true, canUpdateOwnMetadata: true };
+  const token = accessToken(livekit, video, { kind: 'agent', attributes: { 'lk.agent.state': state } });
+  await page.evaluate(join, { url: livekit.url, token });
+  const tell = (what, ...values) => page.evaluate(([name, given]) => window.agent[name](...given), [what, values]);
+  return {
+    /** Some of its attributes. */
+    set: (attributes) => tell('set', attributes),
+    state: (name) => tell('set', { 'lk.agent.state': name }),
+    /** A tone, as loud as a voice, until it is silent again. */
+    speak: (volume = 0.5) => tell('speak', volume),
+    silence: () => tell('speak', 0),
+    /** A whole segment of what it says. */
+    caption: (segment, text) => tell('caption', segment, text),
+    /** What came by chat so far. */
+    typed: () => page.evaluate(() => window.agent.typed),
+    /** Identities of the people in the room. */
+    others: () => page.evaluate(() => [...window.agent.room.remoteParticipants.keys()]),
+    leave: async () => {
+      await tell('leave');
+      await page.close();
+    },
+  };
+}
+
+/** Runs in the page, so it stands alone. */
+async function join({ url, token }) {
+  const { Room, Track } = window.livekit;
+  const room = new Room();
+  const typed = [];
+  room.registerTextStreamHandler('lk.chat', async (reader) => typed.push(await reader.readAll()));
+  await room.connect(url, token);
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  tone.frequency.value = 300;
+  tone.type = 'sawtooth';
+  const volume = context.createGain();
+  volume.gain.value = 0;
+  const voice = context.createMediaStreamDestination();
+  tone.connect(volume).connect(voice);
+  tone.start();
+  await context.resume();
+  await room.localParticipant.publishTrack(voice.stream.getAudioTracks()[0], { source: Track.Source.Microphone, dtx: false });
+  window.agent = {
+    room,
+    typed,
+    set: (attributes) => room.localParticipant.setAttributes(attributes),
+    speak: (value) => {
+      volume.gain.value = value;
+    },
+    caption: async (segment, text) => {
+      const writer = await room.localParticipant.streamText({
+        topic: 'lk.transcription',
+        attributes: { 'lk.segment_id': segment, 'lk.transcription_final': 'true' },
+      });
+      await writer.write(text);
+      await writer.close();
+    },
+    leave: () => room.disconnect(),
+  };
+}
+
+async function bundleClient() {
+  const { build } = await import(pathToFileURL(createRequire(`${PAGE}package.json`).resolve('esbuild')));
+  const { outputFiles } = await build({
+    stdin: { contents: "export * from 'livekit-client'", resolveDir: PAGE },
+    bundle: true,
+    format: 'iife',
+    globalName: 'livekit',
+    write: false,
+  });
+  return outputFiles[0].text;
+}
