@@ -30,6 +30,8 @@ export async function joinAsAgent(browser, livekit, room, state = 'listening') {
     caption: (segment, text) => tell('caption', segment, text),
     /** What came by chat so far. */
     typed: () => page.evaluate(() => window.agent.typed),
+    /** Bytes of what the visitor said before it came. */
+    heardBefore: () => page.evaluate(() => window.agent.heardBefore()),
     /** Identities of the people in the room. */
     others: () => page.evaluate(() => [...window.agent.room.remoteParticipants.keys()]),
     leave: async () => {
@@ -45,6 +47,10 @@ async function join({ url, token }) {
   const room = new Room();
   const typed = [];
   room.registerTextStreamHandler('lk.chat', async (reader) => typed.push(await reader.readAll()));
+  let early = 0;
+  room.registerByteStreamHandler('lk.agent.pre-connect-audio-buffer', async (reader) => {
+    for (const part of await reader.readAll()) early += part.length;
+  });
   await room.connect(url, token);
   const context = new AudioContext();
   const tone = context.createOscillator();
@@ -60,6 +66,7 @@ async function join({ url, token }) {
   window.agent = {
     room,
     typed,
+    heardBefore: () => early,
     set: (attributes) => room.localParticipant.setAttributes(attributes),
     speak: (value) => {
       volume.gain.value = value;

@@ -26,6 +26,7 @@ export type ProblemCode =
   | 'too_many_requests.all'
   | 'too_many_requests.calls'
   | 'proof'
+  | 'proof_unavailable'
   | 'agent_missing'
   | 'agent_gone'
   | 'connection_lost'

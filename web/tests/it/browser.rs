@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use test_servers::{KEY, Listening, LiveKitServer, SECRET, eventually};
 
 use crate::running::Running;
 
@@ -14,18 +15,15 @@ async fn a_page_that_cannot_place_a_call_says_why_and_keeps_the_address() {
     let service = Running::start(&[]);
     let below = Running::start(&["--web-base-path=/voice"]);
     let limited = Running::start(&["--web-tokens-per-address=1"]);
-    let mut script = Command::new("node");
-    script
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser/page.mjs"))
-        .args(["--url", &format!("http://{}/", service.http)])
-        .args(["--below-voice", &format!("http://{}/voice", below.http)])
-        .args(["--limited", &format!("http://{}/", limited.http)]);
-    if let Some(folder) = std::env::var_os("SCREENSHOTS") {
-        script.arg("--screenshots").arg(folder);
-    }
-    let output = tokio::task::spawn_blocking(move || script.output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let seen = browser(
+        "page.mjs",
+        &[
+            ("--url", format!("http://{}/", service.http)),
+            ("--below-voice", format!("http://{}/voice", below.http)),
+            ("--limited", format!("http://{}/", limited.http)),
+        ],
+    )
+    .await;
     let text = |value: &Value| value.as_str().unwrap().to_owned();
 
     let plain_http = &seen["plainHttp"];
@@ -91,6 +89,117 @@ async fn a_page_that_cannot_place_a_call_says_why_and_keeps_the_address() {
     );
 }
 
+/// What is in the way of a call is told in words that say what to do; the page is what its server makes of it.
+#[tokio::test]
+async fn each_state_before_a_call_says_what_to_do() {
+    let service = Running::start(&[]);
+    let seen = browser("states.mjs", &[("--url", format!("http://{}/", service.http))]).await;
+    for (case, words) in [
+        ("/microphone/denied", "Allow it for this page in the browser"),
+        ("/microphone/deniedBySystem", "Allow it in the system's privacy settings"),
+        ("/microphone/missing", "Connect one and start the call again"),
+        ("/microphone/inUse", "in use by another program. Close that"),
+        ("/microphone/other", "Choose another one, or another browser"),
+        (
+            "/refused/livekitAway",
+            "Calls are not possible at the moment. We know about it. Try again in 30 seconds.",
+        ),
+        ("/refused/client", "from your network in a short time. Try again in 90 seconds."),
+        ("/refused/email", "with this e-mail address. Try again in 60 minutes."),
+        ("/refused/all", "Too many calls are being started right now. Try again in 2 seconds."),
+        ("/refused/calls", "All our lines are busy. Try again in 15 seconds."),
+        ("/refused/internal", "Something went wrong on our side. Please try again in a moment."),
+        ("/refused/proof", "Reload the page and try again."),
+        ("/refused/proofUnavailable", "cannot be made at the moment. Try again in 30 seconds."),
+        ("/refused/unknown", "The shop is closed."),
+        ("/fields/invalid", "Enter a domain, such as company.com."),
+        ("/fields/required", "Enter your e-mail address to start the call."),
+        ("/fields/domain", "Enter another one, such as that of your company."),
+        ("/emailRequired", "Enter your e-mail address to start the call."),
+        ("/waits/told", "Try again in 4 seconds."),
+    ] {
+        let told = seen.pointer(case).and_then(Value::as_str).unwrap_or_default();
+        assert!(told.contains(words), "{case}: {told}");
+    }
+    assert_eq!(seen["waits"]["button"], "Start call in 0:04");
+
+    let configured = &seen["configured"];
+    assert_eq!(
+        (&configured["title"], &configured["heading"]),
+        (&json!("Talk to us – Acme Docs"), &json!("Call Acme"))
+    );
+    assert_eq!(
+        (&configured["light"], &configured["dark"]),
+        (&json!("rgb(11, 95, 255)"), &json!("rgb(127, 176, 255)"))
+    );
+    assert_eq!(configured["links"].as_array().unwrap().len(), 3);
+    let languages: Vec<_> =
+        ["browser", "asked", "other"].iter().map(|case| &seen["languages"][case][0]).collect();
+    assert_eq!(languages, ["de", "en", "en"]);
+
+    for (device, title) in [
+        ("desk", "Talk to us – A company with a long name"),
+        ("phone", "Sprechen Sie mit uns – A company with a long name"),
+    ] {
+        let load = &seen["firstLoad"][device];
+        let bytes = load["bytes"].as_u64().unwrap();
+        assert!(bytes <= MOST_BYTES, "{bytes} bytes until a call can be started");
+        assert!(load["shift"].as_f64().unwrap() < MOST_SHIFT, "{load}");
+        assert_eq!((&load["violations"], &load["tooWide"]), (&json!([]), &json!(false)), "{load}");
+        assert_eq!(load["title"], title);
+        assert!(!load["description"].as_str().unwrap().is_empty());
+    }
+}
+
+/// A first load may weigh so much, compressed.
+const MOST_BYTES: u64 = 250_000;
+/// What browsers call a good cumulative layout shift is below this.
+const MOST_SHIFT: f64 = 0.1;
+
+#[tokio::test]
+async fn a_visit_goes_well_whatever_happens_in_it() {
+    let livekit = start_livekit().await;
+    let service = start_beside(&livekit);
+    let seen = browser("visit.mjs", &both(&service, &livekit)).await;
+    for case in [
+        "byMouse",
+        "byKeyboard",
+        "agentGoesAndComes",
+        "agentStaysAway",
+        "unplugged",
+        "otherMicrophone",
+        "interrupted",
+        "lost",
+        "blockedSound",
+        "reads",
+        "twoAtOnce",
+    ] {
+        assert_eq!(seen[case], "passed", "{seen}");
+    }
+    for (reason, words) in [
+        ("agent_ended", "The agent said goodbye"),
+        ("time_limit", "as long as a call may"),
+        ("participant_absent", "Check your microphone"),
+        ("provider_failed", "call again in a few minutes"),
+        ("room_closed", "ended by the other side"),
+        ("participant_removed", "taken out of the call"),
+    ] {
+        let told = seen["ends"][reason].as_str().unwrap_or_default();
+        assert!(told.contains(words), "{reason}: {told}");
+    }
+    assert_eq!(seen["looks"].as_array().unwrap().len(), 20, "{seen}");
+}
+
+#[tokio::test]
+async fn the_button_of_another_site_places_a_call() {
+    let livekit = start_livekit().await;
+    let service = start_beside(&livekit);
+    let seen = browser("embedded.mjs", &both(&service, &livekit)).await;
+    for device in ["desk", "phone"] {
+        assert_eq!(seen[device], json!({"heading": "Sprechen Sie mit uns", "violations": []}), "{device}");
+    }
+}
+
 /// What of the page needs no browser; with it, that it decides about addresses as the server does.
 #[tokio::test]
 async fn the_tests_of_the_page_hold() {
@@ -98,4 +207,46 @@ async fn the_tests_of_the_page_hold() {
     npm.args(["run", "--silent", "test"]).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("page"));
     let output = tokio::task::spawn_blocking(move || npm.output()).await.unwrap().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// What a script of `tests/browser` has seen. With `SCREENSHOTS` set to a folder, there are pictures of it.
+async fn browser(script: &str, options: &[(&str, String)]) -> Value {
+    let mut node = Command::new("node");
+    node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser").join(script));
+    for (name, value) in options {
+        node.arg(name).arg(value);
+    }
+    if let Some(folder) = std::env::var_os("SCREENSHOTS") {
+        node.arg("--screenshots").arg(folder);
+    }
+    let output = tokio::task::spawn_blocking(move || node.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+async fn start_livekit() -> LiveKitServer {
+    let mut livekit = LiveKitServer::spawn();
+    eventually("livekit-server answers", async || livekit.answers()).await;
+    livekit
+}
+
+/// A service whose visitors' calls come about; its first address is theirs.
+fn start_beside(livekit: &LiveKitServer) -> Listening {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_web"));
+    command
+        .args([format!("--livekit-url={}", livekit.url()), format!("--livekit-api-key={KEY}")])
+        .args([format!("--livekit-api-secret={SECRET}"), "--agent-name=agent".to_owned()])
+        .args(["--web-http=127.0.0.1:0", "--web-operations-http=127.0.0.1:0"])
+        .arg("--web-tokens-per-address=1000");
+    Listening::start_with(&mut command, 2)
+}
+
+/// Where both are, for a script that makes the agents, too.
+fn both(service: &Listening, livekit: &LiveKitServer) -> [(&'static str, String); 4] {
+    [
+        ("--url", format!("http://{}/", service.addresses[0])),
+        ("--livekit", livekit.url()),
+        ("--key", KEY.to_owned()),
+        ("--secret", SECRET.to_owned()),
+    ]
 }

@@ -45,7 +45,8 @@ export function refusal(status: number, retryAfter: string | null, answer: unkno
   const { code, error, limit, reason, detail, message, retry_after_seconds } = isRecord(answer) ? answer : {};
   const seconds = Number(retry_after_seconds ?? retryAfter ?? NaN);
   const retry = seconds > 0 ? { retryAt: now + seconds * 1000 } : {};
-  switch (code ?? error) {
+  const named = code ?? error;
+  switch (named) {
     case 'invalid_email':
       return { code: 'refused', field: fieldProblem(reason), ...detailed(detail ?? message) };
     case 'email_required':
@@ -57,8 +58,9 @@ export function refusal(status: number, retryAfter: string | null, answer: unkno
     case 'proof_required':
     case 'proof_refused':
       return { code: 'proof' };
+    case 'proof_unavailable':
     case 'livekit_unreachable':
-      return { code: 'livekit_unreachable', ...retry };
+      return { code: named, ...retry };
     case 'not_yours_to_choose':
     case 'other_agent':
       return { code: 'not_yours_to_choose' };

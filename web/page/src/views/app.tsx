@@ -101,11 +101,15 @@ export function App({ page, typed, obstacle, loaded }: Props) {
   );
 }
 
-/** The keyboard, and who listens to the page, begin at the heading of what is new. */
+/** The keyboard, and who listens to the page, begin at the heading of what is new; what went wrong is in sight. */
 function useFocusOnNewView(view: string): void {
   const isFirst = useRef(true);
   useEffect(() => {
-    if (!isFirst.current && !document.querySelector('[aria-invalid="true"]')) document.querySelector('h1')?.focus();
+    if (!isFirst.current && !document.querySelector('[aria-invalid="true"]')) {
+      window.scrollTo(0, 0);
+      document.querySelector('h1')?.focus({ preventScroll: true });
+      document.querySelector('#error:not([hidden])')?.scrollIntoView({ block: 'nearest' });
+    }
     isFirst.current = false;
   }, [view]);
 }

@@ -15,7 +15,7 @@ export function Visualizer({ track, agent }: { track: MediaStreamTrack | undefin
     [...picture.current.querySelectorAll('i')].forEach((bar, index) => {
       // Low tones are in the middle, where a voice is strongest.
       const band = bands[Math.abs(index - (BARS - 1) / 2)] ?? 0;
-      bar.style.transform = `scaleY(${Math.max(SMALLEST, band).toFixed(3)})`;
+      bar.style.setProperty('--height', Math.max(SMALLEST, band).toFixed(3));
     });
     picture.current.style.setProperty('--level', (meter?.level() ?? 0).toFixed(3));
   });

@@ -1,0 +1,44 @@
+// What a test asks of every view: that the browser has nothing to complain about, and that everybody can use it.
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+const AXE = await readFile(fileURLToPath(new URL('node_modules/axe-core/axe.min.js', import.meta.url)), 'utf8');
+
+/** Collects what the console says, breaches of the content security policy with it. */
+export function consoleOf(page) {
+  const messages = [];
+  page.on('console', (message) => messages.push(message.text()));
+  page.on('pageerror', (error) => messages.push(String(error)));
+  return messages;
+}
+
+/** What axe-core holds against the page as it is now; nothing in a good one. */
+export async function violations(page) {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
+  });
+}
+
+/** Whether something is cut off at the right, so that one has to scroll for it. */
+export function isTooWide(page) {
+  return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+}
+
+/** The layout shifts that nobody asked for, summed up as browsers do. */
+export function layoutShift(page) {
+  return page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        let sum = 0;
+        const observer = new PerformanceObserver((list) => {
+          for (const { value, hadRecentInput } of list.getEntries()) {
+            if (!hadRecentInput) sum += value;
+          }
+        });
+        observer.observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => resolve(sum), 500);
+      }),
+  );
+}
