@@ -21,9 +21,15 @@ export async function violations(page) {
   });
 }
 
-/** Whether something is cut off at the right, so that one has to scroll for it. */
+/** Whether something is cut off at the right, or stands out of the column that everything is in. */
 export function isTooWide(page) {
-  return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    const main = document.querySelector('main');
+    const edge = main.getBoundingClientRect().right - parseFloat(getComputedStyle(main).paddingRight) + 1;
+    const visible = [...main.querySelectorAll('button, input, select, p, li')].filter((element) => !element.classList.contains('unseen'));
+    return scrollWidth > clientWidth || visible.some((element) => element.getBoundingClientRect().right > edge);
+  });
 }
 
 /** The layout shifts that nobody asked for, summed up as browsers do. */
