@@ -18,7 +18,7 @@ if (!values.url || !values.livekit || !values.key || !values.secret) {
 const livekit = { url: values.livekit, key: values.key, secret: values.secret };
 const { origin } = new URL(values.url);
 
-const site = await startSite(`<script src="${values.url}embed.js" async data-label="Frag uns" data-lang="de" data-position="left"></script>`);
+const site = await startSite(`<script src="${values.url}embed.js" async data-label="Frag uns" data-lang="de" data-position="left" data-color="#ffcc00"></script>`);
 // Outside of tests nobody's LiveKit is on the visitor's own machine, for which a frame would need a permission of its own.
 const browser = await startChromium(undefined, ['--disable-features=LocalNetworkAccessChecks']);
 try {
@@ -45,6 +45,8 @@ async function visit(viewport) {
   const before = page.frames().length;
   const place = await button.boundingBox();
   assert.ok(place.x < viewport.width / 2, 'the button is at the wrong side');
+  const colors = await button.evaluate((element) => [getComputedStyle(element).backgroundColor, getComputedStyle(element).color]);
+  assert.deepEqual(colors, ['rgb(255, 204, 0)', 'rgb(0, 0, 0)']);
   await picture(page, `embedded-button-${viewport.width}`);
   const complaints = await violations(page);
   await button.press('Enter');

@@ -287,7 +287,13 @@ async function firstLoad() {
   })) {
     let bytes = 0;
     const bodies = [];
-    const { page, leave } = await open({ ready: false, options, configuration: { name: 'A company with a long name' } });
+    const { page, leave } = await open({
+      ready: false,
+      options,
+      configuration: { name: 'A company with a long name' },
+      // What is painted before is what could jump.
+      more: (context) => context.route('**/assets/*.js', (route) => setTimeout(() => route.continue(), 500)),
+    });
     page.on('response', (response) => bodies.push(response.body().then((body) => (bytes += gzipSync(body).length))));
     await page.goto(values.url);
     await page.waitForSelector('#start-call:enabled');

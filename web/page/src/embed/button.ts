@@ -1,3 +1,4 @@
+import { textOn } from '../theme';
 import style from './style.css';
 
 interface Options {
@@ -5,12 +6,14 @@ interface Options {
   page: URL;
   label: string;
   position: 'left' | 'right';
+  /** Such as `#1f7a54`; else the page's own. */
+  color: string | undefined;
 }
 
 const ICON = 'M5 11v2M9 7v10M13 4v16M17 8v8M21 11v2';
 
 /** In a shadow tree, so that neither style reaches the other. */
-export function putButton({ page, label, position }: Options): void {
+export function putButton({ page, label, position, color }: Options): void {
   const host = document.createElement('postcall-button');
   const root = host.attachShadow({ mode: 'open' });
   // Not a style element: a policy of the site may refuse those.
@@ -20,6 +23,10 @@ export function putButton({ page, label, position }: Options): void {
 
   const button = make('button', { type: 'button', 'aria-expanded': 'false', 'data-position': position });
   button.append(icon(), label);
+  if (color !== undefined) {
+    button.style.setProperty('--color', color);
+    button.style.setProperty('--text', textOn(color));
+  }
   const panel = make('div', { role: 'dialog', 'aria-label': label, 'data-position': position });
   panel.hidden = true;
   root.append(panel, button);
