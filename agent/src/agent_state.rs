@@ -2,6 +2,10 @@
 
 use std::collections::HashMap;
 
+use schemas::EndReason;
+
+use crate::metrics::end_reason_word;
+
 /// What the agent does at the moment, as front ends know it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentState {
@@ -32,4 +36,9 @@ pub fn attributes(agent_name: &str, state: AgentState) -> HashMap<String, String
     let pairs =
         [("lk.agent_name", agent_name), ("lk.agent.name", agent_name), ("lk.agent.state", state.as_str())];
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+}
+
+/// Why the agent ends the call or leaves it, in the payload's word, so that a front end can say so.
+pub(crate) fn end_reason(reason: EndReason) -> HashMap<String, String> {
+    HashMap::from([("postcall.end_reason".to_owned(), end_reason_word(reason))])
 }

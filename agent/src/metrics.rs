@@ -144,7 +144,7 @@ impl Metrics {
 
     pub(crate) fn session_ended(&self, reason: EndReason) {
         self.sessions_active.dec();
-        self.sessions.with_label_values(&[&label(reason)]).inc();
+        self.sessions.with_label_values(&[&end_reason_word(reason)]).inc();
     }
 
     pub(crate) fn budget_used(&self, budget: &str, amount: u64) {
@@ -201,7 +201,8 @@ pub(crate) struct Gauges {
 }
 
 /// The reason as it stands in a payload.
-fn label(reason: EndReason) -> String {
+/// As the payload writes it.
+pub(crate) fn end_reason_word(reason: EndReason) -> String {
     let value = serde_json::to_value(reason).unwrap_or_default();
     value.as_str().unwrap_or("unknown").to_owned()
 }

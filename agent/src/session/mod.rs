@@ -3,8 +3,8 @@
 //!
 //! `ending` decides when a call is over, `sign` whether somebody is there, and `metadata` reads who calls; they have no IO.
 //! `call` is between them and the room. `data_guard`, `streams` and `microphone` bound what a participant may send.
-//! `supervisor` exports a call however it ended. The order at the end is fixed: outbox, report to LiveKit, leave; then the
-//! worker frees the place.
+//! `supervisor` exports a call however it ended. The order at the end is fixed: outbox, report to LiveKit, why the call ended for
+//! who is left in the room, leave; then the worker frees the place.
 
 mod call;
 mod data_guard;
@@ -61,6 +61,9 @@ impl Sessions {
             self.metrics.session_ended(reason);
         }
         control.report(over.outcome).await;
+        if let (Some(room), Some(reason)) = (room_to_leave.get(), over.session.end_reason) {
+            room::tell_why(room, reason).await;
+        }
         if ended_by_agent(&over.session)
             && let Err(error) = self.rooms.delete(&job.room_name).await
         {

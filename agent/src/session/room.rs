@@ -8,21 +8,26 @@ use livekit::RoomDataStreamOptions;
 use livekit::options::TrackPublishOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::{
-    LocalAudioTrack, LocalTrack, RemoteParticipant, Room, RoomEvent, RoomOptions, TrackSource,
+    ConnectionState, LocalAudioTrack, LocalTrack, RemoteParticipant, Room, RoomEvent, RoomOptions,
+    TrackSource,
 };
 use livekit::webrtc::audio_source::native::NativeAudioSource;
 use livekit::webrtc::audio_source::{AudioSourceOptions, RtcAudioSource};
+use schemas::EndReason;
 use secrecy::ExposeSecret as _;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 use tracing::debug;
 
 use super::ending::{Observation, OwnDeparture};
+use crate::agent_state::end_reason;
 use crate::conversation::{CHANNELS, LONGEST_PRE_CONNECT_AUDIO, SAMPLE_RATE};
 use crate::worker::AssignedJob;
 
 /// Longest that joining a room may take; LiveKit gives the participant's page 20 s to see an agent.
 const JOIN_LIMIT: Duration = Duration::from_secs(15);
+/// Longest that the agent waits until its last word is known to have arrived.
+const TELL_LIMIT: Duration = Duration::from_millis(500);
 /// Longest that leaving may take.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// Audio that the agent's track holds before it has been sent, milliseconds.
@@ -68,6 +73,19 @@ pub(super) async fn join(
         .context("publish the agent's audio track")?;
     let voice_track_id = publication.sid().to_string();
     Ok((Joined { room: Arc::clone(room), voice, voice_track_id }, events_rx))
+}
+
+/// Tells who is left in the room why the agent goes. Nobody waits for long: what counts is that the call ends.
+pub(super) async fn tell_why(room: &Room, reason: EndReason) {
+    if room.connection_state() != ConnectionState::Connected || room.remote_participants().is_empty() {
+        return;
+    }
+    let participant = room.local_participant();
+    match timeout(TELL_LIMIT, participant.set_attributes(end_reason(reason))).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => debug!("front ends may not know why the call ended: {error}"),
+        Err(_) => debug!("front ends are not known to know why the call ended within {TELL_LIMIT:?}"),
+    }
 }
 
 /// Leaves, where the room is not closed already.

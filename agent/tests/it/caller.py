@@ -35,6 +35,7 @@ class Caller:
         self.murmur, self.murmured = None, 0
         self.recording = None
         self.captions = {"streams": [], "packets": [], "states": []}
+        self.end_reason = None
         self.gone = asyncio.get_running_loop().create_future()
         self.room.on("participant_connected", self._seen)
         self.room.on("track_subscribed", self._track)
@@ -92,6 +93,8 @@ class Caller:
     def _attributes(self, changed, participant):
         if participant.kind == AGENT and "lk.agent.state" in changed:
             self.captions["states"].append(changed["lk.agent.state"])
+        if participant.kind == AGENT:
+            self.end_reason = changed.get("postcall.end_reason", self.end_reason)
 
     def _gone(self, reason):
         if not self.gone.done():
@@ -361,8 +364,10 @@ async def captions(room, identity="ann"):
 
 
 async def gone(room, identity="ann", limit=20):
-    """Waits until the server has ended the connection; answers why."""
-    return {"reason": await asyncio.wait_for(asyncio.shield(callers[room, identity].gone), limit)}
+    """Waits until the server has ended the connection; answers why, and what the agent had said of it."""
+    caller = callers[room, identity]
+    reason = await asyncio.wait_for(asyncio.shield(caller.gone), limit)
+    return {"reason": reason, "end_reason": caller.end_reason}
 
 
 async def leave(room, identity="ann"):

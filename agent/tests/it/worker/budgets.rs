@@ -23,7 +23,7 @@ fn a_call_ends_with_its_time() {
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "long", "agent": AGENT_NAME, "tone": false}));
     let gone = callers.run("gone", json!({"room": "long"}));
-    assert_eq!(gone["reason"], "ROOM_DELETED");
+    assert_eq!((&gone["reason"], &gone["end_reason"]), (&json!("ROOM_DELETED"), &json!("time_limit")));
     let session = agent.exported("long");
     assert_eq!(session.end_reason, Some(EndReason::TimeLimit));
     assert!(session.duration_seconds > 5.0, "{}", session.duration_seconds);
