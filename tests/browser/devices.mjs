@@ -8,15 +8,17 @@ export function controlMicrophones() {
   let refusal;
   window.asked = [];
   mediaDevices.getUserMedia = async (constraints) => {
-    window.asked.push(constraints.audio?.deviceId?.exact ?? '');
-    if (refusal) throw new DOMException(refusal.message, refusal.name);
+    const { deviceId } = constraints.audio ?? {};
+    const device = deviceId?.exact ?? deviceId?.ideal ?? deviceId ?? '';
+    window.asked.push(device);
+    if (refusal && (refusal.device ?? device) === device) throw new DOMException(refusal.message, refusal.name);
     const stream = await open(constraints);
     tracks.push(...stream.getAudioTracks());
     return stream;
   };
   mediaDevices.enumerateDevices = async () => (refusal?.name === 'NotFoundError' ? [] : list());
-  window.refuseMicrophone = (name, message = '') => {
-    refusal = name ? { name, message } : undefined;
+  window.refuseMicrophone = (name, message = '', device = undefined) => {
+    refusal = name ? { name, message, device } : undefined;
   };
   window.unplug = () => {
     window.refuseMicrophone('NotFoundError');

@@ -44,7 +44,7 @@ async function write(file, pictures) {
       div { display: inline-flex; gap: 16px; background: #8a8a8a; padding: 16px; }
       img { height: ${HEIGHT}px; }
       /* Of the page, which is in the middle of its window. */
-      img:first-child { width: 520px; object-fit: cover; }
+      img:first-child { width: 760px; object-fit: cover; }
     </style>
     <div>${images.join('')}</div>`);
   await page.locator('img').last().evaluate((image) => image.decode());

@@ -265,17 +265,34 @@ async function unplugged() {
 async function otherMicrophone() {
   const visitor = await arrive({ before: controlMicrophones });
   const { page } = visitor;
+  await page.click('#test-microphone');
+  const tested = page.locator('.check .devices');
+  await eventually(async () => (await tested.count()) > 0 && (await tested.locator('option').count()) > 2);
+  const [first, second, third] = await tested.locator('option').evaluateAll((options) => options.map(({ value }) => value));
+  await tested.selectOption(third);
+  await eventually(async () => (await tested.count()) > 0 && (await tested.inputValue()) === third);
+  // What was tested is what is used.
   await visitor.call();
   const picker = page.locator('.picker select');
-  await eventually(async () => (await picker.locator('option').count()) > 1);
-  const [first, second] = await picker.locator('option').evaluateAll((options) => options.map(({ value }) => value));
-  assert.notEqual(first, second);
+  await eventually(async () => (await picker.inputValue()) === third);
   await picker.selectOption(second);
-  await eventually(async () => (await page.evaluate(() => window.asked.at(-1))) === second);
   await eventually(async () => (await picker.inputValue()) === second);
-  await page.evaluate(() => window.refuseMicrophone('NotReadableError'));
+  // One that cannot be had leaves the one before, and a muted one stays muted.
+  await page.evaluate((device) => window.refuseMicrophone('NotReadableError', '', device), first);
   await picker.selectOption(first);
-  await page.locator('#notice', { hasText: 'Choose another one' }).waitFor();
+  await page.locator('#notice[data-notice="device.failed"]', { hasText: 'Choose another one' }).waitFor();
+  await eventually(async () => (await picker.inputValue()) === second);
+  await page.waitForFunction(() => document.querySelector('#mute .level [data-on]'));
+  await page.click('#mute');
+  await page.waitForSelector('#mute[data-muted="true"]');
+  await page.evaluate(() => window.refuseMicrophone());
+  await picker.selectOption(first);
+  await eventually(async () => (await picker.inputValue()) === first);
+  assert.equal(await page.getAttribute('#mute', 'data-muted'), 'true');
+  // Where none can be had any more, that is told.
+  await page.evaluate(() => window.refuseMicrophone('NotReadableError'));
+  await picker.selectOption(second);
+  await page.waitForSelector('#microphone-lost');
   await page.click('#end-call');
   await visitor.isOver('participant_left');
   await visitor.leave();

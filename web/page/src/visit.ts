@@ -133,8 +133,8 @@ function during(visit: Visit, event: Exclude<Event, { type: 'start' | 'back' }>)
 }
 
 /** Whether there was a conversation, about which there is something to say when it is over. */
-export function hadConversation(visit: Visit): boolean {
-  return visit.phase === 'ended' || (visit.phase === 'error' && (visit.hadAgent || visit.lines.length > 0));
+export function hadConversation({ phase, connectedAt, hadAgent }: Visit): boolean {
+  return phase === 'ended' ? connectedAt !== undefined : phase === 'error' && hadAgent;
 }
 
 export function durationSeconds({ connectedAt, endedAt }: Visit): number {

@@ -39,6 +39,7 @@ test('a call that nobody came to is no conversation', () => {
   assert.ok(!hadConversation(after(...CONNECTED, agent('joining'), missing)));
   assert.ok(hadConversation(after(...CONNECTED, agent('listening'), agent('left'), missing)));
   assert.ok(!hadConversation(after({ type: 'start' }, LOST)));
+  assert.ok(!hadConversation(after({ type: 'start' }, { type: 'ended', reason: 'participant_left', at: 5 })), 'it was called off');
   assert.ok(!hadConversation(after(...CONNECTED)));
 });
 

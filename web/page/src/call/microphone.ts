@@ -3,6 +3,8 @@
 import { type LocalAudioTrack, TrackEvent, createLocalAudioTrack } from 'livekit-client';
 import type { MicrophoneState } from '../visit';
 
+const PROCESSING = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
 export interface MicrophoneListener {
   state(state: MicrophoneState, device: string): void;
   /** What it hears; another track with each device. */
@@ -31,14 +33,19 @@ export class Microphone {
     navigator.mediaDevices.addEventListener('devicechange', this.findAgain);
   }
 
-  /** Rejects with the browser's `DOMException`. */
+  /** The one that was chosen, else what the browser has. Rejects with its `DOMException`. */
   static async open(device: string | undefined, listener: MicrophoneListener): Promise<Microphone> {
-    const track = await createLocalAudioTrack({
-      echoCancellation: true,
-      noiseSuppression: true,
-      autoGainControl: true,
-      ...(device === undefined ? {} : { deviceId: device }),
-    });
+    try {
+      return await Microphone.openDevice(device, listener);
+    } catch (error) {
+      // It may have been unplugged since.
+      if (device === undefined || (error instanceof DOMException && error.name === 'NotAllowedError')) throw error;
+      return Microphone.openDevice(undefined, listener);
+    }
+  }
+
+  private static async openDevice(device: string | undefined, listener: MicrophoneListener): Promise<Microphone> {
+    const track = await createLocalAudioTrack({ ...PROCESSING, ...(device === undefined ? {} : { deviceId: { exact: device } }) });
     const microphone = new Microphone(track, listener);
     microphone.tell();
     return microphone;
@@ -48,9 +55,19 @@ export class Microphone {
     await (muted ? this.track.mute() : this.track.unmute());
   }
 
-  /** Another device takes over; rejects where it cannot be had, and leaves the one before. */
+  /** Another device takes over; rejects where it cannot be had, and goes on with the one before. */
   async choose(device: string): Promise<void> {
-    await this.restart({ deviceId: { exact: device } });
+    const before = this.track.mediaStreamTrack.getSettings().deviceId;
+    try {
+      await this.restart({ exact: device });
+    } catch (error) {
+      // It was let go of for the other one.
+      await this.restart(before === undefined ? 'default' : { exact: before }).catch(() => {
+        this.lost = true;
+        this.tell();
+      });
+      throw error;
+    }
   }
 
   stop(): void {
@@ -63,13 +80,13 @@ export class Microphone {
     if (!this.lost) return;
     const devices = await navigator.mediaDevices.enumerateDevices();
     if (this.lost && devices.some(({ kind }) => kind === 'audioinput')) {
-      await this.restart({ deviceId: 'default' }).catch(() => {});
+      await this.restart('default').catch(() => {});
     }
   }
 
-  private async restart(options: { deviceId: ConstrainDOMString }): Promise<void> {
+  private async restart(deviceId: ConstrainDOMString): Promise<void> {
     const wasLost = this.lost;
-    await this.track.restartTrack(options);
+    await this.track.restartTrack({ ...PROCESSING, deviceId });
     this.lost = false;
     if (wasLost && this.track.isMuted) await this.track.unmute();
     this.tell();

@@ -44,7 +44,6 @@ export function ControlBar(props: Props) {
       </div>
       <button
         id="toggle-chat"
-        class="wide"
         type="button"
         aria-label={chat}
         title={chat}

@@ -1,6 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { Notice, Quality, Visit } from '../visit';
-import { statusKey } from '../visit';
+import { type Quality, type Visit, statusKey } from '../visit';
 import { Chat } from './chat';
 import { ControlBar } from './control-bar';
 import { SignalIcon, SpeakerIcon } from './icons';
@@ -62,7 +61,7 @@ export function Session({ visit, sounds, setMuted, chooseMicrophone, type, start
           <p id="microphone-lost" class="warning" role="alert" hidden={visit.microphone !== 'lost'}>
             {visit.microphone === 'lost' && texts('session.microphone_lost')}
           </p>
-          <NoticeLine notice={visit.notice} muted={visit.microphone === 'muted'} read={noticeRead} />
+          <NoticeLine visit={visit} read={noticeRead} />
         </div>
         <Chat hidden={!hasChat} connected={connected} type={type} />
         <ControlBar
@@ -84,28 +83,25 @@ function ConnectionQuality({ quality }: { quality: Quality }) {
   const { texts } = usePage();
   const text = texts(`quality.${quality}`);
   return (
-    <p id="quality" class="quality" data-quality={quality} role="status" title={text}>
+    <p id="quality" class="quality" data-quality={quality} title={text}>
       <SignalIcon bars={QUALITY_BARS[quality]} />
       <span class="unseen">{text}</span>
     </p>
   );
 }
 
-function NoticeLine({ notice, muted, read }: { notice: Notice | undefined; muted: boolean; read: () => void }) {
+/** What is told once, else what there is to know at the moment. */
+function NoticeLine({ visit: { notice, microphone, quality }, read }: { visit: Visit; read: () => void }) {
   const { texts } = usePage();
   useEffect(() => {
     if (!notice) return undefined;
     const timer = setTimeout(read, NOTICE_MS);
     return () => clearTimeout(timer);
   }, [notice]);
-  const text = notice
-    ? texts(`session.${notice.text}`, 'device' in notice ? { device: notice.device } : {})
-    : muted
-      ? texts('session.muted')
-      : '';
+  const lasting = microphone === 'muted' ? texts('session.muted') : quality === 'poor' ? texts('quality.poor') : '';
   return (
     <p id="notice" class="notice" role="status" data-notice={notice?.text ?? ''}>
-      {text}
+      {notice ? texts(`session.${notice.text}`, 'device' in notice ? { device: notice.device } : {}) : lasting}
     </p>
   );
 }
