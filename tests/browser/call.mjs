@@ -1,7 +1,8 @@
 // Places one call from headless Chromium, the way a visitor does, and prints what happens as JSON lines:
 //   {"event": "connection-details", "time": <ms since 1970>, "answer": {…}}, then connected, agent-joined, agent-audio,
 //   hung-up; in a conversation also said, with speaker and text; or error with a message, and exit code 1. The time of hung-up
-//   is the moment of the click, or that at which the page noticed that the agent had ended the call.
+//   is the moment of the click, or that at which the page noticed that the agent had ended the call; its end_reason is what the
+//   page says of that.
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { startChromium } from './chromium.mjs';
@@ -62,7 +63,8 @@ async function call(page, { url, email, seconds, conversation, screenshot, allow
     await endCall(page);
   }
   await reach(page, '#status[data-state="ended"]', HANG_UP_LIMIT_MS, 'the call did not end');
-  report('hung-up', { time, microphone_energy: microphoneEnergy });
+  const endReason = await page.getAttribute('#end-reason', 'data-reason');
+  report('hung-up', { time, microphone_energy: microphoneEnergy, end_reason: endReason });
   if (!heard && !allowSilentAgent) {
     throw new Error('nothing was heard of the agent');
   }

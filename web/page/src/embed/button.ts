@@ -40,7 +40,7 @@ export function putButton({ page, label, position, color }: Options): void {
   // Hidden is not closed: a call goes on.
   button.addEventListener('click', () => {
     if (!frame) {
-      frame = make('iframe', { src: page.href, title: label, allow: 'microphone; autoplay; clipboard-write' });
+      frame = make('iframe', { src: page.href, title: label, allow: 'microphone; autoplay; clipboard-write; screen-wake-lock' });
       panel.append(frame);
     }
     const opens = panel.hidden === true;

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { type Quality, type Visit, statusKey } from '../visit';
+import { keepScreenOn } from '../wake-lock';
 import { Chat } from './chat';
 import { ControlBar } from './control-bar';
 import { SignalIcon, SpeakerIcon } from './icons';
@@ -31,6 +32,7 @@ interface Props {
 export function Session({ visit, sounds, setMuted, chooseMicrophone, type, startAudio, hangUp, noticeRead }: Props) {
   const { texts } = usePage();
   const [hasChat, setHasChat] = useState(true);
+  useEffect(keepScreenOn, []);
   const connected = visit.phase === 'in-call';
   const status = statusKey(visit);
   return (
