@@ -18,11 +18,15 @@ if (!values.url || !values.livekit || !values.key || !values.secret) {
 const livekit = { url: values.livekit, key: values.key, secret: values.secret };
 const { origin } = new URL(values.url);
 
-const site = await startSite(`<script src="${values.url}embed.js" async data-label="Frag uns" data-lang="de" data-position="left" data-color="#ffcc00"></script>`);
+const site = await startSite(
+  `<script src="${values.url}embed.js" async data-label="Frag uns" data-lang="de" data-position="left" data-color="#ffcc00"></script>`,
+);
 // Outside of tests nobody's LiveKit is on the visitor's own machine, for which a frame would need a permission of its own.
 const browser = await startChromium(undefined, ['--disable-features=LocalNetworkAccessChecks']);
 try {
-  console.log(JSON.stringify({ desk: await visit({ width: 1280, height: 800 }), phone: await visit({ width: 375, height: 667 }) }));
+  console.log(
+    JSON.stringify({ desk: await visit({ width: 1280, height: 800 }), phone: await visit({ width: 375, height: 667 }) }),
+  );
 } finally {
   await browser.close();
   site.server.close();
@@ -36,7 +40,9 @@ async function visit(viewport) {
   // As the configuration of the server allows it.
   await context.route(`${values.url}?embedded=1*`, async (route) => {
     const response = await route.fetch();
-    const policy = response.headers()['content-security-policy'].replace("frame-ancestors 'none'", `frame-ancestors ${site.url}`);
+    const policy = response
+      .headers()
+      ['content-security-policy'].replace("frame-ancestors 'none'", `frame-ancestors ${site.url}`);
     await route.fulfill({ response, headers: { ...response.headers(), 'content-security-policy': policy } });
   });
   await page.goto(site.url);
@@ -45,7 +51,10 @@ async function visit(viewport) {
   const before = page.frames().length;
   const place = await button.boundingBox();
   assert.ok(place.x < viewport.width / 2, 'the button is at the wrong side');
-  const colors = await button.evaluate((element) => [getComputedStyle(element).backgroundColor, getComputedStyle(element).color]);
+  const colors = await button.evaluate((element) => [
+    getComputedStyle(element).backgroundColor,
+    getComputedStyle(element).color,
+  ]);
   assert.deepEqual(colors, ['rgb(255, 204, 0)', 'rgb(0, 0, 0)']);
   await picture(page, `embedded-button-${viewport.width}`);
   const complaints = await violations(page);
@@ -80,7 +89,10 @@ async function visit(viewport) {
   assert.equal(await button.getAttribute('aria-expanded'), 'false');
   await agent.leave();
   const expected = /Failed to load resource: the server responded with a status of 404/;
-  assert.deepEqual(messages.filter((message) => !expected.test(message)), []);
+  assert.deepEqual(
+    messages.filter((message) => !expected.test(message)),
+    [],
+  );
   await context.close();
   return { heading, violations: complaints };
 }
@@ -89,7 +101,9 @@ async function startSite(body) {
   const server = createServer((_, answer) => {
     answer.setHeader('content-type', 'text/html; charset=utf-8');
     answer.setHeader('content-security-policy', `default-src 'none'; script-src ${origin}; frame-src ${origin}`);
-    answer.end(`<!doctype html><html lang="de"><title>A site</title><main><h1>A site</h1><p>It has much to say.</p></main>${body}</html>`);
+    answer.end(
+      `<!doctype html><html lang="de"><title>A site</title><main><h1>A site</h1><p>It has much to say.</p></main>${body}</html>`,
+    );
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   // Another site than the page's, and a secure one: in others there is no microphone.

@@ -17,7 +17,9 @@ export async function violations(page) {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
     const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`);
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join('; ')}`,
+    );
   });
 }
 
@@ -27,7 +29,9 @@ export function isTooWide(page) {
     const { scrollWidth, clientWidth } = document.documentElement;
     const main = document.querySelector('main');
     const edge = main.getBoundingClientRect().right - parseFloat(getComputedStyle(main).paddingRight) + 1;
-    const visible = [...main.querySelectorAll('button, input, select, p, li')].filter((element) => !element.classList.contains('unseen'));
+    const visible = [...main.querySelectorAll('button, input, select, p, li')].filter(
+      (element) => !element.classList.contains('unseen'),
+    );
     return scrollWidth > clientWidth || visible.some((element) => element.getBoundingClientRect().right > edge);
   });
 }

@@ -28,7 +28,8 @@ const CONFIGURATION = {
   proof: null,
 };
 
-const LOGO = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="32"><rect width="90" height="32" rx="6" fill="#0b5fff"/></svg>';
+const LOGO =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="32"><rect width="90" height="32" rx="6" fill="#0b5fff"/></svg>';
 
 const browser = await startChromium();
 try {
@@ -92,7 +93,9 @@ async function refused() {
     ['proofUnavailable', 503, { code: 'proof_unavailable', retry_after_seconds: 30 }],
     ['unknown', 400, { code: 'of_a_newer_server', detail: 'The shop is closed.' }],
   ]) {
-    const { page, leave } = await open({ details: { status, contentType: 'application/problem+json', json: { status, ...body } } });
+    const { page, leave } = await open({
+      details: { status, contentType: 'application/problem+json', json: { status, ...body } },
+    });
     told[name] = await fail(page);
     await picture(page, `refused-${name}`);
     await leave();
@@ -215,7 +218,10 @@ async function turnstile() {
     details: { status: 500, json: {} },
     // The server allows its script where it wants it.
     options: { bypassCSP: true },
-    more: (context) => context.route('https://challenges.cloudflare.com/**', (route) => route.fulfill({ contentType: 'text/javascript', body: widget })),
+    more: (context) =>
+      context.route('https://challenges.cloudflare.com/**', (route) =>
+        route.fulfill({ contentType: 'text/javascript', body: widget }),
+      ),
   });
   await fail(page);
   assert.equal(requests[0].proof, 'turnstile word-for-key');
@@ -344,12 +350,15 @@ async function open({ before, configuration = {}, challenge, details, search = '
   const leave = async () => {
     // The browser's own word for what the server refused.
     const expected = /Failed to load resource: the server responded with a status of (4|5)\d\d/;
-    assert.deepEqual(messages.filter((message) => !expected.test(message)), [], 'the console has something to say');
+    assert.deepEqual(
+      messages.filter((message) => !expected.test(message)),
+      [],
+      'the console has something to say',
+    );
     await context.close();
   };
   return { page, requests, leave };
 }
-
 
 async function picture(page, name) {
   if (values.screenshots) await page.screenshot({ path: `${values.screenshots}/${name}.png`, fullPage: true });

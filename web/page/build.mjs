@@ -23,7 +23,13 @@ for (const file of await readdir('public')) {
   await copyFile(join('public', file), join('dist', file));
 }
 
-await build({ ...COMMON, entryPoints: { embed: 'src/embed/main.ts' }, format: 'iife', outdir: 'dist', loader: { '.css': 'text' } });
+await build({
+  ...COMMON,
+  entryPoints: { embed: 'src/embed/main.ts' },
+  format: 'iife',
+  outdir: 'dist',
+  loader: { '.css': 'text' },
+});
 const worker = await build({ ...HASHED, entryPoints: { proof: 'src/proof/worker.ts' }, format: 'iife' });
 const [proofWorker] = named(worker);
 const page = await build({

@@ -40,7 +40,10 @@ export async function loadConfiguration(): Promise<Configuration> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), TIME_LIMIT_MS);
   try {
-    const response = await fetch(new URL('api/page-configuration', document.baseURI), { cache: 'no-store', signal: abort.signal });
+    const response = await fetch(new URL('api/page-configuration', document.baseURI), {
+      cache: 'no-store',
+      signal: abort.signal,
+    });
     const answer: Partial<Configuration> = response.ok ? await response.json() : {};
     return { ...DEFAULTS, ...answer };
   } catch {

@@ -6,15 +6,7 @@ export type Phase = 'idle' | 'connecting' | 'in-call' | 'ended' | 'error';
 
 /** Of the agent: not there yet, there, or one of the states that agents announce. */
 export type AgentState =
-  | 'none'
-  | 'joining'
-  | 'joined'
-  | 'initializing'
-  | 'idle'
-  | 'listening'
-  | 'thinking'
-  | 'speaking'
-  | 'left';
+  'none' | 'joining' | 'joined' | 'initializing' | 'idle' | 'listening' | 'thinking' | 'speaking' | 'left';
 
 export type Quality = 'unknown' | 'excellent' | 'good' | 'poor' | 'lost';
 
@@ -45,8 +37,7 @@ export interface Line {
 
 /** What is told once, and goes away by itself. */
 export type Notice =
-  | { text: 'agent_back' | 'restored' | 'send.failed' | 'device.failed' }
-  | { text: 'microphone_back'; device: string };
+  { text: 'agent_back' | 'restored' | 'send.failed' | 'device.failed' } | { text: 'microphone_back'; device: string };
 
 export interface Visit {
   phase: Phase;

@@ -19,16 +19,31 @@ test('LiveKit says who ended a call, and the agent why', () => {
 });
 
 test('all else is a connection that broke', () => {
-  for (const reason of [undefined, DisconnectReason.SIGNAL_CLOSE, DisconnectReason.SERVER_SHUTDOWN, DisconnectReason.UNKNOWN_REASON]) {
+  for (const reason of [
+    undefined,
+    DisconnectReason.SIGNAL_CLOSE,
+    DisconnectReason.SERVER_SHUTDOWN,
+    DisconnectReason.UNKNOWN_REASON,
+  ]) {
     assert.equal(endReason(reason, 'agent_ended'), undefined);
   }
 });
 
 test("the agent's reasons are those of the payload", async () => {
   const source = await readFile(new URL('../../../schemas/src/session_ended.rs', import.meta.url), 'utf8');
-  const names = source.slice(source.indexOf('pub enum EndReason')).match(/^ {4}[A-Z]\w+/gm).map((name) => name.trim());
+  const names = source
+    .slice(source.indexOf('pub enum EndReason'))
+    .match(/^ {4}[A-Z]\w+/gm)
+    .map((name) => name.trim());
   const words = names.map((name) => name.replace(/(?!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase());
-  for (const reason of ['agent_ended', 'time_limit', 'budget_spent', 'participant_absent', 'provider_failed', 'participant_left']) {
+  for (const reason of [
+    'agent_ended',
+    'time_limit',
+    'budget_spent',
+    'participant_absent',
+    'provider_failed',
+    'participant_left',
+  ]) {
     assert.ok(words.includes(reason), reason);
   }
 });

@@ -18,7 +18,9 @@ test('hashes are those of SHA-256, whatever the length', () => {
 test('the nonce that is found proves work', () => {
   for (const difficulty of [0, 1, 8, 12]) {
     const nonce = findNonce('a.challenge', difficulty);
-    const bits = BigInt(`0x${reference(`a.challenge.${nonce}`)}`).toString(2).padStart(256, '0');
+    const bits = BigInt(`0x${reference(`a.challenge.${nonce}`)}`)
+      .toString(2)
+      .padStart(256, '0');
     assert.ok(bits.startsWith('0'.repeat(difficulty)), `${difficulty}: ${nonce}`);
   }
 });

@@ -19,7 +19,10 @@ test('limits say when to try again', () => {
   assert.match(told(429, '1', '<html>'), /too much to do\. Try again in 1 second\.$/);
   assert.match(told(503, null, undefined), /Try again in a moment\.$/);
   assert.match(told(503, '3600', { code: 'livekit_unreachable' }), /not possible at the moment.*in 60 minutes\.$/);
-  assert.equal(refusal(429, null, { error: 'too_many_requests', retry_after_seconds: 3 }, NOW).code, 'too_many_requests.client');
+  assert.equal(
+    refusal(429, null, { error: 'too_many_requests', retry_after_seconds: 3 }, NOW).code,
+    'too_many_requests.client',
+  );
   assert.equal(refusal(429, '-1', {}, NOW).retryAt, undefined);
   assert.equal(refusal(429, 'Wed, 21 Oct 2026 07:28:00 GMT', {}, NOW).retryAt, undefined);
 });
@@ -37,7 +40,10 @@ test('what is wrong with the address belongs to its field', () => {
 });
 
 test('what the page has no words for is told in those of the server', () => {
-  assert.match(told(400, null, { code: 'new_code', detail: 'Our shop is closed.' }), /could not be placed: Our shop is closed\.$/);
+  assert.match(
+    told(400, null, { code: 'new_code', detail: 'Our shop is closed.' }),
+    /could not be placed: Our shop is closed\.$/,
+  );
   assert.match(told(500, null, undefined), /answered with status 500/);
   assert.match(told(418, null, { detail: 7 }), /answered with status 418/);
 });

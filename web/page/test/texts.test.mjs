@@ -19,7 +19,13 @@ test('all languages have the same texts, and the same placeholders in them', () 
 test('no text is there that nothing shows', async () => {
   const { build } = await import('esbuild');
   const entryPoints = [new URL('../src/main.tsx', import.meta.url).pathname];
-  const { outputFiles } = await build({ entryPoints, bundle: true, write: false, format: 'esm', external: ['livekit-client', '../texts/*'] });
+  const { outputFiles } = await build({
+    entryPoints,
+    bundle: true,
+    write: false,
+    format: 'esm',
+    external: ['livekit-client', '../texts/*'],
+  });
   const code = outputFiles[0].text;
   // Keys that are put together: `agent.${state}`.
   const made = ['agent.', 'quality.', 'end.', 'problem.', 'email.', 'session.', 'page.colours.'];

@@ -11,9 +11,19 @@ const LOST = { type: 'failed', problem: { code: 'connection_lost' }, at: 70_400 
 
 test('a call goes its way to a goodbye', () => {
   assert.equal(after({ type: 'start' }).phase, 'connecting');
-  const talking = after(...CONNECTED, agent('joining'), agent('speaking'), said('1', 'Hel'), said('2', 'Hi', 'visitor'), said('1', 'Hello'));
+  const talking = after(
+    ...CONNECTED,
+    agent('joining'),
+    agent('speaking'),
+    said('1', 'Hel'),
+    said('2', 'Hi', 'visitor'),
+    said('1', 'Hello'),
+  );
   assert.equal(talking.phase, 'in-call');
-  assert.deepEqual(talking.lines.map(({ text }) => text), ['Hello', 'Hi']);
+  assert.deepEqual(
+    talking.lines.map(({ text }) => text),
+    ['Hello', 'Hi'],
+  );
   const over = next(talking, { type: 'ended', reason: 'agent_ended', at: 75_400 });
   assert.deepEqual([over.phase, over.end, over.agent, durationSeconds(over)], ['ended', 'agent_ended', 'none', 65]);
   assert.ok(hadConversation(over));
@@ -21,7 +31,13 @@ test('a call goes its way to a goodbye', () => {
 
 test('what comes after the end changes nothing', () => {
   const over = after(...CONNECTED, { type: 'ended', reason: 'participant_left', at: 20_000 });
-  for (const late of [LOST, agent('speaking'), said('9', 'late'), { type: 'connected', at: 1 }, { type: 'reconnecting', active: true }]) {
+  for (const late of [
+    LOST,
+    agent('speaking'),
+    said('9', 'late'),
+    { type: 'connected', at: 1 },
+    { type: 'reconnecting', active: true },
+  ]) {
     assert.equal(next(over, late), over, late.type);
   }
   assert.equal(next(IDLE, LOST), IDLE);
@@ -39,7 +55,10 @@ test('a call that nobody came to is no conversation', () => {
   assert.ok(!hadConversation(after(...CONNECTED, agent('joining'), missing)));
   assert.ok(hadConversation(after(...CONNECTED, agent('listening'), agent('left'), missing)));
   assert.ok(!hadConversation(after({ type: 'start' }, LOST)));
-  assert.ok(!hadConversation(after({ type: 'start' }, { type: 'ended', reason: 'participant_left', at: 5 })), 'it was called off');
+  assert.ok(
+    !hadConversation(after({ type: 'start' }, { type: 'ended', reason: 'participant_left', at: 5 })),
+    'it was called off',
+  );
   assert.ok(!hadConversation(after(...CONNECTED)));
 });
 

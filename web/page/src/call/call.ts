@@ -55,7 +55,9 @@ export class Call {
     private readonly options: CallOptions,
     private readonly listener: Listener,
   ) {
-    followTranscript(this.room, (segment, speaker, text) => this.tell({ type: 'said', segment, speaker, text, at: Date.now() }));
+    followTranscript(this.room, (segment, speaker, text) =>
+      this.tell({ type: 'said', segment, speaker, text, at: Date.now() }),
+    );
     this.room
       .on(RoomEvent.ParticipantConnected, (participant) => this.welcome(participant))
       .on(RoomEvent.ParticipantDisconnected, (participant) => this.part(participant))

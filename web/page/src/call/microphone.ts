@@ -45,7 +45,10 @@ export class Microphone {
   }
 
   private static async openDevice(device: string | undefined, listener: MicrophoneListener): Promise<Microphone> {
-    const track = await createLocalAudioTrack({ ...PROCESSING, ...(device === undefined ? {} : { deviceId: { exact: device } }) });
+    const track = await createLocalAudioTrack({
+      ...PROCESSING,
+      ...(device === undefined ? {} : { deviceId: { exact: device } }),
+    });
     const microphone = new Microphone(track, listener);
     microphone.tell();
     return microphone;

@@ -40,7 +40,11 @@ export function putButton({ page, label, position, color }: Options): void {
   // Hidden is not closed: a call goes on.
   button.addEventListener('click', () => {
     if (!frame) {
-      frame = make('iframe', { src: page.href, title: label, allow: 'microphone; autoplay; clipboard-write; screen-wake-lock' });
+      frame = make('iframe', {
+        src: page.href,
+        title: label,
+        allow: 'microphone; autoplay; clipboard-write; screen-wake-lock',
+      });
       panel.append(frame);
     }
     const opens = panel.hidden === true;
@@ -69,7 +73,10 @@ function make<Name extends keyof HTMLElementTagNameMap>(
 }
 
 function icon(): SVGElement {
-  const [svg, path] = ['svg', 'path'].map((name) => document.createElementNS('http://www.w3.org/2000/svg', name)) as [SVGElement, SVGElement];
+  const [svg, path] = ['svg', 'path'].map((name) => document.createElementNS('http://www.w3.org/2000/svg', name)) as [
+    SVGElement,
+    SVGElement,
+  ];
   svg.setAttribute('viewBox', '0 0 24 24');
   svg.setAttribute('aria-hidden', 'true');
   path.setAttribute('d', ICON);

@@ -53,7 +53,8 @@ export function App({ page, typed, obstacle, loaded }: Props) {
     window.parent.postMessage({ type: 'postcall:close' }, '*');
   };
 
-  const view = visit.phase === 'connecting' || visit.phase === 'in-call' ? 'session' : hadConversation(visit) ? 'after' : 'welcome';
+  const view =
+    visit.phase === 'connecting' || visit.phase === 'in-call' ? 'session' : hadConversation(visit) ? 'after' : 'welcome';
   useFocusOnNewView(view);
   const status = statusKey(visit);
   return (

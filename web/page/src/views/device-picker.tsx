@@ -20,7 +20,13 @@ export function DevicePicker({ label, current, onDevice }: Props) {
     onDevice(chosen);
   };
   return (
-    <select class="devices" aria-label={label} title={label} value={current} onChange={({ currentTarget }) => choose(currentTarget)}>
+    <select
+      class="devices"
+      aria-label={label}
+      title={label}
+      value={current}
+      onChange={({ currentTarget }) => choose(currentTarget)}
+    >
       {!devices.some(({ id }) => id === current) && <option value={current ?? ''}>—</option>}
       {devices.map(({ id, name }, index) => (
         <option key={id} value={id}>

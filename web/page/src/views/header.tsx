@@ -37,7 +37,11 @@ function ThemeSwitch() {
     <label class="theme">
       <span class="unseen">{texts('page.colours')}</span>
       <ThemeIcon />
-      <select id="theme" value={theme} onChange={({ currentTarget }) => choose(THEMES[currentTarget.selectedIndex] ?? 'system')}>
+      <select
+        id="theme"
+        value={theme}
+        onChange={({ currentTarget }) => choose(THEMES[currentTarget.selectedIndex] ?? 'system')}
+      >
         {THEMES.map((each) => (
           <option key={each} value={each}>
             {texts(`page.colours.${each}`)}

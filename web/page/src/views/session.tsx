@@ -44,7 +44,7 @@ export function Session({ visit, sounds, setMuted, chooseMicrophone, type, start
         {connected && <ConnectionQuality quality={visit.quality} />}
         <Visualizer track={sounds.agent} agent={visit.phase === 'connecting' ? 'joining' : visit.agent} />
         {/* The same as in the live region, for the eye. */}
-        <p class="agent-state" aria-hidden="true">
+        <p class="agent-state" data-reconnecting={visit.reconnecting} aria-hidden="true">
           {status && texts(status)}
         </p>
         {visit.audioBlocked && (
