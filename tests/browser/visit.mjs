@@ -412,6 +412,7 @@ async function looks() {
     dark: { viewport: DESK, colorScheme: 'dark' },
     phone: { viewport: PHONE, colorScheme: 'light', reducedMotion: 'reduce', isMobile: true, hasTouch: true, lang: 'de' },
     'phone-dark': { viewport: PHONE, colorScheme: 'dark', isMobile: true, hasTouch: true },
+    'phone-on-its-side': { viewport: { width: 640, height: 320 }, colorScheme: 'light', isMobile: true, hasTouch: true },
   })) {
     const visitor = await arrive(options);
     const { page } = visitor;
@@ -440,6 +441,9 @@ async function looks() {
     await page.waitForSelector('#transcript li:nth-child(3)');
     await page.waitForTimeout(500);
     await look('session');
+    const { y, height } = await page.locator('#end-call').boundingBox();
+    assert.ok(y + height <= options.viewport.height, `${name}: the control bar is out of sight`);
+    assert.ok(await page.evaluate(() => document.documentElement.scrollHeight <= innerHeight), `${name}: the call has to be scrolled`);
     if (options.reducedMotion) {
       assert.equal(await page.evaluate(() => document.getAnimations().length), 0, 'something moves');
       assert.ok(await page.evaluate(() => loudest() < 0.2), 'the picture moves');

@@ -187,7 +187,7 @@ async fn a_visit_goes_well_whatever_happens_in_it() {
         let told = seen["ends"][reason].as_str().unwrap_or_default();
         assert!(told.contains(words), "{reason}: {told}");
     }
-    assert_eq!(seen["looks"].as_array().unwrap().len(), 20, "{seen}");
+    assert_eq!(seen["looks"].as_array().unwrap().len(), 25, "{seen}");
 }
 
 #[tokio::test]
