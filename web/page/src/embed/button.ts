@@ -16,10 +16,7 @@ const ICON = 'M5 11v2M9 7v10M13 4v16M17 8v8M21 11v2';
 export function putButton({ page, label, position, color }: Options): void {
   const host = document.createElement('postcall-button');
   const root = host.attachShadow({ mode: 'open' });
-  // Not a style element: a policy of the site may refuse those.
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(style);
-  root.adoptedStyleSheets = [sheet];
+  addStyle(root);
 
   const button = make('button', { type: 'button', 'aria-expanded': 'false', 'data-position': position });
   button.append(icon(), label);
@@ -61,6 +58,17 @@ export function putButton({ page, label, position, color }: Options): void {
   window.addEventListener('keydown', ({ key }) => {
     if (key === 'Escape' && !panel.hidden) show(false);
   });
+}
+
+/** Not by an element, which a policy of the site may refuse, but where the browser (Safari before 16.4) has nothing else. */
+function addStyle(root: ShadowRoot): void {
+  if (!('replaceSync' in CSSStyleSheet.prototype)) {
+    root.append(Object.assign(document.createElement('style'), { textContent: style }));
+    return;
+  }
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(style);
+  root.adoptedStyleSheets = [sheet];
 }
 
 function make<Name extends keyof HTMLElementTagNameMap>(
