@@ -17,6 +17,7 @@ export function controlMicrophones() {
     return stream;
   };
   mediaDevices.enumerateDevices = async () => (refusal?.name === 'NotFoundError' ? [] : list());
+  window.listening = () => tracks.filter(({ readyState }) => readyState === 'live').length;
   window.refuseMicrophone = (name, message = '', device = undefined) => {
     refusal = name ? { name, message, device } : undefined;
   };

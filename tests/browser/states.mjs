@@ -38,6 +38,7 @@ try {
     refused: await refused(),
     fields: await fields(),
     waits: await waits(),
+    calledOff: await calledOff(),
     configured: await configured(),
     emailRequired: await emailRequired(),
     emailNone: await emailNone(),
@@ -141,6 +142,22 @@ async function waits() {
   assert.ok(await page.isHidden('#error'));
   await leave();
   return { told, button };
+}
+
+/** Who does not want to wait for the server is back at the start, and nothing listens any more. */
+async function calledOff() {
+  const { page, leave } = await open({ before: controlMicrophones });
+  await page.route('**/api/connection-details', () => {});
+  await page.fill('#email', EMAIL);
+  await page.click('#start-call');
+  await page.waitForFunction(() => window.listening() === 1);
+  await page.click('#end-call');
+  await page.waitForSelector('#start-call:enabled');
+  assert.ok(await page.isHidden('#error'));
+  assert.equal(await page.inputValue('#email'), EMAIL);
+  assert.equal(await page.evaluate(() => window.listening()), 0);
+  await leave();
+  return 'passed';
 }
 
 /** Names, colours, texts and links are those of the server. */

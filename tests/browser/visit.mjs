@@ -32,6 +32,7 @@ const cases = {
   ends,
   agentGoesAndComes,
   agentStaysAway,
+  agentStaysGone,
   unplugged,
   otherMicrophone,
   interrupted,
@@ -43,7 +44,7 @@ const cases = {
 };
 
 /** These wait most of the time: the others pass meanwhile. */
-const SLOW = ['agentStaysAway', 'lost'];
+const SLOW = ['agentStaysAway', 'agentStaysGone', 'lost'];
 
 const browser = await startChromium();
 try {
@@ -238,6 +239,19 @@ async function agentStaysAway() {
   await page.waitForSelector('#status[data-state="error"]', { state: 'attached' });
   assert.match(await page.locator('#error').innerText(), /Agent did not join the room. Please try again/);
   assert.ok(await page.isEnabled('#start-call'));
+  await visitor.leave();
+}
+
+async function agentStaysGone() {
+  const visitor = await arrive();
+  const { page } = visitor;
+  const agent = await visitor.call();
+  await agent.caption('a1', 'Hello');
+  await page.waitForSelector('#transcript li');
+  await agent.leave();
+  await page.waitForSelector('#status[data-state="error"]', { state: 'attached' });
+  assert.match(await page.locator('#error').innerText(), /agent left, and no other one came. Please call again/);
+  assert.equal(await page.locator('#transcript li').count(), 1);
   await visitor.leave();
 }
 

@@ -166,6 +166,7 @@ async fn a_visit_goes_well_whatever_happens_in_it() {
         "byKeyboard",
         "agentGoesAndComes",
         "agentStaysAway",
+        "agentStaysGone",
         "unplugged",
         "otherMicrophone",
         "interrupted",
