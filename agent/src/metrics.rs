@@ -201,7 +201,6 @@ pub(crate) struct Gauges {
 }
 
 /// The reason as it stands in a payload.
-/// As the payload writes it.
 pub(crate) fn end_reason_word(reason: EndReason) -> String {
     let value = serde_json::to_value(reason).unwrap_or_default();
     value.as_str().unwrap_or("unknown").to_owned()
