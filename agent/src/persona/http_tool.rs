@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::Value;
-
-use super::document::{Faults, IDENTIFIER, Placed, Section, is_identifier, json};
+use service::document::{Faults, IDENTIFIER, Placed, Section, is_identifier, json};
 
 /// Names of the tools that every agent has.
 pub const BUILT_IN: [&str; 2] = ["record_signals", "end_call"];

@@ -7,8 +7,6 @@
 pub mod arguments;
 pub mod check;
 mod disclosure;
-mod document;
-mod fault;
 mod http_tool;
 mod kind;
 mod one_moment;
@@ -22,15 +20,13 @@ mod turn_taking;
 mod vocabulary;
 
 use serde_json::{Map, Value, json};
+use service::document::{self, Fault, Faults, Placed, Section};
 
-pub use fault::Fault;
 pub use http_tool::{BUILT_IN, HttpTool};
 pub use kind::Kind;
 pub use qualification::Qualification;
 pub use signal::{Example, Signal};
 pub use turn_taking::TurnTakingSettings;
-
-use document::{Faults, Placed, Section};
 
 /// The persona of an agent that is given no other.
 pub const DEFAULT: &str = include_str!("../../personas/pandadoc-trial.toml");

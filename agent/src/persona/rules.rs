@@ -1,6 +1,7 @@
 //! Reads the rules of a persona's file, and finds those that no call can meet.
 
-use super::document::{Faults, IDENTIFIER, Placed, Section, Value, is_identifier, list};
+use service::document::{self, Faults, IDENTIFIER, Placed, Section, Value, is_identifier, list};
+
 use super::kind::Kind;
 use super::qualification::{Condition, Qualification, Quantifier, Rule, Test, same};
 use super::signal::{Declared, exact_value};
@@ -145,7 +146,7 @@ fn read_tests(section: &mut Section<'_>, kind: Option<&Kind>, faults: &mut Fault
     for (key, test) in [("at_least", Test::AtLeast as fn(f64) -> Test), ("at_most", Test::AtMost)] {
         let Some(value) = section.take(key) else { continue };
         let at = value.span().start;
-        let number = super::document::json(&value).ok().and_then(|value| value.as_f64());
+        let number = document::json(&value).ok().and_then(|value| value.as_f64());
         match (number, kind) {
             (_, Some(kind)) if !kind.is_number() => {
                 let name = kind.name();
@@ -163,7 +164,7 @@ fn read_tests(section: &mut Section<'_>, kind: Option<&Kind>, faults: &mut Fault
         }
     }
     if let Some(value) = section.take("known") {
-        match super::document::json(&value) {
+        match document::json(&value) {
             Ok(serde_json::Value::Bool(known)) => tests.push(Test::Known(known)),
             _ => {
                 faults.add(value.span().start, "`known` has to be true or false");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Number, Value};
+use service::document::{self, Faults, IDENTIFIER, Placed, Section, is_identifier, json, list};
 
-use super::document::{self, Faults, IDENTIFIER, Placed, Section, is_identifier, json, list};
 use super::kind::Kind;
 
 /// Names that a signal cannot have: the tier is computed, never discovered.

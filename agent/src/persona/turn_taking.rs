@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::document::{self, Faults, Section};
+use service::document::{self, Faults, Section};
 
 /// What a persona sets; the agent's own where there is nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

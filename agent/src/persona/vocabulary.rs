@@ -2,7 +2,7 @@
 //!
 //! Names only: of whole sentences recognisers make up whole sentences, where they hear noise or nothing.
 
-use super::document::{Faults, Section, text};
+use service::document::{Faults, Section, text};
 
 /// Most characters of all names together, and of one.
 const LONGEST: usize = 200;

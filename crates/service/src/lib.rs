@@ -1,7 +1,8 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, how it shows
-//! the error that ended it, and how it answers over HTTP.
+//! the error that ended it, how it answers over HTTP, and how it reads a file of settings.
 
 mod backoff;
+pub mod document;
 mod file_limit;
 mod http_server;
 mod json_web_token;

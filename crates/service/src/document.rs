@@ -1,48 +1,72 @@
 //! Reads TOML with the place of everything in it, so that all faults of a file are found at once and each names its line.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Number;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::fault::Fault;
+/// A fault in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Line of the file, counted from 1.
+    pub line: usize,
+    /// Character in the line, counted from 1.
+    pub column: usize,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}: {}", self.line, self.column, self.message)
+    }
+}
 
 /// A value and where it is.
-pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+pub type Value<'t> = Spanned<DeValue<'t>>;
 
 /// The faults found so far, by their place in the text.
-pub(super) struct Faults<'t> {
+pub struct Faults<'t> {
     text: &'t str,
     found: Vec<(usize, String)>,
 }
 
 /// Something read, and the byte where it begins.
 #[derive(Debug, Clone)]
-pub(super) struct Placed<T> {
-    pub(super) at: usize,
-    pub(super) value: T,
+pub struct Placed<T> {
+    /// The byte.
+    pub at: usize,
+    /// What was read.
+    pub value: T,
 }
 
 /// A table whose keys are taken one by one; what is left in the end is unknown.
-pub(super) struct Section<'t> {
+pub struct Section<'t> {
     /// What it is, for messages, such as `signal 2`.
-    pub(super) title: String,
-    pub(super) at: usize,
+    pub title: String,
+    /// The byte where it begins.
+    pub at: usize,
     entries: BTreeMap<String, (usize, Value<'t>)>,
 }
 
 impl<'t> Faults<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
+    /// None yet, of this text.
+    pub fn new(text: &'t str) -> Self {
         Self { text, found: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, at: usize, message: impl Into<String>) {
+    /// One more, at this byte of the text.
+    pub fn add(&mut self, at: usize, message: impl Into<String>) {
         self.found.push((at, message.into()));
     }
 
-    /// What was read, where there is no fault; else all faults in the order of the text.
-    pub(super) fn finish<T>(mut self, read: Option<T>) -> Result<T, Vec<Fault>> {
+    /// What was read, where there is no fault.
+    ///
+    /// # Errors
+    /// All faults, in the order of the text.
+    pub fn finish<T>(mut self, read: Option<T>) -> Result<T, Vec<Fault>> {
         match read {
             Some(read) if self.found.is_empty() => Ok(read),
             _ => {
@@ -65,7 +89,7 @@ fn fault(text: &str, at: usize, message: String) -> Fault {
 
 impl<'t> Section<'t> {
     /// The whole file; what is no TOML is a fault each.
-    pub(super) fn of_file(title: &str, text: &'t str, faults: &mut Faults<'_>) -> Self {
+    pub fn of_file(title: &str, text: &'t str, faults: &mut Faults<'_>) -> Self {
         let (table, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = error.span().map_or(0, |span| span.start);
@@ -75,7 +99,7 @@ impl<'t> Section<'t> {
     }
 
     /// A value that has to be a table.
-    pub(super) fn of(title: &str, value: Value<'t>, faults: &mut Faults<'_>) -> Option<Self> {
+    pub fn of(title: &str, value: Value<'t>, faults: &mut Faults<'_>) -> Option<Self> {
         let at = value.span().start;
         match value.into_inner() {
             DeValue::Table(table) => Some(Self::of_table(title, at, table)),
@@ -98,12 +122,12 @@ impl<'t> Section<'t> {
     }
 
     /// A key's value, where the key is there.
-    pub(super) fn take(&mut self, key: &str) -> Option<Value<'t>> {
+    pub fn take(&mut self, key: &str) -> Option<Value<'t>> {
         self.entries.remove(key).map(|(_, value)| value)
     }
 
     /// A key's value; a fault where the key is missing.
-    pub(super) fn require(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Value<'t>> {
+    pub fn require(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Value<'t>> {
         let value = self.take(key);
         if value.is_none() {
             faults.add(self.at, format!("{}: `{key}` is missing: add it", self.title));
@@ -112,19 +136,19 @@ impl<'t> Section<'t> {
     }
 
     /// A key's text, which is not empty.
-    pub(super) fn text(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<String>> {
+    pub fn text(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<String>> {
         let value = self.require(key, faults)?;
         text(&value, key, faults)
     }
 
     /// A key's text, which is not empty, where the key is there.
-    pub(super) fn optional_text(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<String>> {
+    pub fn optional_text(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<String>> {
         let value = self.take(key)?;
         text(&value, key, faults)
     }
 
     /// A key's number, where the key is there.
-    pub(super) fn number(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<Number>> {
+    pub fn number(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<Number>> {
         let value = self.take(key)?;
         let at = value.span().start;
         match json(&value) {
@@ -137,7 +161,7 @@ impl<'t> Section<'t> {
     }
 
     /// A key's whole number, where the key is there.
-    pub(super) fn integer(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<i64>> {
+    pub fn integer(&mut self, key: &str, faults: &mut Faults<'_>) -> Option<Placed<i64>> {
         let Placed { at, value } = self.number(key, faults)?;
         let Some(value) = value.as_i64() else {
             faults.add(at, format!("`{key}` has to be a whole number"));
@@ -147,12 +171,18 @@ impl<'t> Section<'t> {
     }
 
     /// A key's list; nothing where the key is missing.
-    pub(super) fn list(&mut self, key: &str, faults: &mut Faults<'_>) -> Vec<Value<'t>> {
+    pub fn list(&mut self, key: &str, faults: &mut Faults<'_>) -> Vec<Value<'t>> {
         self.take(key).map(|value| list(value, key, faults)).unwrap_or_default()
     }
 
+    /// All keys that nobody took, each with the byte where it stands.
+    pub fn rest(&mut self) -> impl Iterator<Item = (Placed<String>, Value<'t>)> + use<'t> {
+        let entries = std::mem::take(&mut self.entries).into_iter();
+        entries.map(|(key, (at, value))| (Placed { at, value: key }, value))
+    }
+
     /// Faults for the keys that nobody took.
-    pub(super) fn finish(self, known: &[&str], faults: &mut Faults<'_>) {
+    pub fn finish(self, known: &[&str], faults: &mut Faults<'_>) {
         for (key, (at, _)) in self.entries {
             let known = known.join(", ");
             faults.add(at, format!("{}: `{key}` is unknown; there are {known}", self.title));
@@ -161,7 +191,7 @@ impl<'t> Section<'t> {
 }
 
 /// The entries of a value that has to be a list.
-pub(super) fn list<'t>(value: Value<'t>, key: &str, faults: &mut Faults<'_>) -> Vec<Value<'t>> {
+pub fn list<'t>(value: Value<'t>, key: &str, faults: &mut Faults<'_>) -> Vec<Value<'t>> {
     let at = value.span().start;
     match value.into_inner() {
         DeValue::Array(list) => list.into_iter().collect(),
@@ -173,7 +203,7 @@ pub(super) fn list<'t>(value: Value<'t>, key: &str, faults: &mut Faults<'_>) -> 
 }
 
 /// A value that has to be a text that is not empty.
-pub(super) fn text(value: &Value<'_>, key: &str, faults: &mut Faults<'_>) -> Option<Placed<String>> {
+pub fn text(value: &Value<'_>, key: &str, faults: &mut Faults<'_>) -> Option<Placed<String>> {
     let at = value.span().start;
     match value.get_ref() {
         DeValue::String(text) if !text.trim().is_empty() => {
@@ -191,16 +221,19 @@ pub(super) fn text(value: &Value<'_>, key: &str, faults: &mut Faults<'_>) -> Opt
 }
 
 /// Whether a text is a name that OpenAI's wire format takes for a function or its property.
-pub(super) fn is_identifier(name: &str) -> bool {
+pub fn is_identifier(name: &str) -> bool {
     let fits = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     (1..=64).contains(&name.len()) && name.chars().all(fits)
 }
 
 /// What to write instead of a name that is none.
-pub(super) const IDENTIFIER: &str = "use 1 to 64 of the characters a-z, A-Z, 0-9, _ and -";
+pub const IDENTIFIER: &str = "use 1 to 64 of the characters a-z, A-Z, 0-9, _ and -";
 
-/// The value as JSON. TOML has two things more, which are faults: points in time, and numbers that are none.
-pub(super) fn json(value: &Value<'_>) -> Result<serde_json::Value, (usize, String)> {
+/// The value as JSON.
+///
+/// # Errors
+/// TOML has two things more, which are faults: points in time, and numbers that are none. The byte, and what is wrong.
+pub fn json(value: &Value<'_>) -> Result<serde_json::Value, (usize, String)> {
     let refused = |what: &str| Err((value.span().start, format!("{what} cannot be written as JSON")));
     Ok(match value.get_ref() {
         DeValue::String(text) => text.as_ref().into(),
