@@ -1,7 +1,7 @@
-//! `POST /api/connection-details`: what a browser needs to place one call.
+//! `POST /api/connection-details` and `POST /api/token`: what a browser needs to place one call.
 //!
 //! Answers `{serverUrl, roomName, participantName, participantToken}`, and the same in snake case, which is what
-//! LiveKit's TokenSource reads; errors are `{error, message}`. Nothing of it may be stored by a cache.
+//! LiveKit's TokenSource reads; refusals are a `problem`. Nothing of it may be stored by a cache.
 
 use std::iter;
 use std::sync::Arc;
@@ -9,17 +9,20 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use rand::RngExt;
 use schemas::Email;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tracing::{error, info};
 
+use crate::app::App;
 use crate::configuration::Settings;
-use crate::request::{self, Refusal};
+use crate::page_configuration::EmailUse;
+use crate::problem::{Kind, Problem};
+use crate::request;
 use crate::token::Invitation;
 
 /// Longest body that is read, in bytes.
@@ -29,37 +32,81 @@ pub const LONGEST_BODY: usize = 64 * 1024;
 const RANDOM_DIGITS: usize = 10;
 
 pub(crate) async fn answer(
-    State(settings): State<Arc<Settings>>,
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Response {
-    let Json(body) = match body {
-        Ok(body) => body,
-        Err(rejection) => return problem(rejection.status(), "unreadable_body", &rejection.body_text()),
-    };
-    let email = match request::read(&body, &settings.agent_name) {
-        Ok(email) => email,
-        Err(refusal) => {
-            info!(reason = refusal.code(), "connection details refused");
-            return refused(&refusal);
+    match invite(&app, &headers, body).await {
+        Ok((invitation, token)) => {
+            Json(ConnectionDetails::new(&app.settings, &invitation.room_name, &token)).into_response()
         }
-    };
-    let invitation = Invitation::new(&settings, email.as_ref(), Utc::now(), &random_digits());
-    match invitation.token(&settings).await {
-        Ok(token) => {
-            let email = email.as_ref().map(Email::masked).unwrap_or_default();
-            info!(
-                session.id = invitation.room_name,
-                participant.identity = invitation.identity,
-                email,
-                "connection details"
-            );
-            Json(ConnectionDetails::new(&settings, &invitation.room_name, &token)).into_response()
-        }
-        Err(error) => {
-            error!("{error}");
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the token could not be signed")
+        Err(problem) => {
+            // Of the others a line is logged where they begin.
+            if ![Kind::TooManyRequests, Kind::LiveKitUnreachable].contains(&problem.kind()) {
+                info!(reason = problem.kind().code(), "connection details refused");
+            }
+            problem.into_response()
         }
     }
+}
+
+/// What costs nothing is looked at first; a proof is taken when only a limit can still refuse the call.
+async fn invite(
+    app: &App,
+    headers: &HeaderMap,
+    body: Result<Json<Value>, JsonRejection>,
+) -> Result<(Invitation, String), Problem> {
+    let Json(body) = body.map_err(unreadable)?;
+    let settings = &app.settings;
+    let email = request::read(&body, &settings.agent_name).map_err(|refusal| Problem::from(&refusal))?;
+    let email = wanted(email, settings)?;
+    app.livekit.check()?;
+    app.limit.check_calls()?;
+    app.proof.take(headers).await?;
+    let invitation = Invitation::new(settings, email.as_ref(), Utc::now(), &random_digits());
+    app.limit.take(email.as_ref(), &invitation.room_name)?;
+    let token = invitation.token(settings).await.map_err(|error| {
+        error!("{error}");
+        Problem::new(Kind::Internal, "The token could not be signed. Please try again later.")
+    })?;
+    info!(
+        session.id = invitation.room_name,
+        participant.identity = invitation.identity,
+        email = email.as_ref().map(Email::masked).unwrap_or_default(),
+        "connection details"
+    );
+    Ok((invitation, token))
+}
+
+/// The address, where one is wanted and this one is taken.
+fn wanted(email: Option<Email>, settings: &Settings) -> Result<Option<Email>, Problem> {
+    const FIELD: &str = "user_email";
+    match (settings.page.email, email) {
+        (EmailUse::None, _) => Ok(None),
+        (EmailUse::Required, None) => {
+            Err(Problem::new(Kind::EmailRequired, "Please give your e-mail address.").of_field(FIELD))
+        }
+        (_, Some(email)) if settings.refused_email_domains.contain(&email) => Err(Problem::new(
+            Kind::EmailDomainRefused,
+            "E-mail addresses of this domain are not taken. Please give another one.",
+        )
+        .of_field(FIELD)),
+        (_, email) => Ok(email),
+    }
+}
+
+fn unreadable(rejection: JsonRejection) -> Problem {
+    let status = rejection.status();
+    let detail = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            format!("The request has to be shorter than {} KiB.", LONGEST_BODY / 1024)
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            "The request has to be JSON: send Content-Type: application/json.".to_owned()
+        }
+        _ => "The request is no JSON that can be read.".to_owned(),
+    };
+    Problem::new(Kind::UnreadableBody, detail).with_status(status)
 }
 
 /// One answer for both kinds of client: each ignores the other's spelling.
@@ -89,23 +136,6 @@ impl<'a> ConnectionDetails<'a> {
         let camel_case = CamelCase { server_url, room_name, participant_name, participant_token };
         Self { camel_case, server_url, room_name, participant_name, participant_token }
     }
-}
-
-fn problem(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, Json(json!({ "error": code, "message": message }))).into_response()
-}
-
-/// `reason` says more exactly what is wrong with an address.
-fn refused(refusal: &Refusal) -> Response {
-    let status = match refusal {
-        Refusal::WrongType { .. } | Refusal::InvalidEmail { .. } => StatusCode::BAD_REQUEST,
-        Refusal::NotYoursToChoose { .. } | Refusal::OtherAgent => StatusCode::FORBIDDEN,
-    };
-    let mut body = json!({ "error": refusal.code(), "message": refusal.to_string() });
-    if let Refusal::InvalidEmail { error, .. } = refusal {
-        body["reason"] = error.code().into();
-    }
-    (status, Json(body)).into_response()
 }
 
 fn random_digits() -> String {

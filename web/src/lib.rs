@@ -1,20 +1,32 @@
 //! The service behind the page that places a call.
 //!
-//! - `POST /api/connection-details` ([`connection_details`]) gives a visitor a room of their own and a token for it.
-//! - `/` is the page, embedded.
+//! - `POST /api/connection-details` and `POST /api/token` ([`connection_details`]) give a visitor a room of their own and a
+//!   token for it.
+//! - `/` is the page, embedded; `GET /api/page-configuration` is what it is told of itself.
 //! - `/healthz`, `/readyz`, `/metrics` are for whoever runs it, at an address of their own; `/healthz` is at both.
 //!
-//! It talks to nobody: a token is signed, not asked for, so it needs LiveKit's API key and secret and no connection.
+//! A token is signed, not asked for. LiveKit is only asked, every few seconds, whether it is there and which rooms it has.
 
+mod api;
+pub mod app;
 mod base_path;
+mod calls;
 mod client_address;
 pub mod configuration;
 pub mod connection_details;
 mod content_security;
+mod email_domains;
+mod email_limit;
+mod livekit;
 pub mod metrics;
 mod page;
+mod page_configuration;
+mod problem;
+mod proof;
 mod rate_limit;
 mod request;
+mod request_origin;
+mod security_headers;
 pub mod server;
 mod token;
 mod token_limit;

@@ -13,6 +13,9 @@ pub struct Metrics {
     answers: IntCounterVec,
     limited: IntCounterVec,
     limited_clients: IntGauge,
+    proofs: IntCounterVec,
+    calls: IntGauge,
+    livekit_reachable: IntGauge,
 }
 
 impl Metrics {
@@ -33,21 +36,37 @@ impl Metrics {
             "web_connection_details_limited_clients",
             "Networks of clients whose requests are counted at the moment",
         );
+        let proofs = Opts::new(
+            "web_proofs_total",
+            "Requests that needed a proof against robots, by what became of it",
+        );
         let metrics = Self {
             registry: Registry::new(),
             answers: IntCounterVec::new(answers, &["status"])?,
             limited: IntCounterVec::new(limited, &["limit"])?,
             limited_clients: IntGauge::with_opts(limited_clients)?,
+            proofs: IntCounterVec::new(proofs, &["outcome"])?,
+            calls: IntGauge::new("web_calls", "Rooms of calls that LiveKit had when it was last asked")?,
+            livekit_reachable: IntGauge::new(
+                "web_livekit_reachable",
+                "Whether LiveKit answered when it was last asked",
+            )?,
         };
         // Present from the start, so that a rate over the first one is right.
         metrics.answers.with_label_values(&["200"]);
-        for limit in ["client", "all"] {
+        for limit in ["client", "email", "all", "calls"] {
             metrics.limited.with_label_values(&[limit]);
+        }
+        for outcome in ["taken", "missing", "refused", "unavailable"] {
+            metrics.proofs.with_label_values(&[outcome]);
         }
         metrics.add(vec![
             Box::new(metrics.answers.clone()),
             Box::new(metrics.limited.clone()),
             Box::new(metrics.limited_clients.clone()),
+            Box::new(metrics.proofs.clone()),
+            Box::new(metrics.calls.clone()),
+            Box::new(metrics.livekit_reachable.clone()),
         ])?;
         Ok(metrics)
     }
@@ -63,6 +82,18 @@ impl Metrics {
 
     pub(crate) fn limited_clients(&self, count: usize) {
         self.limited_clients.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn proof(&self, outcome: &str) {
+        self.proofs.with_label_values(&[outcome]).inc();
+    }
+
+    pub(crate) fn calls(&self, count: usize) {
+        self.calls.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn livekit_reachable(&self, reachable: bool) {
+        self.livekit_reachable.set(reachable.into());
     }
 
     /// Where all of it is registered.

@@ -9,11 +9,13 @@ use axum::extract::Path;
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::security_headers::CROSS_ORIGIN_RESOURCE_POLICY;
 
 #[derive(RustEmbed)]
 #[folder = "page/dist"]
@@ -22,6 +24,8 @@ struct Assets;
 /// Names under `assets/` carry a hash of their content.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const ASK_AGAIN: &str = "no-cache";
+/// What pages of other sites load: it puts a button on them that opens the call.
+const EMBEDDED: &str = "embed.js";
 
 /// Compressed once: whoever asks for the page again and again costs next to nothing.
 static GZIPPED: LazyLock<HashMap<String, Bytes>> = LazyLock::new(|| {
@@ -35,7 +39,12 @@ pub(crate) async fn index(headers: HeaderMap) -> Response {
 }
 
 pub(crate) async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Response {
-    file(&path, &headers)
+    let mut response = file(&path, &headers);
+    if path == EMBEDDED {
+        let policy = HeaderValue::from_static("cross-origin");
+        response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, policy);
+    }
+    response
 }
 
 fn file(path: &str, headers: &HeaderMap) -> Response {

@@ -1,40 +1,50 @@
-//! How many tokens there are in a minute: for one client, and for all of them. The clock is the caller's.
+//! How many tokens there are in a time: for one client, for one e-mail address, and for all of them. The clock is the
+//! caller's.
 //!
-//! Each limit is a bucket that holds a minute's worth and fills at an even pace. A bucket is one number, the moment at which
-//! it will be full again, and a full one is forgotten.
+//! Each limit is a bucket that holds what there is in its time, and fills at an even pace. A bucket is one number, the moment at
+//! which it will be full again, and a full one is forgotten.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use parking_lot::Mutex;
 
-/// Buckets that are kept, at some 50 bytes each. Clients that come when there are as many share one.
+/// Buckets of a kind that are kept, at some 50 bytes each. Those who come when there are as many share one.
 const MOST_BUCKETS: usize = 100_000;
 const SWEEP: Duration = Duration::from_secs(10);
-const MINUTE: Duration = Duration::from_mins(1);
 /// What the /48 of an IPv6 address may have: as much as so many of its /64. Whoever was given the whole has 65,536 of them.
 const SHARES_OF_A_SITE: u32 = 8;
 
-/// Tokens in a minute; no limit where it is 0.
+/// So many tokens in a time; no limit where there are 0.
 #[derive(Debug, Clone, Copy)]
-pub struct PerMinute(pub u32);
+pub struct Rate {
+    tokens: u32,
+    period: Duration,
+}
 
 /// The buckets of all clients, and of all of them together.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    of_a_client: PerMinute,
-    of_all: PerMinute,
+    of_a_client: Rate,
+    of_all: Rate,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// When each will be full again, on the caller's clock.
-    buckets: HashMap<IpNet, Duration>,
+    clients: Buckets<IpNet>,
+    /// When that of all will be full again, on the caller's clock.
     all: Duration,
-    /// The same for clients that have no bucket of their own.
+}
+
+/// When each bucket will be full again, on the caller's clock, by whose it is.
+#[derive(Debug)]
+pub(crate) struct Buckets<K> {
+    full_at: HashMap<K, Duration>,
+    /// The same for those that have no bucket of their own.
     shared: Duration,
     swept: Duration,
 }
@@ -43,7 +53,9 @@ struct State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     Client,
+    Email,
     All,
+    Calls,
 }
 
 /// No token, and when there will be one.
@@ -53,24 +65,53 @@ pub(crate) struct TooMany {
     pub(crate) retry_after: Duration,
 }
 
+impl Rate {
+    /// So many in a minute.
+    pub fn per_minute(tokens: u32) -> Self {
+        Self { tokens, period: Duration::from_mins(1) }
+    }
+
+    /// So many in an hour.
+    pub fn per_hour(tokens: u32) -> Self {
+        Self { tokens, period: Duration::from_hours(1) }
+    }
+
+    /// How long a bucket of so many shares takes for one more token.
+    fn interval(self, shares: u32) -> Duration {
+        self.period.checked_div(self.tokens.saturating_mul(shares)).unwrap_or_default()
+    }
+
+    /// Whether there is a token; else, when there will be one.
+    pub(crate) fn wait(self, shares: u32, full_at: Duration, now: Duration) -> Result<(), Duration> {
+        let one_left = self.period.saturating_sub(self.interval(shares));
+        let missing = full_at.saturating_sub(now);
+        if self.tokens == 0 || missing <= one_left { Ok(()) } else { Err(missing - one_left) }
+    }
+
+    /// When the bucket will be full again, after one more token.
+    pub(crate) fn taken(self, shares: u32, full_at: Duration, now: Duration) -> Duration {
+        full_at.max(now) + self.interval(shares)
+    }
+}
+
 impl RateLimit {
-    pub(crate) fn new(of_a_client: PerMinute, of_all: PerMinute) -> Self {
+    pub(crate) fn new(of_a_client: Rate, of_all: Rate) -> Self {
         Self { of_a_client, of_all, state: Mutex::default() }
     }
 
     /// Takes a token, or none. A refusal costs nothing.
     pub(crate) fn take(&self, client: IpAddr, now: Duration) -> Result<(), TooMany> {
         let mut state = self.state.lock();
-        state.sweep(now);
+        state.clients.sweep(now);
         let own = networks(client).into_iter().flatten().collect::<Vec<_>>();
         for &(network, shares) in &own {
-            let full_at = state.full_at(network);
-            self.of_a_client.wait(shares, full_at, now).map_err(|wait| too_many(Limit::Client, wait))?;
+            let full_at = state.clients.full_at(&network);
+            self.of_a_client.wait(shares, full_at, now).map_err(|wait| Limit::Client.refuses(wait))?;
         }
-        self.of_all.wait(1, state.all, now).map_err(|wait| too_many(Limit::All, wait))?;
+        self.of_all.wait(1, state.all, now).map_err(|wait| Limit::All.refuses(wait))?;
         for (network, shares) in own {
-            let full_at = self.of_a_client.taken(shares, state.full_at(network), now);
-            state.set(network, full_at);
+            let full_at = self.of_a_client.taken(shares, state.clients.full_at(&network), now);
+            state.clients.set(network, full_at);
         }
         state.all = self.of_all.taken(1, state.all, now);
         Ok(())
@@ -78,54 +119,63 @@ impl RateLimit {
 
     /// How many buckets are kept.
     pub(crate) fn buckets(&self) -> usize {
-        self.state.lock().buckets.len()
+        self.state.lock().clients.len()
     }
 }
 
-impl PerMinute {
-    /// How long a bucket of so many shares takes for one more token.
-    fn interval(self, shares: u32) -> Duration {
-        MINUTE.checked_div(self.0.saturating_mul(shares)).unwrap_or_default()
+impl Limit {
+    pub(crate) fn refuses(self, retry_after: Duration) -> TooMany {
+        TooMany { limit: self, retry_after }
     }
 
-    /// Whether there is a token; else, when there will be one.
-    fn wait(self, shares: u32, full_at: Duration, now: Duration) -> Result<(), Duration> {
-        let one_left = MINUTE.saturating_sub(self.interval(shares));
-        let missing = full_at.saturating_sub(now);
-        if self.0 == 0 || missing <= one_left { Ok(()) } else { Err(missing - one_left) }
-    }
-
-    fn taken(self, shares: u32, full_at: Duration, now: Duration) -> Duration {
-        full_at.max(now) + self.interval(shares)
+    /// For programs: the same for ever.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Email => "email",
+            Self::All => "all",
+            Self::Calls => "calls",
+        }
     }
 }
 
-impl State {
-    fn full_at(&self, network: IpNet) -> Duration {
-        match self.buckets.get(&network) {
+impl<K> Default for Buckets<K> {
+    fn default() -> Self {
+        Self { full_at: HashMap::new(), shared: Duration::ZERO, swept: Duration::ZERO }
+    }
+}
+
+impl<K: Eq + Hash> Buckets<K> {
+    pub(crate) fn full_at(&self, whose: &K) -> Duration {
+        match self.full_at.get(whose) {
             Some(full_at) => *full_at,
-            None if self.buckets.len() < MOST_BUCKETS => Duration::ZERO,
+            None if self.full_at.len() < MOST_BUCKETS => Duration::ZERO,
             None => self.shared,
         }
     }
 
-    fn set(&mut self, network: IpNet, full_at: Duration) {
-        if self.buckets.len() < MOST_BUCKETS || self.buckets.contains_key(&network) {
-            self.buckets.insert(network, full_at);
+    pub(crate) fn set(&mut self, whose: K, full_at: Duration) {
+        if self.full_at.len() < MOST_BUCKETS || self.full_at.contains_key(&whose) {
+            self.full_at.insert(whose, full_at);
         } else {
             self.shared = full_at;
         }
     }
 
-    fn sweep(&mut self, now: Duration) {
+    /// Forgets those that are full.
+    pub(crate) fn sweep(&mut self, now: Duration) {
         if now.saturating_sub(self.swept) < SWEEP {
             return;
         }
         self.swept = now;
-        self.buckets.retain(|_, full_at| *full_at > now);
-        if self.buckets.len() < self.buckets.capacity() / 4 {
-            self.buckets.shrink_to_fit();
+        self.full_at.retain(|_, full_at| *full_at > now);
+        if self.full_at.len() < self.full_at.capacity() / 4 {
+            self.full_at.shrink_to_fit();
         }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.full_at.len()
     }
 }
 
@@ -133,10 +183,6 @@ impl State {
 fn networks(client: IpAddr) -> [Option<(IpNet, u32)>; 2] {
     let of = |bits, shares| Some((IpNet::new_assert(client, bits).trunc(), shares));
     if client.is_ipv4() { [of(32, 1), None] } else { [of(64, 1), of(48, SHARES_OF_A_SITE)] }
-}
-
-fn too_many(limit: Limit, retry_after: Duration) -> TooMany {
-    TooMany { limit, retry_after }
 }
 
 #[cfg(test)]
@@ -158,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_client_gets_a_minutes_worth_at_once_and_then_one_at_a_time() {
-        let limit = RateLimit::new(PerMinute(60), PerMinute(1_000));
+        let limit = RateLimit::new(Rate::per_minute(60), Rate::per_minute(1_000));
         let one = || std::iter::repeat_n(ip("192.0.2.1"), 10_000);
         let start = 100 * SECOND;
         assert_eq!(granted(&limit, one(), start), 60);
@@ -171,7 +217,7 @@ mod tests {
 
     #[test]
     fn all_together_have_a_limit_and_a_refusal_costs_nothing() {
-        let limit = RateLimit::new(PerMinute(60), PerMinute(120));
+        let limit = RateLimit::new(Rate::per_minute(60), Rate::per_minute(120));
         let many = (0..1_000).map(|number| IpAddr::from(Ipv4Addr::from(number)));
         assert_eq!(granted(&limit, many, SECOND), 120);
         let refused = limit.take(ip("192.0.2.1"), SECOND).unwrap_err();
@@ -182,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_network_counts_as_one_client_and_a_site_as_eight() {
-        let limit = RateLimit::new(PerMinute(10), PerMinute(0));
+        let limit = RateLimit::new(Rate::per_minute(10), Rate::per_minute(0));
         let site = 0x2001_0db8_0001_u128 << 80;
         let of_one_network = (0..1_000).map(|host| IpAddr::from(Ipv6Addr::from_bits(site + host)));
         assert_eq!(granted(&limit, of_one_network, SECOND), 10);
@@ -193,13 +239,13 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit() {
-        let limit = RateLimit::new(PerMinute(0), PerMinute(0));
+        let limit = RateLimit::new(Rate::per_minute(0), Rate::per_minute(0));
         assert_eq!(granted(&limit, std::iter::repeat_n(ip("192.0.2.1"), 5_000), SECOND), 5_000);
     }
 
     #[test]
     fn a_million_addresses_take_bounded_memory_and_are_limited_together() {
-        let limit = RateLimit::new(PerMinute(60), PerMinute(0));
+        let limit = RateLimit::new(Rate::per_minute(60), Rate::per_minute(0));
         let million = || (0..1_000_000).map(|number| IpAddr::from(Ipv4Addr::from(number)));
         assert_eq!(granted(&limit, million(), SECOND), MOST_BUCKETS + 60);
         assert_eq!(limit.buckets(), MOST_BUCKETS);

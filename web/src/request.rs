@@ -21,18 +21,6 @@ pub(crate) enum Refusal {
     OtherAgent,
 }
 
-impl Refusal {
-    /// For programs: the same for ever.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::WrongType { .. } => "wrong_type",
-            Self::InvalidEmail { .. } => "invalid_email",
-            Self::NotYoursToChoose { .. } => "not_yours_to_choose",
-            Self::OtherAgent => "other_agent",
-        }
-    }
-}
-
 /// The visitor's e-mail address: of `user_email`, else of the object in `participant_metadata`, else of the
 /// attribute `user_email`. None where all of them are missing or blank.
 ///

@@ -4,26 +4,15 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, REFERRER_POLICY, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderValue, Method};
-use axum::middleware;
 use axum::response::Redirect;
-use axum::routing::{get, post};
-use service::{HttpLimits, HttpServer, LiveKitKey, operations_routes};
+use axum::routing::get;
+use service::{HttpLimits, HttpServer, operations_routes};
 use tokio_util::sync::CancellationToken;
-use tower_http::cors::CorsLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::app::App;
 use crate::configuration::Settings;
-use crate::connection_details::{self, LONGEST_BODY};
-use crate::content_security;
-use crate::metrics::{self, Metrics};
-use crate::page;
-use crate::token_limit::{self, TokenLimit};
+use crate::metrics::Metrics;
+use crate::{api, page, security_headers};
 
 /// Serves until `shutdown`, then lets the answers under way end.
 ///
@@ -38,21 +27,32 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     metrics.add(for_visitors.metrics())?;
     metrics.add(for_operations.metrics())?;
 
+    let app = App::new(settings, &metrics)?;
+    let visitors = visitors(&app)?;
+    let watching = tokio::spawn({
+        let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+        async move { app.watch_livekit(shutdown).await }
+    });
     // Whoever runs it sees the visitors' last answers out.
     let visitors_gone = CancellationToken::new();
-    let operations = operations(&settings, metrics.clone(), shutdown.clone());
+    let operations = operations(&app, shutdown.clone());
     let operations = tokio::spawn(for_operations.serve(operations, visitors_gone.clone()));
-    for_visitors.serve(visitors(settings, &metrics)?, shutdown).await;
+    for_visitors.serve(visitors, shutdown).await;
     visitors_gone.cancel();
+    watching.await.context("watch LiveKit")?;
     operations.await.context("serve health and metrics")
 }
 
 /// For whoever runs the service. `/readyz` answers 503 from `shutdown` on, and while LiveKit's key cannot be read.
-pub fn operations(settings: &Settings, metrics: Metrics, shutdown: CancellationToken) -> Router {
-    let key = settings.livekit_key.clone();
+///
+/// While LiveKit cannot be reached it says so and answers 200: the page works and tells its visitors, which is more than a
+/// balancer without a server would.
+pub fn operations(app: &Arc<App>, shutdown: CancellationToken) -> Router {
+    let metrics = app.metrics.clone();
+    let app = Arc::clone(app);
     let ready = move || {
-        let (key, shutdown) = (key.clone(), shutdown.clone());
-        async move { ready(&key, &shutdown).await }
+        let (app, shutdown) = (Arc::clone(&app), shutdown.clone());
+        async move { ready(&app, &shutdown).await }
     };
     operations_routes(ready, move || metrics.registry())
 }
@@ -61,17 +61,8 @@ pub fn operations(settings: &Settings, metrics: Metrics, shutdown: CancellationT
 ///
 /// # Errors
 /// A setting cannot be a header.
-pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router> {
-    let headers = [
-        (CONTENT_SECURITY_POLICY, content_security::policy(&settings.server_url)),
-        (
-            HeaderName::from_static("permissions-policy"),
-            "microphone=(self), camera=(), geolocation=()".into(),
-        ),
-        (REFERRER_POLICY, "no-referrer".into()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".into()),
-    ];
-    let base = settings.base_path.clone();
+pub fn visitors(app: &Arc<App>) -> anyhow::Result<Router> {
+    let base = app.settings.base_path.clone();
     let index = base.join("/");
     let mut pages =
         Router::new().route(&index, get(page::index)).route(&base.join("/{*path}"), get(page::asset));
@@ -79,45 +70,19 @@ pub fn visitors(settings: Settings, metrics: &Metrics) -> anyhow::Result<Router>
         // The page names all that it needs relative to itself.
         pages = pages.route(&base.join(""), get(async move || Redirect::permanent(&index)));
     }
-    let mut router = Router::new()
-        .merge(connection_details(settings, metrics))
-        .route("/healthz", get(async || "ok\n"))
-        .merge(pages);
-    for (name, value) in headers {
-        let value = HeaderValue::try_from(value).with_context(|| format!("make the header {name}"))?;
-        router = router.layer(SetResponseHeaderLayer::overriding(name, value));
-    }
-    Ok(router)
+    let router = Router::new().merge(api::routes(app)).route("/healthz", get(async || "ok\n")).merge(pages);
+    security_headers::add(router, &app.settings)
 }
 
-fn connection_details(settings: Settings, metrics: &Metrics) -> Router {
-    let mut cors = CorsLayer::new();
-    if !settings.allowed_origins.is_empty() {
-        cors = cors
-            .allow_origin(settings.allowed_origins.clone())
-            .allow_methods([Method::POST])
-            .allow_headers([CONTENT_TYPE, HeaderName::from_static("x-sandbox-id")])
-            .expose_headers([RETRY_AFTER]);
-    }
-    let limit = middleware::from_fn_with_state(TokenLimit::new(&settings, metrics), token_limit::check);
-    Router::new()
-        .route(
-            &settings.base_path.join("/api/connection-details"),
-            post(connection_details::answer).route_layer(limit),
-        )
-        .with_state(Arc::new(settings))
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(SetResponseHeaderLayer::overriding(CACHE_CONTROL, HeaderValue::from_static("no-store")))
-        .layer(middleware::from_fn_with_state(metrics.clone(), metrics::count))
-        .layer(cors)
-}
-
-async fn ready(key: &LiveKitKey, shutdown: &CancellationToken) -> Result<String, String> {
+async fn ready(app: &App, shutdown: &CancellationToken) -> Result<String, String> {
     if shutdown.is_cancelled() {
         return Err("shutting down\n".to_owned());
     }
-    match key.read().await {
-        Ok(_) => Ok("ready\n".to_owned()),
-        Err(error) => Err(format!("{error:#}\n")),
+    if let Err(error) = app.settings.livekit_key.read().await {
+        return Err(format!("{error:#}\n"));
     }
+    Ok(match app.livekit.fault() {
+        None => "ready\n".to_owned(),
+        Some(fault) => format!("degraded: {fault}\n"),
+    })
 }

@@ -12,9 +12,6 @@ use service::shared_secret_token;
 
 use crate::configuration::Settings;
 
-/// For how long a token opens its room. The server gives a participant who has joined a token of its own at once, and a new
-/// one every few minutes, so a call of any length can be gone on with after a broken connection.
-const TIME_TO_LIVE: Duration = Duration::from_mins(2);
 /// How far the server's clock may be behind ours. It may be ahead by the time to live, and a minute that it allows for.
 const CLOCK_BEHIND: Duration = Duration::from_mins(5);
 /// The caller, and somebody of ours who listens; agents are not counted.
@@ -73,7 +70,7 @@ impl Invitation {
         let claims = Claims {
             iss: key.expose_secret().to_owned(),
             nbf: seconds(now - CLOCK_BEHIND),
-            exp: seconds(now + TIME_TO_LIVE),
+            exp: seconds(now + settings.token_ttl),
             sub: self.identity.clone(),
             name: settings.participant_name.clone(),
             metadata: metadata.clone(),

@@ -1,29 +1,34 @@
-//! Refuses requests for tokens that are too many, before anything is done for them.
+//! Refuses requests for tokens that are too many.
+//!
+//! A client's limit and that of all together are looked at before anything is read of a request, those of an e-mail address and
+//! of calls at a time when all else is right.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
-use serde_json::json;
+use schemas::Email;
 use service::Seldom;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::calls::Calls;
 use crate::client_address::Proxies;
 use crate::configuration::Settings;
+use crate::email_limit::EmailLimit;
 use crate::metrics::Metrics;
-use crate::rate_limit::{Limit, RateLimit, TooMany};
+use crate::problem::Problem;
+use crate::rate_limit::{RateLimit, TooMany};
 
-/// What the middleware knows.
+/// All limits of tokens.
 pub(crate) struct TokenLimit {
-    limit: RateLimit,
+    clients: RateLimit,
+    emails: EmailLimit,
+    pub(crate) calls: Calls,
     proxies: Proxies,
     started: Instant,
     logged: Mutex<Seldom>,
@@ -31,72 +36,67 @@ pub(crate) struct TokenLimit {
 }
 
 impl TokenLimit {
-    pub(crate) fn new(settings: &Settings, metrics: &Metrics) -> Arc<Self> {
-        Arc::new(Self {
-            limit: RateLimit::new(settings.tokens_of_an_address, settings.tokens_of_all),
+    pub(crate) fn new(settings: &Settings, metrics: &Metrics) -> Self {
+        Self {
+            clients: RateLimit::new(settings.tokens_of_an_address, settings.tokens_of_all),
+            emails: EmailLimit::new(settings.tokens_of_an_email),
+            calls: Calls::new(settings.calls),
             proxies: settings.proxies.clone(),
             started: Instant::now(),
             logged: Mutex::default(),
             metrics: metrics.clone(),
-        })
+        }
+    }
+
+    /// Whether there could be a call more.
+    pub(crate) fn check_calls(&self) -> Result<(), Problem> {
+        self.calls.check(self.now()).map_err(|too_many| self.refused(too_many, None))
+    }
+
+    /// Takes one of the calls that there may be with this address, and of those that there may be at a time.
+    pub(crate) fn take(&self, email: Option<&Email>, room: &str) -> Result<(), Problem> {
+        let of_email = email.map_or(Ok(()), |email| self.emails.take(email, self.now()));
+        let taken = of_email.and_then(|()| self.calls.begin(room, self.now()));
+        taken.map_err(|too_many| self.refused(too_many, None))
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Counts it, and seldom logs it. `proxy` is one that speaks for others and is not trusted.
+    fn refused(&self, too_many: TooMany, proxy: Option<SocketAddr>) -> Problem {
+        let limit = too_many.limit.code();
+        self.metrics.limited(limit);
+        if let Some(before) = self.logged.lock().now(Instant::now()) {
+            match proxy {
+                Some(proxy) => warn!(
+                    limit,
+                    not_logged = before,
+                    "too many requests for tokens, by way of {proxy}: if that is a proxy of yours, name it in WEB_TRUSTED_PROXIES"
+                ),
+                None => warn!(limit, not_logged = before, "too many requests for tokens"),
+            }
+        }
+        too_many.into()
     }
 }
 
-/// Middleware: takes a token of the limit, or answers 429.
+/// Middleware: takes a token of the client's limit and of that of all, or answers 429.
 pub(crate) async fn check(
-    State(tokens): State<Arc<TokenLimit>>,
+    State(limit): State<Arc<TokenLimit>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
-    let client = tokens.proxies.client_address(peer.ip(), request.headers());
-    let proxied = tokens.proxies.is_unknown_proxy(peer.ip(), request.headers());
-    let taken = tokens.limit.take(client, tokens.started.elapsed());
-    tokens.metrics.limited_clients(tokens.limit.buckets());
+    let client = limit.proxies.client_address(peer.ip(), request.headers());
+    let taken = limit.clients.take(client, limit.now());
+    limit.metrics.limited_clients(limit.clients.buckets());
     match taken {
         Ok(()) => next.run(request).await,
         Err(too_many) => {
-            tokens.metrics.limited(label(too_many.limit));
-            if let Some(before) = tokens.logged.lock().now(Instant::now()) {
-                let limit = label(too_many.limit);
-                if proxied {
-                    warn!(
-                        limit,
-                        not_logged = before,
-                        "too many requests for tokens, by way of {peer}: if that is a proxy of yours, name it in WEB_TRUSTED_PROXIES"
-                    );
-                } else {
-                    warn!(limit, not_logged = before, "too many requests for tokens");
-                }
-            }
-            refusal(too_many)
+            let unknown = limit.proxies.is_unknown_proxy(peer.ip(), request.headers());
+            limit.refused(too_many, unknown.then_some(peer)).into_response()
         }
-    }
-}
-
-fn refusal(TooMany { limit, retry_after }: TooMany) -> Response {
-    let seconds = whole_seconds(retry_after);
-    let many = match limit {
-        Limit::Client => "Too many calls were started from your network in a short time",
-        Limit::All => "Too many calls are being started right now",
-    };
-    let unit = if seconds == 1 { "second" } else { "seconds" };
-    let body = json!({
-        "error": "too_many_requests",
-        "message": format!("{many}. Try again in {seconds} {unit}."),
-        "retry_after_seconds": seconds,
-    });
-    (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, seconds.to_string())], Json(body)).into_response()
-}
-
-/// Rounded up: at that time there is a token.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_millis().div_ceil(1_000).max(1) as u64
-}
-
-fn label(limit: Limit) -> &'static str {
-    match limit {
-        Limit::Client => "client",
-        Limit::All => "all",
     }
 }

@@ -94,6 +94,8 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("WEB_URL", format!("http://{}", local(ports.web_port))),
         ("WEB_HTTP", local(ports.web_port)),
         ("WEB_OPERATIONS_HTTP", local(ports.web_operations_port)),
+        // Tests and benchmarks place many calls with one address.
+        ("WEB_TOKENS_PER_EMAIL", "0".to_owned()),
         ("AGENT_PERSONA", path(&workspace().join("agent/personas/pandadoc-trial.toml"))),
         ("OPENAI_SIMULATOR_URL", simulator.clone()),
         ("OPENAI_SIMULATOR_API_KEY", secret()?),

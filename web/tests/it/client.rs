@@ -15,6 +15,7 @@ pub(crate) struct Client(BufReader<TcpStream>);
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) content_type: String,
     pub(crate) retry_after: Option<u64>,
     pub(crate) body: String,
 }
@@ -33,16 +34,23 @@ impl Client {
 
     /// Asks for connection details.
     pub(crate) async fn token(&mut self, more_headers: &str) -> Answer {
+        self.token_with(more_headers, "{}").await
+    }
+
+    /// The same with a body.
+    pub(crate) async fn token_with(&mut self, more_headers: &str, body: &str) -> Answer {
         self.ask(&format!(
-            "POST /api/connection-details HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\
-             {more_headers}\r\n{{}}"
+            "POST /api/connection-details HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+             {more_headers}\r\n{body}",
+            body.len()
         ))
         .await
     }
 
-    async fn ask(&mut self, request: &str) -> Answer {
+    pub(crate) async fn ask(&mut self, request: &str) -> Answer {
         timeout(PATIENCE, async {
-            self.0.write_all(request.as_bytes()).await.unwrap();
+            // The server may answer, and be done, before it has all of it.
+            drop(self.0.write_all(request.as_bytes()).await);
             self.answer().await
         })
         .await
@@ -50,7 +58,8 @@ impl Client {
     }
 
     async fn answer(&mut self) -> Answer {
-        let mut answer = Answer { status: 0, retry_after: None, body: String::new() };
+        let mut answer =
+            Answer { status: 0, content_type: String::new(), retry_after: None, body: String::new() };
         let mut length = 0;
         for number in 0.. {
             let mut line = String::new();
@@ -60,6 +69,7 @@ impl Client {
                 answer.status = line.split(' ').nth(1).unwrap().parse().unwrap();
             }
             match line.split_once(": ") {
+                Some(("content-type", media_type)) => media_type.clone_into(&mut answer.content_type),
                 Some(("retry-after", seconds)) => answer.retry_after = Some(seconds.parse().unwrap()),
                 Some(("content-length", bytes)) => length = bytes.parse().unwrap(),
                 _ if line.is_empty() => break,

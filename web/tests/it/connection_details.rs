@@ -1,10 +1,11 @@
 //! The endpoint: what is answered, what is refused, and what is in the token.
 
-use crate::in_process::{AGENT_NAME, Service, claims};
-use axum::http::StatusCode;
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{Request, StatusCode};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+
+use crate::in_process::{AGENT_NAME, Service, claims};
 
 fn metadata(claims: &Value) -> Value {
     let text = claims["metadata"].as_str().expect("metadata is a string");
@@ -69,7 +70,7 @@ async fn the_token_opens_this_room_and_brings_the_agent() {
     assert!(claims["sub"].as_str().unwrap().starts_with("trialist_"));
     assert_eq!(claims["name"], "PandaDoc Trialist");
     let seconds = claims["exp"].as_i64().unwrap() - before.timestamp();
-    assert!((120..130).contains(&seconds), "expires after {seconds} s");
+    assert!((900..910).contains(&seconds), "expires after {seconds} s");
     // The server's clock may be behind.
     assert!(claims["nbf"].as_i64().unwrap() <= before.timestamp() - 295);
 
@@ -150,10 +151,8 @@ async fn visitors_choose_neither_room_nor_identity_nor_agent() {
         ),
     ] {
         let answer = Service::default().post(&body).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{body}");
-        assert_eq!(answer.body["error"], code, "{body}");
-        assert!(answer.body["message"].as_str().is_some_and(|message| !message.is_empty()));
-        assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+        answer.problem(StatusCode::FORBIDDEN, code);
+        assert!(answer.body["field"].is_string(), "{body}");
     }
 }
 
@@ -173,7 +172,7 @@ async fn wrong_types_and_bad_addresses_are_told_by_field() {
         (json!({ "participant_attributes": { "a": 1 } }), "wrong_type", "participant_attributes"),
         (json!({ "room_config": [] }), "wrong_type", "room_config"),
         (json!({ "room_config": { "agents": {} } }), "wrong_type", "room_config.agents"),
-        (json!({ "room_config": { "agents": ["a"] } }), "wrong_type", "room_config.agents"),
+        (json!({ "room_config": { "agents": ["a"] } }), "wrong_type", "room_config.agents[0]"),
         (json!({ "user_email": "nobody" }), "invalid_email", "user_email"),
         (json!({ "user_email": "a@b@x.org" }), "invalid_email", "user_email"),
         (json!({ "user_email": format!("{}@x.org", "a".repeat(300)) }), "invalid_email", "user_email"),
@@ -186,10 +185,9 @@ async fn wrong_types_and_bad_addresses_are_told_by_field() {
         ),
     ] {
         let answer = Service::default().post(&body).await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
-        assert_eq!(answer.body["error"], code, "{body}");
-        let message = answer.body["message"].as_str().unwrap();
-        assert!(message.starts_with(field), "{body}: {message}");
+        let detail = answer.problem(StatusCode::BAD_REQUEST, code);
+        assert!(detail.starts_with(field), "{body}: {detail}");
+        assert_eq!(answer.body["field"], field, "{body}");
         assert_eq!(answer.body["reason"].is_string(), code == "invalid_email", "{body}");
     }
 }
@@ -208,7 +206,7 @@ async fn an_address_is_taken_in_its_one_form_or_refused_with_what_to_do() {
     let answer = Service::default().post(&json!({ "user_email": "ann lee@x.org" })).await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.body["reason"], "space");
-    assert!(answer.body["message"].as_str().unwrap().ends_with("remove the space"));
+    assert!(answer.body["detail"].as_str().unwrap().ends_with("remove the space."));
 }
 
 #[tokio::test]
@@ -225,13 +223,123 @@ async fn hostile_bodies_are_refused() {
         (long.as_str(), StatusCode::PAYLOAD_TOO_LARGE),
     ] {
         let answer = service.post_text("application/json", body).await;
-        assert_eq!(answer.status, status, "{}", &body[..body.len().min(40)]);
-        assert_eq!(answer.body["error"], "unreadable_body");
-        assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+        answer.problem(status, "unreadable_body");
     }
-    // A form of another site could send this one without asking first.
-    let answer = service.post_text("text/plain", "{}").await;
-    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    // A form of another site could send the first three without asking first.
+    for content_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "",
+        "application/jsonp",
+        "json",
+    ] {
+        let answer = service.post_text(content_type, "{}").await;
+        answer.problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unreadable_body");
+    }
+    let answer = service.send(Request::post("/api/token"), "{}".to_owned()).await;
+    answer.problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unreadable_body");
+}
+
+#[tokio::test]
+async fn both_addresses_give_one_answer() {
+    let service = Service::new(&["--web-token-ttl=5m"]);
+    let mut tokens = Vec::new();
+    for path in ["/api/connection-details", "/api/token"] {
+        let request = Request::post(path).header(CONTENT_TYPE, "application/json; charset=utf-8");
+        let answer = service.send(request, json!({ "user_email": "a@x.org" }).to_string()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(answer.headers[CACHE_CONTROL], "no-store");
+        let mut claims = claims(&answer.body);
+        assert_eq!(claims["exp"].as_i64().unwrap() - claims["nbf"].as_i64().unwrap(), 2 * 300);
+        // What differs from call to call.
+        for key in ["exp", "nbf", "sub", "metadata"] {
+            claims[key].take();
+        }
+        claims["video"]["room"].take();
+        claims["roomConfig"]["agents"][0]["metadata"].take();
+        tokens.push((answer.body.as_object().unwrap().keys().cloned().collect::<Vec<_>>(), claims));
+    }
+    assert_eq!(tokens[0], tokens[1]);
+}
+
+#[tokio::test]
+async fn nothing_that_a_visitor_sends_but_the_address_is_in_the_token() {
+    let forged = json!({
+        "user_email": "ann@x.org",
+        "participant_name": "forged",
+        "participant_metadata": "{\"user_email\":\"other@x.org\",\"admin\":\"forged\"}",
+        "participant_attributes": { "lk.agent.state": "forged", "user_email": "third@x.org" },
+        "room_config": {
+            "metadata": "forged", "empty_timeout": 86_400, "departure_timeout": 86_400, "max_participants": 1_000,
+            "egress": { "room": { "roomName": "forged" } },
+            "agents": [{ "agent_name": AGENT_NAME, "metadata": "forged" }],
+        },
+        "video": { "roomAdmin": true, "roomList": true, "room": "forged" },
+        "ttl": 86_400, "sub": "forged", "grants": { "roomAdmin": true }, "__proto__": { "room": "forged" },
+    });
+    let service = Service::default();
+    let answer = service.post(&forged).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+    let found = claims(&answer.body);
+    assert!(!found.to_string().contains("forged"), "{found}");
+    assert!(
+        !found.to_string().contains("other@x.org") && !found.to_string().contains("third@x.org"),
+        "{found}"
+    );
+    let mut honest = claims(&service.post(&json!({ "user_email": "ann@x.org" })).await.body);
+    for key in ["video", "roomConfig"] {
+        honest[key].as_object_mut().unwrap().remove(if key == "video" { "room" } else { "agents" });
+        let mut found = found[key].clone();
+        found.as_object_mut().unwrap().remove(if key == "video" { "room" } else { "agents" });
+        assert_eq!(found, honest[key]);
+    }
+}
+
+#[tokio::test]
+async fn an_address_has_a_limit_of_its_own() {
+    let service = Service::new(&["--web-tokens-per-email=2", "--web-tokens-per-address=0"]);
+    for (email, fine) in [
+        ("ann@x.org", true),
+        ("Ann+1@X.org", true),
+        ("ann@x.org", false),
+        ("ann+2@x.org", false),
+        ("bob@x.org", true),
+    ] {
+        let answer = service.post(&json!({ "user_email": email })).await;
+        if fine {
+            assert_eq!(answer.status, StatusCode::OK, "{email}");
+            continue;
+        }
+        let detail = answer.problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+        assert!(detail.contains("with this e-mail address") && !detail.contains('@'), "{detail}");
+        assert_eq!(answer.body["limit"], "email");
+        let seconds = answer.body["retry_after_seconds"].as_u64().unwrap();
+        assert!((1_790..=1_800).contains(&seconds), "{seconds}");
+        assert_eq!(answer.headers[RETRY_AFTER], seconds.to_string());
+    }
+    // Who gives none is limited by network alone.
+    assert_eq!(service.post(&json!({})).await.status, StatusCode::OK);
+    assert_eq!(service.metric("web_connection_details_limited_total{limit=\"email\"}").await, 2);
+}
+
+#[tokio::test]
+async fn domains_of_a_list_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("domains.txt");
+    std::fs::write(&file, "# disposable\nmailinator.com\nb\u{fc}cher.example\n").unwrap();
+    let service = Service::new(&[&format!("--web-refused-email-domains={}", file.display())]);
+    for email in ["a@Mailinator.com", "a@x.mailinator.com", "a@B\u{dc}CHER.example"] {
+        let answer = service.post(&json!({ "user_email": email })).await;
+        let detail = answer.problem(StatusCode::FORBIDDEN, "email_domain_refused");
+        assert!(!detail.contains("mailinator"), "{detail}");
+        assert_eq!(answer.body["field"], "user_email");
+    }
+    assert_eq!(service.post(&json!({ "user_email": "a@company.com" })).await.status, StatusCode::OK);
+    assert_eq!(
+        Service::default().post(&json!({ "user_email": "a@mailinator.com" })).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]

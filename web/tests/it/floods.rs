@@ -96,6 +96,7 @@ async fn two_thousand_half_requests() {
                     let asked = Instant::now();
                     let answer = Client::connect(last, service.http).await.get("/").await;
                     assert_eq!(answer.status, 200);
+                    assert_eq!(Client::connect(last, service.http).await.token("").await.status, 200);
                     slowest = slowest.max(asked.elapsed());
                 }
             }

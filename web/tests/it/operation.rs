@@ -2,7 +2,7 @@
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, ORIGIN,
 };
 use axum::http::{Request, StatusCode};
 use serde_json::json;
@@ -65,7 +65,7 @@ async fn only_named_origins_may_read_the_answers() {
         Request::options("/api/connection-details")
             .header(ORIGIN, origin)
             .header(ACCESS_CONTROL_REQUEST_METHOD, "POST")
-            .header(ACCESS_CONTROL_REQUEST_HEADERS, "content-type,x-sandbox-id")
+            .header(ACCESS_CONTROL_REQUEST_HEADERS, "content-type,x-sandbox-id,x-proof")
     };
     let open = Service::new(&["--allow-origin=https://one.example,https://two.example"]);
     for origin in ["https://one.example", "https://two.example"] {
@@ -79,5 +79,14 @@ async fn only_named_origins_may_read_the_answers() {
     for (service, origin) in [(open, "https://three.example"), (Service::default(), "https://one.example")] {
         let answer = service.send(ask(origin), String::new()).await;
         assert!(!answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{origin}");
+        // Whoever asks all the same gets nothing.
+        let request =
+            Request::post("/api/token").header(CONTENT_TYPE, "application/json").header(ORIGIN, origin);
+        let answer = service.send(request.header(HOST, "voice.example"), "{}".to_owned()).await;
+        answer.problem(StatusCode::FORBIDDEN, "foreign_origin");
+        assert!(!answer.headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{origin}");
+        let request = Request::post("/api/token").header(CONTENT_TYPE, "application/json");
+        let request = request.header(HOST, "voice.example").header(ORIGIN, "https://voice.example");
+        assert_eq!(service.send(request, "{}".to_owned()).await.status, StatusCode::OK);
     }
 }

@@ -99,7 +99,47 @@ async fn the_policy_lets_the_page_talk_to_livekit_and_nobody_else() {
         );
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
         assert!(policy.contains("form-action 'none';"), "{policy}");
-        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert!(
+            policy.contains("frame-src 'none';") && policy.ends_with("frame-ancestors 'none'"),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("permissions-policy", "microphone=(self), camera=(), geolocation=()"),
+        ] {
+            assert_eq!(headers[name], value, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_the_button_for_other_pages_may_be_loaded_by_them() {
+    let service = Service::default();
+    for (path, policy) in
+        [("/embed.js", "cross-origin"), ("/icon.svg", "same-origin"), ("/api/logo", "same-origin")]
+    {
+        assert_eq!(service.get(path).await.headers["cross-origin-resource-policy"], policy, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn turnstile_is_let_in_only_where_it_is_asked_for() {
+    let keys = ["--web-turnstile-site-key=site", "--web-turnstile-secret=secret"];
+    for (proof, allowed) in [("none", false), ("work", false), ("turnstile", true)] {
+        let service = Service::new(&[&format!("--web-proof={proof}"), keys[0], keys[1]]);
+        let headers = service.get("/").await.headers;
+        let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        let parts = [
+            "script-src 'self' https://challenges.cloudflare.com;",
+            "frame-src https://challenges.cloudflare.com;",
+        ];
+        assert_eq!(parts.map(|part| policy.contains(part)), [allowed; 2], "{policy}");
+        assert_eq!(policy.contains("cloudflare"), allowed, "{policy}");
     }
 }
 
@@ -110,5 +150,4 @@ async fn there_is_nothing_else() {
     {
         assert_eq!(service.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
-    assert_eq!(service.get("/api/connection-details").await.status, StatusCode::METHOD_NOT_ALLOWED);
 }

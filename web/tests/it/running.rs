@@ -1,11 +1,25 @@
 //! The program itself, on ports of its own.
 
+use std::fs::File;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use test_servers::Listening;
+use test_servers::{KEY, Listening, LiveKitServer, Process, SECRET};
 
 use crate::client::Client;
+
+/// What it is started with where a test says nothing else: there is no LiveKit, and nobody asks for it.
+const DEFAULTS: [&str; 7] = [
+    "--livekit-url=ws://127.0.0.1:1",
+    "--livekit-api-key=devkey",
+    "--livekit-api-secret=a secret of thirty-two characters",
+    "--agent-name=agent",
+    "--web-livekit-interval=0s",
+    "--web-http=127.0.0.1:0",
+    "--web-operations-http=127.0.0.1:0",
+];
 
 /// A running service; it ends with its owner.
 pub(crate) struct Running {
@@ -19,6 +33,15 @@ impl Running {
         Self::start_as(&mut Command::new(env!("CARGO_BIN_EXE_web")), flags)
     }
 
+    /// With a LiveKit of its own.
+    pub(crate) fn start_beside(livekit: &LiveKitServer, flags: &[&str]) -> Self {
+        let url = format!("--livekit-url={}", livekit.url());
+        let key = [format!("--livekit-api-key={KEY}"), format!("--livekit-api-secret={SECRET}")];
+        let own = |flag: &&String| !has(flags, flag);
+        let of_livekit: Vec<&str> = [&url].into_iter().chain(&key).filter(own).map(String::as_str).collect();
+        Self::start(&[&of_livekit, flags].concat())
+    }
+
     /// With at most so many open files.
     pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Self {
         let mut command = Command::new("sh");
@@ -26,13 +49,28 @@ impl Running {
         Self::start_as(command.arg(env!("CARGO_BIN_EXE_web")), flags)
     }
 
+    /// With its log, from `debug` on, in a file.
+    pub(crate) fn start_logging_to(log: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_web"));
+        let command = arguments(&mut command, flags).env("RUST_LOG", "web=debug,service=debug");
+        let process = Process::start(command.stderr(File::create(log).unwrap())).unwrap();
+        let addresses = || {
+            let text = std::fs::read_to_string(log).unwrap();
+            let addresses =
+                text.lines().filter_map(|line| Some(line.split_once("address=")?.1.trim().to_owned()));
+            addresses.collect::<Vec<_>>()
+        };
+        while addresses().len() < 2 {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self::of(Listening { process, addresses: addresses() })
+    }
+
     fn start_as(command: &mut Command, flags: &[&str]) -> Self {
-        command
-            .args(["--livekit-url=ws://127.0.0.1:1", "--livekit-api-key=devkey", "--agent-name=agent"])
-            .args(["--livekit-api-secret=a secret of thirty-two characters", "--web-http=127.0.0.1:0"])
-            .arg("--web-operations-http=127.0.0.1:0")
-            .args(flags);
-        let program = Listening::start_with(command, 2);
+        Self::of(Listening::start_with(arguments(command, flags), 2))
+    }
+
+    fn of(program: Listening) -> Self {
         let address = |index: usize| program.addresses[index].parse().unwrap();
         Self { http: address(0), operations_http: address(1), program }
     }
@@ -52,4 +90,14 @@ impl Running {
     pub(crate) fn terminate(&mut self) -> bool {
         self.program.process.terminate().unwrap().success()
     }
+}
+
+fn arguments<'a>(command: &'a mut Command, flags: &[&str]) -> &'a mut Command {
+    command.args(DEFAULTS.iter().filter(|default| !has(flags, default))).args(flags)
+}
+
+/// Whether one of the flags sets what this one sets.
+fn has(flags: &[&str], flag: &str) -> bool {
+    let name = flag.split_inclusive('=').next().unwrap_or(flag);
+    flags.iter().any(|flag| flag.starts_with(name))
 }

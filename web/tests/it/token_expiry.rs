@@ -1,4 +1,4 @@
-//! A token is for joining: a call that has begun goes on when it has expired.
+//! A token is for joining: a call that has begun goes on when it has expired, however soon that is.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, ExitStatus, Stdio};
