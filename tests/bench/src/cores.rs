@@ -32,11 +32,21 @@ impl Cores {
         (!second.is_empty()).then(|| (Self(first.to_vec()), Self(second.to_vec())))
     }
 
+    /// The last one, and the others; none of a single core.
+    pub(crate) fn one_and_rest(&self) -> Option<(Self, Self)> {
+        let (last, others) = self.0.split_last()?;
+        (!others.is_empty()).then(|| (Self(vec![*last]), Self(others.to_vec())))
+    }
+
+    /// As `taskset` wants them.
+    pub(crate) fn list(&self) -> String {
+        self.0.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+    }
+
     /// Keeps a process, its threads and what they start from now on to these.
     pub(crate) fn keep(&self, pid: u32) -> Result<()> {
-        let list: Vec<String> = self.0.iter().map(usize::to_string).collect();
         let output = Command::new("taskset")
-            .args(["--all-tasks", "--cpu-list", "--pid", &list.join(","), &pid.to_string()])
+            .args(["--all-tasks", "--cpu-list", "--pid", &self.list(), &pid.to_string()])
             .output()
             .context("start taskset")?;
         let error = String::from_utf8_lossy(&output.stderr);
@@ -54,6 +64,8 @@ mod tests {
         let cores = Cores::parse("0-2,5").unwrap();
         assert_eq!(cores.halves(), Some((Cores(vec![0, 1]), Cores(vec![2, 5]))));
         assert_eq!(Cores::parse("3").unwrap().halves(), None);
+        assert_eq!(cores.one_and_rest(), Some((Cores(vec![5]), Cores(vec![0, 1, 2]))));
+        assert_eq!(Cores::parse("3").unwrap().one_and_rest(), None);
         assert_eq!(Cores::parse("0-x"), None);
     }
 }

@@ -22,6 +22,7 @@ mod salesforce;
 mod spent;
 mod turn_detector;
 mod voice;
+mod web;
 
 use std::process::ExitCode;
 
@@ -41,13 +42,14 @@ async fn main() -> Result<ExitCode> {
         Some("archive") => archive::measure().await?,
         Some("salesforce") => salesforce::measure().await?,
         Some("compact") => compact::measure().await?,
+        Some("web") => web::measure().await?,
         // What these start.
         Some("media-sessions") => return media::sessions::run().await.map(|()| ExitCode::SUCCESS),
         Some("voice-callers") => return voice::callers::run().await.map(|()| ExitCode::SUCCESS),
         Some("archive-raw") => return archive::raw::run().await.map(|()| ExitCode::SUCCESS),
         Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
         _ => bail!(
-            "usage: bench latency | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact"
+            "usage: bench latency | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact | web"
         ),
     };
     report.finish()

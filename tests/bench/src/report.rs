@@ -9,6 +9,8 @@ use test_servers::workspace;
 /// What was measured, by one benchmark.
 pub(crate) struct Report {
     name: &'static str,
+    /// What ours is measured beside.
+    peer: &'static str,
     figures: Vec<Figure>,
     details: Map<String, Value>,
 }
@@ -57,8 +59,13 @@ impl Aim {
 }
 
 impl Report {
+    /// Beside programs in Python.
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, figures: Vec::new(), details: Map::new() }
+        Self::beside(name, "Python")
+    }
+
+    pub(crate) fn beside(name: &'static str, peer: &'static str) -> Self {
+        Self { name, peer, figures: Vec::new(), details: Map::new() }
     }
 
     /// Adds a figure; smaller is better, and `at_most` is the aim.
@@ -94,7 +101,7 @@ impl Report {
 
     /// Prints and writes the table; failure where an aim is missed.
     pub(crate) fn finish(self) -> Result<ExitCode> {
-        println!("{:<44} {:>10} {:>12} {:>8} {:>10}", self.name, "ours", "Python", "ratio", "aim");
+        println!("{:<44} {:>10} {:>12} {:>8} {:>10}", self.name, "ours", self.peer, "ratio", "aim");
         for figure in &self.figures {
             let optional =
                 |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"));
@@ -127,7 +134,7 @@ impl Report {
                     None => (None, None),
                 };
                 json!({
-                    "name": figure.name, "unit": figure.unit, "ours": figure.ours, "python": figure.peer,
+                    "name": figure.name, "unit": figure.unit, "ours": figure.ours, self.peer.to_lowercase(): figure.peer,
                     "ratio": figure.ratio(), "aim_at_most": at_most, "aim_at_least": at_least,
                     "met": figure.met(),
                 })
