@@ -15,6 +15,7 @@ use crate::email_domains::EmailDomains;
 use crate::page_configuration::PageConfiguration;
 use crate::proof::{ProofArgs, ProofSettings};
 use crate::rate_limit::Rate;
+use crate::status::configuration::{StatusArgs, StatusSettings};
 
 /// What LiveKit's clients take for expired, and ask for another one: they keep a token until a minute before its end.
 const SHORTEST_TOKEN: Duration = Duration::from_mins(2);
@@ -74,6 +75,8 @@ pub struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     proof: ProofArgs,
+    #[command(flatten)]
+    status: StatusArgs,
 }
 
 /// What a visitor may take.
@@ -146,6 +149,8 @@ pub struct Settings {
     pub proxies: Proxies,
     /// Limits of the visitors' connections.
     pub http_limits: HttpLimits,
+    /// None where there is no status page.
+    pub status: Option<StatusSettings>,
 }
 
 impl Args {
@@ -189,6 +194,7 @@ impl Args {
         let refused =
             given(limits.web_refused_email_domains).map(|file| EmailDomains::load(&file)).transpose()?;
         Ok(Settings {
+            status: self.status.into_settings(&limits.web_trusted_proxies)?,
             http: self.web_http,
             operations_http: self.web_operations_http,
             base_path: self.web_base_path,

@@ -4,8 +4,10 @@
 //!   token for it.
 //! - `/` is the page, embedded; `GET /api/page-configuration` is what it is told of itself.
 //! - `/healthz`, `/readyz`, `/metrics` are for whoever runs it, at an address of their own; `/healthz` is at both.
+//! - `/status` ([`status`]) shows people how the last calls came through; off by default.
 //!
 //! A token is signed, not asked for. LiveKit is only asked, every few seconds, whether it is there and which rooms it has.
+//! Only for the status page something is read from NATS.
 
 mod api;
 pub mod app;
@@ -28,5 +30,6 @@ mod request;
 mod request_origin;
 mod security_headers;
 pub mod server;
+pub mod status;
 mod token;
 mod token_limit;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::configuration::Settings;
 use crate::metrics::Metrics;
-use crate::{api, page, security_headers};
+use crate::{api, page, security_headers, status};
 
 /// Serves until `shutdown`, then lets the answers under way end.
 ///
@@ -20,6 +20,7 @@ use crate::{api, page, security_headers};
 /// An address is taken, or a setting cannot be a header.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("register metrics")?;
+    let status = status::routes(&settings).await?;
     let limits = settings.http_limits.clone();
     let for_visitors = HttpServer::bind("web", "WEB_HTTP", settings.http, limits).await?;
     let (address, limits) = (settings.operations_http, HttpLimits::operations());
@@ -37,7 +38,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let visitors_gone = CancellationToken::new();
     let operations = operations(&app, shutdown.clone());
     let operations = tokio::spawn(for_operations.serve(operations, visitors_gone.clone()));
-    for_visitors.serve(visitors, shutdown).await;
+    for_visitors.serve(visitors.merge(status), shutdown).await;
     visitors_gone.cancel();
     watching.await.context("watch LiveKit")?;
     operations.await.context("serve health and metrics")

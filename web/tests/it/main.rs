@@ -15,5 +15,6 @@ mod page_configuration;
 mod problem;
 mod proof;
 mod running;
+mod status;
 mod token_expiry;
 mod token_source;
