@@ -158,12 +158,13 @@ impl Access {
         headers: &HeaderMap,
     ) -> Result<(), Refusal> {
         let (client, now) = (self.proxies.client_address(peer, headers), self.started.elapsed());
-        let may_try = self.failed.lock().may_try(client, now);
-        may_try.map_err(|retry_after| Refusal::TooManyTries { retry_after })?;
+        // Held until the try is counted, so that many at a time are no more than one after the other.
+        let mut failed = self.failed.lock();
+        failed.may_try(client, now).map_err(|retry_after| Refusal::TooManyTries { retry_after })?;
         let tag = hmac::sign(&self.comparing, token.expose_secret().as_bytes());
         hmac::verify(&self.comparing, given, tag.as_ref()).map_err(|_| {
             warn!("a wrong token was given for the status page");
-            self.failed.lock().failed(client, now);
+            failed.failed(client, now);
             Refusal::WrongToken
         })
     }

@@ -12,9 +12,7 @@ use async_nats::jetstream::{self, ErrorCode};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
-use schemas::names::{
-    DEAD_LETTERS_STREAM, DEAD_LETTERS_SUBJECTS, SESSIONS_STREAM, SESSIONS_SUBJECTS, header,
-};
+use schemas::names::{DEAD_LETTERS_STREAM, DEAD_LETTERS_SUBJECTS, SESSIONS_STREAM, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -79,8 +77,7 @@ struct Version {
 impl Sessions {
     /// The last calls, from the newest on. What was read stays known where this is given up.
     pub(super) async fn read(&mut self, jetstream: &jetstream::Context) -> anyhow::Result<LastEvents> {
-        let StreamInfo { created, state } =
-            stream_info(jetstream, SESSIONS_STREAM, SESSIONS_SUBJECTS).await?;
+        let StreamInfo { created, state } = stream_info(jetstream, SESSIONS_STREAM, &json!({})).await?;
         let version = Version { created, removed: state.num_deleted };
         if self.read_of.as_ref() != Some(&version) {
             *self = Self { read_of: Some(version), known: BTreeMap::new() };
@@ -112,7 +109,8 @@ impl Letters {
         jetstream: &jetstream::Context,
         since: Option<DateTime<Utc>>,
     ) -> anyhow::Result<DeadLetters> {
-        let now = stream_info(jetstream, DEAD_LETTERS_STREAM, DEAD_LETTERS_SUBJECTS).await?;
+        let wanted = json!({ "subjects_filter": DEAD_LETTERS_SUBJECTS });
+        let now = stream_info(jetstream, DEAD_LETTERS_STREAM, &wanted).await?;
         let read_of = Some((now, since));
         if self.read_of != read_of {
             if let Some((info, since)) = &read_of {
@@ -184,13 +182,13 @@ fn is_refused(error: &anyhow::Error) -> bool {
     refusal.is_some_and(|refusal| refusal.error_code() == BAD_REQUEST)
 }
 
+/// `wanted` is an object; its `subjects_filter` names the subjects that are counted.
 async fn stream_info(
     jetstream: &jetstream::Context,
     stream: &str,
-    subjects: &str,
+    wanted: &Value,
 ) -> anyhow::Result<StreamInfo> {
-    let wanted = json!({ "subjects_filter": subjects });
-    let info = request(jetstream, &format!("STREAM.INFO.{stream}"), &wanted).await?;
+    let info = request(jetstream, &format!("STREAM.INFO.{stream}"), wanted).await?;
     info.with_context(|| format!("there is no stream {stream}: run `setup` of a sink"))
 }
 
