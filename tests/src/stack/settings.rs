@@ -1,5 +1,6 @@
 //! Addresses, keys and names of a stack that has none yet.
 
+use std::fmt::Display;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -96,6 +97,11 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("WEB_OPERATIONS_HTTP", local(ports.web_operations_port)),
         // Tests and benchmarks place many calls with one address.
         ("WEB_TOKENS_PER_EMAIL", "0".to_owned()),
+        ("WEB_STATUS_TOKEN", secret()?),
+        (
+            "WEB_STATUS_METRICS",
+            status_metrics(&[ports.agent_port, ports.sink_s3_port, ports.sink_salesforce_port].map(local)),
+        ),
         ("AGENT_PERSONA", path(&workspace().join("agent/personas/pandadoc-trial.toml"))),
         ("OPENAI_SIMULATOR_URL", simulator.clone()),
         ("OPENAI_SIMULATOR_API_KEY", secret()?),
@@ -110,6 +116,11 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("SINK_S3_HTTP", local(ports.sink_s3_port)),
         ("SINK_SALESFORCE_HTTP", local(ports.sink_salesforce_port)),
     ])
+}
+
+/// The programs whose metrics the status page shows, by the addresses of agent and sinks.
+pub fn status_metrics<A: Display>([agent, sink_s3, sink_salesforce]: &[A; 3]) -> String {
+    format!("agent=http://{agent},sink-s3=http://{sink_s3},sink-salesforce=http://{sink_salesforce}")
 }
 
 fn make_keys(private_key: &Path, public_key: &Path) -> Result<()> {

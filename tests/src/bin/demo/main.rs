@@ -90,6 +90,12 @@ async fn demo() -> Result<()> {
 
     heading("The stack stays up");
     println!("  The page              {}", environment.get("WEB_URL")?);
+    if environment.find("WEB_STATUS_TOKEN").is_some() {
+        println!(
+            "  The calls' status     {}/status, with WEB_STATUS_TOKEN of .run/env",
+            environment.get("WEB_URL")?
+        );
+    }
     println!("  Salesforce Leads      {}", environment.get("SALESFORCE_URL")?);
     println!("  Addresses and keys    .run/env");
     println!("  Stop it               make down");

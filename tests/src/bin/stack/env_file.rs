@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ::tests::environment::Environment;
 use ::tests::stack::service::write_private;
-use ::tests::stack::settings::{Names, Ports, new_settings, secret};
+use ::tests::stack::settings::{Names, Ports, new_settings, secret, status_metrics};
 use anyhow::{Context, Result};
 
 pub(crate) fn path(folder: &Path) -> PathBuf {
@@ -49,6 +49,12 @@ fn missing(environment: &Environment, ports: &Ports) -> Result<Vec<(&'static str
     let mut missing = Vec::new();
     if environment.find("WEB_OPERATIONS_HTTP").is_none() {
         missing.push(("WEB_OPERATIONS_HTTP", format!("127.0.0.1:{}", ports.web_operations_port)));
+    }
+    // Whoever wants no status page leaves it empty.
+    if environment.iter().all(|(name, _)| name != "WEB_STATUS_TOKEN") {
+        let [agent, sink_s3] = [environment.get("AGENT_HTTP")?, environment.get("SINK_S3_HTTP")?];
+        let programs = [agent, sink_s3, environment.get("SINK_SALESFORCE_HTTP")?];
+        missing.extend([("WEB_STATUS_TOKEN", secret()?), ("WEB_STATUS_METRICS", status_metrics(&programs))]);
     }
     if environment.find("OPENAI_SIMULATOR_URL").is_none() {
         let (url, key) = match simulator(environment) {

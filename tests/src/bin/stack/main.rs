@@ -188,6 +188,9 @@ fn status(folder: PathBuf) -> Result<()> {
         }
     }
     println!("\n  The page              {}", environment.get("WEB_URL")?);
+    if environment.find("WEB_STATUS_TOKEN").is_some() {
+        println!("  The calls' status     {}/status, with WEB_STATUS_TOKEN", environment.get("WEB_URL")?);
+    }
     println!("  Salesforce Leads      {}", environment.get("SALESFORCE_URL")?);
     println!("  Addresses and keys    {}", env_file::path(&stack.folder).display());
     println!("  Logs                  {}", stack.folder.join("log").display());
