@@ -140,9 +140,7 @@ async function open(options) {
     }
   });
   page.on('response', (response) => {
-    // Without it the page is as it is out of the box.
-    const optional = response.url().endsWith('/api/page-configuration');
-    if (response.status() >= 400 && !optional) failed.push(`${response.status()} ${new URL(response.url()).pathname}`);
+    if (response.status() >= 400) failed.push(`${response.status()} ${new URL(response.url()).pathname}`);
   });
   const done = async (result) => {
     await context.close();

@@ -1,10 +1,12 @@
 //! The page in a real browser, where not all is as it should be.
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use test_servers::{KEY, Listening, LiveKitServer, SECRET, eventually};
+use tempfile::NamedTempFile;
+use test_servers::{KEY, LiveKitServer, SECRET, eventually, free_port};
 
 use crate::running::Running;
 
@@ -159,7 +161,7 @@ const MOST_SHIFT: f64 = 0.1;
 #[tokio::test]
 async fn a_visit_goes_well_whatever_happens_in_it() {
     let livekit = start_livekit().await;
-    let service = start_beside(&livekit);
+    let service = beside(&livekit, &[]);
     let seen = browser("visit.mjs", &both(&service, &livekit)).await;
     for case in [
         "byMouse",
@@ -193,9 +195,13 @@ async fn a_visit_goes_well_whatever_happens_in_it() {
 
 #[tokio::test]
 async fn the_button_of_another_site_places_a_call() {
-    let livekit = start_livekit().await;
-    let service = start_beside(&livekit);
-    let seen = browser("embedded.mjs", &both(&service, &livekit)).await;
+    let (livekit, port) = (start_livekit().await, free_port());
+    let mut configuration = NamedTempFile::new().unwrap();
+    writeln!(configuration, "[embedding]\nallowed_origins = [\"http://www.localhost:{port}\"]").unwrap();
+    let file = configuration.path().display();
+    let service = beside(&livekit, &[&format!("--web-page-configuration={file}")]);
+    let options = [&both(&service, &livekit)[..], &[("--site-port", port.to_string())]].concat();
+    let seen = browser("embedded.mjs", &options).await;
     for device in ["desk", "phone"] {
         assert_eq!(seen[device], json!({"heading": "Sprechen Sie mit uns", "violations": []}), "{device}");
     }
@@ -231,21 +237,15 @@ async fn start_livekit() -> LiveKitServer {
     livekit
 }
 
-/// A service whose visitors' calls come about; its first address is theirs.
-fn start_beside(livekit: &LiveKitServer) -> Listening {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_web"));
-    command
-        .args([format!("--livekit-url={}", livekit.url()), format!("--livekit-api-key={KEY}")])
-        .args([format!("--livekit-api-secret={SECRET}"), "--agent-name=agent".to_owned()])
-        .args(["--web-http=127.0.0.1:0", "--web-operations-http=127.0.0.1:0"])
-        .arg("--web-tokens-per-address=1000");
-    Listening::start_with(&mut command, 2)
+/// A service whose visitors' calls come about, however many one of them places.
+fn beside(livekit: &LiveKitServer, flags: &[&str]) -> Running {
+    Running::start_beside(livekit, &[&["--web-tokens-per-address=0", "--web-tokens-per-email=0"], flags].concat())
 }
 
 /// Where both are, for a script that makes the agents, too.
-fn both(service: &Listening, livekit: &LiveKitServer) -> [(&'static str, String); 4] {
+fn both(service: &Running, livekit: &LiveKitServer) -> [(&'static str, String); 4] {
     [
-        ("--url", format!("http://{}/", service.addresses[0])),
+        ("--url", format!("http://{}/", service.http)),
         ("--livekit", livekit.url()),
         ("--key", KEY.to_owned()),
         ("--secret", SECRET.to_owned()),

@@ -42,13 +42,12 @@ export async function requestConnectionDetails(
 
 /** What the visitor is told of an answer that gives no room. Proxies do not answer in JSON. */
 export function refusal(status: number, retryAfter: string | null, answer: unknown, now: number): Problem {
-  const { code, error, limit, reason, detail, message, retry_after_seconds } = isRecord(answer) ? answer : {};
+  const { code, limit, reason, detail, retry_after_seconds } = isRecord(answer) ? answer : {};
   const seconds = Number(retry_after_seconds ?? retryAfter ?? NaN);
   const retry = seconds > 0 ? { retryAt: now + seconds * 1000 } : {};
-  const named = code ?? error;
-  switch (named) {
+  switch (code) {
     case 'invalid_email':
-      return { code: 'refused', field: fieldProblem(reason), ...detailed(detail ?? message) };
+      return { code: 'refused', field: fieldProblem(reason), ...detailed(detail) };
     case 'email_required':
       return { code: 'refused', field: 'required', ...detailed(detail) };
     case 'email_domain_refused':
@@ -60,7 +59,7 @@ export function refusal(status: number, retryAfter: string | null, answer: unkno
       return { code: 'proof' };
     case 'proof_unavailable':
     case 'livekit_unreachable':
-      return { code: named, ...retry };
+      return { code, ...retry };
     case 'not_yours_to_choose':
     case 'other_agent':
       return { code: 'not_yours_to_choose' };
@@ -68,7 +67,7 @@ export function refusal(status: number, retryAfter: string | null, answer: unkno
       return { code: 'internal' };
   }
   if (status === 429 || status === 503) return { code: 'busy', ...retry };
-  const told = detailed(detail ?? message);
+  const told = detailed(detail);
   return told.values ? { code: 'refused', ...told } : { code: 'status', values: { status: String(status) } };
 }
 
