@@ -1,20 +1,15 @@
 // An agent for tests of the page: another browser page, which joins the room as agents do, and does what it is told.
-import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundleClient, serve } from './bundle.mjs';
 import { accessToken } from './livekit.mjs';
 
-const PAGE = fileURLToPath(new URL('../../web/page/', import.meta.url));
-let client;
-// A page of its own, on the machine itself: browsers give it what they give secure ones.
-const server = createServer((_, answer) => answer.setHeader('content-type', 'text/html').end('<!doctype html>')).unref();
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+const client = await bundleClient();
+const url = await serve();
 
 /** Joins; what comes back says and does things in the room. */
 export async function joinAsAgent(browser, livekit, room, state = 'listening') {
   const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
-  await page.addScriptTag({ content: await (client ??= bundleClient()) });
+  await page.goto(url);
+  await page.addScriptTag({ content: client });
   const video = { roomJoin: true, room, canPublish: true, canSubscribe: true, canUpdateOwnMetadata: true };
   const token = accessToken(livekit, video, { kind: 'agent', attributes: { 'lk.agent.state': state } });
   await page.evaluate(join, { url: livekit.url, token });
@@ -81,16 +76,4 @@ async function join({ url, token }) {
     },
     leave: () => room.disconnect(),
   };
-}
-
-async function bundleClient() {
-  const { build } = await import(pathToFileURL(createRequire(`${PAGE}package.json`).resolve('esbuild')));
-  const { outputFiles } = await build({
-    stdin: { contents: "export * from 'livekit-client'", resolveDir: PAGE },
-    bundle: true,
-    format: 'iife',
-    globalName: 'livekit',
-    write: false,
-  });
-  return outputFiles[0].text;
 }

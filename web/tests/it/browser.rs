@@ -207,6 +207,20 @@ async fn the_button_of_another_site_places_a_call() {
     }
 }
 
+/// LiveKit's hooks for agents, in a page of another origin that knows nothing of this server but where it gives tokens.
+#[tokio::test]
+async fn a_page_with_livekits_hooks_places_calls() {
+    let (livekit, port) = (start_livekit().await, free_port());
+    let service = beside(&livekit, &[&format!("--allow-origin=http://127.0.0.1:{port}")]);
+    let options = [&both(&service, &livekit)[..], &[("--site-port", port.to_string())]].concat();
+    let seen = browser("hooks.mjs", &options).await;
+    assert_ne!(seen["rooms"][0], seen["rooms"][1], "a room is one call");
+    // Of the metadata that the hooks send; it comes back in the token's.
+    for email in seen["emails"].as_array().unwrap() {
+        assert_eq!(email, "Ann@company.com");
+    }
+}
+
 /// What of the page needs no browser; with it, that it decides about addresses as the server does.
 #[tokio::test]
 async fn the_tests_of_the_page_hold() {
