@@ -34,7 +34,7 @@ export type ProblemCode =
   | 'unknown';
 
 /** What the server holds against the address. */
-export type FieldProblem = EmailProblem | 'required' | 'refused_domain';
+export type FieldProblem = Exclude<EmailProblem, 'empty'> | 'required' | 'refused_domain';
 
 export interface Problem {
   code: ProblemCode;

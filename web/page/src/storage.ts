@@ -1,4 +1,5 @@
-// What the browser keeps for the visitor. Where it keeps nothing, or holds something else, only the convenience is lost.
+// What the browser keeps for the visitor. Where it keeps nothing, or holds something else, only the convenience is lost; what cannot
+// be kept is answered with false.
 
 const FORM = 'userFormData';
 const THEME = 'theme';
@@ -11,8 +12,8 @@ export function storedEmail(): string {
   return typeof email === 'string' ? email : '';
 }
 
-export function storeEmail(email: string): void {
-  attempt(() => sessionStorage.setItem(FORM, JSON.stringify({ ...storedForm(), email })));
+export function storeEmail(email: string): boolean {
+  return keep(() => sessionStorage.setItem(FORM, JSON.stringify({ ...storedForm(), email })));
 }
 
 export function storedTheme(): Theme {
@@ -20,13 +21,17 @@ export function storedTheme(): Theme {
   return theme === 'light' || theme === 'dark' ? theme : 'system';
 }
 
-export function storeTheme(theme: Theme): void {
-  attempt(() => localStorage.setItem(THEME, theme));
+export function storeTheme(theme: Theme): boolean {
+  return keep(() => localStorage.setItem(THEME, theme));
 }
 
 function storedForm(): Record<string, unknown> {
   const data: unknown = attempt(() => JSON.parse(sessionStorage.getItem(FORM) ?? '{}'));
   return typeof data === 'object' && data !== null ? { ...data } : {};
+}
+
+function keep(store: () => void): boolean {
+  return attempt(() => (store(), true)) ?? false;
 }
 
 function attempt<T>(use: () => T): T | undefined {

@@ -138,7 +138,8 @@ export function statusKey({ phase, reconnecting, agent }: Visit) {
     case 'connecting':
       return 'status.connecting';
     case 'in-call':
-      return reconnecting ? 'status.reconnecting' : (`agent.${agent}` as const);
+      if (reconnecting) return 'status.reconnecting';
+      return agent === 'none' ? 'status.connecting' : (`agent.${agent}` as const);
     case 'ended':
       return 'status.ended';
     default:

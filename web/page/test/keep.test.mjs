@@ -19,7 +19,7 @@ beforeEach(() => {
 test('the address is kept under the key that other pages read, beside what they keep', () => {
   sessionStorage.setItem('userFormData', JSON.stringify({ email: 'ann@company.com', name: 'Ann' }));
   assert.equal(storedEmail(), 'ann@company.com');
-  storeEmail('bob@company.com');
+  assert.ok(storeEmail('bob@company.com'));
   assert.deepEqual(JSON.parse(sessionStorage.kept.userFormData), { email: 'bob@company.com', name: 'Ann' });
 });
 
@@ -34,8 +34,7 @@ test('a storage that is broken or holds something else is none', () => {
   Object.defineProperty(globalThis, 'sessionStorage', { get: broken, configurable: true });
   globalThis.localStorage = { getItem: broken, setItem: broken };
   assert.deepEqual([storedEmail(), storedTheme()], ['', 'system']);
-  storeEmail('ann@company.com');
-  storeTheme('dark');
+  assert.deepEqual([storeEmail('ann@company.com'), storeTheme('dark')], [false, false]);
   Object.defineProperty(globalThis, 'sessionStorage', { value: undefined, writable: true, configurable: true });
 });
 

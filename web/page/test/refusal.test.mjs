@@ -28,6 +28,7 @@ test('what is wrong with the address belongs to its field', () => {
   const field = (answer) => refusal(400, null, answer, NOW).field;
   assert.equal(field({ code: 'invalid_email', field: 'user_email', reason: 'several_ats' }), 'several_ats');
   assert.equal(field({ code: 'invalid_email', reason: 'of a newer server' }), 'character');
+  assert.equal(field({ code: 'invalid_email', reason: 'empty' }), 'required');
   assert.equal(field({ code: 'email_required' }), 'required');
   assert.equal(field({ code: 'email_domain_refused' }), 'refused_domain');
   assert.equal(field({ code: 'internal' }), undefined);

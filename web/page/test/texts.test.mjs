@@ -27,12 +27,36 @@ test('no text is there that nothing shows', async () => {
     external: ['livekit-client', '../texts/*'],
   });
   const code = outputFiles[0].text;
-  // Keys that are put together: `agent.${state}`.
-  const made = ['agent.', 'quality.', 'end.', 'problem.', 'email.', 'session.', 'page.colours.'];
+  // Keys that are put together, such as `agent.${state}`, and where the words are listed that they are made of.
+  const made = new Set();
+  for (const [start, file, type] of [
+    ['agent.', 'visit', 'AgentState'],
+    ['quality.', 'visit', 'Quality'],
+    ['end.', 'visit', 'EndReason'],
+    ['session.', 'visit', 'Speaker'],
+    ['session.', 'visit', 'Notice'],
+    ['problem.', 'problem', 'ProblemCode'],
+    ['email.', 'problem', 'FieldProblem'],
+    ['email.', 'email', 'Problem'],
+    ['page.colours.', 'storage', 'Theme'],
+  ]) {
+    assert.ok(code.includes(`\`${start}$`), start);
+    for (const word of await words(file, type)) made.add(start + word);
+  }
+  // Of these two nothing is told.
+  made.delete('agent.none');
+  made.delete('email.empty');
   for (const key of Object.keys(english)) {
-    assert.ok(code.includes(`"${key}"`) || made.some((start) => key.startsWith(start) && code.includes(`\`${start}$`)), key);
+    assert.ok(code.includes(`"${key}"`) || made.has(key), key);
   }
 });
+
+/** The words of a union in the source. */
+async function words(file, type) {
+  const source = await readFile(new URL(`../src/${file}.ts`, import.meta.url), 'utf8');
+  const [, union] = new RegExp(`export type ${type} =([^=]*?);\\n`).exec(source);
+  return [...union.matchAll(/'([\w.]+)'/g)].map(([, word]) => word);
+}
 
 test('the address decides about the language, then the browser', () => {
   assert.equal(chooseLanguage('?lang=de', ['en']), 'de');

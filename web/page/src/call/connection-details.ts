@@ -1,7 +1,6 @@
 // Asks the server for a room of our own.
 
-import type { Problem as EmailProblem } from '../email';
-import type { Problem } from '../problem';
+import type { FieldProblem, Problem } from '../problem';
 import { isRecord } from '../record';
 
 /** Beside the page, wherever that is. */
@@ -76,6 +75,8 @@ async function post(body: object, proof: string | undefined, ended: AbortSignal)
   const abort = new AbortController();
   const end = () => abort.abort();
   ended.addEventListener('abort', end, { once: true });
+  // A signal tells nobody who asks later.
+  if (ended.aborted) end();
   let isLate = false;
   const timer = setTimeout(() => abort.abort((isLate = true)), TIME_LIMIT_MS);
   try {
@@ -96,8 +97,7 @@ async function post(body: object, proof: string | undefined, ended: AbortSignal)
   }
 }
 
-const EMAIL_PROBLEMS: readonly EmailProblem[] = [
-  'empty',
+const EMAIL_PROBLEMS: readonly FieldProblem[] = [
   'too_long',
   'name_too_long',
   'missing_at',
@@ -111,7 +111,8 @@ const EMAIL_PROBLEMS: readonly EmailProblem[] = [
   'numeric_domain',
 ];
 
-function fieldProblem(reason: unknown): EmailProblem {
+function fieldProblem(reason: unknown): FieldProblem {
+  if (reason === 'empty') return 'required';
   return EMAIL_PROBLEMS.find((known) => known === reason) ?? 'character';
 }
 

@@ -49,9 +49,12 @@ export function putButton({ page, label, position, color }: Options): void {
     if (opens) frame.focus();
   });
   window.addEventListener('message', ({ origin, source, data }: MessageEvent<{ type?: unknown } | null>) => {
-    if (!frame || origin !== page.origin || source !== frame.contentWindow || data?.type !== 'postcall:close') return;
-    frame.remove();
-    frame = undefined;
+    if (!frame || origin !== page.origin || source !== frame.contentWindow) return;
+    if (data?.type !== 'postcall:hide' && data?.type !== 'postcall:close') return;
+    if (data.type === 'postcall:close') {
+      frame.remove();
+      frame = undefined;
+    }
     show(false);
     button.focus();
   });

@@ -3,6 +3,8 @@
 import { Refused } from '../call/connection-details';
 
 const SCRIPT = 'https://challenges.cloudflare.com/turnstile/v0/api.js?render=explicit';
+/** Of the script; and of the widget, which may ask the visitor something. */
+const SCRIPT_TIME_LIMIT_MS = 10_000;
 const TIME_LIMIT_MS = 60_000;
 
 interface Turnstile {
@@ -16,9 +18,11 @@ declare global {
   }
 }
 
-/** A token is good once, so each call has a widget of its own; it may ask the visitor something. */
+/** A token is good once, so each call has a widget of its own. */
 export async function turnstileToken(siteKey: string, container: HTMLElement, ended: AbortSignal): Promise<string> {
   const turnstile = window.turnstile ?? (await load());
+  // Who has hung up meanwhile is not asked anything.
+  if (ended.aborted) throw new Refused({ code: 'proof' });
   let widget: string | undefined;
   let timer: number | undefined;
   try {
@@ -37,9 +41,18 @@ export async function turnstileToken(siteKey: string, container: HTMLElement, en
 function load(): Promise<Turnstile> {
   return new Promise((resolve, reject) => {
     const script = document.createElement('script');
-    const fail = () => reject(new Refused({ code: 'proof' }));
+    const fail = () => {
+      clearTimeout(timer);
+      script.remove();
+      reject(new Refused({ code: 'proof' }));
+    };
+    const timer = setTimeout(fail, SCRIPT_TIME_LIMIT_MS);
     script.src = SCRIPT;
-    script.onload = () => (window.turnstile ? resolve(window.turnstile) : fail());
+    script.onload = () => {
+      if (!window.turnstile) return fail();
+      clearTimeout(timer);
+      resolve(window.turnstile);
+    };
     script.onerror = fail;
     document.head.append(script);
   });

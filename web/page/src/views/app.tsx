@@ -2,7 +2,8 @@ import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import { Call } from '../call/call';
 import type { Problem } from '../problem';
 import { prove } from '../proof/proof';
-import { storeEmail } from '../storage';
+import { storeEmail, storeTheme } from '../storage';
+import { applyTheme } from '../theme';
 import { IDLE, hadConversation, next, statusKey } from '../visit';
 import { After } from './after';
 import { Footer } from './footer';
@@ -27,6 +28,7 @@ export function App({ page, typed, obstacle, loaded }: Props) {
   const [sounds, setSounds] = useState<Sounds>({});
   const [email, setEmail] = useState(typed);
   const [device, setDevice] = useState<string>();
+  const [kept, setKept] = useState(true);
   const call = useRef<Call | undefined>(undefined);
   const audio = useRef<HTMLDivElement>(null);
   const challenge = useRef<HTMLDivElement>(null);
@@ -37,7 +39,7 @@ export function App({ page, typed, obstacle, loaded }: Props) {
     const widget = challenge.current;
     if (!audioContainer || !widget) return;
     setEmail(address);
-    storeEmail(address);
+    setKept(storeEmail(address));
     setSounds({});
     tell({ type: 'start' });
     call.current = new Call(
@@ -56,17 +58,25 @@ export function App({ page, typed, obstacle, loaded }: Props) {
   const view =
     visit.phase === 'connecting' || visit.phase === 'in-call' ? 'session' : hadConversation(visit) ? 'after' : 'welcome';
   useFocusOnNewView(view);
+  useEscape(embedded);
   const status = statusKey(visit);
   return (
     <PageContext.Provider value={page}>
       <div class="page" data-view={view} data-embedded={embedded}>
-        <Header close={close} />
+        <Header
+          onTheme={(theme) => {
+            applyTheme(theme);
+            setKept(storeTheme(theme));
+          }}
+          close={close}
+        />
         <main>
           {view === 'welcome' && (
             <Welcome
               ready={loaded && !obstacle}
               email={email}
               onEmail={setEmail}
+              kept={kept}
               device={device}
               onDevice={setDevice}
               problem={visit.problem ?? obstacle}
@@ -100,6 +110,18 @@ export function App({ page, typed, obstacle, loaded }: Props) {
       </div>
     </PageContext.Provider>
   );
+}
+
+/** The site's own button hears no key that is pressed in here. */
+function useEscape(embedded: boolean): void {
+  useEffect(() => {
+    if (!embedded) return undefined;
+    const hide = ({ key }: KeyboardEvent) => {
+      if (key === 'Escape') window.parent.postMessage({ type: 'postcall:hide' }, '*');
+    };
+    window.addEventListener('keydown', hide);
+    return () => window.removeEventListener('keydown', hide);
+  }, [embedded]);
 }
 
 /** The keyboard, and who listens to the page, begin at the heading of what is new; what went wrong is in sight. */

@@ -1,13 +1,12 @@
 import { useState } from 'preact/hooks';
-import { type Theme, storeTheme, storedTheme } from '../storage';
-import { applyTheme } from '../theme';
+import { type Theme, storedTheme } from '../storage';
 import { CloseIcon, ThemeIcon } from './icons';
 import { usePage } from './page';
 
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
 /** Whose page it is, and what is set for the page as a whole. */
-export function Header({ close }: { close: () => void }) {
+export function Header({ onTheme, close }: { onTheme: (theme: Theme) => void; close: () => void }) {
   const { configuration, texts, embedded } = usePage();
   return (
     <header class="top">
@@ -15,7 +14,7 @@ export function Header({ close }: { close: () => void }) {
         <img src={configuration.logo ?? 'icon.svg'} alt="" height="32" />
         <span>{configuration.name}</span>
       </p>
-      <ThemeSwitch />
+      <ThemeSwitch onTheme={onTheme} />
       {embedded && (
         <button id="close" class="quiet square" type="button" aria-label={texts('page.close')} onClick={close}>
           <CloseIcon />
@@ -25,13 +24,12 @@ export function Header({ close }: { close: () => void }) {
   );
 }
 
-function ThemeSwitch() {
+function ThemeSwitch({ onTheme }: { onTheme: (theme: Theme) => void }) {
   const { texts } = usePage();
   const [theme, setTheme] = useState(storedTheme);
   const choose = (chosen: Theme) => {
     setTheme(chosen);
-    storeTheme(chosen);
-    applyTheme(chosen);
+    onTheme(chosen);
   };
   return (
     <label class="theme">

@@ -13,6 +13,8 @@ interface Props {
   ready: boolean;
   email: string;
   onEmail(email: string): void;
+  /** The browser has kept what it was given to keep. */
+  kept: boolean;
   device: string | undefined;
   onDevice(device: string): void;
   /** Of the call before, or of this browser. */
@@ -52,7 +54,7 @@ function Point({ icon, title, text }: { icon: ComponentChildren; title: string; 
 }
 
 /** Without the script it sends nothing: the field has no name, and the button is off. */
-function StartForm({ ready, email, onEmail, device, onDevice, problem, start }: Props) {
+function StartForm({ ready, email, onEmail, kept, device, onDevice, problem, start }: Props) {
   const { configuration, texts } = usePage();
   const [wrong, setWrong] = useState<FieldProblem | undefined>(problem?.field);
   const field = useRef<HTMLInputElement>(null);
@@ -127,6 +129,9 @@ function StartForm({ ready, email, onEmail, device, onDevice, problem, start }: 
         {seconds > 0 ? texts('welcome.start.wait', { time: clock(seconds) }) : texts('welcome.start')}
       </button>
       <Consent />
+      <p id="not-kept" class="hint" role="status" hidden={kept}>
+        {!kept && texts('page.not_kept')}
+      </p>
     </form>
   );
 }
