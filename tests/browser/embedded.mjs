@@ -26,6 +26,7 @@ const site = await startSite(
 // Outside of tests nobody's LiveKit is on the visitor's own machine, for which a frame would need a permission of its own.
 const browser = await startChromium(undefined, ['--disable-features=LocalNetworkAccessChecks']);
 try {
+  await refused();
   console.log(
     JSON.stringify({ desk: await visit({ width: 1280, height: 800 }), phone: await visit({ width: 375, height: 667 }) }),
   );
@@ -57,6 +58,7 @@ async function visit(viewport) {
 
   const frame = page.frameLocator('iframe');
   await frame.locator('#start-call:enabled').waitFor();
+  complaints.push(...(await violations(page.frames().find((each) => each.url().startsWith(origin)))));
   const heading = await frame.locator('h1').innerText();
   await frame.locator('#email').fill('visitor@company.com');
   const [answer] = await Promise.all([page.waitForResponse('**/api/connection-details'), frame.locator('#start-call').click()]);
@@ -75,6 +77,19 @@ async function visit(viewport) {
     assert.equal((await agent.others()).length, 1, 'the call ended with its frame hidden');
     await button.click();
   }
+  // Escape hides it, wherever the focus is: in the frame, and beside it.
+  await frame.locator('#message').press('Escape');
+  await page.locator('iframe').waitFor({ state: 'hidden' });
+  await page.waitForFunction(() => document.activeElement?.localName === 'postcall-button');
+  await button.press('Enter');
+  await page.locator('iframe').waitFor({ state: 'visible' });
+  // On a phone the frame is over the button.
+  if (viewport.width > 1000) {
+    await button.press('Escape');
+    await page.locator('iframe').waitFor({ state: 'hidden' });
+    await button.press('Enter');
+  }
+  assert.equal((await agent.others()).length, 1, 'the call ended with its frame hidden');
   await frame.locator('#close').click();
   await page.locator('iframe').waitFor({ state: 'detached' });
   for (const end = Date.now() + LIMIT_MS; (await agent.others()).length > 0; ) {
@@ -85,6 +100,20 @@ async function visit(viewport) {
   assert.deepEqual(messages, []);
   await context.close();
   return { heading, violations: complaints };
+}
+
+/** A site that the server does not know: its button is there, and the browser shows no page in its frame. */
+async function refused() {
+  const page = await browser.newPage();
+  const messages = consoleOf(page);
+  await page.goto(site.url.replace('www.', 'other.'));
+  await page.getByRole('button', { name: 'Frag uns' }).click();
+  for (const end = Date.now() + LIMIT_MS; !messages.some((message) => message.includes('frame-ancestors')); ) {
+    assert.ok(Date.now() < end, 'the browser refuses nothing');
+    await page.waitForTimeout(100);
+  }
+  assert.equal(await page.frameLocator('iframe').locator('#page').count(), 0);
+  await page.close();
 }
 
 async function startSite(body) {

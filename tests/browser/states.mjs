@@ -43,7 +43,8 @@ try {
     emailRequired: await emailRequired(),
     emailNone: await emailNone(),
     proofOfWork: await proofOfWork(),
-    turnstile: await turnstile(),
+    noAnswer: await noAnswer(),
+    oldBrowser: await oldBrowser(),
     brokenStorage: await brokenStorage(),
     languages: await languages(),
     typedEarly: await typedEarly(),
@@ -92,6 +93,7 @@ async function refused() {
     ['internal', 500, { code: 'internal', detail: 'secret' }],
     ['proof', 403, { code: 'proof_refused' }],
     ['proofUnavailable', 503, { code: 'proof_unavailable', retry_after_seconds: 30 }],
+    ['notYoursToChoose', 403, { code: 'not_yours_to_choose' }],
     ['unknown', 400, { code: 'of_a_newer_server', detail: 'The shop is closed.' }],
   ]) {
     const { page, leave } = await open({
@@ -182,7 +184,6 @@ async function configured() {
     light: await color(),
   };
   assert.ok(await page.locator('.brand img').evaluate((image) => image.decode().then(() => image.src.endsWith('/api/logo'))));
-  assert.deepEqual(await violations(page), []);
   await picture(page, 'configured');
   await page.selectOption('#theme', 'dark');
   seen.dark = await color();
@@ -228,22 +229,38 @@ async function proofOfWork() {
   return 'passed';
 }
 
-async function turnstile() {
-  const widget = `window.turnstile = { render(container, options) { setTimeout(() => options.callback('word-for-' + options.sitekey)); return '1'; }, remove() {} };`;
-  const { page, requests, leave } = await open({
-    configuration: { proof: { kind: 'turnstile', site_key: 'key' } },
-    details: { status: 500, json: {} },
-    // The server allows its script where it wants it.
-    options: { bypassCSP: true },
-    more: (context) =>
-      context.route('https://challenges.cloudflare.com/**', (route) =>
-        route.fulfill({ contentType: 'text/javascript', body: widget }),
-      ),
-  });
-  await fail(page);
-  assert.equal(requests[0].proof, 'turnstile word-for-key');
+/** A server that never answers. */
+async function noAnswer() {
+  const { page, leave } = await open();
+  await page.route('**/api/connection-details', () => {});
+  await page.clock.install();
+  await page.click('#start-call');
+  await page.waitForSelector('#status[data-state="connecting"]', { state: 'attached' });
+  const requested = page.waitForEvent('requestfailed');
+  await page.clock.fastForward(10_000);
+  await requested;
+  await page.waitForSelector('#error:not([hidden])');
+  const told = await page.locator('#error').innerText();
+  await picture(page, 'no-answer');
   await leave();
-  return 'passed';
+  return told;
+}
+
+/** Such as one inside of another app. */
+async function oldBrowser() {
+  const { page, leave } = await open({ before: forgetCalls, ready: false });
+  await page.goto(values.url);
+  await page.waitForSelector('#error:not([hidden])');
+  assert.ok(await page.isDisabled('#start-call'));
+  const told = await page.locator('#error').innerText();
+  await picture(page, 'old-browser');
+  await leave();
+  return told;
+}
+
+function forgetCalls() {
+  delete window.RTCPeerConnection;
+  delete window.webkitRTCPeerConnection;
 }
 
 async function brokenStorage() {
@@ -259,13 +276,24 @@ async function brokenStorage() {
     },
     details: { status: 500, json: {} },
   });
+  assert.ok(await page.isHidden('#not-kept'));
   await page.selectOption('#theme', 'dark');
   await page.waitForSelector('html[data-theme="dark"]');
+  const told = { en: await notKept(page) };
+  await page.goto(`${values.url}?lang=de`);
+  await page.waitForSelector('#start-call:enabled');
   await page.fill('#email', EMAIL);
   await fail(page);
   assert.deepEqual(JSON.parse(requests[0].body), { user_email: EMAIL });
+  told.de = await notKept(page);
+  await picture(page, 'broken-storage');
   await leave();
-  return 'passed';
+  return told;
+}
+
+async function notKept(page) {
+  await page.waitForSelector('#not-kept', { state: 'visible' });
+  return page.locator('#not-kept').innerText();
 }
 
 async function languages() {
@@ -377,6 +405,8 @@ async function open({ before, configuration = {}, challenge, details, search = '
   return { page, requests, leave };
 }
 
+/** Looks at a state, and keeps a picture of it where one is wanted. */
 async function picture(page, name) {
+  assert.deepEqual(await violations(page), [], name);
   if (values.screenshots) await page.screenshot({ path: `${values.screenshots}/${name}.png`, fullPage: true });
 }

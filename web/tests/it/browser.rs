@@ -113,7 +113,12 @@ async fn each_state_before_a_call_says_what_to_do() {
         ("/refused/internal", "Something went wrong on our side. Please try again in a moment."),
         ("/refused/proof", "Reload the page and try again."),
         ("/refused/proofUnavailable", "cannot be made at the moment. Try again in 30 seconds."),
+        ("/refused/notYoursToChoose", "do not fit together. Reload the page"),
         ("/refused/unknown", "The shop is closed."),
+        ("/noAnswer", "did not answer in time. Please try again."),
+        ("/oldBrowser", "Open this page in Chrome, Firefox, Safari or Edge"),
+        ("/brokenStorage/en", "Your browser keeps nothing for this page"),
+        ("/brokenStorage/de", "Ihr Browser merkt sich nichts für diese Seite"),
         ("/fields/invalid", "Enter a domain, such as company.com."),
         ("/fields/required", "Enter your e-mail address to start the call."),
         ("/fields/domain", "Enter another one, such as that of your company."),
@@ -139,16 +144,16 @@ async fn each_state_before_a_call_says_what_to_do() {
         ["browser", "asked", "other"].iter().map(|case| &seen["languages"][case][0]).collect();
     assert_eq!(languages, ["de", "en", "en"]);
 
-    for (device, title) in [
-        ("desk", "Talk to us – A company with a long name"),
-        ("phone", "Sprechen Sie mit uns – A company with a long name"),
+    for (device, lang, title) in [
+        ("desk", "en", "Talk to us – A company with a long name"),
+        ("phone", "de", "Sprechen Sie mit uns – A company with a long name"),
     ] {
         let load = &seen["firstLoad"][device];
         let bytes = load["bytes"].as_u64().unwrap();
         assert!(bytes <= MOST_BYTES, "{bytes} bytes until a call can be started");
         assert!(load["shift"].as_f64().unwrap() < MOST_SHIFT, "{load}");
         assert_eq!((&load["violations"], &load["tooWide"]), (&json!([]), &json!(false)), "{load}");
-        assert_eq!(load["title"], title);
+        assert_eq!((&load["lang"], &load["title"]), (&json!(lang), &json!(title)));
         assert!(!load["description"].as_str().unwrap().is_empty());
     }
 }
@@ -173,6 +178,7 @@ async fn a_visit_goes_well_whatever_happens_in_it() {
         "otherMicrophone",
         "interrupted",
         "lost",
+        "refused",
         "blockedSound",
         "reads",
         "twoAtOnce",
@@ -182,6 +188,7 @@ async fn a_visit_goes_well_whatever_happens_in_it() {
     for (reason, words) in [
         ("agent_ended", "The agent said goodbye"),
         ("time_limit", "as long as a call may"),
+        ("budget_spent", "used up what one call may use"),
         ("participant_absent", "Check your microphone"),
         ("provider_failed", "call again in a few minutes"),
         ("room_closed", "ended by the other side"),
@@ -205,6 +212,39 @@ async fn the_button_of_another_site_places_a_call() {
     for device in ["desk", "phone"] {
         assert_eq!(seen[device], json!({"heading": "Sprechen Sie mit uns", "violations": []}), "{device}");
     }
+}
+
+/// A configuration and a policy as they are served reach the browser.
+#[tokio::test]
+async fn what_the_server_is_told_is_what_visitors_see() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("page.example.toml");
+    let example = Running::start(&[&format!("--web-page-configuration={}", file.display())]);
+    let turnstile = Running::start(&[
+        "--web-proof=turnstile",
+        "--web-turnstile-site-key=key",
+        "--web-turnstile-secret=secret",
+        "--web-turnstile-url=http://127.0.0.1:1/",
+    ]);
+    let seen = browser(
+        "served.mjs",
+        &[
+            ("--example", format!("http://{}/", example.http)),
+            ("--turnstile", format!("http://{}/", turnstile.http)),
+        ],
+    )
+    .await;
+    assert_eq!(
+        seen["example"],
+        json!({
+            "title": "Talk to us – Example Corp",
+            "brand": "Example Corp",
+            "heading": "Talk to Example Corp",
+            "links": ["https://www.example.com/privacy", "https://www.example.com/imprint"],
+            "light": "rgb(11, 95, 255)",
+            "dark": "rgb(127, 176, 255)",
+        })
+    );
+    assert_eq!(seen["turnstile"], json!(["turnstile word-for-key"]));
 }
 
 /// LiveKit's hooks for agents, in a page of another origin that knows nothing of this server but where it gives tokens.
