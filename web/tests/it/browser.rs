@@ -271,7 +271,7 @@ async fn the_tests_of_the_page_hold() {
 }
 
 /// What a script of `tests/browser` has seen. With `SCREENSHOTS` set to a folder, there are pictures of it.
-async fn browser(script: &str, options: &[(&str, String)]) -> Value {
+pub(crate) async fn browser(script: &str, options: &[(&str, String)]) -> Value {
     let mut node = Command::new("node");
     node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/browser").join(script));
     for (name, value) in options {
@@ -293,7 +293,10 @@ async fn start_livekit() -> LiveKitServer {
 
 /// A service whose visitors' calls come about, however many one of them places.
 fn beside(livekit: &LiveKitServer, flags: &[&str]) -> Running {
-    Running::start_beside(livekit, &[&["--web-tokens-per-address=0", "--web-tokens-per-email=0"], flags].concat())
+    Running::start_beside(
+        livekit,
+        &[&["--web-tokens-per-address=0", "--web-tokens-per-email=0"], flags].concat(),
+    )
 }
 
 /// Where both are, for a script that makes the agents, too.

@@ -57,6 +57,10 @@ impl Web {
         web
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/", self.http)
+    }
+
     /// With the token, and nothing else that lets anybody in.
     pub(crate) async fn with_token(nats_url: &str, flags: &[&str]) -> Self {
         let token = format!("--web-status-token={TOKEN}");

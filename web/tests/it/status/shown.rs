@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use test_servers::NatsServer;
 
 use super::fixtures::*;
+use crate::browser::browser;
 
 /// Session, archive and Salesforce of each call.
 fn standings(shown: &Value) -> Vec<[String; 3]> {
@@ -56,6 +57,23 @@ async fn the_last_calls_are_shown_with_what_became_of_them() {
     }
     for answer in [page.body, shown.to_string(), web.log()] {
         assert!(!answer.contains("test@") && !answer.contains("nobody may read"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_can_use_it_on_every_device() {
+    let nats = NatsServer::start().await;
+    let jetstream = set_up(&nats).await;
+    for session in 0..5 {
+        publish(&jetstream, &payload(&format!("room_of_a_visitor_with_a_long_name_{session}"))).await;
+    }
+    settle(&jetstream, "sink-s3", 3, &[0, 2]).await;
+    dead_letter(&jetstream, "sink-salesforce", 2, "update Lead: 400: FIELD_INTEGRITY").await;
+    let web = Web::with_token(&nats.url(), &[]).await;
+    web.eventually("it is read", |shown| shown["calls"]["in_stream"] == 5).await;
+    let seen = browser("status.mjs", &[("--url", web.url()), ("--token", TOKEN.to_owned())]).await;
+    for device in ["desk", "dark", "phone"] {
+        assert_eq!(seen[device]["rows"], 5, "{seen}");
     }
 }
 
