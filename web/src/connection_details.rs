@@ -6,11 +6,11 @@
 use std::iter;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use chrono::Utc;
 use rand::RngExt;
 use schemas::Email;
@@ -24,19 +24,21 @@ use crate::page_configuration::EmailUse;
 use crate::problem::{Kind, Problem};
 use crate::request;
 use crate::token::Invitation;
+use crate::token_limit::Client;
 
 /// Longest body that is read, in bytes.
 pub const LONGEST_BODY: usize = 64 * 1024;
 
 /// Base-36 digits behind the milliseconds: two rooms of one millisecond never meet.
-const RANDOM_DIGITS: usize = 10;
+pub(crate) const RANDOM_DIGITS: usize = 10;
 
 pub(crate) async fn answer(
     State(app): State<Arc<App>>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Response {
-    match invite(&app, &headers, body).await {
+    match invite(&app, client, &headers, body).await {
         Ok((invitation, token)) => {
             Json(ConnectionDetails::new(&app.settings, &invitation.room_name, &token)).into_response()
         }
@@ -50,9 +52,11 @@ pub(crate) async fn answer(
     }
 }
 
-/// What costs nothing is looked at first; a proof is taken when only a limit can still refuse the call.
+/// What costs nothing is looked at first, the limits included; then a proof is taken, and with the token in hand what it takes of
+/// the limits. Only who is overtaken meanwhile has given a proof for nothing.
 async fn invite(
     app: &App,
+    client: Client,
     headers: &HeaderMap,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Result<(Invitation, String), Problem> {
@@ -61,14 +65,14 @@ async fn invite(
     let email = request::read(&body, &settings.agent_name).map_err(|refusal| Problem::from(&refusal))?;
     let email = wanted(email, settings)?;
     app.livekit.check()?;
-    app.limit.check_calls()?;
+    app.limit.check(client, email.as_ref())?;
     app.proof.take(headers).await?;
     let invitation = Invitation::new(settings, email.as_ref(), Utc::now(), &random_digits());
-    app.limit.take(email.as_ref(), &invitation.room_name)?;
     let token = invitation.token(settings).await.map_err(|error| {
         error!("{error}");
         Problem::new(Kind::Internal, "The token could not be signed. Please try again later.")
     })?;
+    app.limit.take(client, email.as_ref(), &invitation.room_name)?;
     info!(
         session.id = invitation.room_name,
         participant.identity = invitation.identity,

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::iter;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -25,19 +26,19 @@ pub struct Rate {
     period: Duration,
 }
 
-/// The buckets of all clients, and of all of them together.
+/// The buckets of all clients.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
-    of_a_client: Rate,
-    of_all: Rate,
-    state: Mutex<State>,
+    rate: Rate,
+    clients: Mutex<Buckets<IpNet>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    clients: Buckets<IpNet>,
-    /// When that of all will be full again, on the caller's clock.
-    all: Duration,
+/// The one bucket of all together.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    rate: Rate,
+    /// On the caller's clock.
+    full_at: Duration,
 }
 
 /// When each bucket will be full again, on the caller's clock, by whose it is.
@@ -95,31 +96,43 @@ impl Rate {
 }
 
 impl RateLimit {
-    pub(crate) fn new(of_a_client: Rate, of_all: Rate) -> Self {
-        Self { of_a_client, of_all, state: Mutex::default() }
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, clients: Mutex::default() }
     }
 
     /// Takes a token, or none. A refusal costs nothing.
     pub(crate) fn take(&self, client: IpAddr, now: Duration) -> Result<(), TooMany> {
-        let mut state = self.state.lock();
-        state.clients.sweep(now);
-        let own = networks(client).into_iter().flatten().collect::<Vec<_>>();
-        for &(network, shares) in &own {
-            let full_at = state.clients.full_at(&network);
-            self.of_a_client.wait(shares, full_at, now).map_err(|wait| Limit::Client.refuses(wait))?;
+        let mut clients = self.clients.lock();
+        clients.sweep(now);
+        for (network, shares) in networks(client) {
+            let full_at = clients.full_at(&network);
+            self.rate.wait(shares, full_at, now).map_err(|wait| Limit::Client.refuses(wait))?;
         }
-        self.of_all.wait(1, state.all, now).map_err(|wait| Limit::All.refuses(wait))?;
-        for (network, shares) in own {
-            let full_at = self.of_a_client.taken(shares, state.clients.full_at(&network), now);
-            state.clients.set(network, full_at);
+        for (network, shares) in networks(client) {
+            let full_at = self.rate.taken(shares, clients.full_at(&network), now);
+            clients.set(network, full_at);
         }
-        state.all = self.of_all.taken(1, state.all, now);
         Ok(())
     }
 
     /// How many buckets are kept.
     pub(crate) fn buckets(&self) -> usize {
-        self.state.lock().clients.len()
+        self.clients.lock().len()
+    }
+}
+
+impl Bucket {
+    pub(crate) fn new(rate: Rate) -> Self {
+        Self { rate, full_at: Duration::ZERO }
+    }
+
+    /// Whether there is a token.
+    pub(crate) fn check(&self, now: Duration) -> Result<(), TooMany> {
+        self.rate.wait(1, self.full_at, now).map_err(|wait| Limit::All.refuses(wait))
+    }
+
+    pub(crate) fn take(&mut self, now: Duration) {
+        self.full_at = self.rate.taken(1, self.full_at, now);
     }
 }
 
@@ -179,10 +192,17 @@ impl<K: Eq + Hash> Buckets<K> {
     }
 }
 
-/// What a client counts as, and how many shares that has.
-fn networks(client: IpAddr) -> [Option<(IpNet, u32)>; 2] {
-    let of = |bits, shares| Some((IpNet::new_assert(client, bits).trunc(), shares));
-    if client.is_ipv4() { [of(32, 1), None] } else { [of(64, 1), of(48, SHARES_OF_A_SITE)] }
+/// What a client counts as, from the smallest on, and how many shares that has.
+pub(crate) fn networks(client: IpAddr) -> impl Iterator<Item = (IpNet, u32)> {
+    let of = move |bits, shares| (IpNet::new_assert(client, bits).trunc(), shares);
+    let (own, site) =
+        if client.is_ipv4() { (of(32, 1), None) } else { (of(64, 1), Some(of(48, SHARES_OF_A_SITE))) };
+    iter::once(own).chain(site)
+}
+
+/// The largest network that may be one client's alone.
+pub(crate) fn site(client: IpAddr) -> IpNet {
+    IpNet::new_assert(client, if client.is_ipv4() { 32 } else { 48 }).trunc()
 }
 
 #[cfg(test)]
@@ -204,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_client_gets_a_minutes_worth_at_once_and_then_one_at_a_time() {
-        let limit = RateLimit::new(Rate::per_minute(60), Rate::per_minute(1_000));
+        let limit = RateLimit::new(Rate::per_minute(60));
         let one = || std::iter::repeat_n(ip("192.0.2.1"), 10_000);
         let start = 100 * SECOND;
         assert_eq!(granted(&limit, one(), start), 60);
@@ -217,18 +237,21 @@ mod tests {
 
     #[test]
     fn all_together_have_a_limit_and_a_refusal_costs_nothing() {
-        let limit = RateLimit::new(Rate::per_minute(60), Rate::per_minute(120));
-        let many = (0..1_000).map(|number| IpAddr::from(Ipv4Addr::from(number)));
-        assert_eq!(granted(&limit, many, SECOND), 120);
-        let refused = limit.take(ip("192.0.2.1"), SECOND).unwrap_err();
-        assert_eq!(refused, TooMany { limit: Limit::All, retry_after: SECOND / 2 });
-        let one = std::iter::repeat_n(ip("192.0.2.1"), 1_000);
-        assert_eq!(granted(&limit, one, 121 * SECOND), 60);
+        let mut all = Bucket::new(Rate::per_minute(120));
+        for _ in 0..120 {
+            assert!(all.check(SECOND).is_ok());
+            all.take(SECOND);
+        }
+        for _ in 0..1_000 {
+            let refused = all.check(SECOND).unwrap_err();
+            assert_eq!(refused, TooMany { limit: Limit::All, retry_after: SECOND / 2 });
+        }
+        assert!(all.check(SECOND + SECOND / 2).is_ok());
     }
 
     #[test]
     fn an_ipv6_network_counts_as_one_client_and_a_site_as_eight() {
-        let limit = RateLimit::new(Rate::per_minute(10), Rate::per_minute(0));
+        let limit = RateLimit::new(Rate::per_minute(10));
         let site = 0x2001_0db8_0001_u128 << 80;
         let of_one_network = (0..1_000).map(|host| IpAddr::from(Ipv6Addr::from_bits(site + host)));
         assert_eq!(granted(&limit, of_one_network, SECOND), 10);
@@ -239,13 +262,13 @@ mod tests {
 
     #[test]
     fn zero_is_no_limit() {
-        let limit = RateLimit::new(Rate::per_minute(0), Rate::per_minute(0));
+        let limit = RateLimit::new(Rate::per_minute(0));
         assert_eq!(granted(&limit, std::iter::repeat_n(ip("192.0.2.1"), 5_000), SECOND), 5_000);
     }
 
     #[test]
     fn a_million_addresses_take_bounded_memory_and_are_limited_together() {
-        let limit = RateLimit::new(Rate::per_minute(60), Rate::per_minute(0));
+        let limit = RateLimit::new(Rate::per_minute(60));
         let million = || (0..1_000_000).map(|number| IpAddr::from(Ipv4Addr::from(number)));
         assert_eq!(granted(&limit, million(), SECOND), MOST_BUCKETS + 60);
         assert_eq!(limit.buckets(), MOST_BUCKETS);

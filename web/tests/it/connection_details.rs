@@ -5,7 +5,8 @@ use axum::http::{Request, StatusCode};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::in_process::{AGENT_NAME, Service, claims};
+use crate::in_process::{AGENT_NAME, PROXY, Service, claims};
+use crate::proof::meet;
 
 fn metadata(claims: &Value) -> Value {
     let text = claims["metadata"].as_str().expect("metadata is a string");
@@ -294,6 +295,84 @@ async fn nothing_that_a_visitor_sends_but_the_address_is_in_the_token() {
         found.as_object_mut().unwrap().remove(if key == "video" { "room" } else { "agents" });
         assert_eq!(found, honest[key]);
     }
+}
+
+#[tokio::test]
+async fn who_gets_no_token_takes_none_from_anybody() {
+    let service = Service::new(&[
+        "--web-tokens=3",
+        "--web-tokens-per-address=0",
+        "--web-tokens-per-email=2",
+        "--web-proof=work",
+        "--web-proof-difficulty=8",
+    ]);
+    let email = json!({ "user_email": "ann@x.org" });
+    for _ in 0..20 {
+        service.post_text("application/json", "{").await.problem(StatusCode::BAD_REQUEST, "unreadable_body");
+        let wrong = service.post(&json!({ "user_email": "ann lee@x.org" })).await;
+        wrong.problem(StatusCode::BAD_REQUEST, "invalid_email");
+        service.post(&email).await.problem(StatusCode::FORBIDDEN, "proof_required");
+        service.post_with_proof("work a.1", &email).await.problem(StatusCode::FORBIDDEN, "proof_refused");
+    }
+    let ask = async |body: &Value| {
+        let answer = meet(&service.get("/api/proof").await.body);
+        service.post_with_proof(&format!("work {answer}"), body).await
+    };
+    for (body, limit) in [
+        (&email, None),
+        (&email, None),
+        (&email, Some("email")),
+        (&json!({}), None),
+        (&json!({}), Some("all")),
+    ] {
+        let answer = ask(body).await;
+        let status = if limit.is_none() { StatusCode::OK } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!((answer.status, answer.body["limit"].as_str()), (status, limit), "{}", answer.body);
+    }
+    // A limit refuses before it takes a proof.
+    assert_eq!(service.metric("web_proofs_total{outcome=\"taken\"}").await, 3);
+}
+
+#[tokio::test]
+async fn what_refuses_an_address_costs_no_line() {
+    let service = Service::new(&["--web-tokens-per-email=1", "--web-calls=2", "--web-livekit-interval=10s"]);
+    let email = json!({ "user_email": "ann@x.org" });
+    assert_eq!(service.post(&email).await.status, StatusCode::OK);
+    for _ in 0..5 {
+        assert_eq!(service.post(&email).await.body["limit"], "email");
+    }
+    assert_eq!(service.post(&json!({ "user_email": "bob@x.org" })).await.status, StatusCode::OK);
+    // Nor the other way round.
+    assert_eq!(service.post(&json!({ "user_email": "eve@x.org" })).await.body["limit"], "calls");
+}
+
+#[tokio::test]
+async fn one_network_holds_three_lines_that_nobody_uses() {
+    let service = Service::new(&["--web-calls=20", "--web-livekit-interval=10s", PROXY]);
+    for number in 0..10 {
+        let answer = service.post_from("198.51.100.1", &json!({})).await;
+        if number < 3 {
+            assert_eq!(answer.status, StatusCode::OK);
+            continue;
+        }
+        answer.problem(StatusCode::TOO_MANY_REQUESTS, "too_many_requests");
+        assert_eq!(answer.body["limit"], "client");
+        let seconds = answer.body["retry_after_seconds"].as_u64().unwrap();
+        assert!((1..=15).contains(&seconds), "{seconds}");
+        assert_eq!(answer.headers[RETRY_AFTER], seconds.to_string());
+    }
+    assert_eq!(service.post_from("198.51.100.2", &json!({})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn nobody_shuts_the_address_of_another_out() {
+    let service = Service::new(&["--web-tokens-per-email=2", PROXY]);
+    let email = json!({ "user_email": "ann@x.org" });
+    for limited in [false, false, true, true] {
+        let answer = service.post_from("198.51.100.1", &email).await;
+        assert_eq!(answer.body["limit"] == "email", limited, "{}", answer.body);
+    }
+    assert_eq!(service.post_from("198.51.100.2", &email).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ pub(crate) const AGENT_NAME: &str = "pandadoc-agent";
 const API_KEY: &str = "devkey";
 pub(crate) const API_SECRET: &str = "a secret of thirty-two characters";
 
+/// The flag by which the peer of all requests is believed.
+pub(crate) const PROXY: &str = "--web-trusted-proxies=192.0.2.1";
+
 pub(crate) struct Service {
     visitors: Router,
     operations: Router,
@@ -81,6 +84,12 @@ impl Service {
         let request =
             Request::post("/api/token").header(CONTENT_TYPE, "application/json").header("x-proof", proof);
         self.send(request, body.to_string()).await
+    }
+
+    /// From this client; the service has to trust [`PROXY`].
+    pub(crate) async fn post_from(&self, client: &str, body: &Value) -> Answer {
+        let request = Request::post("/api/token").header(CONTENT_TYPE, "application/json");
+        self.send(request.header("x-forwarded-for", client), body.to_string()).await
     }
 
     /// The value of a metric; 0 where it is missing.

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::in_process::Service;
 
 /// As the page's worker does.
-fn meet(challenge: &Value) -> String {
+pub(crate) fn meet(challenge: &Value) -> String {
     let (text, difficulty) =
         (challenge["challenge"].as_str().unwrap(), challenge["difficulty"].as_u64().unwrap());
     let zero_bits = |text: &str| {
