@@ -3,20 +3,22 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow};
+use axum::http::StatusCode;
 use chrono::Utc;
 use livekit_api::access_token::{Claims, VideoGrants};
 use livekit_protocol::{ListRoomsRequest, ListRoomsResponse};
 use parking_lot::RwLock;
 use prost::Message as _;
 use secrecy::ExposeSecret as _;
-use service::{LiveKitKey, LiveKitUrl, shared_secret_token};
-use tokio::time::sleep;
+use service::{LiveKitKey, LiveKitUrl, Seldom, shared_secret_token};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::calls::Calls;
 use crate::configuration::Settings;
+use crate::connection_details::RANDOM_DIGITS;
 use crate::metrics::Metrics;
 use crate::problem::{Kind, Problem};
 
@@ -38,7 +40,7 @@ pub(crate) struct LiveKit {
     http: reqwest::Client,
     url: String,
     key: LiveKitKey,
-    /// With which the rooms of our calls begin.
+    /// With which the rooms of our calls begin, before the first `_`.
     room_prefix: String,
     /// Between two questions; it is never asked where it is zero.
     interval: Duration,
@@ -51,19 +53,33 @@ enum State {
     /// It has not been asked yet.
     Unknown,
     Reachable,
+    /// It answers, but does not tell its rooms, and why.
+    Uncounted(String),
     /// And why.
     Away(String),
 }
 
+/// Why there is no list of rooms.
+#[derive(Debug)]
+enum NoList {
+    /// No visitor's call would come through, either.
+    Away(anyhow::Error),
+    /// LiveKit is there, and says something else.
+    Untold(anyhow::Error),
+}
+
 impl LiveKit {
     /// # Errors
-    /// A client for HTTP cannot be made.
+    /// A client for HTTP cannot be made, or the metrics are another's.
     pub(crate) fn new(settings: &Settings, metrics: &Metrics) -> anyhow::Result<Self> {
+        if !settings.livekit_interval.is_zero() {
+            metrics.with_livekit().context("register the metrics of LiveKit")?;
+        }
         Ok(Self {
             http: http_client()?,
             url: endpoint(&settings.livekit_url),
             key: settings.livekit_key.clone(),
-            room_prefix: format!("{}_", settings.room_prefix),
+            room_prefix: settings.room_prefix.clone(),
             interval: settings.livekit_interval,
             state: RwLock::new(State::Unknown),
             metrics: metrics.clone(),
@@ -80,7 +96,7 @@ impl LiveKit {
     /// Whether a call could be placed; where nobody asks, it could.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         match *self.state.read() {
-            State::Unknown | State::Reachable => Ok(()),
+            State::Unknown | State::Reachable | State::Uncounted(_) => Ok(()),
             State::Away(_) => Err(Problem::new(
                 Kind::LiveKitUnreachable,
                 "Calls cannot be placed at the moment: the media server does not answer. Please try again in a moment.",
@@ -93,6 +109,7 @@ impl LiveKit {
     pub(crate) fn fault(&self) -> Option<String> {
         match &*self.state.read() {
             State::Unknown if !self.interval.is_zero() => Some("LiveKit was not asked yet".to_owned()),
+            State::Uncounted(why) => Some(format!("LiveKit's rooms are not known: {why}")),
             State::Away(why) => Some(format!("LiveKit cannot be reached: {why}")),
             State::Unknown | State::Reachable => None,
         }
@@ -100,6 +117,7 @@ impl LiveKit {
 
     async fn ask_for_ever(&self, calls: &Calls) {
         let mut failures = 0;
+        let mut untold = Seldom::default();
         loop {
             match self.rooms().await {
                 Ok(rooms) => {
@@ -108,7 +126,17 @@ impl LiveKit {
                     calls.are(&rooms);
                     self.enter(State::Reachable);
                 }
-                Err(error) => {
+                Err(NoList::Untold(error)) => {
+                    failures = 0;
+                    if let Some(before) = untold.now(Instant::now()) {
+                        warn!(
+                            not_logged = before,
+                            "LiveKit does not tell its rooms, the last count stays: {error:#}"
+                        );
+                    }
+                    self.enter(State::Uncounted(format!("{error:#}")));
+                }
+                Err(NoList::Away(error)) => {
                     failures += 1;
                     if failures >= FAILURES {
                         self.enter(State::Away(format!("{error:#}")));
@@ -122,31 +150,36 @@ impl LiveKit {
     fn enter(&self, new: State) {
         let mut state = self.state.write();
         match (&*state, &new) {
-            (State::Away(_), State::Reachable) => info!("LiveKit is reached again"),
-            (State::Unknown | State::Reachable, State::Away(why)) => {
+            (State::Away(_), State::Reachable | State::Uncounted(_)) => info!("LiveKit is reached again"),
+            (State::Unknown | State::Reachable | State::Uncounted(_), State::Away(why)) => {
                 warn!("LiveKit cannot be reached, and visitors are told to try again: {why}");
             }
             _ => {}
         }
-        self.metrics.livekit_reachable(new == State::Reachable);
+        self.metrics.livekit_reachable(matches!(new, State::Reachable | State::Uncounted(_)));
         *state = new;
     }
 
     /// The names of the rooms of our calls.
-    async fn rooms(&self) -> anyhow::Result<HashSet<String>> {
+    async fn rooms(&self) -> Result<HashSet<String>, NoList> {
+        let answer = self.ask().await.map_err(NoList::Away)?;
+        let status = answer.status();
+        if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&status) || status.is_server_error() {
+            return Err(NoList::Away(anyhow!("it answers {status}")));
+        }
+        if !status.is_success() {
+            return Err(NoList::Untold(anyhow!("it answers {status}")));
+        }
+        let listed = read_list(answer).await?;
+        let names = listed.rooms.into_iter().map(|room| room.name);
+        Ok(names.filter(|name| is_of_a_call(name, &self.room_prefix)).collect())
+    }
+
+    async fn ask(&self) -> anyhow::Result<reqwest::Response> {
         let request = self.http.post(&self.url).bearer_auth(self.token().await?);
         let request = request.header("content-type", "application/protobuf");
         let request = request.body(ListRoomsRequest::default().encode_to_vec());
-        let mut answer = request.send().await.context("ask LiveKit for its rooms")?;
-        ensure!(answer.status().is_success(), "it answers {}", answer.status());
-        let mut list = Vec::new();
-        while let Some(chunk) = answer.chunk().await.context("read LiveKit's rooms")? {
-            list.extend_from_slice(&chunk);
-            ensure!(list.len() <= LONGEST_LIST, "its list of rooms is longer than {LONGEST_LIST} bytes");
-        }
-        let listed = ListRoomsResponse::decode(list.as_slice()).context("parse LiveKit's rooms")?;
-        let names = listed.rooms.into_iter().map(|room| room.name);
-        Ok(names.filter(|name| name.starts_with(&self.room_prefix)).collect())
+        request.send().await.context("ask LiveKit for its rooms")
     }
 
     async fn token(&self) -> anyhow::Result<String> {
@@ -164,6 +197,29 @@ impl LiveKit {
     }
 }
 
+async fn read_list(mut answer: reqwest::Response) -> Result<ListRoomsResponse, NoList> {
+    let mut list = Vec::new();
+    while let Some(chunk) = answer.chunk().await.context("read LiveKit's rooms").map_err(NoList::Away)? {
+        list.extend_from_slice(&chunk);
+        if list.len() > LONGEST_LIST {
+            let why = anyhow!("its list of rooms is longer than {LONGEST_LIST} bytes");
+            return Err(NoList::Untold(why));
+        }
+    }
+    ListRoomsResponse::decode(list.as_slice()).context("parse LiveKit's rooms").map_err(NoList::Untold)
+}
+
+/// Whether a room has a name as `Invitation` gives it. Others may begin with the same word.
+fn is_of_a_call(room: &str, prefix: &str) -> bool {
+    let rest = room.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_'));
+    rest.and_then(|rest| rest.split_once('_')).is_some_and(|(milliseconds, random)| {
+        !milliseconds.is_empty()
+            && milliseconds.bytes().all(|byte| byte.is_ascii_digit())
+            && random.len() == RANDOM_DIGITS
+            && random.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+    })
+}
+
 fn endpoint(livekit: &LiveKitUrl) -> String {
     format!("{}/twirp/livekit.RoomService/ListRooms", livekit.http())
 }
@@ -177,4 +233,31 @@ fn http_client() -> anyhow::Result<reqwest::Client> {
         .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
         .build()
         .context("set up the HTTP client for LiveKit")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_of_calls_are_told_from_others_by_their_whole_name() {
+        assert!(is_of_a_call("my_call_1764460800000_0az9bcdefg", "my_call"));
+        for other in [
+            "my_call",
+            "my_call_",
+            "my_call_1764460800000",
+            "my_call_1764460800000_",
+            "my_call__0az9bcdefg",
+            "my_call_17x_0az9bcdefg",
+            "my_call_1764460800000_0az9bcdef",
+            "my_call_1764460800000_0az9bcdefgh",
+            "my_call_1764460800000_0AZ9bcdefg",
+            "my_call_1764460800000_0az9_cdefg",
+            "my_call_1764460800000_0az9bcdefg_2",
+            "my_calls_1764460800000_0az9bcdefg",
+            "call_1764460800000_0az9bcdefg",
+        ] {
+            assert!(!is_of_a_call(other, "my_call"), "{other}");
+        }
+    }
 }

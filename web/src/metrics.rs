@@ -65,10 +65,17 @@ impl Metrics {
             Box::new(metrics.limited.clone()),
             Box::new(metrics.limited_clients.clone()),
             Box::new(metrics.proofs.clone()),
-            Box::new(metrics.calls.clone()),
-            Box::new(metrics.livekit_reachable.clone()),
         ])?;
         Ok(metrics)
+    }
+
+    /// Shows what LiveKit says, too: where it is not asked, these would tell for ever that it is away, and that there are no
+    /// calls.
+    ///
+    /// # Errors
+    /// They are shown already.
+    pub(crate) fn with_livekit(&self) -> prometheus::Result<()> {
+        self.add(vec![Box::new(self.calls.clone()), Box::new(self.livekit_reachable.clone())])
     }
 
     /// Shows what a part of the program counts by itself.
