@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use axum::http::{HeaderName, HeaderValue};
 use clap::builder::FalseyValueParser;
 use service::{HttpLimits, LiveKitKey, LiveKitKeyArgs, LiveKitUrl, Networks, ensure_stays_on_this_machine};
@@ -12,7 +12,7 @@ use service::{HttpLimits, LiveKitKey, LiveKitKeyArgs, LiveKitUrl, Networks, ensu
 use crate::base_path::BasePath;
 use crate::client_address::Proxies;
 use crate::email_domains::EmailDomains;
-use crate::page_configuration::PageConfiguration;
+use crate::page_configuration::{PageConfiguration, origin};
 use crate::proof::{ProofArgs, ProofSettings};
 use crate::rate_limit::Rate;
 use crate::status::configuration::{StatusArgs, StatusSettings};
@@ -20,6 +20,8 @@ use crate::status::configuration::{StatusArgs, StatusSettings};
 /// What LiveKit's clients take for expired, and ask for another one: they keep a token until a minute before its end.
 const SHORTEST_TOKEN: Duration = Duration::from_mins(2);
 const LONGEST_TOKEN: Duration = Duration::from_hours(24);
+/// Where calls are counted: a room that is there has to be seen before its token counts no more.
+const LONGEST_INTERVAL_WITH_CALLS: Duration = Duration::from_secs(10);
 
 /// Gives the page, and tokens for calls.
 #[derive(Debug, clap::Parser)]
@@ -70,7 +72,7 @@ pub struct Args {
     /// Origin of a page elsewhere that may ask for connection details, such as `https://example.com`; several are
     /// separated by commas
     #[arg(long, env, value_delimiter = ',')]
-    allow_origin: Vec<HeaderValue>,
+    allow_origin: Vec<String>,
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
@@ -164,12 +166,6 @@ impl Args {
             (1..=100).contains(&self.room_prefix.len()) && !self.room_prefix.contains(char::is_control),
             "ROOM_PREFIX must have 1 to 100 bytes and no control characters"
         );
-        for origin in &self.allow_origin {
-            ensure!(
-                origin.as_bytes() != b"*",
-                "ALLOW_ORIGIN names origins one by one: `*` would let every page ask"
-            );
-        }
         ensure!(
             (SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&self.web_token_ttl),
             "WEB_TOKEN_TTL must be 2m to 24h: LiveKit's clients keep a token until a minute before its end"
@@ -188,6 +184,11 @@ impl Args {
             let (host, instead) = (self.livekit_url.host(), "use wss://");
             ensure_stays_on_this_machine("a token of LiveKit", host, instead, "LIVEKIT_ALLOW_PLAIN_TEXT")?;
         }
+        ensure!(
+            limits.web_calls == 0 || self.web_livekit_interval <= LONGEST_INTERVAL_WITH_CALLS,
+            "WEB_CALLS needs LiveKit to be asked every 10s at least, or calls that have begun are not counted: set \
+             WEB_LIVEKIT_INTERVAL to 10s or less"
+        );
         let given = |file: Option<PathBuf>| file.filter(|file| !file.as_os_str().is_empty());
         let page =
             given(self.web_page_configuration).map(|file| PageConfiguration::load(&file)).transpose()?;
@@ -208,7 +209,7 @@ impl Args {
             participant_name: self.participant_name,
             room_departure_timeout: self.room_departure_timeout,
             token_ttl: self.web_token_ttl,
-            allowed_origins: self.allow_origin,
+            allowed_origins: allowed_origins(&self.allow_origin)?,
             tokens_of_an_address: Rate::per_minute(limits.web_tokens_per_address),
             tokens_of_an_email: Rate::per_hour(limits.web_tokens_per_email),
             tokens_of_all: Rate::per_minute(limits.web_tokens),
@@ -227,6 +228,33 @@ impl Args {
             },
         })
     }
+}
+
+/// # Errors
+/// One of them is no origin that a browser would name.
+fn allowed_origins(values: &[String]) -> anyhow::Result<Vec<HeaderValue>> {
+    let values = values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+    values.map(allowed_origin).collect()
+}
+
+fn allowed_origin(value: &str) -> anyhow::Result<HeaderValue> {
+    if let Some(origin) = origin::parse(&value.to_ascii_lowercase()) {
+        return Ok(origin);
+    }
+    match value {
+        "*" => bail!("ALLOW_ORIGIN names origins one by one: `*` would let every page ask"),
+        "null" => bail!(
+            "ALLOW_ORIGIN: `null` is the origin of every page in a sandbox: it would let each of them ask"
+        ),
+        _ => {}
+    }
+    if let Some(origin) = value.strip_suffix('/').filter(|value| origin::parse(value).is_some()) {
+        bail!("ALLOW_ORIGIN: `{value}` ends with a slash, which no origin has: set it to `{origin}`");
+    }
+    bail!(
+        "ALLOW_ORIGIN: `{value}` is not the origin of a page, such as https://www.example.com: a scheme, a host and maybe a port, \
+         without a path; http:// for this machine only"
+    )
 }
 
 #[cfg(test)]
@@ -266,6 +294,9 @@ mod tests {
             "--web-max-connections=0",
             "--web-token-ttl=60s",
             "--web-livekit-interval=10ms",
+            "--allow-origin=null",
+            "--allow-origin=https://a.example/page",
+            "--allow-origin=http://a.example",
             "--web-token-ttl=25h",
             "--web-page-configuration=/nowhere/page.toml",
             "--web-refused-email-domains=/nowhere/domains.txt",
@@ -295,6 +326,50 @@ mod tests {
         assert!(parse("ws://livekit:7880", &["--web-livekit-interval=0s"]).is_ok());
         assert!(parse("wss://livekit", &[]).is_ok());
         assert!(parse("wss://livekit", &["--web-livekit-interval=0s", "--web-calls=5"]).is_err());
+    }
+
+    #[test]
+    fn origins_are_trimmed_and_what_none_is_is_told() {
+        let origins = |value: &str| {
+            let flag = format!("--allow-origin={value}");
+            parse(&[&flag]).map(|settings| settings.allowed_origins).map_err(|error| error.to_string())
+        };
+        assert_eq!(origins("").unwrap(), [""; 0]);
+        let two = ["https://a.example", "http://localhost:5173"];
+        assert_eq!(origins(" https://A.example , http://localhost:5173,, ").unwrap(), two);
+        assert!(origins("https://a.example/").unwrap_err().contains("set it to `https://a.example`"));
+        assert!(origins("https://a.example,null").unwrap_err().contains("sandbox"));
+        assert!(origins("https://a.example/x").unwrap_err().contains("without a path"));
+    }
+
+    #[test]
+    fn calls_are_counted_only_where_livekit_is_asked_often_enough() {
+        let every = |interval: &str| {
+            let interval = format!("--web-livekit-interval={interval}");
+            parse(&[&interval, "--web-calls=5"]).map_err(|error| error.to_string())
+        };
+        assert!(every("11s").unwrap_err().contains("WEB_LIVEKIT_INTERVAL to 10s or less"));
+        assert!(every("10s").is_ok());
+        assert!(parse(&["--web-livekit-interval=1h"]).is_ok());
+    }
+
+    #[test]
+    fn a_setting_that_would_do_nothing_is_refused() {
+        for (flags, named) in [
+            (&["--web-turnstile-site-key=site"][..], "WEB_TURNSTILE_SITE_KEY"),
+            (&["--web-turnstile-secret=hidden"], "WEB_TURNSTILE_SECRET"),
+            (&["--web-turnstile-secret-file=/x", "--web-proof=work"], "WEB_TURNSTILE_SECRET"),
+            (&["--web-proof-difficulty=16"], "WEB_PROOF_DIFFICULTY"),
+            (&["--web-status-metrics=agent=http://127.0.0.1:1"], "WEB_STATUS_METRICS"),
+        ] {
+            let error = parse(flags).unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains("hidden"), "{error}");
+        }
+        let empty = ["--web-turnstile-site-key=", "--web-turnstile-secret=", "--web-turnstile-secret-file="];
+        assert!(parse(&[&empty[..], &["--web-proof-difficulty=", "--web-status-metrics="]].concat()).is_ok());
+        let harder = parse(&["--web-proof=work", "--web-proof-difficulty=18"]).unwrap();
+        assert!(matches!(harder.proof, ProofSettings::Work(18)));
+        assert!(matches!(parse(&["--web-proof=work"]).unwrap().proof, ProofSettings::Work(16)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 mod color;
 mod logo;
-mod origin;
+pub(crate) mod origin;
 #[cfg(test)]
 mod tests;
 mod texts;

@@ -49,7 +49,8 @@ impl StatusArgs {
     /// The settings, checked; none where nobody may see the page.
     ///
     /// # Errors
-    /// A token is too short or set twice, a header is set that nobody would be believed in, or NATS is missing.
+    /// A token is too short or set twice, a header is set that nobody would be believed in, NATS is missing, or a setting is of
+    /// a page that is off.
     pub(crate) fn into_settings(self, trusted: &Networks) -> anyhow::Result<Option<StatusSettings>> {
         let (value, file) = (self.web_status_token.as_ref(), self.web_status_token_file.as_ref());
         let token = SecretSource::of("WEB_STATUS_TOKEN", value, file)?;
@@ -57,6 +58,11 @@ impl StatusArgs {
             ensure_long(token).context("WEB_STATUS_TOKEN")?;
         }
         if token.is_none() && self.web_status_user_header.is_none() {
+            ensure!(
+                self.web_status_metrics == MetricsSources::default(),
+                "WEB_STATUS_METRICS is set, but there is no status page: set WEB_STATUS_TOKEN or WEB_STATUS_USER_HEADER \
+                 as well, or leave it out"
+            );
             return Ok(None);
         }
         ensure!(
@@ -177,8 +183,7 @@ mod tests {
 
     #[test]
     fn it_is_off_unless_somebody_may_see_it() {
-        let metrics = "--web-status-metrics=agent=http://127.0.0.1:1";
-        for flags in [&[][..], &[NATS, metrics], &["--web-status-token="], &["--nats-url="]] {
+        for flags in [&[][..], &[NATS], &["--web-status-token="], &["--nats-url="]] {
             assert!(settings(flags, "10.0.0.0/8").unwrap().is_none(), "{flags:?}");
         }
         assert!(settings(&[TOKEN, NATS], "").unwrap().unwrap().token.is_some());
@@ -194,6 +199,7 @@ mod tests {
             (&[TOKEN, "--web-status-token-file=/x", NATS], "WEB_STATUS_TOKEN_FILE"),
             (&[HEADER, NATS], "WEB_TRUSTED_PROXIES"),
             (&[TOKEN, NATS, "--web-status-metrics=agent"], "agent=http://127.0.0.1:8081"),
+            (&[NATS, "--web-status-metrics=agent=http://127.0.0.1:1"], "WEB_STATUS_TOKEN"),
         ] {
             let error = format!("{:#}", settings(flags, "").unwrap_err());
             assert!(error.contains(named), "{error}");

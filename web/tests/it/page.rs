@@ -129,9 +129,10 @@ async fn only_the_button_for_other_pages_may_be_loaded_by_them() {
 
 #[tokio::test]
 async fn turnstile_is_let_in_only_where_it_is_asked_for() {
-    let keys = ["--web-turnstile-site-key=site", "--web-turnstile-secret=secret"];
-    for (proof, allowed) in [("none", false), ("work", false), ("turnstile", true)] {
-        let service = Service::new(&[&format!("--web-proof={proof}"), keys[0], keys[1]]);
+    let turnstile =
+        ["--web-proof=turnstile", "--web-turnstile-site-key=site", "--web-turnstile-secret=secret"];
+    for (flags, allowed) in [(&[][..], false), (&["--web-proof=work"], false), (&turnstile, true)] {
+        let service = Service::new(flags);
         let headers = service.get("/").await.headers;
         let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
         let parts = [
