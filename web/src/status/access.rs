@@ -158,15 +158,19 @@ impl Access {
         headers: &HeaderMap,
     ) -> Result<(), Refusal> {
         let (client, now) = (self.proxies.client_address(peer, headers), self.started.elapsed());
+        let tag = hmac::sign(&self.comparing, token.expose_secret().as_bytes());
+        let is_right = hmac::verify(&self.comparing, given, tag.as_ref()).is_ok();
         // Held until the try is counted, so that many at a time are no more than one after the other.
         let mut failed = self.failed.lock();
-        failed.may_try(client, now).map_err(|retry_after| Refusal::TooManyTries { retry_after })?;
-        let tag = hmac::sign(&self.comparing, token.expose_secret().as_bytes());
-        hmac::verify(&self.comparing, given, tag.as_ref()).map_err(|_| {
-            warn!("a wrong token was given for the status page");
-            failed.failed(client, now);
-            Refusal::WrongToken
-        })
+        let too_many = |retry_after| Refusal::TooManyTries { retry_after };
+        failed.may_be_right(client, now).map_err(too_many)?;
+        if is_right {
+            return Ok(());
+        }
+        failed.may_be_wrong(client, now).map_err(too_many)?;
+        warn!("a wrong token was given for the status page");
+        failed.failed(client, now);
+        Err(Refusal::WrongToken)
     }
 
     /// Browsers keep it where the page came over https, or from their own machine.

@@ -24,7 +24,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY, RETRY_AFTER,
     SET_COOKIE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -36,6 +36,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tracing::info;
 
 use crate::configuration::Settings;
+use crate::request_origin;
 use access::{Access, Refusal};
 use reading::Reader;
 use view::Why;
@@ -71,11 +72,13 @@ pub async fn routes(settings: &Settings) -> anyhow::Result<Router> {
         .route(&base.join("/status/sign-in"), post(sign_in).get(async || see_other("../status")))
         .route(&base.join("/status/sign-out"), post(sign_out).get(async || see_other("../status")))
         .route(&base.join("/status/style.css"), get(style))
+        .layer(middleware::from_fn(refuse_foreign))
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(status);
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "no-referrer"),
+        // With `no-referrer` browsers would send the form with the origin `null`.
+        (REFERRER_POLICY, "same-origin"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (HeaderName::from_static("x-robots-tag"), "noindex"),
     ] {
@@ -159,6 +162,14 @@ fn see_other(to: &'static str) -> Response {
 fn refused(status: &Status, refusal: Refusal, why: Why, up: &str) -> Response {
     let page = view::sign_in(why, status.access.takes_tokens(), up);
     (refusal.status(), refusal.headers(), Html(page.into_string())).into_response()
+}
+
+/// No other page signs anybody in or out, or tries tokens by its visitors' browsers.
+async fn refuse_foreign(request: axum::extract::Request, next: Next) -> Response {
+    if *request.method() == Method::POST && request_origin::is_foreign(request.headers(), &[]) {
+        return (StatusCode::FORBIDDEN, "Another page may not ask this.\n").into_response();
+    }
+    next.run(request).await
 }
 
 /// What is shown is of the moment, and for one viewer.

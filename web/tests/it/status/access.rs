@@ -101,6 +101,33 @@ async fn who_guesses_has_to_wait_and_others_have_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_elsewhere_signs_nobody_in_or_out() {
+    let nats = NatsServer::stopped();
+    let web = Web::with_token(&nats.url(), &["--allow-origin=https://allowed.example"]).await;
+    let form = format!("token={}", TOKEN.replace(' ', "+").replace('\'', "%27"));
+    let ask = async |path: &str, headers: &str| {
+        let head = format!("POST {path}\r\nContent-Type: application/x-www-form-urlencoded\r\n{headers}");
+        web.ask_from(1, &head, &form).await
+    };
+    for path in ["/status/sign-in", "/status/sign-out"] {
+        for foreign in [
+            "Origin: https://other.example\r\n",
+            "Origin: https://allowed.example\r\n",
+            "Origin: null\r\n",
+            "Origin: null\r\nSec-Fetch-Site: cross-site\r\n",
+        ] {
+            let answer = ask(path, foreign).await;
+            assert_eq!((answer.status, answer.header("set-cookie")), (403, ""), "{path} {foreign}");
+        }
+        for own in ["", "Origin: http://x\r\n", "Origin: null\r\nSec-Fetch-Site: same-origin\r\n"] {
+            assert_eq!(ask(path, own).await.status, 303, "{path} {own}");
+        }
+    }
+    // So that browsers say where the form was.
+    assert_eq!(web.ask_from(1, "GET /status", "").await.header("referrer-policy"), "same-origin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_says_who_is_signed_in_and_a_stranger_does_not() {
     let nats = NatsServer::stopped();
     let flags = ["--web-status-user-header=x-auth-request-email", "--web-trusted-proxies=127.0.0.9"];
