@@ -1,13 +1,14 @@
 //! What the page asks: a token, its configuration and logo, a challenge. Refusals are problems, and nothing may be stored.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, ORIGIN, RETRY_AFTER,
 };
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
@@ -91,8 +92,12 @@ async fn logo(State(app): State<Arc<App>>) -> Response {
     (headers, logo.bytes.clone()).into_response()
 }
 
-async fn challenge(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    app.proof.challenge().await.map(IntoResponse::into_response)
+async fn challenge(
+    State(app): State<Arc<App>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    app.proof.challenge(app.limit.client(peer, &headers)).await.map(IntoResponse::into_response)
 }
 
 async fn not_found() -> Problem {

@@ -90,10 +90,12 @@ struct LimitArgs {
     /// Tokens for calls in a minute, of all visitors together; as many at once after a pause. 0: no limit
     #[arg(long, env, default_value_t = 1_200)]
     web_tokens: u32,
-    /// Tokens for calls that one e-mail address gets in an hour; as many at once after a pause. 0: no limit
+    /// Tokens for calls that one e-mail address gets in an hour from one network, and ten times as many from all; as many at once
+    /// after a pause. 0: no limit
     #[arg(long, env, default_value_t = 20)]
     web_tokens_per_email: u32,
-    /// Calls at a time, those of other replicas included. Set it to the sum of all agents' AGENT_CAPACITY. 0: no limit
+    /// Calls at a time, those of other replicas included; WEB_LIVEKIT_INTERVAL is 10s at most then. Set it to the sum of all
+    /// agents' AGENT_CAPACITY. 0: no limit
     #[arg(long, env, default_value_t = 0)]
     web_calls: u32,
     /// File with domains whose e-mail addresses are not taken, one a line; what is below a domain is meant as well

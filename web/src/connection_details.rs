@@ -66,7 +66,7 @@ async fn invite(
     let email = wanted(email, settings)?;
     app.livekit.check()?;
     app.limit.check(client, email.as_ref())?;
-    app.proof.take(headers).await?;
+    app.proof.take(client, headers).await?;
     let invitation = Invitation::new(settings, email.as_ref(), Utc::now(), &random_digits());
     let token = invitation.token(settings).await.map_err(|error| {
         error!("{error}");

@@ -18,6 +18,8 @@ pub(crate) use turnstile::TurnstileSettings;
 
 use crate::metrics::Metrics;
 use crate::problem::{Kind, Problem};
+use crate::rate_limit::site;
+use crate::token_limit::Client;
 use turnstile::Turnstile;
 use work::Work;
 
@@ -96,11 +98,11 @@ impl Proof {
     }
 
     /// Takes the proof of a request, once; where none is asked for there may be any or none.
-    pub(crate) async fn take(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) async fn take(&self, Client(client): Client, headers: &HeaderMap) -> Result<(), Problem> {
         let taken = match &self.kind {
             ProofKind::None => return Ok(()),
             ProofKind::Work(work) => match of_kind(headers, "work") {
-                Some(answer) => work.take(answer, Utc::now()).await,
+                Some(answer) => work.take(answer, site(client), Utc::now()).await,
                 None => Err(Refusal::Missing),
             },
             ProofKind::Turnstile(turnstile) => match of_kind(headers, "turnstile") {
@@ -117,10 +119,10 @@ impl Proof {
         taken.map_err(problem)
     }
 
-    /// A challenge for the proof of work.
-    pub(crate) async fn challenge(&self) -> Result<work::Challenge, Problem> {
+    /// A challenge for the proof of work of this client.
+    pub(crate) async fn challenge(&self, Client(client): Client) -> Result<work::Challenge, Problem> {
         match &self.kind {
-            ProofKind::Work(work) => work.challenge(Utc::now()).await.map_err(|error| {
+            ProofKind::Work(work) => work.challenge(site(client), Utc::now()).await.map_err(|error| {
                 error!("make a challenge: {error:#}");
                 Problem::new(Kind::Internal, "The server cannot make a challenge. Please try again later.")
             }),

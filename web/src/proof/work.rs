@@ -1,6 +1,7 @@
 //! The own proof of work: a number is to be found by trying, so that a call costs a robot some time.
 //!
-//! A challenge is nothing that the server remembers: until when it is good, how hard it is and some randomness, signed. Only
+//! A challenge is nothing that the server remembers: until when it is good, how hard it is and some randomness, signed together
+//! with the network that it is for, so that what is met at one place is not used from many. Only
 //! those that were met are remembered, so that each is good once. The key is made of LiveKit's secret, so that a replica takes
 //! the challenge of another one; a key that each makes at its start would refuse every visitor whose second request comes to
 //! another replica. What was met at one replica can be used once more at each other one.
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use ipnet::IpNet;
 use rand::Rng as _;
 use ring::{digest, hmac};
 use secrecy::ExposeSecret as _;
@@ -51,26 +53,26 @@ impl Work {
         Self { difficulty, secret, used: Used::default() }
     }
 
-    pub(super) async fn challenge(&self, now: DateTime<Utc>) -> anyhow::Result<Challenge> {
+    pub(super) async fn challenge(&self, network: IpNet, now: DateTime<Utc>) -> anyhow::Result<Challenge> {
         let mut content = [0; CONTENT];
         let (end, rest) = content.split_at_mut(8);
         end.copy_from_slice(&(now.timestamp() + LIFE.as_secs() as i64).to_be_bytes());
         rest[0] = self.difficulty;
         rand::rng().fill_bytes(&mut rest[1..]);
-        let tag = hmac::sign(&self.key().await?, &content);
+        let tag = hmac::sign(&self.key().await?, &signed(&content, network));
         let challenge = URL_SAFE_NO_PAD.encode([&content, tag.as_ref()].concat());
         Ok(Challenge { challenge, difficulty: self.difficulty })
     }
 
-    /// Takes `CHALLENGE.NONCE`, once.
-    pub(super) async fn take(&self, answer: &str, now: DateTime<Utc>) -> Result<(), Refusal> {
+    /// Takes `CHALLENGE.NONCE`, once, from the network that the challenge is for.
+    pub(super) async fn take(&self, answer: &str, network: IpNet, now: DateTime<Utc>) -> Result<(), Refusal> {
         let (challenge, nonce) = answer.split_once('.').ok_or(Refusal::Refused)?;
         let is_number =
             (1..=LONGEST_NONCE).contains(&nonce.len()) && nonce.bytes().all(|byte| byte.is_ascii_digit());
-        let signed = URL_SAFE_NO_PAD.decode(challenge).ok().filter(|_| is_number).ok_or(Refusal::Refused)?;
-        let (content, tag) = signed.split_first_chunk::<CONTENT>().ok_or(Refusal::Refused)?;
+        let decoded = URL_SAFE_NO_PAD.decode(challenge).ok().filter(|_| is_number).ok_or(Refusal::Refused)?;
+        let (content, tag) = decoded.split_first_chunk::<CONTENT>().ok_or(Refusal::Refused)?;
         let key = self.key().await.map_err(Refusal::Unavailable)?;
-        hmac::verify(&key, content, tag).map_err(|_| Refusal::Refused)?;
+        hmac::verify(&key, &signed(content, network), tag).map_err(|_| Refusal::Refused)?;
         let (end, [difficulty, random @ ..]) = content.split_first_chunk::<8>().ok_or(Refusal::Refused)?
         else {
             return Err(Refusal::Refused);
@@ -97,6 +99,11 @@ impl IntoResponse for Challenge {
     fn into_response(self) -> Response {
         Json(self).into_response()
     }
+}
+
+/// The content is always as long, so no other content and network read the same.
+fn signed(content: &[u8; CONTENT], network: IpNet) -> Vec<u8> {
+    [content, network.to_string().as_bytes()].concat()
 }
 
 /// With which the SHA-256 of a text begins.
@@ -126,24 +133,37 @@ mod tests {
         answers.into_iter().find(|answer| zero_bits(answer) >= u32::from(challenge.difficulty)).unwrap()
     }
 
+    fn network(text: &str) -> IpNet {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_challenge_is_for_one_network() {
+        let (work, now) = (work(8, "secret"), Utc::now());
+        let (own, other) = (network("192.0.2.1/32"), network("192.0.2.2/32"));
+        let answer = meet(&work.challenge(own, now).await.unwrap());
+        assert!(work.take(&answer, other, now).await.is_err());
+        assert!(work.take(&answer, own, now).await.is_ok());
+    }
+
     #[tokio::test]
     async fn a_challenge_is_good_once_and_for_two_minutes_at_every_replica() {
         let (one, other) = (work(8, "secret"), work(8, "secret"));
-        let now = Utc::now();
-        let answer = meet(&one.challenge(now).await.unwrap());
-        assert!(one.take(&answer, now).await.is_ok());
-        assert!(one.take(&answer, now).await.is_err(), "it was used");
+        let (now, own) = (Utc::now(), network("192.0.2.1/32"));
+        let answer = meet(&one.challenge(own, now).await.unwrap());
+        assert!(one.take(&answer, own, now).await.is_ok());
+        assert!(one.take(&answer, own, now).await.is_err(), "it was used");
         let later = |seconds| now + TimeDelta::seconds(seconds);
-        assert!(other.take(&answer, later(121)).await.is_err(), "it is too old");
-        assert!(other.take(&answer, later(119)).await.is_ok());
-        assert!(work(8, "another secret").take(&answer, now).await.is_err());
+        assert!(other.take(&answer, own, later(121)).await.is_err(), "it is too old");
+        assert!(other.take(&answer, own, later(119)).await.is_ok());
+        assert!(work(8, "another secret").take(&answer, own, now).await.is_err());
     }
 
     #[tokio::test]
     async fn neither_the_work_nor_the_challenge_can_be_made_up() {
         let work = work(12, "secret");
-        let now = Utc::now();
-        let challenge = work.challenge(now).await.unwrap();
+        let (now, own) = (Utc::now(), network("192.0.2.1/32"));
+        let challenge = work.challenge(own, now).await.unwrap();
         let answer = meet(&challenge);
         let text = &challenge.challenge;
         let idle =
@@ -167,9 +187,9 @@ mod tests {
             &format!("{text}."),
             &format!("{answer}0x"),
         ] {
-            assert!(work.take(bad, now).await.is_err(), "{bad}");
+            assert!(work.take(bad, own, now).await.is_err(), "{bad}");
         }
-        assert!(work.take(&answer, now).await.is_ok());
+        assert!(work.take(&answer, own, now).await.is_ok());
     }
 
     #[test]

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::Form;
-use axum::http::StatusCode;
+use axum::http::request::Builder;
+use axum::http::{Request, StatusCode};
 use axum::routing::post;
 use parking_lot::Mutex;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::in_process::Service;
+use crate::in_process::{PROXY, Service};
 
 /// As the page's worker does.
 pub(crate) fn meet(challenge: &Value) -> String {
@@ -62,6 +63,19 @@ async fn a_call_needs_work_where_it_is_asked_for() {
             "{outcome}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_one_network_has_met_is_not_another_ones() {
+    let service = Service::new(&["--web-proof=work", "--web-proof-difficulty=8", PROXY]);
+    let of = |request: Builder, client: &str| request.header("x-forwarded-for", client);
+    let challenge = service.send(of(Request::get("/api/proof"), "198.51.100.1"), String::new()).await;
+    let proof = format!("work {}", meet(&challenge.body));
+    let ask =
+        || Request::post("/api/token").header("content-type", "application/json").header("x-proof", &proof);
+    let other = service.send(of(ask(), "198.51.100.2"), "{}".to_owned()).await;
+    other.problem(StatusCode::FORBIDDEN, "proof_refused");
+    assert_eq!(service.send(of(ask(), "198.51.100.1"), "{}".to_owned()).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ fn missing(environment: &Environment, ports: &Ports) -> Result<Vec<(&'static str
     if environment.find("WEB_OPERATIONS_HTTP").is_none() {
         missing.push(("WEB_OPERATIONS_HTTP", format!("127.0.0.1:{}", ports.web_operations_port)));
     }
-    // Whoever wants no status page leaves it empty.
+    // Whoever wants no status page leaves both empty.
     if environment.iter().all(|(name, _)| name != "WEB_STATUS_TOKEN") {
         let [agent, sink_s3] = [environment.get("AGENT_HTTP")?, environment.get("SINK_S3_HTTP")?];
         let programs = [agent, sink_s3, environment.get("SINK_SALESFORCE_HTTP")?];
