@@ -5,11 +5,16 @@ import { accessToken } from './livekit.mjs';
 const client = await bundleClient();
 const url = await serve();
 
-/** Joins; what comes back says and does things in the room. */
-export async function joinAsAgent(browser, livekit, room, state = 'listening') {
+/** One that has only to join. The page waits 20 s for an agent, in which a busy machine may not have started one. */
+export async function readyAgent(browser) {
   const page = await browser.newPage();
   await page.goto(url);
   await page.addScriptTag({ content: client });
+  return { joins: (livekit, room, state) => joins(page, livekit, room, state) };
+}
+
+/** What comes back says and does things in the room. */
+async function joins(page, livekit, room, state = 'listening') {
   const video = { roomJoin: true, room, canPublish: true, canSubscribe: true, canUpdateOwnMetadata: true };
   const token = accessToken(livekit, video, { kind: 'agent', attributes: { 'lk.agent.state': state } });
   await page.evaluate(join, { url: livekit.url, token });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
-import { joinAsAgent } from './agent.mjs';
+import { readyAgent } from './agent.mjs';
 import { startChromium } from './chromium.mjs';
 import { consoleOf, violations } from './inspect.mjs';
 
@@ -61,8 +61,9 @@ async function visit(viewport) {
   complaints.push(...(await violations(page.frames().find((each) => each.url().startsWith(origin)))));
   const heading = await frame.locator('h1').innerText();
   await frame.locator('#email').fill('visitor@company.com');
+  const ready = await readyAgent(browser);
   const [answer] = await Promise.all([page.waitForResponse('**/api/connection-details'), frame.locator('#start-call').click()]);
-  const agent = await joinAsAgent(browser, livekit, (await answer.json()).roomName);
+  const agent = await ready.joins(livekit, (await answer.json()).roomName);
   await frame.locator('#status[data-agent-state="listening"]').waitFor({ state: 'attached' });
   await agent.caption('a1', 'Guten Tag');
   await frame.locator('#transcript .text', { hasText: 'Guten Tag' }).waitFor();

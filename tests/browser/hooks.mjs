@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { joinAsAgent } from './agent.mjs';
+import { readyAgent } from './agent.mjs';
 import { bundle, serve } from './bundle.mjs';
 import { startChromium } from './chromium.mjs';
 import { consoleOf } from './inspect.mjs';
@@ -47,13 +47,14 @@ try {
 /** From start to end; the name of its room. */
 async function call(page) {
   await page.waitForFunction(() => window.call?.session.connectionState === 'disconnected');
+  const ready = await readyAgent(browser);
   // It is there when the agent is.
   await page.evaluate(() => {
     window.started = window.call.session.start();
   });
   await page.waitForFunction(() => window.call.session.isConnected);
   const room = await page.evaluate(() => window.call.session.room.name);
-  const agent = await joinAsAgent(browser, livekit, room);
+  const agent = await ready.joins(livekit, room);
   await page.evaluate(() => window.started);
   await page.waitForFunction(() => window.call.agent.state === 'listening' && window.call.agent.isConnected);
   await eventually('what was said before the agent came is heard', async () => (await agent.heardBefore()) > 0);

@@ -1,6 +1,6 @@
 // Somebody who visits the page, with a browser of their own.
 import assert from 'node:assert/strict';
-import { joinAsAgent } from './agent.mjs';
+import { readyAgent } from './agent.mjs';
 import { consoleOf, violations } from './inspect.mjs';
 
 export const EMAIL = 'visitor@company.com';
@@ -43,8 +43,9 @@ export function visitors(browser, livekit, { url, screenshots }) {
         await page.waitForSelector('#status[data-state="in-call"]', { state: 'attached' });
       },
       call: async (start) => {
+        const ready = await readyAgent(browser);
         await visitor.connect(start);
-        const agent = await joinAsAgent(browser, livekit, visitor.room);
+        const agent = await ready.joins(livekit, visitor.room);
         await visitor.agentIs('listening');
         return agent;
       },

@@ -1,6 +1,6 @@
 // How calls end, and what becomes of them when the agent goes.
 import assert from 'node:assert/strict';
-import { joinAsAgent } from '../agent.mjs';
+import { readyAgent } from '../agent.mjs';
 import { deleteRoom, removeParticipant } from '../livekit.mjs';
 
 /** By each who can end a call, and for each reason. */
@@ -37,10 +37,11 @@ export async function agentGoesAndComes({ arrive, browser, livekit }) {
   const agent = await visitor.call();
   await agent.caption('a1', 'Hello');
   await page.waitForSelector('#transcript li');
+  const next = await readyAgent(browser);
   await agent.leave();
   await visitor.agentIs('left');
   assert.match(await page.locator('#status').textContent(), /agent left/);
-  const other = await joinAsAgent(browser, livekit, visitor.room);
+  const other = await next.joins(livekit, visitor.room);
   await visitor.agentIs('listening');
   await page.locator('#notice[data-notice="agent_back"]', { hasText: 'The agent is back' }).waitFor();
   await other.speak();
