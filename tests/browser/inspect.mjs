@@ -12,6 +12,12 @@ export function consoleOf(page) {
   return messages;
 }
 
+/** What the console says besides the browser's own word for what a server has refused. */
+export function complaints(messages) {
+  const refused = /Failed to load resource: the server responded with a status of (4|5)\d\d/;
+  return messages.filter((message) => !refused.test(message));
+}
+
 /** What axe-core holds against the page as it is now; nothing in a good one. */
 export async function violations(page) {
   await page.evaluate(AXE);

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { parseArgs } from 'node:util';
 import { startChromium } from './chromium.mjs';
-import { consoleOf, violations } from './inspect.mjs';
+import { complaints, consoleOf, violations } from './inspect.mjs';
 
 const USAGE = `usage: node served.mjs --example URL --turnstile URL [--screenshots FOLDER]
 The service at --example has web/page.example.toml; the one at --turnstile wants that widget's word.`;
@@ -119,13 +119,7 @@ async function open(url) {
   await page.goto(url);
   await page.waitForSelector('#start-call:enabled');
   const leave = async () => {
-    // The browser's own word for what the server refused.
-    const expected = /Failed to load resource: the server responded with a status of (4|5)\d\d/;
-    assert.deepEqual(
-      messages.filter((message) => !expected.test(message)),
-      [],
-      'the console has something to say',
-    );
+    assert.deepEqual(complaints(messages), [], 'the console has something to say');
     await context.close();
   };
   return { page, asked, leave };

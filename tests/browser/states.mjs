@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { startChromium } from './chromium.mjs';
 import { controlMicrophones } from './devices.mjs';
-import { consoleOf, isTooWide, layoutShift, violations } from './inspect.mjs';
+import { complaints, consoleOf, isTooWide, layoutShift, violations } from './inspect.mjs';
 
 const USAGE = 'usage: node states.mjs --url URL [--screenshots FOLDER]';
 const EMAIL = 'visitor@company.com';
@@ -393,13 +393,7 @@ async function open({ before, configuration = {}, challenge, details, search = '
     await page.waitForSelector('#start-call:enabled');
   }
   const leave = async () => {
-    // The browser's own word for what the server refused.
-    const expected = /Failed to load resource: the server responded with a status of (4|5)\d\d/;
-    assert.deepEqual(
-      messages.filter((message) => !expected.test(message)),
-      [],
-      'the console has something to say',
-    );
+    assert.deepEqual(complaints(messages), [], 'the console has something to say');
     await context.close();
   };
   return { page, requests, leave };
