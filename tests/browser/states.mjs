@@ -18,15 +18,6 @@ const { values } = parseArgs({ options: { url: text, screenshots: text } });
 if (!values.url) {
   throw new Error(USAGE);
 }
-const CONFIGURATION = {
-  name: 'postcall',
-  logo: null,
-  colors: null,
-  texts: {},
-  links: { privacy: null, imprint: null },
-  email: 'optional',
-  proof: null,
-};
 
 const LOGO =
   '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="32"><rect width="90" height="32" rx="6" fill="#0b5fff"/></svg>';
@@ -379,7 +370,10 @@ async function open({ before, configuration = {}, challenge, details, search = '
   const messages = consoleOf(page);
   const requests = [];
   if (before) await page.addInitScript(before);
-  await context.route('**/api/page-configuration', (route) => route.fulfill({ json: { ...CONFIGURATION, ...configuration } }));
+  await context.route('**/api/page-configuration', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), ...configuration } });
+  });
   await context.route('**/api/logo', (route) => route.fulfill({ contentType: 'image/svg+xml', body: LOGO }));
   await context.route('**/api/proof', (route) => route.fulfill({ json: challenge }));
   await context.route('**/api/connection-details', async (route) => {
