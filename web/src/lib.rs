@@ -19,6 +19,7 @@ pub mod connection_details;
 mod content_security;
 mod email_domains;
 mod email_limit;
+mod http_client;
 mod livekit;
 pub mod metrics;
 mod page;

@@ -19,8 +19,10 @@ use tracing::{info, warn};
 use crate::calls::Calls;
 use crate::configuration::Settings;
 use crate::connection_details::RANDOM_DIGITS;
+use crate::http_client;
 use crate::metrics::Metrics;
 use crate::problem::{Kind, Problem};
+use crate::token::seconds;
 
 /// Longest that an answer may take.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -33,7 +35,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// Longest list of rooms that is read, in bytes: some 100,000 rooms.
 const LONGEST_LIST: usize = 16 * 1024 * 1024;
 /// For which the token of a question is good; the clocks may differ.
-const TOKEN_SECONDS: i64 = 60;
+const TOKEN_LIFE: Duration = Duration::from_secs(60);
 
 /// What is known of LiveKit.
 pub(crate) struct LiveKit {
@@ -76,7 +78,7 @@ impl LiveKit {
             metrics.with_livekit().context("register the metrics of LiveKit")?;
         }
         Ok(Self {
-            http: http_client()?,
+            http: http_client::new(LIMIT).context("ask LiveKit for its rooms")?,
             url: endpoint(&settings.livekit_url),
             key: settings.livekit_key.clone(),
             room_prefix: settings.room_prefix.clone(),
@@ -184,12 +186,11 @@ impl LiveKit {
 
     async fn token(&self) -> anyhow::Result<String> {
         let (key, secret) = self.key.read().await?;
-        let now = Utc::now().timestamp();
-        let seconds = |time: i64| usize::try_from(time).unwrap_or_default();
+        let now = Utc::now();
         let claims = Claims {
             iss: key.expose_secret().to_owned(),
-            nbf: seconds(now - TOKEN_SECONDS),
-            exp: seconds(now + TOKEN_SECONDS),
+            nbf: seconds(now - TOKEN_LIFE),
+            exp: seconds(now + TOKEN_LIFE),
             video: VideoGrants { room_list: true, ..VideoGrants::default() },
             ..Claims::default()
         };
@@ -197,15 +198,11 @@ impl LiveKit {
     }
 }
 
-async fn read_list(mut answer: reqwest::Response) -> Result<ListRoomsResponse, NoList> {
-    let mut list = Vec::new();
-    while let Some(chunk) = answer.chunk().await.context("read LiveKit's rooms").map_err(NoList::Away)? {
-        list.extend_from_slice(&chunk);
-        if list.len() > LONGEST_LIST {
-            let why = anyhow!("its list of rooms is longer than {LONGEST_LIST} bytes");
-            return Err(NoList::Untold(why));
-        }
-    }
+async fn read_list(answer: reqwest::Response) -> Result<ListRoomsResponse, NoList> {
+    let list = http_client::body(answer, LONGEST_LIST).await;
+    let list = list.context("read LiveKit's rooms").map_err(NoList::Away)?;
+    let too_long = || NoList::Untold(anyhow!("its list of rooms is longer than {LONGEST_LIST} bytes"));
+    let list = list.ok_or_else(too_long)?;
     ListRoomsResponse::decode(list.as_slice()).context("parse LiveKit's rooms").map_err(NoList::Untold)
 }
 
@@ -222,17 +219,6 @@ fn is_of_a_call(room: &str, prefix: &str) -> bool {
 
 fn endpoint(livekit: &LiveKitUrl) -> String {
     format!("{}/twirp/livekit.RoomService/ListRooms", livekit.http())
-}
-
-/// Follows nobody: a redirect would get the token.
-fn http_client() -> anyhow::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(LIMIT)
-        .pool_max_idle_per_host(1)
-        .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .context("set up the HTTP client for LiveKit")
 }
 
 #[cfg(test)]

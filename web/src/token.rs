@@ -100,6 +100,6 @@ impl Invitation {
 }
 
 /// Seconds since 1970, as tokens count.
-fn seconds(time: DateTime<Utc>) -> usize {
+pub(crate) fn seconds(time: DateTime<Utc>) -> usize {
     usize::try_from(time.timestamp()).unwrap_or_default()
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{Context as _, anyhow};
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use service::SecretSource;
 
 use super::Refusal;
+use crate::http_client;
 
 /// When a visitor may try again where Turnstile does not answer.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -45,13 +46,7 @@ struct Answer {
 
 impl Turnstile {
     pub(super) fn new(settings: TurnstileSettings) -> anyhow::Result<Self> {
-        // A redirect would take the secret to a place that no setting names.
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(settings.timeout)
-            .user_agent(concat!("postcall/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("set up the HTTP client for Turnstile")?;
+        let http = http_client::new(settings.timeout).context("ask Turnstile")?;
         Ok(Self { http, settings })
     }
 
@@ -76,14 +71,11 @@ impl Turnstile {
         let secret = self.settings.secret.read().await.context("read Turnstile's secret")?;
         let form = [("secret", secret.expose_secret()), ("response", token)];
         let request = self.http.post(self.settings.url.clone()).form(&form);
-        let mut answer =
-            request.send().await.map_err(reqwest::Error::without_url).context("ask Turnstile")?;
+        let answer = request.send().await.map_err(reqwest::Error::without_url).context("ask Turnstile")?;
         let status = answer.status();
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.context("read Turnstile's answer")? {
-            body.extend_from_slice(&chunk);
-            ensure!(body.len() <= LONGEST_ANSWER, "Turnstile's answer is longer than {LONGEST_ANSWER} bytes");
-        }
+        let body = http_client::body(answer, LONGEST_ANSWER).await.context("read Turnstile's answer")?;
+        let body =
+            body.with_context(|| format!("Turnstile's answer is longer than {LONGEST_ANSWER} bytes"))?;
         // It tells of faults with the status 400 as well as with 200.
         serde_json::from_slice(&body)
             .with_context(|| format!("parse Turnstile's answer, which has the status {status}"))
