@@ -7,14 +7,17 @@ import { say } from './microphone.mjs';
 const PAUSE_MS = 400;
 /** Long enough for the agent to ask whether anybody is there. */
 const TURN_LIMIT_MS = 60_000;
+/** The agent leaves after its last words were heard: on a busy machine some time after them. */
+const END_LIMIT_MS = 20_000;
 const POLL_MS = 50;
 /** How often one answer is said again. */
 const MOST_REPETITIONS = 3;
 
 /**
  * Answers each question of the agent with the first answer of the script that fits and was not given yet, until the agent
- * ends the call or none fits any more. What the page shows otherwise than it was said, and what the agent does not react to, is
- * said again, as people do: on a busy machine a microphone has gaps.
+ * ends the call or none fits any more. Behind the last answer the agent is given time to end the call. What the page shows
+ * otherwise than it was said, and what the agent does not react to, is said again, as people do: on a busy machine a microphone
+ * has gaps.
  *
  * @param script a list of {question: a part of it, in lower case; text; audio: a WAV file, or none where it is typed}
  * @param report is told {event: 'said', speaker, text} whenever a line is complete
@@ -36,6 +39,9 @@ export async function converse(page, script, report) {
     } else {
       const index = open.findIndex((candidate) => question.toLowerCase().includes(candidate.question));
       if (index < 0) {
+        if (open.length === 0) {
+          await agentsEnd(page);
+        }
         await reportComplete(page, reported, report, true);
         return;
       }
@@ -79,6 +85,12 @@ async function agentsTurn(page, before, reported, report) {
   throw new Error(
     `the agent said nothing for ${TURN_LIMIT_MS / 1000} s; microphone energy ${energy}; the page shows ${JSON.stringify(shown)}`,
   );
+}
+
+/** Until the agent has ended the call, or it is clear that it does not. */
+async function agentsEnd(page) {
+  const over = '#status:not([data-state="in-call"])';
+  await page.waitForSelector(over, { state: 'attached', timeout: END_LIMIT_MS }).catch(() => {});
 }
 
 async function give(page, { text, audio }) {
