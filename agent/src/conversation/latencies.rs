@@ -23,11 +23,16 @@ pub(crate) struct Moments {
 impl Moments {
     /// The summary has percentiles in milliseconds; who needs each turn finds it in the log.
     fn log(&self) {
-        if let (Some(ended), Some(over), Some(audio)) = (self.speech_ended, self.turn_over, self.first_audio)
-        {
+        let Some(ended) = self.speech_ended else { return };
+        let after = |moment: Option<Instant>| Some(moment?.saturating_duration_since(ended).as_secs_f64());
+        if let (Some(over), Some(audio)) = (after(self.turn_over), after(self.first_audio)) {
             debug!(
-                turn.endpointing_seconds = over.saturating_duration_since(ended).as_secs_f64(),
-                turn.first_audio_seconds = audio.saturating_duration_since(ended).as_secs_f64(),
+                turn.transcribed_seconds = after(self.transcribed),
+                turn.asked_seconds = after(self.asked),
+                turn.first_token_seconds = after(self.first_token),
+                turn.first_sentence_seconds = after(self.first_sentence),
+                turn.endpointing_seconds = over,
+                turn.first_audio_seconds = audio,
                 "answered a spoken turn"
             );
         }

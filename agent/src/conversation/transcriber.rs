@@ -50,6 +50,8 @@ pub(super) struct Transcriber {
 pub(super) enum Heard {
     /// All words, of which the last may change.
     Interim(String),
+    /// The words that were heard last are all that was said until then.
+    Until(Instant),
     /// All words, and none of them changes; more may follow.
     Final(String),
     /// All words, and no more follow.
@@ -208,6 +210,7 @@ impl Transcriber {
                     return Heard::Words(self.words.clone());
                 }
                 Ok(TranscriptEvent::Finalized) => {}
+                Ok(TranscriptEvent::HeardUntil(ago)) => return Heard::Until(Instant::now() - ago),
                 Ok(TranscriptEvent::EagerEndOfTurn) => return Heard::EagerEndOfTurn,
                 Ok(TranscriptEvent::EndOfTurn) => return Heard::EndOfTurn,
                 Ok(TranscriptEvent::Language(language)) => return Heard::Language(language),

@@ -21,6 +21,8 @@ use super::request::refusal;
 
 /// Most bytes of a text; of sound in base64, some seconds.
 const TEXT_LIMIT: usize = 4 * 1024 * 1024;
+/// What is read at a time; it stays for as long as the socket. A tenth of a second of sound, and more.
+const READ_BUFFER: usize = 16 * 1024;
 /// Longest that a text may wait for the network.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// A socket on which nothing came for so long is asked whether it lives, and is dead where nothing comes for as long again.
@@ -111,8 +113,10 @@ impl JsonSocket {
         }
         let upgraded = timeout_at(deadline, answer.upgrade()).await.map_err(late)?;
         let upgraded = upgraded.map_err(|_| ProviderError::unreached(provider))?;
-        let config =
-            WebSocketConfig::default().max_message_size(Some(TEXT_LIMIT)).max_frame_size(Some(TEXT_LIMIT));
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(TEXT_LIMIT))
+            .max_frame_size(Some(TEXT_LIMIT))
+            .read_buffer_size(READ_BUFFER);
         let socket = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
         count.opened(provider);
         Ok(Self { provider, socket, heard: Instant::now(), asked: false, pinged: None, count: count.clone() })

@@ -156,6 +156,7 @@ impl Dialogue {
                 self.note_final(&text);
                 self.take_turns(Event::Transcribed(text)).await
             }
+            Heard::Until(at) => self.take_turns(Event::HeardUntil(at)).await,
             Heard::EagerEndOfTurn => self.take_turns(Event::ServiceSeesAnEnd).await,
             Heard::EndOfTurn => self.take_turns(Event::ServiceEndedTurn).await,
             Heard::Language(language) => {

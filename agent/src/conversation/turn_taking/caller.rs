@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 use super::events::{Action, Spoken, Turn};
 use super::rules::Verdict;
 
+/// A service that has heard so much behind a word has the word.
+const LAST_WORD: Duration = Duration::from_millis(50);
+
 /// The caller's turn so far.
 #[derive(Debug, Default)]
 pub(super) struct Caller {
@@ -25,6 +28,8 @@ pub(super) struct Caller {
     pub(super) settled: bool,
     /// When they came: words that are older than the end of the voice lack its last ones.
     pub(super) interim_came: Option<Instant>,
+    /// Up to when they are all that was said, where the service tells.
+    pub(super) heard_until: Option<Instant>,
     /// When there was another word last.
     pub(super) last_word: Option<Instant>,
     pub(super) verdict: Verdict,
@@ -82,6 +87,12 @@ impl Caller {
         self.end_seen
             || self.verdict == Verdict::Over
             || self.interim_came.zip(self.silent_since).is_some_and(|(came, since)| came >= since)
+    }
+
+    /// Whether no word is missing that was said with the voice so far, though the last ones may change.
+    pub(super) fn has_all_words(&self) -> bool {
+        self.settled
+            || self.heard_until.zip(self.last_voice).is_some_and(|(until, voice)| until >= voice + LAST_WORD)
     }
 
     /// What was said; the next turn begins.

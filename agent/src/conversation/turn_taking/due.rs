@@ -19,10 +19,10 @@ const ANSWER: Duration = Duration::from_millis(1_500);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 
 impl TurnTaking {
-    /// Behind words that stay: a silence that is not known to be one yet.
+    /// Behind all words of the voice: a silence that is not known to be one yet.
     pub(super) fn early_reply_due(&self) -> Option<Instant> {
-        let stays = self.caller.settled && self.wants_an_early_reply();
-        self.caller.last_voice.filter(|_| stays).map(|last| last + SHORTEST_PAUSE)
+        let is_wanted = self.caller.has_all_words() && self.wants_an_early_reply();
+        self.caller.last_voice.filter(|_| is_wanted).map(|last| last + SHORTEST_PAUSE)
     }
 
     pub(super) fn resumption_due(&self) -> Option<Instant> {

@@ -13,6 +13,8 @@ pub(crate) enum Event {
     SpeechEnded(Instant),
     /// What the caller has said in this turn so far; its last words may change.
     Interim(String),
+    /// These words are all that was said until then.
+    HeardUntil(Instant),
     /// The same; its words stay, and more may follow.
     Final(String),
     /// What the caller has said in this turn so far; nothing where it was no words.

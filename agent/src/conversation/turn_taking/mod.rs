@@ -108,6 +108,10 @@ impl TurnTaking {
                 self.streams |= first_part && !text.is_empty();
                 self.interim(text, false, now)
             }
+            Event::HeardUntil(at) => {
+                self.caller.heard_until = Some(at);
+                self.prepare(now)
+            }
             Event::Final(text) => {
                 let mut actions = self.interim(text, true, now);
                 actions.extend(self.ended_by_the_service(now).unwrap_or_default());

@@ -158,7 +158,10 @@ impl Dialect for InferenceStt {
         let mut events = Vec::new();
         match message.r#type.as_deref().unwrap_or_default() {
             // An empty one says nothing.
-            "interim_transcript" if !words.is_empty() => events.push(Said::Interim(words)),
+            "interim_transcript" if !words.is_empty() => {
+                events.push(Said::Interim(words));
+                events.extend(message.end().map(Said::HeardUntil));
+            }
             "preflight_transcript" => {
                 if !words.is_empty() {
                     events.push(Said::Interim(words));
@@ -256,6 +259,10 @@ mod tests {
             (
                 json!({"type": "interim_transcript", "transcript": " we are "}),
                 vec![Said::Interim("we are".to_owned())],
+            ),
+            (
+                json!({"type": "interim_transcript", "transcript": "we are", "start": 1.0, "duration": 0.75}),
+                vec![Said::Interim("we are".to_owned()), Said::HeardUntil(Duration::from_millis(1_750))],
             ),
             (json!({"type": "interim_transcript", "transcript": ""}), vec![]),
             (

@@ -23,6 +23,9 @@ pub(in crate::providers) enum Said {
     Ready,
     /// Words that may change.
     Interim(String),
+    /// The words that it told last and that may change are all that was said up to there: from the first sample that this
+    /// connection was sent.
+    HeardUntil(Duration),
     /// Words that stay, and where they begin and end: from the first sample that this connection was sent, where it tells.
     Final {
         text: String,

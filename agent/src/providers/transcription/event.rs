@@ -1,10 +1,14 @@
 //! What is told of a caller's words while they speak.
 
+use std::time::Duration;
+
 /// Part of what was said, or a hint at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TranscriptEvent {
     /// Words that may change, in the place of those before that may change; may be empty.
     Interim(String),
+    /// The words that were told last are all that was said until so long ago.
+    HeardUntil(Duration),
     /// Words that stay, after those that stay already; empty where it was none after all.
     Final(String),
     /// All that was said before the last [`speech_ended`](super::TranscriptionStream::speech_ended) is final.

@@ -154,6 +154,10 @@ impl Hearing {
         if let Said::Used(usage) = said {
             self.used(usage);
         }
+        if let Said::HeardUntil(end) = said {
+            let ago = self.unsettled.now().saturating_sub(self.unsettled.position(end));
+            return self.tell(vec![TranscriptEvent::HeardUntil(ago)]).await;
+        }
         let place = self.place(&said);
         self.finals += u64::from(matches!(said, Said::Final { .. }));
         let events = self.finality.said(said, place, Instant::now());

@@ -52,6 +52,8 @@ pub(crate) struct Transcript {
     pub(crate) words: Vec<Word>,
     /// Where the voice begins and ends.
     pub(crate) speech: (f64, f64),
+    /// Up to where it was listened.
+    pub(crate) listened: f64,
 }
 
 impl Transcript {
@@ -98,6 +100,7 @@ struct Run {
     number: u64,
     extent: Extent,
     speech: (f64, f64),
+    listened: f64,
     heard: anyhow::Result<Option<Vec<Word>>>,
 }
 
@@ -213,7 +216,7 @@ impl Transcriber {
         match utterance.whole {
             // Nothing was said since it was recognised.
             Some((end, Some(words))) if end == clip.end => {
-                self.outbox.arrived(id, Transcript { words, speech: clip.speech });
+                self.outbox.arrived(id, Transcript { words, speech: clip.speech, listened: clip.listened });
             }
             Some((end, None)) if end == clip.end => {}
             _ => {
@@ -231,12 +234,13 @@ impl Transcriber {
                 Extent::Whole(_) => recogniser.recognise_whole(&clip).await.map(Some),
             };
             let heard = heard.map(|heard| heard.map(|heard| heard.later(clip.start).words));
-            Run { number, extent, speech: clip.speech, heard }
+            Run { number, extent, speech: clip.speech, listened: clip.listened, heard }
         });
     }
 
     fn finish(&mut self, run: Run) {
-        let Run { number, extent, speech, heard } = run;
+        let Run { number, extent, speech, listened, heard } = run;
+        let transcript = |words| Transcript { words, speech, listened };
         let heard = heard.unwrap_or_else(|error| {
             error!("{error:#}");
             None
@@ -247,7 +251,7 @@ impl Transcriber {
                 utterance.asking = false;
                 let shown = heard.and_then(|words| utterance.stability.agree(words));
                 if let Some(words) = shown {
-                    self.outbox.push(Event::Interim(Transcript { words, speech }));
+                    self.outbox.push(Event::Interim(transcript(words)));
                 }
             }
             (Extent::Partly, None) => {}
@@ -259,12 +263,12 @@ impl Transcriber {
                 utterance.whole = heard.clone().map(|words| (end, Some(words)));
                 let Some(words) = heard.filter(|words| !words.is_empty()) else { return };
                 if let Some(words) = utterance.stability.settle(&words) {
-                    self.outbox.push(Event::Interim(Transcript { words, speech }));
+                    self.outbox.push(Event::Interim(transcript(words)));
                 }
-                self.outbox.push(Event::Eager(Transcript { words, speech }));
+                self.outbox.push(Event::Eager(transcript(words)));
             }
             (Extent::Whole(end), None) => match heard {
-                Some(words) => self.outbox.arrived((number, end), Transcript { words, speech }),
+                Some(words) => self.outbox.arrived((number, end), transcript(words)),
                 None => self.outbox.failed((number, end)),
             },
         }

@@ -132,6 +132,27 @@ fn a_reply_begins_as_soon_as_words_that_stay_have_a_silence_behind_them() {
 }
 
 #[test]
+fn a_reply_begins_when_the_words_of_all_that_was_heard_have_a_silence_behind_them() {
+    // The service heard the end of the voice, or not yet: a word may be missing.
+    for (until, begun) in [(6_110, Some(6_120)), (6_050, Some(6_120)), (6_040, None)] {
+        let mut call = Conversation::after_greeting();
+        says_while_speaking(&mut call, 5_000, &[(5_500, "we are")], 6_000);
+        call.at(6_120, Event::Interim(TWELVE.to_owned()));
+        call.at(6_120, Event::HeardUntil(call.instant(until)));
+        call.until(6_190);
+        assert_eq!(call.did(&Action::Prepare(TWELVE.to_owned())), begun, "{until}");
+    }
+    // Who goes on is listened to, and their words lack one again.
+    let mut call = Conversation::after_greeting();
+    says_while_speaking(&mut call, 5_000, &[(5_500, "we are")], 6_000);
+    call.at(6_050, Event::Interim(TWELVE.to_owned()));
+    call.at(6_050, Event::HeardUntil(call.instant(6_050)));
+    call.at(6_080, Event::StillSpeaking(call.instant(6_080)));
+    call.until(6_190);
+    assert_eq!(call.did(&Action::Prepare(TWELVE.to_owned())), None);
+}
+
+#[test]
 fn words_that_are_asked_for_do_not_come_by_themselves() {
     let mut call = Conversation::after_greeting();
     // A service that transcribes what is sent to it is asked in the middle of a long voice.

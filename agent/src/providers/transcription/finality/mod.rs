@@ -118,7 +118,7 @@ impl Finality {
     /// does not tell, as that of words that may change does.
     pub(super) fn said(&mut self, said: Said, place: Place, now: Instant) -> Vec<TranscriptEvent> {
         match said {
-            Said::Ready | Said::Used(_) => Vec::new(),
+            Said::Ready | Said::Used(_) | Said::HeardUntil(_) => Vec::new(),
             Said::Interim(text) => self.interim(text, place.end, now),
             Said::Final { text, .. } => self.final_words(text, place, now),
             Said::Finalized => {

@@ -70,7 +70,13 @@ impl Session {
             Event::SpeechStarted { at } => model
                 .detects_onset()
                 .then(|| ServerFrame::StartOfSpeech { session_id: self.id.clone(), start: at }),
-            Event::Interim(heard) => Some(ServerFrame::Interim(self.transcript(heard))),
+            // What may change is of all that was heard so far, as Deepgram has it.
+            Event::Interim(heard) => {
+                let listened = heard.listened;
+                let transcript = self.transcript(heard);
+                let duration = listened - transcript.start;
+                Some(ServerFrame::Interim(Transcript { duration, ..transcript }))
+            }
             Event::Eager(heard) => self.eager.then(|| ServerFrame::Preflight(self.transcript(heard))),
             Event::Final(heard) => {
                 let transcript = self.transcript(heard);
@@ -117,7 +123,11 @@ mod tests {
     }
 
     fn heard(text: &str) -> streaming::Transcript {
-        streaming::Transcript { words: Heard::spread(text, 1.0).later(2.0).words, speech: (2.0, 3.0) }
+        streaming::Transcript {
+            words: Heard::spread(text, 1.0).later(2.0).words,
+            speech: (2.0, 3.0),
+            listened: 3.25,
+        }
     }
 
     #[test]
@@ -161,6 +171,8 @@ mod tests {
     #[test]
     fn a_transcript_has_its_times() {
         let mut session = session("deepgram/nova-3", "16000", json!({})).expect("a session");
+        let interim = json!(session.tell(Event::Interim(heard("hello there"))));
+        assert_eq!((&interim["start"], &interim["duration"]), (&json!(2.0), &json!(1.25)));
         let frame = json!(session.tell(Event::Final(heard("hello there"))));
         assert_eq!(
             frame,

@@ -45,6 +45,8 @@ pub(super) struct Clip {
     pub(super) start: f64,
     /// Where the voice in them begins and ends, seconds.
     pub(super) speech: (f64, f64),
+    /// Up to where it was listened, seconds.
+    pub(super) listened: f64,
     /// Where the voice ends, in samples: as long as it does not change, it is the same utterance.
     pub(super) end: u64,
 }
@@ -159,6 +161,7 @@ impl Listener {
             samples: samples.to_vec(),
             start: seconds(from),
             speech: (seconds(speech.start), seconds(speech.end)),
+            listened: seconds(self.voice.judged()),
             end: speech.end,
         }
     }
