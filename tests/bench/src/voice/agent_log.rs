@@ -18,6 +18,21 @@ pub(super) struct AnsweredTurn {
     /// From the end of the caller's speech to the first frame of the answer in the agent's track.
     #[serde(rename = "turn.first_audio_seconds")]
     pub(super) first_audio: f64,
+    #[serde(flatten)]
+    pub(super) steps: Steps,
+}
+
+/// When an answer was how far, from the end of the caller's speech.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+pub(super) struct Steps {
+    #[serde(rename = "turn.transcribed_seconds")]
+    pub(super) transcribed: Option<f64>,
+    #[serde(rename = "turn.asked_seconds")]
+    pub(super) asked: Option<f64>,
+    #[serde(rename = "turn.first_token_seconds")]
+    pub(super) first_token: Option<f64>,
+    #[serde(rename = "turn.first_sentence_seconds")]
+    pub(super) first_sentence: Option<f64>,
 }
 
 pub(super) fn answered_turns(log: &str) -> Result<Vec<AnsweredTurn>> {

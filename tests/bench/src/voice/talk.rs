@@ -92,10 +92,11 @@ mod tests {
     use chrono::DateTime;
 
     use super::*;
+    use crate::voice::agent_log::Steps;
 
     fn logged(at: i64, first_audio: f64) -> AnsweredTurn {
         let timestamp = DateTime::from_timestamp(at, 0).expect("a time");
-        AnsweredTurn { timestamp, endpointing: 0.5, first_audio }
+        AnsweredTurn { timestamp, endpointing: 0.5, first_audio, steps: Steps::default() }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! where the whole recording is sent when they have stopped; with our agent over LiveKit Inference, where words come while
 //! they speak, and replies begin early; and with the Python framework's session over the same, with its defaults.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -13,6 +14,7 @@ use test_servers::{Program, Signal};
 use tests::stack::Stack;
 use tokio::time::sleep;
 
+use super::agent_log::{AnsweredTurn, answered_turns};
 use super::callers::Turn;
 use super::programs::{Callers, start_callers};
 use super::{programs, sentence};
@@ -58,6 +60,8 @@ struct Row {
     said: usize,
     /// Seconds, sorted.
     waits: Vec<f64>,
+    /// What the agent says of each; the framework says nothing.
+    answered: Vec<AnsweredTurn>,
     surroundings: Surroundings,
 }
 
@@ -105,7 +109,8 @@ async fn measure_row(stack: &Stack, sentence: &Recording, worker: Worker, progra
     ensure!(!waits.is_empty(), "nobody was answered");
     let seconds = PERIOD.as_secs_f64();
     let surroundings = Surroundings::new(&machine, seconds, used / seconds * 100.0);
-    let row = Row { worker, said: turns.len(), waits, surroundings };
+    let answered = answered_turns(&program.log())?;
+    let row = Row { worker, said: turns.len(), waits, answered, surroundings };
     row.print();
     Ok(row)
 }
@@ -126,12 +131,34 @@ impl Row {
             self.surroundings.others,
             self.surroundings.remarks_in_line(),
         );
+        if !self.answered.is_empty() {
+            let steps = self.steps().map(|(name, seconds)| format!("{name} {seconds:.3}"));
+            println!("  from the end of the voice as the agent hears it, p50: {}", steps.join(", "));
+        }
+    }
+
+    /// How far an answer was when, p50 in seconds from the end of the caller's voice as the agent hears it.
+    fn steps(&self) -> [(&'static str, f64); 6] {
+        let p50 = |of: fn(&AnsweredTurn) -> Option<f64>| {
+            let mut seconds: Vec<f64> = self.answered.iter().filter_map(of).collect();
+            seconds.sort_by(f64::total_cmp);
+            share_below(&seconds, 0.5)
+        };
+        [
+            ("words", p50(|turn| turn.steps.transcribed)),
+            ("model asked", p50(|turn| turn.steps.asked)),
+            ("first token", p50(|turn| turn.steps.first_token)),
+            ("first sentence", p50(|turn| turn.steps.first_sentence)),
+            ("turn over", p50(|turn| Some(turn.endpointing))),
+            ("first sound", p50(|turn| Some(turn.first_audio))),
+        ]
     }
 
     fn json(&self) -> Value {
         json!({
             "worker": self.worker.name(), "said": self.said, "answered": self.waits.len(), "waits_s": self.waits,
             "others_cpu_percent": self.surroundings.others, "remarks": self.surroundings.remarks(),
+            "steps_p50_s": if self.answered.is_empty() { Value::Null } else { json!(BTreeMap::from(self.steps())) },
         })
     }
 }
