@@ -69,9 +69,10 @@ impl Transcriber {
         let spoken =
             Spoken { language: persona.language().to_owned(), vocabulary: persona.vocabulary().to_owned() };
         let stream = assistant.speech_to_text.listen(spoken, account);
+        let is_judged = assistant.turn_detector.is_asked(persona);
         Self {
             record,
-            detector: SpeechDetector::default(),
+            detector: if is_judged { SpeechDetector::default() } else { SpeechDetector::without_sound() },
             stream,
             held: None,
             received_seconds: 0.0,

@@ -9,6 +9,8 @@ use smart_turn::Model;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::{debug, info};
 
+use crate::persona::Persona;
+
 /// Where the model is.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TurnDetectorArgs {
@@ -41,6 +43,11 @@ impl TurnDetector {
         let context = format!("load {} (TURN_DETECTOR_MODEL)", file.display());
         let loaded = spawn_blocking(move || Model::open(&file)).await.context("join the loading")?;
         Ok(Self(Some(Arc::new(loaded.context(context)?))))
+    }
+
+    /// Whether it judges the turns with a persona.
+    pub(super) fn is_asked(&self, persona: &Persona) -> bool {
+        self.0.is_some() && persona.turn_taking().turn_detector != Some(false)
     }
 
     /// Asks the model, where there is one. `heard` is the turn with the silence after it, 16 kHz, mono.

@@ -79,13 +79,12 @@ impl Dialogue {
                         self.record.user_said_nothing();
                     }
                 }
-                Action::Judge(silent_since)
-                    if self.assistant.persona.turn_taking().turn_detector != Some(false) =>
-                {
+                Action::Judge(silent_since) => {
                     let detector = &self.assistant.turn_detector;
-                    self.judging = detector.judge(silent_since, self.transcriber.heard_audio());
+                    if detector.is_asked(&self.assistant.persona) {
+                        self.judging = detector.judge(silent_since, self.transcriber.heard_audio());
+                    }
                 }
-                Action::Judge(_) => {}
                 Action::Prepare(text) => self.prepare(text).await?,
                 Action::Discard => self.discard().await?,
                 Action::Reply(turn) => self.reply_to(turn).await?,

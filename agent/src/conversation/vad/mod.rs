@@ -56,6 +56,7 @@ pub(crate) struct SpeechDetector {
     pre_roll: VecDeque<i16>,
     /// The end of the turn so far with its silences; empty before it begins.
     heard: VecDeque<i16>,
+    most_heard: usize,
     /// Samples since speech ended.
     silence: usize,
 }
@@ -70,12 +71,18 @@ impl Default for SpeechDetector {
             contrary: 0,
             pre_roll: VecDeque::with_capacity(PRE_ROLL),
             heard: VecDeque::new(),
+            most_heard: HEARD,
             silence: 0,
         }
     }
 }
 
 impl SpeechDetector {
+    /// One that keeps nothing of how a turn sounded, for where nobody asks.
+    pub(crate) fn without_sound() -> Self {
+        Self { most_heard: 0, ..Self::default() }
+    }
+
     /// Takes the next samples, of any number.
     pub(crate) fn detect(&mut self, samples: &[i16]) -> Vec<VadEvent> {
         let mut events = Vec::new();
@@ -121,7 +128,7 @@ impl SpeechDetector {
         self.speaking = !self.speaking;
         self.contrary = 0;
         if self.speaking {
-            if self.heard.is_empty() || self.silence > LONGEST_SILENCE {
+            if self.most_heard > 0 && (self.heard.is_empty() || self.silence > LONGEST_SILENCE) {
                 self.heard.extend(self.pre_roll.drain(..));
             }
             return Some(VadEvent::SpeechBegan { ago: ago(needed) });
@@ -131,8 +138,9 @@ impl SpeechDetector {
 
     fn keep(&mut self) {
         self.silence = if self.speaking { 0 } else { self.silence + FRAME };
-        if self.speaking || (!self.heard.is_empty() && self.silence <= LONGEST_SILENCE) {
-            let surplus = (self.heard.len() + FRAME).saturating_sub(HEARD);
+        let is_turn = self.speaking || (!self.heard.is_empty() && self.silence <= LONGEST_SILENCE);
+        if self.most_heard > 0 && is_turn {
+            let surplus = (self.heard.len() + FRAME).saturating_sub(self.most_heard);
             self.heard.drain(..surplus);
             self.heard.extend(&self.frame);
         }

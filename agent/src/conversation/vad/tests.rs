@@ -63,6 +63,11 @@ fn the_end_of_a_turn_is_kept_as_it_sounded() {
     detector.forget();
     listen(&mut detector, &silence(1_000));
     assert!(detector.heard().is_empty());
+    // Where nobody asks how a turn sounded, nothing is kept, and the same is noticed.
+    let said = [silence(500), speech, silence(500)].concat();
+    let mut without = SpeechDetector::without_sound();
+    assert_eq!(listen(&mut without, &said), listen(&mut SpeechDetector::default(), &said));
+    assert!(without.heard().is_empty());
 }
 
 #[test]
