@@ -166,7 +166,7 @@ fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FU
 
 ##  Measure it
 
-.PHONY: bench-latency bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact bench-web
+.PHONY: bench-latency bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact bench-web bench-nats-sync
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
@@ -190,6 +190,8 @@ bench-compact: build-release ## A day of 1,000,000 sessions compacted.
 bench-web: build-release ## Tokens a second on one core, p99 and memory, beside the same route in Next.js (3 minutes).
 	@$(MAKE) --no-print-directory -C tests/bench/nextjs
 	target/release/bench web
+bench-nats-sync: build-release ## What it costs that NATS syncs each session before it acknowledges it.
+	target/release/bench nats-sync
 
 .PHONY: build-release
 build-release: prerequisites page

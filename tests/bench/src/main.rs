@@ -11,6 +11,7 @@ mod host;
 mod latency;
 mod machine;
 mod media;
+mod nats_sync;
 mod null_store;
 mod payloads;
 mod peer;
@@ -43,13 +44,15 @@ async fn main() -> Result<ExitCode> {
         Some("salesforce") => salesforce::measure().await?,
         Some("compact") => compact::measure().await?,
         Some("web") => web::measure().await?,
+        Some("nats-sync") => nats_sync::measure().await?,
         // What these start.
         Some("media-sessions") => return media::sessions::run().await.map(|()| ExitCode::SUCCESS),
         Some("voice-callers") => return voice::callers::run().await.map(|()| ExitCode::SUCCESS),
         Some("archive-raw") => return archive::raw::run().await.map(|()| ExitCode::SUCCESS),
         Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
         _ => bail!(
-            "usage: bench latency | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact | web"
+            "usage: bench latency | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact | web | \
+             nats-sync"
         ),
     };
     report.finish()
