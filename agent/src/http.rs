@@ -131,6 +131,8 @@ fn registry(pages: &Pages) -> Registry {
         nats_connected: pages.nats_trouble_rx.borrow().is_none(),
         load,
         outbox_waiting: pages.spool.waiting(),
+        published_kept: pages.spool.kept(),
+        published_not_kept: pages.spool.not_kept(),
         outbox_in_memory: pages.spool.waiting_in_memory(),
         spool_failing: pages.spool.disk_fails().borrow().is_some(),
         publish_refused: pages.spool.why_publish_refused().is_some(),

@@ -23,6 +23,8 @@ pub struct Metrics {
     sessions: IntCounterVec,
     join_seconds: Histogram,
     outbox_waiting: IntGauge,
+    published_kept: IntGauge,
+    published_not_kept: IntCounter,
     outbox_in_memory: IntGauge,
     spool_failing: IntGauge,
     publish_refused: IntGauge,
@@ -79,6 +81,14 @@ impl Metrics {
                 "outbox_waiting",
                 "Ended sessions that are not yet published",
             ))?,
+            published_kept: IntGauge::with_opts(opts(
+                "published_kept",
+                "Published sessions that are kept until NATS has surely synced them",
+            ))?,
+            published_not_kept: IntCounter::with_opts(opts(
+                "published_not_kept_total",
+                "Published sessions that were not kept as long as that, for want of room",
+            ))?,
             outbox_in_memory: IntGauge::with_opts(opts(
                 "outbox_in_memory",
                 "Ended sessions that are in memory only, because the disk refuses them",
@@ -111,6 +121,8 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.sessions.clone()))?;
         metrics.registry.register(Box::new(metrics.join_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.outbox_waiting.clone()))?;
+        metrics.registry.register(Box::new(metrics.published_kept.clone()))?;
+        metrics.registry.register(Box::new(metrics.published_not_kept.clone()))?;
         metrics.registry.register(Box::new(metrics.outbox_in_memory.clone()))?;
         metrics.registry.register(Box::new(metrics.spool_failing.clone()))?;
         metrics.registry.register(Box::new(metrics.publish_refused.clone()))?;
@@ -181,6 +193,8 @@ impl Metrics {
         self.nats_connected.set(now.nats_connected.into());
         self.load.set(now.load.into());
         self.outbox_waiting.set(count(now.outbox_waiting));
+        self.published_kept.set(count(now.published_kept));
+        self.published_not_kept.inc_by(now.published_not_kept.saturating_sub(self.published_not_kept.get()));
         self.outbox_in_memory.set(count(now.outbox_in_memory));
         self.spool_failing.set(now.spool_failing.into());
         self.publish_refused.set(now.publish_refused.into());
@@ -195,6 +209,8 @@ pub(crate) struct Gauges {
     pub(crate) nats_connected: bool,
     pub(crate) load: f32,
     pub(crate) outbox_waiting: usize,
+    pub(crate) published_kept: usize,
+    pub(crate) published_not_kept: u64,
     pub(crate) outbox_in_memory: usize,
     pub(crate) spool_failing: bool,
     pub(crate) publish_refused: bool,

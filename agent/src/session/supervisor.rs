@@ -55,7 +55,12 @@ mod tests {
         call: impl Future<Output = anyhow::Result<Ending>>,
     ) -> (Supervised, Vec<SessionEnded>) {
         let folder = tempfile::tempdir().unwrap();
-        let args = SpoolArgs { spool_dir: folder.path().to_owned(), max_payload_bytes: 100_000 };
+        let args = SpoolArgs {
+            spool_dir: folder.path().to_owned(),
+            max_payload_bytes: 100_000,
+            sync_interval: std::time::Duration::ZERO.into(),
+            keep_published_bytes: 0,
+        };
         let journal = Spool::open(&args).unwrap().begin(payload()).await;
         let over = supervise(&journal, call).await;
         let entries = std::fs::read_dir(folder.path().join("outbox")).unwrap();

@@ -20,6 +20,7 @@ pub(super) struct Folder {
     root: PathBuf,
     journal: PathBuf,
     outbox: PathBuf,
+    published: PathBuf,
     unreadable: PathBuf,
     // Held for their locks: the system frees them with the process.
     _locks: [File; 2],
@@ -61,6 +62,7 @@ impl Folder {
             root: root.to_owned(),
             journal: subfolder("journal")?,
             outbox: subfolder("outbox")?,
+            published: subfolder("published")?,
             unreadable: subfolder("unreadable")?,
             _locks: [file, lock_folder(root)?],
         };
@@ -127,6 +129,23 @@ impl Folder {
         remove_if_there(&self.outbox.join(name)).and(journal)
     }
 
+    /// Makes an entry one that is kept; how many bytes it has. It need not be durable, as a removal need not.
+    pub(super) fn keep(&self, name: &str) -> io::Result<u64> {
+        let kept = self.published.join(name);
+        fs::rename(self.outbox.join(name), &kept)?;
+        remove_if_there(&self.journal.join(name))?;
+        Ok(fs::metadata(kept)?.len())
+    }
+
+    /// Makes a kept entry one of the outbox again.
+    pub(super) fn publish_again(&self, name: &str) -> io::Result<()> {
+        fs::rename(self.published.join(name), self.outbox.join(name))
+    }
+
+    pub(super) fn forget(&self, name: &str) -> io::Result<()> {
+        remove_if_there(&self.published.join(name))
+    }
+
     pub(super) fn remove_journal(&self, name: &str) -> io::Result<()> {
         remove_if_there(&self.journal.join(name))
     }
@@ -150,7 +169,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Moves what a dead process left into the outbox, and lists the outbox, oldest first. The payload is given where
+    /// Moves what a dead process left into the outbox, what was published but may be lost too, and lists the outbox, oldest first. The payload is given where
     /// the disk refused the move: it waits in memory then.
     pub(super) fn recover(&self) -> io::Result<Vec<(String, Option<Bytes>)>> {
         let mut in_memory = Vec::new();
@@ -161,6 +180,12 @@ impl Folder {
                     file.path = %path.display(), %error,
                     "cannot recover a journal: left where it is; repair the disk and start the worker again"
                 ),
+            }
+        }
+        for path in files(&self.published)? {
+            let Some(name) = json_name(&path) else { continue };
+            if let Err(error) = self.publish_again(name) {
+                tracing::error!(file.path = %path.display(), %error, "cannot publish a kept session again: it stays where it is");
             }
         }
         if let Err(error) = self.sync(true) {

@@ -1,6 +1,7 @@
 //! What keeps sessions from being kept or published, for the worker and its pages.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -13,6 +14,8 @@ pub(super) struct Health {
     disk_fails_tx: watch::Sender<Option<Instant>>,
     /// Entries that JetStream refused for a fault of its own, and why; one that it takes says nothing of the others.
     publish_refused: Mutex<HashMap<String, &'static str>>,
+    kept: AtomicUsize,
+    published_not_kept: AtomicU64,
 }
 
 impl Health {
@@ -37,6 +40,23 @@ impl Health {
     /// An entry is published, or no longer to be.
     pub(super) fn publish_done(&self, entry: &str) {
         self.refused().remove(entry);
+    }
+
+    pub(super) fn keeps(&self, number: usize) {
+        self.kept.store(number, Ordering::Relaxed);
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.kept.load(Ordering::Relaxed)
+    }
+
+    /// Counts one; says whether it is the first.
+    pub(super) fn count_not_kept(&self) -> bool {
+        self.published_not_kept.fetch_add(1, Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn published_not_kept(&self) -> u64 {
+        self.published_not_kept.load(Ordering::Relaxed)
     }
 
     pub(super) fn why_publish_refused(&self) -> Option<&'static str> {

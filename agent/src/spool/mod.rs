@@ -2,12 +2,13 @@
 //!
 //! A journal file always holds a whole, valid payload: the one to publish if the process died now. So recovery is a
 //! rename into the outbox, and so is the end of a session. What is in the outbox is final; [`crate::publisher`] sends
-//! those bytes and removes the entry after JetStream's ack.
+//! those bytes. After JetStream's ack the entry is `kept` until the server has surely synced it to its disk.
 //!
 //! ```text
 //! <spool>, <spool>/lock    locked by the worker that uses the folder
 //! <spool>/journal/*.json  live sessions, written at every beat
 //! <spool>/outbox/*.json   ended sessions, not published yet
+//! <spool>/published/*.json published ones that the server may lose in a power cut: published again where it may have
 //! <spool>/unreadable/*    files that are no payload, set aside for a person to look at
 //! ```
 //!
@@ -17,11 +18,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use schemas::SessionEnded;
 use schemas::names::DEAD_LETTER_HEADROOM_BYTES;
+use service::SyncInterval;
 use tokio::sync::watch;
 
 mod draft;
@@ -29,6 +31,7 @@ mod error;
 mod folder;
 mod health;
 mod journal;
+mod kept;
 mod outbox;
 mod writer;
 
@@ -36,11 +39,15 @@ pub use error::SpoolError;
 use folder::Folder;
 use health::Health;
 pub use journal::Journal;
+use kept::Kept;
 use outbox::Outbox;
 use writer::{Request, Writer, Writing};
 
 /// Largest payload that fits a NATS server's default `max_payload` together with a dead letter's headers, bytes.
 const DEFAULT_MAX_PAYLOAD_BYTES: usize = 1024 * 1024 - DEAD_LETTER_HEADROOM_BYTES;
+
+/// A thousand sessions of 256 KiB, or more than are published in some minutes of any usual size.
+const DEFAULT_KEEP_PUBLISHED_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Where sessions are kept until they are published.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,6 +58,13 @@ pub struct SpoolArgs {
     /// Largest session-end payload, bytes; a larger one is cut and marked. 64 KiB below the NATS server's `max_payload`.
     #[arg(long, env = "AGENT_MAX_PAYLOAD_BYTES", default_value_t = DEFAULT_MAX_PAYLOAD_BYTES)]
     pub max_payload_bytes: usize,
+    /// A published session is kept until it is safe, and published again after a reconnect and where the stream has lost what
+    /// it had.
+    #[command(flatten)]
+    pub sync_interval: SyncInterval,
+    /// Most bytes of published sessions that are kept; the oldest go first
+    #[arg(long, env = "AGENT_KEEP_PUBLISHED_BYTES", default_value_t = DEFAULT_KEEP_PUBLISHED_BYTES)]
+    pub keep_published_bytes: u64,
 }
 
 /// The journals and the outbox of one worker. Clones share them; the last one to go, journals included, frees the lock.
@@ -61,6 +75,7 @@ pub struct Spool {
     health: Arc<Health>,
     writer: Arc<Writer>,
     redacts: bool,
+    safe_after: Option<Duration>,
 }
 
 impl Spool {
@@ -73,13 +88,22 @@ impl Spool {
         let (folder, disk_error) = Folder::open(&args.spool_dir)?;
         let (folder, outbox, health) =
             (Arc::new(folder), Arc::new(Outbox::default()), Arc::new(Health::default()));
+        let kept = Kept::new(args.sync_interval.safe_after(), args.keep_published_bytes);
         for (name, payload) in folder.recover().map_err(unusable)? {
             outbox.count_one_more();
             outbox.add(name, payload);
         }
-        let writing = Writing::new(folder.clone(), outbox.clone(), health.clone(), args.max_payload_bytes);
+        let writing =
+            Writing::new(folder.clone(), outbox.clone(), health.clone(), args.max_payload_bytes, kept);
         let writer = Writer::start(writing, disk_error).map_err(unusable)?;
-        Ok(Self { folder, outbox, health, writer: Arc::new(writer), redacts: false })
+        Ok(Self {
+            folder,
+            outbox,
+            health,
+            writer: Arc::new(writer),
+            redacts: false,
+            safe_after: args.sync_interval.safe_after(),
+        })
     }
 
     /// With addresses and numbers taken out of what is kept and published, or not.
@@ -147,10 +171,41 @@ impl Spool {
         tokio::task::spawn_blocking(move || folder.read(&entry)).await?.map(Bytes::from)
     }
 
-    /// Forgets an entry that JetStream has stored.
+    /// Forgets an entry whose file somebody has removed.
     pub(crate) async fn remove(&self, entry: String) {
         self.health.publish_done(&entry);
         self.writer.request(|done_tx| Request::Remove(entry, done_tx)).await;
+    }
+
+    /// An entry that JetStream has acknowledged: it waits no longer, and is kept until its server has synced it.
+    pub(crate) async fn published(&self, entry: String) {
+        self.health.publish_done(&entry);
+        self.writer.request(|done_tx| Request::Keep(entry, done_tx)).await;
+    }
+
+    /// How long the server may take until what it has acknowledged is safe; none where it is safe at once.
+    pub(crate) fn safe_after(&self) -> Option<Duration> {
+        self.safe_after
+    }
+
+    /// How many published sessions are kept.
+    pub fn kept(&self) -> usize {
+        self.health.kept()
+    }
+
+    /// How many were not kept as long as they should, for want of room.
+    pub fn not_kept(&self) -> u64 {
+        self.health.published_not_kept()
+    }
+
+    /// Queues all that is kept once more: the server may have lost it.
+    pub(crate) async fn publish_again(&self) {
+        self.writer.request(Request::PublishAgain).await;
+    }
+
+    /// Forgets what was published long enough before a moment at which the server had lost nothing.
+    pub(crate) async fn forget_safe(&self, held: Instant) {
+        self.writer.request(|done_tx| Request::ForgetSafe(held, done_tx)).await;
     }
 
     /// Moves an entry that is no payload out of the way.

@@ -2,7 +2,7 @@
 //! and tries a disk that fails again and again.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use super::draft::Draft;
 use super::folder::Folder;
 use super::health::Health;
+use super::kept::Kept;
 use super::outbox::Outbox;
 
 /// Longest time between two writes of a live session.
@@ -32,6 +33,9 @@ pub(super) enum Request {
     Save(Arc<Draft>, oneshot::Sender<()>),
     Finish(Arc<Draft>),
     Remove(String, oneshot::Sender<()>),
+    Keep(String, oneshot::Sender<()>),
+    PublishAgain(oneshot::Sender<()>),
+    ForgetSafe(Instant, oneshot::Sender<()>),
     SetAside(String, oneshot::Sender<()>),
 }
 
@@ -109,6 +113,7 @@ pub(super) struct Writing {
     refused: HashSet<String>,
     /// Entries that are published or set aside, which the disk still has.
     owed: HashMap<String, Owed>,
+    kept: Kept,
 }
 
 /// What is to be done to an entry's file.
@@ -124,6 +129,7 @@ impl Writing {
         outbox: Arc<Outbox>,
         health: Arc<Health>,
         max_payload_bytes: usize,
+        kept: Kept,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -137,6 +143,7 @@ impl Writing {
             disk_fails: false,
             refused: HashSet::new(),
             owed: HashMap::new(),
+            kept,
         }
     }
 
@@ -182,6 +189,20 @@ impl Writing {
                     self.outbox.remove(&name);
                     answers.push(done_tx);
                 }
+                Request::Keep(name, done_tx) => {
+                    self.keep(&name, &mut outcome);
+                    answers.push(done_tx);
+                }
+                Request::PublishAgain(done_tx) => {
+                    self.publish_again(&mut outcome);
+                    answers.push(done_tx);
+                }
+                Request::ForgetSafe(held, done_tx) => {
+                    while let Some(name) = self.kept.take_safe(held) {
+                        outcome.note(self.folder.forget(&name));
+                    }
+                    answers.push(done_tx);
+                }
                 Request::SetAside(name, done_tx) => {
                     self.discard(&name, Owed::SettingAside, &mut outcome);
                     self.outbox.remove(&name);
@@ -202,6 +223,7 @@ impl Writing {
             // What is not known to be on the disk stays in memory, too, and is stored again.
             self.outbox.add(draft.name.clone(), (refused || !durable).then(|| payload.into()));
         }
+        self.health.keeps(self.kept.len());
         self.report(outcome);
         for draft in stored {
             draft.stored();
@@ -214,7 +236,8 @@ impl Writing {
 
     fn save(&mut self, draft: &Draft, outcome: &mut Outcome) {
         let Some(payload) = draft.payload_at(Utc::now(), self.max_payload_bytes) else { return };
-        if outcome.wrote(self.folder.write(&draft.name, &payload)) {
+        let written = self.write_journal(&draft.name, &payload, outcome);
+        if outcome.wrote(written) {
             self.refused.remove(&draft.name);
         } else {
             self.refused.insert(draft.name.clone());
@@ -235,10 +258,72 @@ impl Writing {
         Finished { draft, payload, refused }
     }
 
-    fn store(&self, name: &str, payload: &[u8], outcome: &mut Outcome) -> bool {
-        let stored = self.folder.write(name, payload).and_then(|()| self.folder.end(name));
+    fn store(&mut self, name: &str, payload: &[u8], outcome: &mut Outcome) -> bool {
+        let stored = self.write_journal(name, payload, outcome).and_then(|()| self.folder.end(name));
         outcome.ended |= stored.is_ok();
         outcome.wrote(stored)
+    }
+
+    /// On a full disk what is published makes room for what is not.
+    fn write_journal(&mut self, name: &str, payload: &[u8], outcome: &mut Outcome) -> io::Result<()> {
+        loop {
+            let written = self.folder.write(name, payload);
+            let full = matches!(&written, Err(error) if error.kind() == ErrorKind::StorageFull);
+            let oldest = if full { self.kept.take_oldest() } else { None };
+            let Some(oldest) = oldest else { return written };
+            self.keep_no_longer(&oldest, outcome);
+        }
+    }
+
+    /// An entry that is published. What the disk refused is in memory only, and is tried once more.
+    fn keep(&mut self, name: &str, outcome: &mut Outcome) {
+        if !self.kept.is_wanted() {
+            self.discard(name, Owed::Removal, outcome);
+        } else if self
+            .outbox
+            .payload_in_memory(name)
+            .is_none_or(|payload| self.store(name, &payload, outcome))
+            && let Ok(bytes) = self.folder.keep(name)
+        {
+            self.kept.add(name.to_owned(), bytes, Instant::now());
+        } else {
+            self.discard(name, Owed::Removal, outcome);
+            self.note_not_kept();
+        }
+        while let Some(surplus) = self.kept.take_surplus() {
+            self.keep_no_longer(&surplus, outcome);
+        }
+        self.outbox.remove(name);
+    }
+
+    fn publish_again(&mut self, outcome: &mut Outcome) {
+        let number = self.kept.len();
+        while let Some(name) = self.kept.take_oldest() {
+            // What stays where it is, is published again at the next start.
+            if outcome.wrote(self.folder.publish_again(&name)) {
+                outcome.ended = true;
+                self.outbox.count_one_more();
+                self.outbox.add(name, None);
+            }
+        }
+        if number > 0 {
+            tracing::info!(sessions = number, "sessions are published again: NATS may have lost them");
+        }
+    }
+
+    /// Before the server has surely synced it.
+    fn keep_no_longer(&mut self, name: &str, outcome: &mut Outcome) {
+        outcome.note(self.folder.forget(name));
+        self.note_not_kept();
+    }
+
+    fn note_not_kept(&self) {
+        if self.health.count_not_kept() {
+            tracing::warn!(
+                "a published session was not kept until NATS has surely synced it, for want of room: it is lost only if NATS loses power now; the metric \
+                 postcall_agent_published_not_kept_total counts on"
+            );
+        }
     }
 
     fn beat(&mut self, outcome: &mut Outcome) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use service::Nats;
+use service::{Nats, SyncInterval};
 
 /// What the durable consumer's `ack_wait` has over the time limit of a write.
 const ACK_MARGIN: Duration = Duration::from_secs(15);
@@ -46,6 +46,9 @@ pub struct RunArgs {
     /// be alone.
     #[arg(long, env = "SINK_MAX_MIB_IN_FLIGHT", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=4_096))]
     pub max_mib_in_flight: u32,
+    /// The message of a dead letter is settled when the letter is safe.
+    #[command(flatten)]
+    pub sync_interval: SyncInterval,
     /// How long a shutdown waits for the messages in flight.
     #[arg(long, env = "SINK_SHUTDOWN_GRACE", default_value = "20s", value_parser = humantime::parse_duration)]
     pub shutdown_grace: Duration,

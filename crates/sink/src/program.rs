@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 use futures::Stream;
-use service::{LogFormat, Nats};
+use service::{LogFormat, Nats, SyncInterval};
 
-use crate::commands::check::{Check, check_queue, print_checks};
+use crate::commands::check::{Check, check_power_cut, check_queue, print_checks};
 use crate::commands::dead_letters::{DeadLettersArgs, dead_letters};
 use crate::commands::dry_run;
 use crate::commands::replay::{ReplayEventsArgs, replay_events};
@@ -178,6 +178,8 @@ struct CheckCommand<S: Sink> {
     #[command(flatten)]
     nats: Nats,
     #[command(flatten)]
+    sync_interval: SyncInterval,
+    #[command(flatten)]
     store: S::Args,
     /// One JSON object a line.
     #[arg(long)]
@@ -230,8 +232,9 @@ async fn execute<S: Sink>(command: Command<S>) -> anyhow::Result<()> {
             S::setup(store).await
         }
         Command::Check(command) => {
-            let CheckCommand { nats, store, json } = *command;
+            let CheckCommand { nats, sync_interval, store, json } = *command;
             let mut checks = check_queue(&nats, S::NAME, S::options(&store).write_timeout).await;
+            checks.push(check_power_cut(sync_interval));
             checks.extend(S::check(store).await?);
             print_checks(&checks, json)
         }

@@ -26,9 +26,10 @@ async fn check_says_what_is_missing_and_what_to_do() {
     stage.succeed(&["setup", "--create-bucket"]);
     let printed = stage.succeed(&["check"]);
     assert!(!printed.contains('✗') && printed.contains("✓ put: postcall-check/"), "{printed}");
+    assert!(printed.contains("✓ NATS_SYNC_INTERVAL: nothing is kept; right where"), "{printed}");
     let lines: Vec<Value> =
         stage.succeed(&["check", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(lines.len() == 8 && lines.iter().all(|check| check["good"] == true), "{lines:?}");
+    assert!(lines.len() == 9 && lines.iter().all(|check| check["good"] == true), "{lines:?}");
     assert!(stage.store.objects(&stage.bucket).await.is_empty(), "the probe object is removed");
 
     stage.endpoint.set_port(1);

@@ -98,6 +98,7 @@ impl Stage {
             .args(args)
             .env_clear()
             .env("NATS_URL", self.nats.url())
+            .env("NATS_SYNC_INTERVAL", "always")
             .env("S3_ENDPOINT", format!("http://{}{}", self.endpoint, self.path))
             .env("S3_BUCKET", &self.bucket)
             .env("AWS_REGION", "us-east-1")

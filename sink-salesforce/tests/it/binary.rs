@@ -50,6 +50,7 @@ pub(crate) fn sink(org: &Org, nats: &NatsServer) -> Command {
     command
         .env_clear()
         .env("NATS_URL", nats.url())
+        .env("NATS_SYNC_INTERVAL", "always")
         .env("SALESFORCE_URL", &org.url)
         .env("SALESFORCE_CLIENT_ID", args.salesforce_client_id)
         .env("SALESFORCE_USERNAME", args.salesforce_username.unwrap())

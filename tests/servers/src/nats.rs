@@ -2,7 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{FromConsumer as _, pull};
@@ -77,9 +78,34 @@ impl NatsServer {
         self.server.stop(Signal::Terminate).expect("end nats-server");
     }
 
+    /// What its disk holds now: all that it would have after a power cut, if it synced nothing from now on.
+    pub fn on_disk(&self) -> TempDir {
+        let copy = tempfile::tempdir().expect("make a temporary folder");
+        copy_folder(&store(&self.folder), copy.path());
+        copy
+    }
+
+    /// Loses its power: it is gone at once, and so is what it did to its disk since. Go's programs call the kernel themselves, so
+    /// nothing can be put between them and their `fsync`; what a cut leaves is put in the place of what they wrote.
+    pub fn lose_power(&mut self, on_disk: &TempDir) {
+        self.kill();
+        std::fs::remove_dir_all(store(&self.folder)).expect("empty the server's disk");
+        copy_folder(on_disk.path(), &store(&self.folder));
+    }
+
+    /// Loses its power, and with it what it wrote of one stream's messages since; all else had been synced.
+    pub fn lose_messages(&mut self, stream: &str, on_disk: &TempDir) {
+        self.kill();
+        let messages = |store: PathBuf| store.join("$G/streams").join(stream).join("msgs");
+        let (old, new) = (messages(on_disk.path().to_owned()), messages(store(&self.folder)));
+        std::fs::remove_dir_all(&new).expect("remove the stream's messages");
+        std::fs::create_dir(&new).expect("make the folder of the stream's messages");
+        copy_folder(&old, &new);
+    }
+
     /// Changes the bytes of a stream's first file, as a disk does that fails. The server must not run.
     pub fn change_messages(&self, stream: &str, change: impl FnOnce(&mut Vec<u8>)) {
-        let file = self.folder.path().join("jetstream/$G/streams").join(stream).join("msgs/1.blk");
+        let file = store(&self.folder).join("$G/streams").join(stream).join("msgs/1.blk");
         let mut bytes = std::fs::read(&file).expect("read the stream's file");
         change(&mut bytes);
         std::fs::write(&file, bytes).expect("write the stream's file");
@@ -132,6 +158,15 @@ impl NatsServer {
             }
         }
     }
+}
+
+fn store(folder: &TempDir) -> PathBuf {
+    folder.path().join("jetstream")
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("--archive").arg(from.join(".")).arg(to).status();
+    assert!(copied.expect("run cp").success(), "copy {}", from.display());
 }
 
 fn configuration(folder: &TempDir) -> PathBuf {

@@ -83,9 +83,10 @@ pub fn livekit(folder: &Path, environment: &Environment) -> Result<Service> {
 pub fn nats(folder: &Path, environment: &Environment) -> Result<Service> {
     let url = environment.get("NATS_URL")?;
     let (data, port) = (folder.join("data/nats"), port(url)?);
-    // 8 MiB of payload: room for long transcripts and for a dead letter's headers.
+    // 8 MiB of payload: room for long transcripts and for a dead letter's headers. What is acknowledged is on the disk.
     let configuration = format!(
-        "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB }}\n{}",
+        "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB, \
+         sync_interval: always }}\n{}",
         data.display(),
         nats_authorization(url),
     );

@@ -81,6 +81,7 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("LIVEKIT_API_SECRET", secret()?),
         ("AGENT_NAME", names.agent_name.clone()),
         ("NATS_URL", format!("nats://postcall:{}@{}", secret()?, local(ports.nats_port))),
+        ("NATS_SYNC_INTERVAL", "always".to_owned()),
         ("S3_ENDPOINT", format!("http://{}", local(ports.s3_port))),
         ("S3_BUCKET", names.s3_bucket.clone()),
         ("AWS_REGION", "us-east-1".to_owned()),
@@ -140,6 +141,7 @@ pub fn secret() -> Result<String> {
 pub fn queue_and_archive() -> Environment {
     Environment::from_iter([
         ("NATS_URL", format!("nats://127.0.0.1:{}", free_port())),
+        ("NATS_SYNC_INTERVAL", "always".to_owned()),
         ("S3_ENDPOINT", format!("http://127.0.0.1:{}", free_port_with(&SEAWEEDFS_PORTS))),
         ("S3_BUCKET", "sessions".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),

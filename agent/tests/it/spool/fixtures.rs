@@ -24,16 +24,25 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) const LIMIT_BYTES: usize = 900_000;
 
 pub(crate) fn arguments(folder: &Path) -> SpoolArgs {
-    SpoolArgs { spool_dir: folder.to_owned(), max_payload_bytes: LIMIT_BYTES }
+    SpoolArgs {
+        spool_dir: folder.to_owned(),
+        max_payload_bytes: LIMIT_BYTES,
+        sync_interval: Duration::from_secs(120).into(),
+        keep_published_bytes: 256 * 1024 * 1024,
+    }
 }
 
 /// Opens a spool that is free. A process that another test starts has, until its `exec`, the locks of this one: those of a
 /// spool that was just closed, too.
 pub(crate) fn open(folder: &Path) -> Spool {
+    open_with(&arguments(folder))
+}
+
+pub(crate) fn open_with(arguments: &SpoolArgs) -> Spool {
     keep_logs();
     let since = Instant::now();
     loop {
-        match Spool::open(&arguments(folder)) {
+        match Spool::open(arguments) {
             Err(SpoolError::InUse(_)) if since.elapsed() < Duration::from_secs(5) => {
                 std::thread::sleep(Duration::from_millis(5));
             }

@@ -6,4 +6,5 @@ mod crash;
 mod disk;
 pub(crate) mod fixtures;
 mod nats;
+mod power_cut;
 mod publish;

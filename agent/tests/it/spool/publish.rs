@@ -26,7 +26,7 @@ fn mode(path: &Path) -> u32 {
 async fn a_session_is_published_once_exactly_as_it_stood_in_the_outbox() {
     let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
     let spool = open(folder.path());
-    for private in ["journal", "outbox", "unreadable"] {
+    for private in ["journal", "outbox", "published", "unreadable"] {
         assert_eq!(mode(&folder.path().join(private)), 0o700);
     }
 

@@ -4,6 +4,7 @@
 mod address;
 mod connection;
 mod login;
+mod sync_interval;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use clap::builder::FalseyValueParser;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use connection::Connection;
+pub use sync_interval::SyncInterval;
 
 use address::Server;
 use connection::{Attempts, Origin, Told};

@@ -7,7 +7,7 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{AckKind, Context};
 use schemas::names;
 use serde::Serialize;
-use service::{Nats, what_to_do};
+use service::{Nats, SyncInterval, what_to_do};
 
 use crate::commands::output::print_line;
 use crate::consume::acks::not_allowed;
@@ -62,6 +62,20 @@ pub async fn check_queue(nats: &Nats, sink: &str, write_timeout: Duration) -> Ve
     ];
     checks.extend(refused_acks(nats, sink).await);
     checks
+}
+
+/// What a power cut of the server can take, by what is set.
+pub(crate) fn check_power_cut(sync_interval: SyncInterval) -> Check {
+    let found = match sync_interval.safe_after() {
+        Some(time) => format!(
+            "what NATS has acknowledged is kept for {}; enough where its sync_interval, which it does not tell, is at most {}",
+            humantime::format_duration(time),
+            humantime::format_duration(time / 2),
+        ),
+        None => "nothing is kept; right where the sync_interval of NATS, which it does not tell, is always"
+            .to_owned(),
+    };
+    Check::good("NATS_SYNC_INTERVAL", found)
 }
 
 async fn check_stream(jetstream: &Context, sink: &str, name: &str, subjects: &str) -> Check {

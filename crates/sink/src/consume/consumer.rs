@@ -69,6 +69,7 @@ impl<W: Writer> Consumer<W> {
             metrics: Arc::clone(&metrics),
             max_attempts: args.max_attempts,
             faults: Arc::new(Faults::default()),
+            safe_after: args.sync_interval.safe_after(),
         };
         let durable_consumer = Arc::new(DurableConsumer::new(name, link.clone(), Arc::clone(readiness)));
         let acks = Arc::new(Acks::new(name, Arc::clone(readiness)));

@@ -11,7 +11,7 @@ use tracing::{error, info};
 use crate::backoff::BACKOFF;
 use crate::consume::health::{Part, Readiness};
 use crate::streams::ack_subject::MessageKey;
-use crate::streams::dead_letter::{DeadLetter, Form};
+use crate::streams::dead_letter::{DeadLetter, Stored};
 use crate::streams::link::Link;
 
 /// While letters are refused, how long until the next one is tried.
@@ -46,15 +46,15 @@ impl DeadLetterSender {
     }
 
     /// Stores a letter, or says after what pause its message is to come again.
-    pub(crate) async fn store(&self, letter: &DeadLetter) -> Result<Form, Duration> {
+    pub(crate) async fn store(&self, letter: &DeadLetter) -> Result<Stored, Duration> {
         let may_try = self.state().may_try(Instant::now());
         if !may_try {
             return Err(self.refused(letter, None));
         }
         match letter.store(&self.link.jetstream()).await {
-            Ok(form) => {
+            Ok(stored) => {
                 self.stored(letter.key);
-                Ok(form)
+                Ok(stored)
             }
             Err(error) => Err(self.refused(letter, Some(format!("{error:#}")))),
         }

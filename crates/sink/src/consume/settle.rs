@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::Utc;
 use tokio::time::Instant;
 use tracing::{Instrument as _, info, warn};
 
@@ -11,7 +12,7 @@ use crate::consume::dead_letter_sender::DeadLetterSender;
 use crate::consume::faults::Faults;
 use crate::consume::in_flight::Delivery;
 use crate::consume::metrics::Metrics;
-use crate::streams::dead_letter::{DeadLetter, Form};
+use crate::streams::dead_letter::{DeadLetter, Form, Since, Stored};
 use crate::writer::{ATTEMPTS_USED_UP, Message, RETRIED, WriteError, Written};
 
 /// Messages that go to the writer together, each with its delivery.
@@ -67,6 +68,8 @@ pub(crate) struct Settler {
     /// Tries that a message gets while the faults are its own.
     pub(crate) max_attempts: u32,
     pub(crate) faults: Arc<Faults>,
+    /// How long a dead letter may be lost in a power cut of the server; none where it is safe at once.
+    pub(crate) safe_after: Option<Duration>,
 }
 
 impl Settler {
@@ -99,7 +102,8 @@ impl Settler {
         held
     }
 
-    /// Publishes the dead letter and waits for the stream's ack; only then is the message settled.
+    /// Publishes the dead letter and waits for the stream's ack. The message is settled only when the letter is safe: until then
+    /// it comes again, and so does its letter, which the stream has already or has lost.
     pub(crate) async fn dead_letter(&self, delivery: Delivery, outcome: &'static str, reason: &str) {
         let message = &delivery.message;
         let letter = DeadLetter {
@@ -112,23 +116,43 @@ impl Settler {
             deliveries: message.deliveries,
         };
         match self.dead_letter_sender.store(&letter).await {
-            Ok(form) => {
-                match form {
-                    Form::AsItWas | Form::Packed => warn!(outcome, reason, "moved to the dead letters"),
-                    Form::Cut(_) => warn!(
-                        outcome,
-                        reason,
-                        bytes = letter.payload.len(),
-                        "moved to the dead letters, cut: the whole message stays in the stream until its time is over"
-                    ),
+            Ok(Stored { form, since }) => {
+                if since == Since::Now {
+                    self.moved(&letter, form, outcome);
                 }
-                self.metrics.settled(outcome);
-                self.metrics.dead_letters.inc();
-                self.faults.forget(letter.key);
-                delivery.terminate().await;
+                match self.unsafe_for(since) {
+                    Some(pause) => delivery.again(Some(pause)).await,
+                    None => {
+                        self.faults.forget(letter.key);
+                        delivery.terminate().await;
+                    }
+                }
             }
             Err(pause) => delivery.again(Some(pause)).await,
         }
+    }
+
+    fn moved(&self, letter: &DeadLetter, form: Form, outcome: &'static str) {
+        let reason = &letter.reason;
+        match form {
+            Form::AsItWas | Form::Packed => warn!(outcome, reason, "moved to the dead letters"),
+            Form::Cut(_) => warn!(
+                outcome,
+                reason,
+                bytes = letter.payload.len(),
+                "moved to the dead letters, cut: the whole message stays in the stream until its time is over"
+            ),
+        }
+        self.metrics.settled(outcome);
+        self.metrics.dead_letters.inc();
+    }
+
+    /// How long a power cut may still take a letter back; none where it is safe.
+    fn unsafe_for(&self, since: Since) -> Option<Duration> {
+        let safe_after = self.safe_after?;
+        let Since::Before(stored) = since else { return Some(safe_after) };
+        let stored_for = Utc::now().signed_duration_since(stored).to_std().unwrap_or_default();
+        Some(safe_after.saturating_sub(stored_for)).filter(|pause| !pause.is_zero())
     }
 
     async fn written(&self, message: &Message, delivery: Delivery, written: Written) {

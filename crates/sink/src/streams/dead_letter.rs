@@ -11,7 +11,7 @@ use async_nats::{Request, RequestErrorKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, SecondsFormat, Utc};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use schemas::names::{self, header};
@@ -57,9 +57,24 @@ pub(crate) enum Form {
     Cut(usize),
 }
 
+/// A letter that the stream has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored {
+    pub(crate) form: Form,
+    pub(crate) since: Since,
+}
+
+/// Since when the stream has a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    Now,
+    /// An earlier delivery of the message has made it, at this time of the server's.
+    Before(DateTime<Utc>),
+}
+
 impl DeadLetter {
     /// Publishes it and waits until the stream has it. Moving the same message twice makes one dead letter.
-    pub(crate) async fn store(&self, jetstream: &jetstream::Context) -> anyhow::Result<Form> {
+    pub(crate) async fn store(&self, jetstream: &jetstream::Context) -> anyhow::Result<Stored> {
         let most = jetstream.client().max_payload();
         let mut too_large = String::new();
         for form in FORMS {
@@ -71,7 +86,7 @@ impl DeadLetter {
                 continue;
             }
             match self.publish(jetstream, &headers, &body).await? {
-                Ok(()) => return Ok(form),
+                Ok(since) => return Ok(Stored { form, since }),
                 Err(refusal) => too_large = refusal,
             }
         }
@@ -136,14 +151,14 @@ impl DeadLetter {
         }
     }
 
-    /// Stored, or an answer that it is too large. The server takes a letter with a known id for the one that it has had: only
+    /// Since when it is stored, or an answer that it is too large. The server takes a letter with a known id for the one that it has had: only
     /// where that one is still there, and the same, is this one stored.
     async fn publish(
         &self,
         jetstream: &jetstream::Context,
         headers: &HeaderMap,
         body: &Bytes,
-    ) -> anyhow::Result<Result<(), String>> {
+    ) -> anyhow::Result<Result<Since, String>> {
         let digest = hex_digest(&self.payload);
         for copy in 1..=MOST_COPIES + 1 {
             let MessageKey { sequence, published } = self.key;
@@ -156,17 +171,25 @@ impl DeadLetter {
                 Sent::Stored(stored) => stored,
                 Sent::TooLarge(refusal) => return Ok(Err(refusal)),
             };
-            if !stored.duplicate || self.is_there(jetstream, stored.sequence, body).await {
-                return Ok(Ok(()));
+            if !stored.duplicate {
+                return Ok(Ok(Since::Now));
+            }
+            if let Some(letter) = self.stored_before(jetstream, stored.sequence, body).await {
+                return Ok(Ok(Since::Before(letter.published().unwrap_or_default())));
             }
         }
         bail!("the dead-letter stream takes it for another one, and answers so without a message id")
     }
 
-    async fn is_there(&self, jetstream: &jetstream::Context, sequence: u64, body: &Bytes) -> bool {
+    async fn stored_before(
+        &self,
+        jetstream: &jetstream::Context,
+        sequence: u64,
+        body: &Bytes,
+    ) -> Option<StoredMessage> {
         let letters = StoredMessages::of(jetstream.clone(), names::DEAD_LETTERS_STREAM).tried_once();
         // One that cannot be read may be another one. Twice is better than never.
-        matches!(letters.get(sequence).await, Ok(Some(letter)) if self.is(&letter, body))
+        letters.get(sequence).await.ok().flatten().filter(|letter| self.is(letter, body))
     }
 
     fn is(&self, letter: &StoredMessage, body: &Bytes) -> bool {

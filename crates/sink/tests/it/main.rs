@@ -10,6 +10,7 @@ mod made_anew;
 mod odd_messages;
 mod permissions;
 mod poison;
+mod power_cut;
 mod reading;
 mod recovery;
 mod scripted;

@@ -93,7 +93,10 @@ impl RunningSink {
         let shutdown = CancellationToken::new();
         let attempts: &[&str] =
             if flags.contains(&"--max-attempts") { &[] } else { &["--max-attempts", "3"] };
-        let run = args::<RunArgs>(&[&["--nats-url", nats_url], attempts, flags].concat());
+        // A letter counts as safe once it is acknowledged, and its message is settled at once.
+        let sync: &[&str] =
+            if flags.contains(&"--nats-sync-interval") { &[] } else { &["--nats-sync-interval", "always"] };
+        let run = args::<RunArgs>(&[&["--nats-url", nats_url], attempts, sync, flags].concat());
         let task = tokio::spawn(sink::run_until(shutdown.clone(), NAME, sink, run, http, writer));
         Self { http, shutdown, task }
     }

@@ -1,8 +1,13 @@
-//! Publishes the outbox to JetStream and removes each entry after the ack. It waits out every fault of the server or
-//! the network: what is in the outbox is published once the server is there again. Publishing is idempotent: the message id
-//! comes of the session, and JetStream drops what it has.
+//! Publishes the outbox to JetStream. It waits out every fault of the server or the network: what is in the outbox is
+//! published once the server is there again. Publishing is idempotent: the message id comes of the session, and JetStream drops
+//! what it has.
+//!
+//! **Published is not yet safe.** JetStream acknowledges before it syncs, every two minutes by default, and a power cut takes back
+//! what was not synced. So an acknowledged entry is kept, and published again over each new connection, and where the stream is seen
+//! to have gone back.
 
 use std::error::Error;
+use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
@@ -16,9 +21,14 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::spool::Spool;
+use stream_watch::{Seen, StreamState, StreamWatch};
+
+mod stream_watch;
 
 /// Publishes that wait for their ack at the same time.
 const IN_FLIGHT: usize = 16;
+/// How often the stream is looked at while something is kept; more often where it is kept more shortly.
+const LOOK: Duration = Duration::from_secs(15);
 /// After the server could not store anything.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(10));
 /// For an entry that the server refuses for itself, such as one that is too large; a reconnect ends the pause.
@@ -97,6 +107,7 @@ enum Outcome {
 
 /// Publishes for ever. While the server cannot store anything, one entry at a time is tried, after a growing pause.
 async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Trouble) {
+    let mut keeping = pin!(keep_safe(connection.clone(), spool));
     let mut in_flight = JoinSet::new();
     let mut refused = JoinSet::new();
     let mut failures = 0;
@@ -136,7 +147,9 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Tro
             () = connection.ended() => {
                 tracing::error!("the NATS client has ended: connecting anew");
                 connection = connection.renew().await;
+                keeping.set(keep_safe(connection.clone(), spool));
             }
+            () = &mut keeping => {}
             () = tell(connection.clone(), trouble_tx) => {}
             entry = next_entry(connection.clone(), spool, resume), if in_flight.len() < places => {
                 let (context, spool) = (connection.jetstream.clone(), spool.clone());
@@ -144,6 +157,47 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Tro
                     let outcome = publish(&context, &spool, &entry).await;
                     Attempt { entry, failures_before: failures, outcome }
                 });
+            }
+        }
+    }
+}
+
+/// Publishes what is kept once more over each new connection, and forgets what is safe. It never ends.
+async fn keep_safe(connection: Connection, spool: &Spool) {
+    let mut connected_rx = connection.connected.clone();
+    while connected_rx.wait_for(|connected| *connected).await.is_ok() {
+        spool.publish_again().await;
+        tokio::select! {
+            () = watch_stream(&connection.jetstream, spool) => {}
+            _ = connected_rx.changed() => {}
+        }
+    }
+    std::future::pending().await
+}
+
+/// Looks at the stream again and again, while something is kept. Where it cannot be seen, what is kept stays so.
+async fn watch_stream(context: &Context, spool: &Spool) {
+    let Some(safe_after) = spool.safe_after() else { return std::future::pending().await };
+    let (mut watch, pause) = (StreamWatch::default(), LOOK.min(safe_after / 8));
+    loop {
+        sleep(pause).await;
+        if spool.kept() == 0 {
+            continue;
+        }
+        let began = std::time::Instant::now();
+        let state = match context.get_stream(names::SESSIONS_STREAM).await {
+            Ok(stream) => StreamState::of(stream.cached_info()),
+            Err(error) => {
+                tracing::debug!(%error, "the stream cannot be seen");
+                continue;
+            }
+        };
+        match watch.look(began, state) {
+            Seen::First => {}
+            Seen::Held(held) => spool.forget_safe(held).await,
+            Seen::WentBack => {
+                tracing::error!("the stream SESSIONS lacks what it has acknowledged");
+                spool.publish_again().await;
             }
         }
     }
@@ -242,7 +296,7 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
                 stream.duplicate = ack.duplicate,
                 "published the session-end payload"
             );
-            spool.remove(entry.to_owned()).await;
+            spool.published(entry.to_owned()).await;
             Outcome::Done
         }
         Err(error) if is_about_the_message(&error) => {
