@@ -30,11 +30,13 @@ impl AgentState {
     }
 }
 
-/// The agent's attributes: its name as servers (`lk.agent_name`) and as front ends (`lk.agent.name`) look it up, and its
-/// state.
+/// The attribute by which servers know an agent's name; LiveKit itself sets it.
+pub(crate) const SERVERS_AGENT_NAME: &str = "lk.agent_name";
+
+/// The agent's attributes: its name as servers and as front ends (`lk.agent.name`) look it up, and its state.
 pub fn attributes(agent_name: &str, state: AgentState) -> HashMap<String, String> {
     let pairs =
-        [("lk.agent_name", agent_name), ("lk.agent.name", agent_name), ("lk.agent.state", state.as_str())];
+        [(SERVERS_AGENT_NAME, agent_name), ("lk.agent.name", agent_name), ("lk.agent.state", state.as_str())];
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 

@@ -138,6 +138,9 @@ pub struct WorkerArgs {
     /// How long the spool's disk may refuse writes before no further calls are taken, such as 10s
     #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
     pub agent_spool_failure_limit: Duration,
+    /// How long a participant may be without an agent until one is dispatched again, such as 10s; 0s: never
+    #[arg(long, env, value_parser = humantime::parse_duration, default_value = "10s")]
+    pub agent_redispatch_after: Duration,
 }
 
 /// Limits of one session.

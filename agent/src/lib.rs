@@ -14,6 +14,7 @@ pub mod persona;
 pub mod providers;
 pub mod publisher;
 pub mod redaction;
+pub mod room_service;
 pub mod run;
 pub mod session;
 pub mod spool;

@@ -36,6 +36,8 @@ pub struct Metrics {
     cuts: [IntCounter; Cut::ALL.len()],
     not_shown: IntCounterVec,
     service_up: IntGaugeVec,
+    rooms_redispatched: IntCounter,
+    rooms_without_agent: IntGauge,
 }
 
 impl Metrics {
@@ -115,6 +117,14 @@ impl Metrics {
                 opts("service_up", "1 while the last request to a speech or language service was answered"),
                 &["service"],
             )?,
+            rooms_redispatched: IntCounter::with_opts(opts(
+                "rooms_redispatched_total",
+                "Rooms to which this worker has had an agent dispatched again, because their participant had none",
+            ))?,
+            rooms_without_agent: IntGauge::with_opts(opts(
+                "rooms_without_agent",
+                "Rooms of this agent's name whose participant has no agent at the moment",
+            ))?,
         };
         metrics.registry.register(Box::new(metrics.offers.clone()))?;
         metrics.registry.register(Box::new(metrics.sessions_active.clone()))?;
@@ -138,6 +148,8 @@ impl Metrics {
         }
         metrics.registry.register(Box::new(metrics.not_shown.clone()))?;
         metrics.registry.register(Box::new(metrics.service_up.clone()))?;
+        metrics.registry.register(Box::new(metrics.rooms_redispatched.clone()))?;
+        metrics.registry.register(Box::new(metrics.rooms_without_agent.clone()))?;
         Ok(metrics)
     }
 
@@ -180,6 +192,14 @@ impl Metrics {
             let up = health.standing(provider) == Standing::Works;
             self.service_up.with_label_values(&[provider.label()]).set(up.into());
         }
+    }
+
+    pub(crate) fn room_redispatched(&self) {
+        self.rooms_redispatched.inc();
+    }
+
+    pub(crate) fn rooms_without_agent(&self, count: usize) {
+        self.rooms_without_agent.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     pub(crate) fn joined(&self, took: Duration) {

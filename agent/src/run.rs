@@ -15,10 +15,11 @@ use crate::http::{self, Pages};
 use crate::metrics::Metrics;
 use crate::persona::Persona;
 use crate::providers::Providers;
-use crate::session::{RoomService, Sessions, guard_data_channels};
+use crate::room_service::RoomService;
+use crate::session::{Sessions, guard_data_channels};
 use crate::spool::Spool;
 use crate::tools::Toolbox;
-use crate::worker::{self, WorkerStatus};
+use crate::worker::{self, WorkerStatus, watchdog};
 use crate::{publisher, spool};
 
 /// Answers calls until a signal says to stop; then drains: calls end, events are published. A second signal ends the
@@ -41,6 +42,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status_tx, status_rx) = watch::channel(WorkerStatus::default());
     let (nats_trouble_tx, nats_trouble_rx) = watch::channel(None);
+    let rooms = RoomService::new(livekit.clone())?;
+    let watching = watchdog::run(
+        rooms.clone(),
+        args.worker.clone(),
+        metrics.clone(),
+        status_rx.clone(),
+        shutdown.clone(),
+    );
     let pages = Pages {
         agent_name: args.worker.agent_name.as_str().into(),
         capacity: args.worker.agent_capacity.get(),
@@ -54,7 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         args: args.session,
         budget: args.budget,
         assistant: Arc::new(assistant),
-        rooms: RoomService::new(livekit.clone())?,
+        rooms,
         agent_name: Arc::clone(&pages.agent_name),
         spool: spool.clone(),
         metrics: metrics.clone(),
@@ -66,6 +75,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let publisher = publisher::run(args.publisher, spool, nats_trouble_tx, calls_over.clone());
     let mut publishing = tokio::spawn(publisher);
 
+    let watching = tokio::spawn(watching);
     let run_session = |job, control| sessions.run(job, control);
     let working = worker::run(livekit, args.worker, metrics, status_tx, disk_fails_rx, shutdown, run_session);
     tokio::select! {
@@ -76,6 +86,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     info!("no calls any more");
+    watching.await.context("join the watchdog")?;
     drop(trying);
     calls_over.cancel();
     publishing.await.context("join the publisher")??;

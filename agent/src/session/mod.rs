@@ -12,7 +12,6 @@ mod ending;
 mod metadata;
 mod microphone;
 mod room;
-mod room_service;
 mod sessions;
 mod sign;
 mod streams;
@@ -34,7 +33,6 @@ use crate::worker::{AssignedJob, JobControl};
 use call::Call;
 pub(crate) use data_guard::guard_data_channels;
 use ending::Ending;
-pub use room_service::RoomService;
 pub use sessions::Sessions;
 use supervisor::supervise;
 
@@ -62,12 +60,15 @@ impl Sessions {
         }
         control.report(over.outcome).await;
         if let (Some(room), Some(reason)) = (room_to_leave.get(), over.session.end_reason) {
-            room::tell_why(room, reason).await;
+            room::tell_why(room, &self.agent_name, reason).await;
         }
-        if ended_by_agent(&over.session)
-            && let Err(error) = self.rooms.delete(&job.room_name).await
-        {
-            warn!("the participant is left in the room: {error:#}");
+        if ended_by_agent(&over.session) {
+            if let Err(error) = self.rooms.end(&job.room_name, &job.dispatch_id).await {
+                warn!("the participant is left in the room: {error:#}");
+            }
+        } else if over.session.end_reason == Some(EndReason::JobTerminated) {
+            // Whoever has taken the agent out of the room wants no other.
+            self.rooms.withdraw(&job.room_name, &job.dispatch_id).await;
         }
         if let Some(room) = room_to_leave.get() {
             room::leave(room).await;
@@ -81,7 +82,10 @@ impl Sessions {
         journal: &Journal,
         room_to_leave: &OnceLock<Arc<Room>>,
     ) -> anyhow::Result<Ending> {
-        let (joined, events_rx) = room::join(job, room_to_leave).await?;
+        let Some((joined, events_rx)) = room::join(job, &self.agent_name, room_to_leave).await? else {
+            info!("another agent was in the room before: it has the call");
+            return Ok(Ending { end_time: Utc::now(), reason: EndReason::JobTerminated });
+        };
         let join_time = job.assigned_at.elapsed();
         self.metrics.joined(join_time);
         journal.update(|session| session.start_time = Utc::now());

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::ending::{Observation, OwnDeparture};
-use crate::agent_state::end_reason;
+use crate::agent_state::{SERVERS_AGENT_NAME, end_reason};
 use crate::conversation::{CHANNELS, LONGEST_PRE_CONNECT_AUDIO, SAMPLE_RATE};
 use crate::worker::AssignedJob;
 
@@ -42,11 +42,12 @@ pub(super) struct Joined {
 
 /// Joins without subscribing to anything, and publishes the agent's audio track at once: LiveKit tells others of a
 /// participant without a track up to 3 s later. `room_to_leave` has the room as soon as it has to be
-/// left.
+/// left. None where an agent of the same name was in the room before.
 pub(super) async fn join(
     job: &AssignedJob,
+    agent_name: &str,
     room_to_leave: &OnceLock<Arc<Room>>,
-) -> anyhow::Result<(Joined, UnboundedReceiver<RoomEvent>)> {
+) -> anyhow::Result<Option<(Joined, UnboundedReceiver<RoomEvent>)>> {
     let mut options = RoomOptions::default();
     options.auto_subscribe = false;
     options.connect_timeout = JOIN_LIMIT / 3;
@@ -57,6 +58,10 @@ pub(super) async fn join(
         .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
         .context("join the room")?;
     let room = room_to_leave.get_or_init(|| Arc::new(room));
+    // LiveKit lets in one after the other, so of two agents one finds the other.
+    if has_other_agent(room, agent_name) {
+        return Ok(None);
+    }
     let voice = NativeAudioSource::new(
         AudioSourceOptions::default(),
         SAMPLE_RATE,
@@ -72,12 +77,14 @@ pub(super) async fn join(
         .map_err(|_| anyhow!("the agent's audio track was not published within {JOIN_LIMIT:?}"))?
         .context("publish the agent's audio track")?;
     let voice_track_id = publication.sid().to_string();
-    Ok((Joined { room: Arc::clone(room), voice, voice_track_id }, events_rx))
+    Ok(Some((Joined { room: Arc::clone(room), voice, voice_track_id }, events_rx)))
 }
 
-/// Tells who is left in the room why the agent goes. Nobody waits for long: what counts is that the call ends.
-pub(super) async fn tell_why(room: &Room, reason: EndReason) {
-    if room.connection_state() != ConnectionState::Connected || room.remote_participants().is_empty() {
+/// Tells who is left in the room why the agent goes, unless the call goes on with another agent. Nobody waits for long: what
+/// counts is that the call ends.
+pub(super) async fn tell_why(room: &Room, agent_name: &str, reason: EndReason) {
+    let is_last = !room.remote_participants().is_empty() && !has_other_agent(room, agent_name);
+    if room.connection_state() != ConnectionState::Connected || !is_last {
         return;
     }
     let participant = room.local_participant();
@@ -95,6 +102,13 @@ pub(super) async fn leave(room: &Room) {
         Ok(Err(error)) => debug!("the room was left already: {error}"),
         Err(_) => debug!("leaving the room took too long"),
     }
+}
+
+fn has_other_agent(room: &Room, agent_name: &str) -> bool {
+    room.remote_participants().values().any(|participant| {
+        participant.kind() == ParticipantKind::Agent
+            && participant.attributes().get(SERVERS_AGENT_NAME).is_some_and(|name| name == agent_name)
+    })
 }
 
 /// The part of an event that can begin or end a session.

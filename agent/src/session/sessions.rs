@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::room_service::RoomService;
 use crate::budget::BudgetArgs;
 use crate::configuration::SessionArgs;
 use crate::conversation::Assistant;
 use crate::metrics::Metrics;
+use crate::room_service::RoomService;
 use crate::spool::Spool;
 
 /// Runs sessions: each with a journal, a budget and a conversation of its own. Clones share the rest.

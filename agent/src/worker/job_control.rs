@@ -24,6 +24,8 @@ pub struct AssignedJob {
     pub room_name: String,
     /// LiveKit's id of the room.
     pub room_sid: String,
+    /// LiveKit's id of the order that the job came of; empty where it came of none.
+    pub dispatch_id: String,
     /// Address to join at; the configured one where LiveKit gave none.
     pub url: String,
     /// Token to join with.

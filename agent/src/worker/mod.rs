@@ -2,13 +2,15 @@
 //! each assignment, and reports its end.
 //!
 //! `jobs` decides and has no IO; `connection` keeps the socket and decides nothing; this module is between them and owns
-//! the sessions, which go on while the connection is lost.
+//! the sessions, which go on while the connection is lost. `watchdog` looks after rooms that LiveKit's dispatching has left
+//! without an agent.
 
 mod connection;
 mod job_control;
 mod jobs;
 mod messages;
 mod status;
+pub mod watchdog;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -196,6 +198,7 @@ where
             id: job.id.clone(),
             room_name: room.name,
             room_sid: room.sid,
+            dispatch_id: job.dispatch_id,
             url,
             token: assignment.token.into(),
             metadata: job.metadata.into(),
@@ -283,6 +286,8 @@ where
             status.load = self.jobs.load();
             status.draining = self.jobs.draining();
             status.without_spool = self.jobs.without_spool();
+            status.free_places = self.jobs.free();
+            status.rooms = self.jobs.rooms();
         });
     }
 

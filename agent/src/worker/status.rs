@@ -1,5 +1,7 @@
 //! The state of the worker, for its health pages and for its sessions.
 
+use std::collections::HashSet;
+
 /// The worker as others see it.
 #[derive(Debug, Clone, Default)]
 pub struct WorkerStatus {
@@ -15,4 +17,8 @@ pub struct WorkerStatus {
     pub draining: bool,
     /// Whether no calls are taken because the spool cannot be written.
     pub without_spool: bool,
+    /// How many further jobs would be taken.
+    pub free_places: usize,
+    /// Names of the rooms whose jobs hold a place.
+    pub rooms: HashSet<String>,
 }

@@ -11,7 +11,8 @@ import wave
 import aiohttp
 import numpy
 from livekit import api, rtc
-from livekit.protocol.rtc import SignalRequest
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.rtc import SignalRequest, SignalResponse
 
 URL, KEY, SECRET = (os.environ[name] for name in ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"))
 RATE = 48_000
@@ -157,6 +158,37 @@ class Caller:
         return at
 
 
+class Knock:
+    """One participant by the signalling connection alone: no media, no data. It sees who else is there."""
+
+    def __init__(self, session, socket):
+        self.session, self.socket = session, socket
+        self.present = {}
+        self.agent_seen = asyncio.Event()
+        self.reading = None
+
+    def take(self, data):
+        response = SignalResponse.FromString(data)
+        kind = response.WhichOneof("message")
+        others = {"join": response.join.other_participants, "update": response.update.participants}.get(kind, ())
+        for participant in others:
+            self.present[participant.identity] = participant
+        if self.found():
+            self.agent_seen.set()
+
+    async def read(self):
+        async for message in self.socket:
+            if message.type == aiohttp.WSMsgType.BINARY:
+                self.take(message.data)
+
+    def found(self):
+        gone, agent = ParticipantInfo.State.DISCONNECTED, ParticipantInfo.Kind.AGENT
+        return [p for p in self.present.values() if p.kind == agent and p.state != gone]
+
+    def agents(self):
+        return [{"identity": p.identity, "attributes": dict(p.attributes), "tracks": len(p.tracks)} for p in self.found()]
+
+
 callers = {}
 knocks = {}
 
@@ -182,7 +214,7 @@ async def join(room, identity="ann", metadata=None, agent=None, tone=True, track
 
 async def see_agent(room, identity="ann", limit=10):
     """Waits until an agent is in the room; answers with all that are."""
-    caller, started = callers[room, identity], time.monotonic()
+    caller, started = callers.get((room, identity)) or knocks[room, identity], time.monotonic()
     await asyncio.wait_for(caller.agent_seen.wait(), limit)
     return {"seconds": time.monotonic() - started, "agents": caller.agents()}
 
@@ -264,29 +296,38 @@ async def break_off(room, reason, identity="ann"):
 
 
 async def knock(room, agent, identity="ann", metadata=None):
-    """Joins by the signalling connection alone: no media, no data."""
+    """Joins by the signalling connection alone."""
     session = aiohttp.ClientSession()
     jwt = token(room, identity, metadata, agent)
     socket = await session.ws_connect(f"{URL}/rtc?access_token={jwt}&protocol=15&sdk=js&version=2.15.0&auto_subscribe=1")
-    await socket.receive_bytes()
-
-    async def read():
-        async for _ in socket:
-            pass
-    knocks[room, identity] = (session, socket, asyncio.create_task(read()))
+    caller = knocks[room, identity] = Knock(session, socket)
+    caller.take(await socket.receive_bytes())
+    caller.reading = asyncio.create_task(caller.read())
     return {}
 
 
 async def go_away(room, identity="ann"):
     """Leaves after a knock, as a front end does."""
-    session, socket, _reading = knocks.pop((room, identity))
+    caller = knocks.pop((room, identity))
     leave = SignalRequest()
     leave.leave.SetInParent()
     leave.leave.reason = 1
-    await socket.send_bytes(leave.SerializeToString())
+    await caller.socket.send_bytes(leave.SerializeToString())
     await asyncio.sleep(0.3)
-    await session.close()
+    await caller.session.close()
     return {}
+
+
+async def visit(room, agent, stay, limit=60):
+    """A whole call after a knock: waits for its agent, stays so many seconds, and leaves; answers with who was there then."""
+    started = time.monotonic()
+    await knock(room, agent)
+    await see_agent(room, limit=limit)
+    seconds = time.monotonic() - started
+    await asyncio.sleep(stay)
+    at_the_end = knocks[room, "ann"].agents()
+    await go_away(room)
+    return {"seconds": seconds, "agents": at_the_end}
 
 
 def frames(file):
@@ -397,6 +438,12 @@ async def dispatch(room, agent):
     return {}
 
 
+async def listed(room):
+    """The agents that the server says are in the room."""
+    found = await call_api(lambda server: server.room.list_participants(api.ListParticipantsRequest(room=room)))
+    return {"agents": [p.identity for p in found.participants if p.kind == ParticipantInfo.Kind.AGENT]}
+
+
 async def delete_dispatches(room):
     """Ends the room's jobs."""
     async def delete(server):
@@ -407,8 +454,8 @@ async def delete_dispatches(room):
 
 
 COMMANDS = [
-    join, knock, go_away, see_agent, agents, hear, heard, mute, say, ask, flood, inflate, pre_connect_audio, break_off, speak,
-    murmur, publish, unpublish, record, recorded, captions, gone, leave, remove, delete_room, dispatch, delete_dispatches,
+    join, knock, go_away, visit, see_agent, agents, hear, heard, mute, say, ask, flood, inflate, pre_connect_audio, break_off, speak,
+    murmur, publish, unpublish, record, recorded, captions, gone, leave, remove, delete_room, dispatch, listed, delete_dispatches,
 ]
 
 

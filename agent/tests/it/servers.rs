@@ -191,7 +191,12 @@ impl Agent {
     }
 
     pub(crate) fn wait_exit(&mut self) -> ExitStatus {
-        wait_for("the agent's end", || self.process.ended().expect("it is ours"))
+        wait_for("the agent's end", || self.exit())
+    }
+
+    /// How it has ended, where it has.
+    pub(crate) fn exit(&mut self) -> Option<ExitStatus> {
+        self.process.ended().expect("it is ours")
     }
 }
 

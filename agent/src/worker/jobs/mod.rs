@@ -1,6 +1,6 @@
 //! Which offers of livekit-server the worker takes, by a count of its places. No IO, and no clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// Which jobs hold a place, and which offers are taken: all that the worker decides. A place is held from the answer to an
@@ -153,6 +153,16 @@ impl Jobs {
     /// Whether another job would be taken.
     pub(super) fn available(&self) -> bool {
         !self.draining && !self.without_spool && self.jobs.len() < self.capacity
+    }
+
+    /// How many further jobs would be taken.
+    pub(super) fn free(&self) -> usize {
+        if self.available() { self.capacity - self.jobs.len() } else { 0 }
+    }
+
+    /// Names of the rooms whose jobs hold a place.
+    pub(super) fn rooms(&self) -> HashSet<String> {
+        self.jobs.values().map(|job| job.room.clone()).collect()
     }
 
     /// Share of the places that is held, 0 to 1; 1 when no job would be taken in any case.

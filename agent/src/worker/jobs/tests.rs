@@ -93,6 +93,8 @@ proptest! {
             prop_assert!(jobs.held() <= capacity);
             prop_assert!(jobs.load() <= 1.0);
             prop_assert_eq!(jobs.available(), jobs.held() < capacity);
+            prop_assert_eq!(jobs.free(), capacity - jobs.held());
+            prop_assert_eq!(jobs.rooms().len(), jobs.held());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Dispatching: who gets an agent, and how many.
 
 use schemas::EndReason;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::callers::Callers;
 use crate::servers::{AGENT_NAME, Agent, start_livekit, wait_for};
@@ -53,34 +53,6 @@ fn a_call_by_agent_name_gets_its_agent_and_is_exported() {
 }
 
 #[test]
-fn every_call_of_a_burst_gets_its_agent() {
-    const CALLS: usize = 10;
-    let livekit = start_livekit();
-    let agent = Agent::start(&livekit, &[]);
-    let mut callers = Callers::start(&livekit.url());
-    let rooms: Vec<String> = (0..CALLS).map(|index| format!("burst-{index}")).collect();
-    let each = |callers: &mut Callers, command: &str, arguments: Value| -> Vec<Value> {
-        let mut begin = |room: &String| {
-            let mut arguments = arguments.clone();
-            arguments["room"] = json!(room);
-            callers.begin(command, arguments)
-        };
-        let numbers: Vec<_> = rooms.iter().map(&mut begin).collect();
-        numbers.into_iter().map(|number| callers.finish(number).expect(command)).collect()
-    };
-    each(&mut callers, "join", json!({"agent": AGENT_NAME}));
-    let seen = each(&mut callers, "see_agent", json!({}));
-    assert!(seen.iter().all(|seen| seen["agents"].as_array().is_some_and(|agents| agents.len() == 1)));
-    assert_eq!(agent.worker()["active_jobs"], CALLS);
-    each(&mut callers, "leave", json!({}));
-    for room in &rooms {
-        assert_eq!(agent.exported(room).end_reason, Some(EndReason::ParticipantLeft));
-    }
-    agent.wait_idle();
-    assert_eq!(agent.outbox().len(), CALLS);
-}
-
-#[test]
 fn a_room_gets_one_agent_however_often_it_is_dispatched() {
     let livekit = start_livekit();
     let agent = Agent::start(&livekit, &[]);
@@ -96,7 +68,7 @@ fn a_room_gets_one_agent_however_often_it_is_dispatched() {
 #[test]
 fn a_full_worker_refuses_and_takes_calls_again_when_a_place_is_free() {
     let livekit = start_livekit();
-    let agent = Agent::start(&livekit, &["--agent-capacity", "1"]);
+    let agent = Agent::start(&livekit, &["--agent-capacity", "1", "--agent-redispatch-after", "0s"]);
     let mut callers = Callers::start(&livekit.url());
     callers.run("join", json!({"room": "first", "agent": AGENT_NAME}));
     callers.run("see_agent", json!({"room": "first"}));
