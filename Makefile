@@ -166,9 +166,11 @@ fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FU
 
 ##  Measure it
 
-.PHONY: bench-latency bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact bench-web bench-nats-sync
+.PHONY: bench-latency bench-burst bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact bench-web bench-nats-sync
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
+bench-burst: build-release ## 50 calls within one second: how many get an agent, and when.
+	target/release/bench burst
 bench-agent: build-release ## The agent's memory and CPU, idle and for each session.
 	target/release/bench agent
 bench-media: build-release ## CPU and memory of each session with audio, for 1 to 40 of them (12 minutes).

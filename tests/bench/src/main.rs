@@ -4,6 +4,7 @@
 
 mod agent;
 mod archive;
+mod burst;
 mod compact;
 mod cores;
 mod fit;
@@ -34,6 +35,7 @@ async fn main() -> Result<ExitCode> {
     tests::install_tls();
     let report = match std::env::args().nth(1).as_deref() {
         Some("latency") => latency::measure().await?,
+        Some("burst") => burst::measure().await?,
         Some("agent") => agent::measure().await?,
         Some("media") => media::measure().await?,
         Some("voice") => voice::measure().await?,
@@ -51,8 +53,8 @@ async fn main() -> Result<ExitCode> {
         Some("archive-raw") => return archive::raw::run().await.map(|()| ExitCode::SUCCESS),
         Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
         _ => bail!(
-            "usage: bench latency | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact | web | \
-             nats-sync"
+            "usage: bench latency | burst | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact | \
+             web | nats-sync"
         ),
     };
     report.finish()
