@@ -1,7 +1,8 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, how it shows
-//! the error that ended it, how it answers over HTTP, and how it reads a file of settings.
+//! the error that ended it, that no dump of its memory is left, how it answers over HTTP, and how it reads a file of settings.
 
 mod backoff;
+mod core_dump;
 pub mod document;
 mod file_limit;
 mod http_server;
@@ -53,6 +54,7 @@ pub fn main(
     program: impl Future<Output = anyhow::Result<()>>,
 ) -> ExitCode {
     logging::install(own, log_format);
+    core_dump::forbid();
     file_limit::raise();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         error!("another provider of cryptography is installed");

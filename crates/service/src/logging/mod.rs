@@ -20,9 +20,17 @@ use line_limit::LineLimit;
 /// This crate, which is a part of every program.
 const THIS_CRATE: &str = "service";
 
-/// Libraries whose finer levels hold bodies or tokens; they stay at `info` whatever `RUST_LOG` says.
-const TELLING_LIBRARIES: [&str; 6] =
-    ["async_nats", "aws_runtime", "aws_smithy_runtime", "livekit", "livekit_signaling", "tungstenite"];
+/// Libraries whose finer levels hold bodies or tokens, or the command that gives out credentials; they stay at `info` whatever
+/// `RUST_LOG` says.
+const TELLING_LIBRARIES: [&str; 7] = [
+    "async_nats",
+    "aws_config",
+    "aws_runtime",
+    "aws_smithy_runtime",
+    "livekit",
+    "livekit_signaling",
+    "tungstenite",
+];
 
 /// Form of the log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

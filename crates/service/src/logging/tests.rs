@@ -19,10 +19,15 @@ impl Write for Written {
 }
 
 fn logged(format: LogFormat, log: impl FnOnce()) -> String {
+    logged_by(&default_filter(&["agent"]), format, log)
+}
+
+/// With that `RUST_LOG`.
+fn logged_by(filter: &str, format: LogFormat, log: impl FnOnce()) -> String {
     let written = Written::default();
     let writer = written.clone();
     let own = ["agent"];
-    let filter = EnvFilter::new(default_filter(&own));
+    let filter = EnvFilter::new(filter);
     let lines = subscriber(&own, format, filter, move || writer.clone());
     tracing::subscriber::with_default(lines, log);
     String::from_utf8(written.0.lock().expect("lock what was written").clone()).expect("read")
@@ -100,4 +105,17 @@ fn an_ordinary_line_is_as_it_was_written() {
         text.ends_with(" INFO agent::session: «Zoë»: 't***@company.com' of nats://127.0.0.1:4222 number=7\n"),
         "{text}"
     );
+}
+
+#[test]
+fn who_asks_for_everything_is_still_not_shown_secrets_and_bodies() {
+    let text = logged_by("trace", LogFormat::Plain, || {
+        tracing::trace!(target: "agent::session", "shown");
+        tracing::trace!(target: "aws_config::credential_process", command = "vault --token secret");
+        tracing::debug!(target: "aws_smithy_runtime::client", "authorization: secret");
+        tracing::trace!(target: "async_nats::connector", "PUB secret");
+        tracing::debug!(target: "livekit_api::signal_client", "secret");
+        tracing::trace!(target: "tungstenite::handshake", "secret");
+    });
+    assert!(text.contains("shown") && !text.contains("secret"), "{text}");
 }
