@@ -25,7 +25,7 @@ async fn check_says_what_is_missing_and_what_to_do() {
 
     stage.succeed(&["setup", "--create-bucket"]);
     let printed = stage.succeed(&["check"]);
-    assert!(!printed.contains('✗') && printed.contains("✓ put: postcall-check/"), "{printed}");
+    assert!(!printed.contains('✗') && printed.contains("✓ put: sessions/_check/"), "{printed}");
     assert!(printed.contains("✓ NATS_SYNC_INTERVAL: nothing is kept; right where"), "{printed}");
     let lines: Vec<Value> =
         stage.succeed(&["check", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -15,6 +15,7 @@ mod places;
 mod program;
 mod proof;
 mod proxy;
+mod rights;
 mod seaweedfs;
 mod storing;
 mod views;

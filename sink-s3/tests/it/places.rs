@@ -24,7 +24,7 @@ async fn the_bucket_follows_the_path_as_the_clients_of_aws_have_it() {
         let bucket = format!("{}/{}", path.trim_end_matches('/'), stage.bucket);
         let seen = odd.seen();
         let count = |start: String| seen[before..].iter().filter(|line| line.starts_with(&start)).count();
-        assert_eq!(count(format!("PUT {bucket}/postcall-check/")), 1, "{seen:?}");
+        assert_eq!(count(format!("PUT {bucket}/sessions/_check/")), 1, "{seen:?}");
         let session = format!("PUT {bucket}/sessions/year%3D2025/month%3D10/day%3D29/{number}-AJ_1.json.gz");
         assert_eq!(count(session), 1, "{seen:?}");
         assert!(

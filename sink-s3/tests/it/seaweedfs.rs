@@ -13,7 +13,9 @@ use flate2::bufread::{GzDecoder, GzEncoder};
 use tokio::sync::Mutex;
 
 use test_servers::http::get;
-use test_servers::{Process, SEAWEEDFS_PORTS, free_port_with, seaweedfs_arguments, seaweedfs_keys, tool};
+use test_servers::{
+    Process, SEAWEEDFS_PORTS, SeaweedFsUser, free_port_with, seaweedfs_arguments, seaweedfs_keys, tool,
+};
 
 pub(crate) const ACCESS_KEY: &str = "archive-test";
 pub(crate) const SECRET_KEY: &str = "archive-test-secret";
@@ -31,15 +33,20 @@ impl SeaweedFs {
         if let Some(running) = shared.upgrade() {
             return running;
         }
-        let started = Arc::new(Self::start().await);
+        let started = Arc::new(Self::start(&[]).await);
         *shared = Arc::downgrade(&started);
         started
     }
 
-    async fn start() -> Self {
+    /// One for a single test, with users who may not do everything.
+    pub(crate) async fn with_users(users: &[SeaweedFsUser]) -> Arc<Self> {
+        Arc::new(Self::start(users).await)
+    }
+
+    async fn start(users: &[SeaweedFsUser]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let keys = folder.path().join("s3.json");
-        std::fs::write(&keys, seaweedfs_keys(ACCESS_KEY, SECRET_KEY).to_string()).unwrap();
+        std::fs::write(&keys, seaweedfs_keys(ACCESS_KEY, SECRET_KEY, users).to_string()).unwrap();
         let port = free_port_with(&SEAWEEDFS_PORTS);
         let mut command = Command::new(tool("bin/weed"));
         command.args(seaweedfs_arguments(port, folder.path(), &keys)).arg("-s3.autoCreateBucket=false");
