@@ -22,6 +22,14 @@ impl Environment {
         self.0.insert(name.to_owned(), value.into());
     }
 
+    /// Without the variables whose names begin so.
+    #[must_use]
+    pub fn without(&self, beginnings: &[&str]) -> Self {
+        let is_left = |name: &str| !beginnings.iter().any(|beginning| name.starts_with(beginning));
+        let left = self.0.iter().filter(|(name, _)| is_left(name));
+        Self(left.map(|(name, value)| (name.clone(), value.clone())).collect())
+    }
+
     /// One that has to be there.
     pub fn get(&self, name: &str) -> Result<&str> {
         self.find(name).with_context(|| format!("{name} is not in the environment file"))

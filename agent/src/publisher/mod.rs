@@ -10,11 +10,11 @@ use std::error::Error;
 use std::pin::pin;
 use std::time::Duration;
 
-use async_nats::jetstream::context::{Context, PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, ErrorCode};
 use schemas::{SessionEvent, names};
-use service::{Backoff, Connection, Nats};
+use service::{Backoff, Connection, JetStream, Nats};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -64,7 +64,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
     let limit = args.publish_drain_limit;
-    let connection = args.nats.keep_connected("postcall-agent").await?;
+    let connection = args.nats.keep_connected("agent").await?;
     let drained = async {
         shutdown.cancelled().await;
         timeout(limit, spool.drained()).await.is_ok()
@@ -152,9 +152,9 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Tro
             () = &mut keeping => {}
             () = tell(connection.clone(), trouble_tx) => {}
             entry = next_entry(connection.clone(), spool, resume), if in_flight.len() < places => {
-                let (context, spool) = (connection.jetstream.clone(), spool.clone());
+                let (jetstream, spool) = (connection.jetstream.clone(), spool.clone());
                 in_flight.spawn(async move {
-                    let outcome = publish(&context, &spool, &entry).await;
+                    let outcome = publish(&jetstream, &spool, &entry).await;
                     Attempt { entry, failures_before: failures, outcome }
                 });
             }
@@ -176,19 +176,28 @@ async fn keep_safe(connection: Connection, spool: &Spool) {
 }
 
 /// Looks at the stream again and again, while something is kept. Where it cannot be seen, what is kept stays so.
-async fn watch_stream(context: &Context, spool: &Spool) {
+async fn watch_stream(jetstream: &JetStream, spool: &Spool) {
     let Some(safe_after) = spool.safe_after() else { return std::future::pending().await };
     let (mut watch, pause) = (StreamWatch::default(), LOOK.min(safe_after / 8));
+    let subject = format!("$JS.API.STREAM.INFO.{}", names::SESSIONS_STREAM);
+    let mut told = false;
     loop {
         sleep(pause).await;
         if spool.kept() == 0 {
             continue;
         }
         let began = std::time::Instant::now();
-        let state = match context.get_stream(names::SESSIONS_STREAM).await {
-            Ok(stream) => StreamState::of(stream.cached_info()),
-            Err(error) => {
+        let looked = jetstream.get_stream(names::SESSIONS_STREAM);
+        let state = match jetstream.unless_refused(&subject, looked).await {
+            Ok(Ok(stream)) => StreamState::of(stream.cached_info()),
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "the stream cannot be seen");
+                continue;
+            }
+            Err(refusal) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%refusal, "published sessions are kept for as long as there is room: the stream cannot be seen");
+                }
                 continue;
             }
         };
@@ -250,7 +259,7 @@ async fn wait_refused(entry: String, mut connected_rx: watch::Receiver<bool>) ->
     entry
 }
 
-async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
+async fn publish(jetstream: &JetStream, spool: &Spool, entry: &str) -> Outcome {
     let payload = match spool.payload(entry).await {
         Ok(payload) => payload,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -276,8 +285,19 @@ async fn publish(context: &Context, spool: &Spool, entry: &str) -> Outcome {
         .message_id(event.identity.message_id())
         .header(names::header::CONTENT_TYPE, "application/json")
         .payload(payload);
-    let sent = async { context.send_publish(names::SESSION_ENDED_V1, message).await?.await };
-    match sent.await {
+    let sent = async { jetstream.send_publish(names::SESSION_ENDED_V1, message).await?.await };
+    let sent = match jetstream.unless_refused(names::SESSION_ENDED_V1, sent).await {
+        Ok(sent) => sent,
+        Err(refusal) => {
+            tracing::error!(
+                session.id = session_id, outbox.waiting = spool.waiting(), %refusal,
+                "cannot publish the session-end payload: it is kept, and tried again"
+            );
+            spool.publish_refused(entry, refusal.to_string());
+            return Outcome::Unavailable;
+        }
+    };
+    match sent {
         Ok(ack) if ack.stream != names::SESSIONS_STREAM => {
             spool.publish_refused(entry, OTHER_STREAM);
             tracing::error!(

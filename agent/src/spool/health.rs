@@ -1,5 +1,6 @@
 //! What keeps sessions from being kept or published, for the worker and its pages.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +14,7 @@ pub(super) struct Health {
     /// Since when the disk refuses writes.
     disk_fails_tx: watch::Sender<Option<Instant>>,
     /// Entries that JetStream refused for a fault of its own, and why; one that it takes says nothing of the others.
-    publish_refused: Mutex<HashMap<String, &'static str>>,
+    publish_refused: Mutex<HashMap<String, Cow<'static, str>>>,
     kept: AtomicUsize,
     published_not_kept: AtomicU64,
 }
@@ -33,7 +34,7 @@ impl Health {
         self.disk_fails_tx.subscribe()
     }
 
-    pub(super) fn publish_refused(&self, entry: &str, why: &'static str) {
+    pub(super) fn publish_refused(&self, entry: &str, why: Cow<'static, str>) {
         self.refused().insert(entry.to_owned(), why);
     }
 
@@ -59,11 +60,11 @@ impl Health {
         self.published_not_kept.load(Ordering::Relaxed)
     }
 
-    pub(super) fn why_publish_refused(&self) -> Option<&'static str> {
-        self.refused().values().next().copied()
+    pub(super) fn why_publish_refused(&self) -> Option<Cow<'static, str>> {
+        self.refused().values().next().cloned()
     }
 
-    fn refused(&self) -> MutexGuard<'_, HashMap<String, &'static str>> {
+    fn refused(&self) -> MutexGuard<'_, HashMap<String, Cow<'static, str>>> {
         // Whole at any time.
         self.publish_refused.lock().unwrap_or_else(PoisonError::into_inner)
     }

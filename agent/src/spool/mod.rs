@@ -16,6 +16,7 @@
 //! One thread does all the writing, so a beat, an end and a removal of one session never overlap, and sessions that
 //! end together share the cost of making it durable.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -133,13 +134,13 @@ impl Spool {
     }
 
     /// Why JetStream takes no session at present, though it answers.
-    pub fn why_publish_refused(&self) -> Option<&'static str> {
+    pub fn why_publish_refused(&self) -> Option<Cow<'static, str>> {
         self.health.why_publish_refused()
     }
 
     /// JetStream has refused an entry for a fault of its own, until it takes this one.
-    pub(crate) fn publish_refused(&self, entry: &str, why: &'static str) {
-        self.health.publish_refused(entry, why);
+    pub(crate) fn publish_refused(&self, entry: &str, why: impl Into<Cow<'static, str>>) {
+        self.health.publish_refused(entry, why.into());
     }
 
     /// Resolves when every ended session is published.

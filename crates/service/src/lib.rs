@@ -33,7 +33,7 @@ pub use json_web_token::{json_web_token, shared_secret_token};
 pub use livekit_key::{LiveKitKey, LiveKitKeyArgs};
 pub use livekit_url::{InvalidLiveKitUrl, LiveKitUrl};
 pub use logging::LogFormat;
-pub use nats::{Connection, Nats, SyncInterval, what_to_do};
+pub use nats::{Connection, JetStream, Nats, Refusal, SyncInterval, what_to_do};
 pub use networks::{InvalidNetworks, Networks, client_network};
 pub use operations::operations_routes;
 pub use plain_text::{ensure_stays_on_this_machine, is_loopback};

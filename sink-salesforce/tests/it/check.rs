@@ -1,7 +1,7 @@
 //! `check` of the program.
 
 use serde_json::{Value, json};
-use test_servers::NatsServer;
+use test_servers::{NatsServer, NatsUser};
 
 use crate::binary::{set_up, sink};
 use crate::org::Org;
@@ -54,6 +54,27 @@ async fn check_says_what_is_there_what_is_missing_and_what_to_do() {
         assert!(!good && bad(&checks).iter().any(|line| line.contains(found)), "{settings}: {checks:?}");
         org.set(json!({ "hidden": [], "read_only": [], "approval": "approved", "api_enabled": true })).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sinks_own_user_passes_and_the_other_sinks_is_told_what_is_missing() {
+    let (org, nats) = (Org::start().await, NatsServer::start_with_users("").await);
+    let setup = sink(&org, &nats).arg("setup").env("NATS_URL", nats.operator_url()).output().unwrap();
+    assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    let check = |user: NatsUser| {
+        let mut check = sink(&org, &nats);
+        check.arg("check").env("NATS_NKEY_FILE", nats.seed_file(user));
+        check.env("NATS_INBOX_PREFIX", format!("_INBOX_{}", user.name()));
+        let output = check.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (good, printed) = check(NatsUser::SinkSalesforce);
+    assert!(good, "{printed}");
+    let (good, printed) = check(NatsUser::SinkS3);
+    let consumer = "✗ consumer sink-salesforce: permissions violation: the user of NATS may not publish to \
+                    $JS.API.CONSUMER.INFO.SESSIONS.sink-salesforce\n    → give it that right\n";
+    assert!(!good && printed.contains(consumer), "{printed}");
+    assert!(printed.contains("✗ acks: ") && !printed.contains("timed out"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

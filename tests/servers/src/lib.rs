@@ -6,6 +6,7 @@ pub mod http;
 mod listening;
 mod livekit;
 mod nats;
+mod nats_users;
 mod ports;
 mod process;
 mod program;
@@ -18,10 +19,11 @@ pub use eventually::eventually;
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LIVEKIT_PORTS, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};
+pub use nats_users::{NatsUser, nats_users};
 pub use ports::{free_port, free_port_with};
 pub use process::Process;
 pub use program::{Program, Signal, last_lines};
-pub use seaweedfs::{SEAWEEDFS_PORTS, seaweedfs_arguments, seaweedfs_keys};
+pub use seaweedfs::{SEAWEEDFS_PORTS, SeaweedFsUser, aws_policy, seaweedfs_arguments, seaweedfs_keys};
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

@@ -7,11 +7,15 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{FromConsumer as _, pull};
-use async_nats::{ConnectErrorKind, jetstream};
+use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use tempfile::TempDir;
 
+use crate::nats_users::{NatsUser, nats_users};
 use crate::program::{Program, Signal};
 use crate::{free_port, tool};
+
+/// Who may do everything at a server with users, and the password.
+const OPERATOR: (&str, &str) = ("operator", "may-do-everything");
 
 /// A nats-server with JetStream on disk; it keeps its port and folder when it is started again.
 #[derive(Debug)]
@@ -36,16 +40,32 @@ impl NatsServer {
         server
     }
 
+    /// Starts one with the users of `deploy/nats/users.conf`, and these lines besides.
+    pub async fn start_with_users(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("make a temporary folder");
+        let (operator, password) = OPERATOR;
+        let (users, variables) =
+            nats_users(&seeds(&folder), operator, password).expect("make the keys of users");
+        let mut server = Self::stopped_in(folder, &variables);
+        server.configure(&format!("{users}\n{configuration}"));
+        server.start_again().await;
+        server
+    }
+
     /// One that does not run yet.
     pub fn stopped() -> Self {
-        let folder = tempfile::tempdir().expect("make a temporary folder");
+        Self::stopped_in(tempfile::tempdir().expect("make a temporary folder"), &[])
+    }
+
+    fn stopped_in(folder: TempDir, environment: &[(String, String)]) -> Self {
         let port = free_port();
         let (store, configuration) = (folder.path().to_string_lossy(), configuration(&folder));
         let mut arguments = vec!["--addr", "127.0.0.1", "--jetstream", "--store_dir", &store];
         let (number, configuration) = (port.to_string(), configuration.to_string_lossy());
         arguments.extend(["--port", &number, "--config", &configuration]);
         let log = folder.path().join("log");
-        let server = Program::new(tool("bin/nats-server"), &arguments, [], log);
+        let environment = environment.iter().map(|(name, value)| (name, value));
+        let server = Program::new(tool("bin/nats-server"), &arguments, environment, log);
         let server = Self { server, port, folder };
         server.configure("");
         server
@@ -124,6 +144,24 @@ impl NatsServer {
         format!("nats://{user}:{password}@127.0.0.1:{}", self.port)
     }
 
+    /// The operator's URL, of a server with users.
+    pub fn operator_url(&self) -> String {
+        let (operator, password) = OPERATOR;
+        self.url_for(operator, password)
+    }
+
+    /// The file with a user's seed, of a server with users.
+    pub fn seed_file(&self, user: NatsUser) -> String {
+        user.seed_file(&seeds(&self.folder)).to_string_lossy().into_owned()
+    }
+
+    /// A connection of the operator's, of a server with users.
+    pub async fn operator(&self) -> jetstream::Context {
+        let (operator, password) = OPERATOR;
+        let options = ConnectOptions::with_user_and_password(operator.to_owned(), password.to_owned());
+        jetstream::new(options.connect(self.url()).await.expect("connect to nats-server"))
+    }
+
     /// A connection of its own.
     pub async fn jetstream(&self) -> jetstream::Context {
         jetstream::new(async_nats::connect(self.url()).await.expect("connect to nats-server"))
@@ -167,6 +205,11 @@ fn store(folder: &TempDir) -> PathBuf {
 fn copy_folder(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("--archive").arg(from.join(".")).arg(to).status();
     assert!(copied.expect("run cp").success(), "copy {}", from.display());
+}
+
+/// Where the users' seeds are.
+fn seeds(folder: &TempDir) -> PathBuf {
+    folder.path().join("seeds")
 }
 
 fn configuration(folder: &TempDir) -> PathBuf {

@@ -25,11 +25,35 @@ pub fn seaweedfs_arguments(port: u16, folder: &Path, keys: &Path) -> Vec<String>
     fixed.into_iter().chain(rest).map(str::to_owned).chain(own).collect()
 }
 
-/// The content of its file with keys: one that may do everything.
-pub fn seaweedfs_keys(access_key: &str, secret_key: &str) -> Value {
-    json!({ "identities": [{
+/// Somebody who may do what a policy of AWS's form says.
+#[derive(Debug, Clone)]
+pub struct SeaweedFsUser {
+    pub name: &'static str,
+    pub access_key: String,
+    pub secret_key: String,
+    pub policy: String,
+}
+
+/// The content of its file with keys: one that may do everything, and others.
+pub fn seaweedfs_keys(access_key: &str, secret_key: &str, others: &[SeaweedFsUser]) -> Value {
+    let mut identities = vec![json!({
         "name": "postcall",
         "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         "credentials": [{ "accessKey": access_key, "secretKey": secret_key }],
-    }]})
+    })];
+    identities.extend(others.iter().map(|user| {
+        json!({
+            "name": user.name,
+            "credentials": [{ "accessKey": user.access_key, "secretKey": user.secret_key }],
+            "policyNames": [user.name],
+        })
+    }));
+    let policy = |user: &SeaweedFsUser| json!({ "name": user.name, "content": user.policy });
+    json!({ "identities": identities, "policies": others.iter().map(policy).collect::<Vec<_>>() })
+}
+
+/// A policy of `deploy/aws` for this bucket.
+pub fn aws_policy(file: &str, bucket: &str) -> String {
+    let file = crate::workspace().join("deploy/aws").join(file);
+    std::fs::read_to_string(file).expect("read a policy").replace("BUCKET", bucket)
 }

@@ -55,8 +55,8 @@ impl Stack {
             service::openai(&environment)?,
         ];
         let [livekit, nats, s3, salesforce, openai] = start(path, servers).await?;
-        service::sink_s3(&environment)?.child(path).run(&["setup", "--create-bucket"])?;
-        service::sink_salesforce(&environment)?.child(path).run(&["setup"])?;
+        service::operators("sink-s3", &environment, path)?.run(&["setup", "--create-bucket"])?;
+        service::operators("sink-salesforce", &environment, path)?.run(&["setup"])?;
         let programs = [
             service::sink_s3(&environment)?,
             service::sink_salesforce(&environment)?,

@@ -7,9 +7,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
-use test_servers::{Program, livekit_configuration, seaweedfs_arguments, seaweedfs_keys, tool, workspace};
+use test_servers::{
+    NatsUser, Program, SeaweedFsUser, aws_policy, livekit_configuration, nats_users, seaweedfs_arguments,
+    seaweedfs_keys, tool, workspace,
+};
 
 use crate::environment::{Environment, program};
+
+/// The folder with the seeds of the programs' users of NATS.
+pub const NKEYS_DIR: &str = "NATS_NKEYS_DIR";
+/// The key to the bucket that `sink-s3` has; that of `AWS_ACCESS_KEY_ID` is the operator's.
+pub const SINK_S3_KEY: &str = "SINK_S3_ACCESS_KEY_ID";
+pub const SINK_S3_SECRET: &str = "SINK_S3_SECRET_ACCESS_KEY";
 
 /// A server, or one of our programs.
 #[derive(Debug, Clone)]
@@ -83,34 +92,51 @@ pub fn livekit(folder: &Path, environment: &Environment) -> Result<Service> {
 pub fn nats(folder: &Path, environment: &Environment) -> Result<Service> {
     let url = environment.get("NATS_URL")?;
     let (data, port) = (folder.join("data/nats"), port(url)?);
+    let (users, variables) = match operator(url) {
+        Some((user, password)) => {
+            let folder = environment.get(NKEYS_DIR)?;
+            nats_users(Path::new(folder), &user, &password)
+                .with_context(|| format!("make keys in {folder}"))?
+        }
+        None => ("", Vec::new()),
+    };
     // 8 MiB of payload: room for long transcripts and for a dead letter's headers. What is acknowledged is on the disk.
     let configuration = format!(
         "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB, \
-         sync_interval: always }}\n{}",
+         sync_interval: always }}\n{users}",
         data.display(),
-        nats_authorization(url),
     );
     let file = folder.join("nats.conf");
     let arguments = ["--config".to_owned(), text(&file)];
     let ready = Ready::Listens(format!("127.0.0.1:{port}"));
-    Ok(server("nats", "nats-server", arguments.into(), vec![(file, configuration)], Some(data), ready))
+    let server =
+        server("nats", "nats-server", arguments.into(), vec![(file, configuration)], Some(data), ready);
+    Ok(Service { environment: variables.into_iter().collect(), ..server })
 }
 
-/// The user and password of an address, where it has them; in an address they are percent-encoded.
-fn nats_authorization(url: &str) -> String {
-    let authority = url.split_once("://").map_or(url, |(_, authority)| authority);
-    let login = authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
-    let quoted = |part| format!("{:?}", percent_decode_str(part).decode_utf8_lossy());
-    login.map_or_else(String::new, |(user, password)| {
-        format!("authorization {{ user: {}, password: {} }}\n", quoted(user), quoted(password))
-    })
+/// The user and password in the address of NATS: the operator, who sets up and repairs. Without one, nobody needs a login. In an
+/// address they are percent-encoded.
+fn operator(url: &str) -> Option<(String, String)> {
+    let (_, authority) = url.split_once("://")?;
+    let (user, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+    let decoded = |part| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    Some((decoded(user), decoded(password)))
 }
 
 pub fn s3(folder: &Path, environment: &Environment) -> Result<Service> {
     let endpoint = environment.get("S3_ENDPOINT")?;
     let (data, file) = (folder.join("data/s3"), folder.join("s3.json"));
-    let keys =
-        seaweedfs_keys(environment.get("AWS_ACCESS_KEY_ID")?, environment.get("AWS_SECRET_ACCESS_KEY")?);
+    let sink = match (environment.find(SINK_S3_KEY), environment.find(SINK_S3_SECRET)) {
+        (Some(key), Some(secret)) => vec![SeaweedFsUser {
+            name: "sink-s3",
+            access_key: key.to_owned(),
+            secret_key: secret.to_owned(),
+            policy: aws_policy("sink-s3.json", environment.get("S3_BUCKET")?),
+        }],
+        _ => Vec::new(),
+    };
+    let (key, secret) = (environment.get("AWS_ACCESS_KEY_ID")?, environment.get("AWS_SECRET_ACCESS_KEY")?);
+    let keys = seaweedfs_keys(key, secret, &sink);
     let arguments = seaweedfs_arguments(port(endpoint)?, &data, &file);
     let ready = Ready::Answers(format!("{endpoint}/healthz"));
     Ok(server("s3", "weed", arguments, vec![(file, keys.to_string())], Some(data), ready))
@@ -156,20 +182,54 @@ pub fn simulators_environment(environment: &Environment) -> Environment {
 }
 
 pub fn sink_s3(environment: &Environment) -> Result<Service> {
-    own("sink-s3", "sink-s3", vec!["run".to_owned()], environment, operations(environment, "SINK_S3_HTTP")?)
+    let ready = operations(environment, "SINK_S3_HTTP")?;
+    let mut told =
+        least(environment, NatsUser::SinkS3, &["LIVEKIT_", "SALESFORCE_", "OPENAI_", "WEB_STATUS_"]);
+    if let (Some(key), Some(secret)) = (environment.find(SINK_S3_KEY), environment.find(SINK_S3_SECRET)) {
+        told.set("AWS_ACCESS_KEY_ID", key);
+        told.set("AWS_SECRET_ACCESS_KEY", secret);
+    }
+    own("sink-s3", "sink-s3", vec!["run".to_owned()], &told, ready)
 }
 
 pub fn sink_salesforce(environment: &Environment) -> Result<Service> {
     let ready = operations(environment, "SINK_SALESFORCE_HTTP")?;
-    own("sink-salesforce", "sink-salesforce", vec!["run".to_owned()], environment, ready)
+    let told =
+        least(environment, NatsUser::SinkSalesforce, &["LIVEKIT_", "AWS_", "S3_", "OPENAI_", "WEB_STATUS_"]);
+    own("sink-salesforce", "sink-salesforce", vec!["run".to_owned()], &told, ready)
 }
 
 pub fn agent(environment: &Environment) -> Result<Service> {
-    own("agent", "agent", vec!["dev".to_owned()], environment, operations(environment, "AGENT_HTTP")?)
+    let ready = operations(environment, "AGENT_HTTP")?;
+    let told = least(environment, NatsUser::Agent, &["AWS_", "S3_", "SALESFORCE_", "WEB_STATUS_"]);
+    own("agent", "agent", vec!["dev".to_owned()], &told, ready)
 }
 
 pub fn web(environment: &Environment) -> Result<Service> {
-    own("web", "web", Vec::new(), environment, operations(environment, "WEB_OPERATIONS_HTTP")?)
+    let ready = operations(environment, "WEB_OPERATIONS_HTTP")?;
+    let told =
+        least(environment, NatsUser::Web, &["AWS_", "S3_", "SALESFORCE_", "OPENAI_", "LIVEKIT_INFERENCE_"]);
+    own("web", "web", Vec::new(), &told, ready)
+}
+
+/// What one program is told: its own user of NATS in the operator's place, and no secret that it has no use for.
+fn least(environment: &Environment, user: NatsUser, not: &[&str]) -> Environment {
+    let mut told = environment.without(&[not, &[NKEYS_DIR, SINK_S3_KEY, SINK_S3_SECRET][..]].concat());
+    let url = environment.find("NATS_URL").unwrap_or_default();
+    if let Some(folder) = environment.find(NKEYS_DIR)
+        && operator(url).is_some()
+        && let Some((scheme, rest)) = url.split_once("://")
+    {
+        let server = rest.rsplit_once('@').map_or(rest, |(_, server)| server);
+        told.set("NATS_URL", format!("{scheme}://{server}"));
+        told.set("NATS_NKEY_FILE", text(&user.seed_file(Path::new(folder))));
+    }
+    told
+}
+
+/// One of our programs with an operator's rights, for commands such as `setup`.
+pub fn operators(name: &str, environment: &Environment, folder: &Path) -> Result<Program> {
+    Ok(Program::new(program(name)?, &[], environment, log(folder, "setup")))
 }
 
 /// The page of a program of ours that says whether it works.
@@ -221,9 +281,33 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nats_wants_what_its_address_says() {
-        assert_eq!(nats_authorization("nats://127.0.0.1:4222"), "");
-        let encoded = nats_authorization("nats://some%20one:a%22b%5Cc%40d@127.0.0.1:4222");
-        assert_eq!(encoded, "authorization { user: \"some one\", password: \"a\\\"b\\\\c@d\" }\n");
+    fn the_operator_is_who_the_address_names() {
+        assert_eq!(operator("nats://127.0.0.1:4222"), None);
+        let encoded = operator("nats://some%20one:a%22b%5Cc%40d@127.0.0.1:4222");
+        assert_eq!(encoded, Some(("some one".to_owned(), "a\"b\\c@d".to_owned())));
+    }
+
+    #[test]
+    fn a_program_is_told_its_own_user_and_no_secret_of_others() {
+        let environment = Environment::from_iter([
+            ("NATS_URL", "nats://postcall:secret@127.0.0.1:4222"),
+            (NKEYS_DIR, "/run/nkeys"),
+            ("AWS_ACCESS_KEY_ID", "operators-key"),
+            ("SALESFORCE_CLIENT_ID", "client"),
+            ("AGENT_HTTP", "127.0.0.1:1"),
+        ]);
+        let told = least(&environment, NatsUser::Agent, &["AWS_", "SALESFORCE_"]);
+        let pairs: Vec<_> = told.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(
+            pairs,
+            [
+                ("AGENT_HTTP", "127.0.0.1:1"),
+                ("NATS_NKEY_FILE", "/run/nkeys/agent.nk"),
+                ("NATS_URL", "nats://127.0.0.1:4222"),
+            ]
+        );
+        // A NATS without users has none for the programs, either.
+        let open = Environment::from_iter([("NATS_URL", "nats://127.0.0.1:4222"), (NKEYS_DIR, "/run/nkeys")]);
+        assert_eq!(least(&open, NatsUser::Web, &[]).find("NATS_NKEY_FILE"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use test_servers::{
@@ -11,6 +11,7 @@ use test_servers::{
 
 use crate::environment::Environment;
 use crate::openssl::openssl;
+use crate::stack::service::{NKEYS_DIR, SINK_S3_KEY, SINK_S3_SECRET};
 
 /// On the loopback interface. LiveKit and SeaweedFS take [further](LIVEKIT_PORTS) [ones](SEAWEEDFS_PORTS) beside theirs.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -82,11 +83,14 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("AGENT_NAME", names.agent_name.clone()),
         ("NATS_URL", format!("nats://postcall:{}@{}", secret()?, local(ports.nats_port))),
         ("NATS_SYNC_INTERVAL", "always".to_owned()),
+        (NKEYS_DIR, path(&nkeys_dir(folder))),
         ("S3_ENDPOINT", format!("http://{}", local(ports.s3_port))),
         ("S3_BUCKET", names.s3_bucket.clone()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ACCESS_KEY_ID", secret()?),
         ("AWS_SECRET_ACCESS_KEY", secret()?),
+        (SINK_S3_KEY, secret()?),
+        (SINK_S3_SECRET, secret()?),
         ("SALESFORCE_URL", format!("http://{}", local(ports.salesforce_port))),
         ("SALESFORCE_CLIENT_ID", "postcall-dev".to_owned()),
         ("SALESFORCE_USERNAME", "integration@postcall.example".to_owned()),
@@ -117,6 +121,11 @@ pub fn new_settings(folder: &Path, ports: &Ports, names: &Names) -> Result<Vec<(
         ("SINK_S3_HTTP", local(ports.sink_s3_port)),
         ("SINK_SALESFORCE_HTTP", local(ports.sink_salesforce_port)),
     ])
+}
+
+/// Where a stack has the seeds of its users of NATS.
+pub fn nkeys_dir(folder: &Path) -> PathBuf {
+    folder.join("nkeys")
 }
 
 /// The programs whose metrics the status page shows, by the addresses of agent and sinks.

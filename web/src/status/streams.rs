@@ -16,6 +16,7 @@ use schemas::names::{DEAD_LETTERS_STREAM, DEAD_LETTERS_SUBJECTS, SESSIONS_STREAM
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use service::JetStream;
 
 use super::overview::LastEvents;
 use super::overview::call::Event;
@@ -76,7 +77,7 @@ struct Version {
 
 impl Sessions {
     /// The last calls, from the newest on. What was read stays known where this is given up.
-    pub(super) async fn read(&mut self, jetstream: &jetstream::Context) -> anyhow::Result<LastEvents> {
+    pub(super) async fn read(&mut self, jetstream: &JetStream) -> anyhow::Result<LastEvents> {
         let StreamInfo { created, state } = stream_info(jetstream, SESSIONS_STREAM, &json!({})).await?;
         let version = Version { created, removed: state.num_deleted };
         if self.read_of.as_ref() != Some(&version) {
@@ -106,7 +107,7 @@ impl Letters {
     /// How many there are of each sink, its oldest and newest, and all that the stream took since that time.
     pub(super) async fn read(
         &mut self,
-        jetstream: &jetstream::Context,
+        jetstream: &JetStream,
         since: Option<DateTime<Utc>>,
     ) -> anyhow::Result<DeadLetters> {
         let wanted = json!({ "subjects_filter": DEAD_LETTERS_SUBJECTS });
@@ -123,12 +124,12 @@ impl Letters {
 }
 
 /// How far a sink's durable consumer is; none where it has none.
-pub(super) async fn progress(jetstream: &jetstream::Context, sink: &str) -> anyhow::Result<Option<Progress>> {
+pub(super) async fn progress(jetstream: &JetStream, sink: &str) -> anyhow::Result<Option<Progress>> {
     request(jetstream, &format!("CONSUMER.INFO.{SESSIONS_STREAM}.{sink}"), &json!({})).await
 }
 
 async fn dead_letters(
-    jetstream: &jetstream::Context,
+    jetstream: &JetStream,
     state: &State,
     since: Option<DateTime<Utc>>,
 ) -> anyhow::Result<DeadLetters> {
@@ -163,10 +164,7 @@ async fn dead_letters(
 }
 
 /// The first letter that the stream took then or later; of a server that cannot find it by its time, the first of all.
-async fn first_since(
-    jetstream: &jetstream::Context,
-    since: DateTime<Utc>,
-) -> anyhow::Result<Option<Message>> {
+async fn first_since(jetstream: &JetStream, since: DateTime<Utc>) -> anyhow::Result<Option<Message>> {
     let wanted = json!({ "next_by_subj": DEAD_LETTERS_SUBJECTS, "start_time": since });
     match message(jetstream, DEAD_LETTERS_STREAM, &wanted).await {
         Err(error) if is_refused(&error) => {
@@ -183,11 +181,7 @@ fn is_refused(error: &anyhow::Error) -> bool {
 }
 
 /// `wanted` is an object; its `subjects_filter` names the subjects that are counted.
-async fn stream_info(
-    jetstream: &jetstream::Context,
-    stream: &str,
-    wanted: &Value,
-) -> anyhow::Result<StreamInfo> {
+async fn stream_info(jetstream: &JetStream, stream: &str, wanted: &Value) -> anyhow::Result<StreamInfo> {
     let info = request(jetstream, &format!("STREAM.INFO.{stream}"), wanted).await?;
     info.with_context(|| format!("there is no stream {stream}: run `setup` of a sink"))
 }
@@ -227,11 +221,7 @@ fn bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D
 }
 
 /// The message that is wanted; none where there is none.
-async fn message(
-    jetstream: &jetstream::Context,
-    stream: &str,
-    wanted: &Value,
-) -> anyhow::Result<Option<Message>> {
+async fn message(jetstream: &JetStream, stream: &str, wanted: &Value) -> anyhow::Result<Option<Message>> {
     #[derive(Deserialize)]
     struct Found {
         message: Message,
@@ -242,7 +232,7 @@ async fn message(
 
 /// Asks JetStream; none where it knows no such stream, consumer or message.
 async fn request<T: DeserializeOwned>(
-    jetstream: &jetstream::Context,
+    jetstream: &JetStream,
     subject: &str,
     wanted: &Value,
 ) -> anyhow::Result<Option<T>> {
@@ -252,15 +242,15 @@ async fn request<T: DeserializeOwned>(
         #[serde(flatten)]
         content: Option<T>,
     }
-    let answer: Answer<T> = jetstream.request(subject.to_owned(), wanted).await.map_err(|error| {
-        let why = format!("no answer on $JS.API.{subject}, to which it needs the right to publish");
-        anyhow::Error::new(error).context(why)
-    })?;
+    let full_subject = format!("$JS.API.{subject}");
+    let asked = jetstream.request(subject.to_owned(), wanted);
+    let answer = jetstream.unless_refused(&full_subject, asked).await?;
+    let answer: Answer<T> = answer.with_context(|| format!("no answer on {full_subject}"))?;
     let absent = [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::STREAM_NOT_FOUND, ErrorCode::CONSUMER_NOT_FOUND];
     match (answer.error, answer.content) {
         (Some(error), _) if absent.contains(&error.error_code()) => Ok(None),
         (Some(error), _) => Err(error.into()),
         (None, Some(content)) => Ok(Some(content)),
-        (None, None) => bail!("the answer on $JS.API.{subject} cannot be read"),
+        (None, None) => bail!("the answer on {full_subject} cannot be read"),
     }
 }

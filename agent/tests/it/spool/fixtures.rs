@@ -109,10 +109,13 @@ impl Publisher {
     }
 
     pub(crate) fn start_at(nats_port: u16, spool: &Spool) -> Self {
+        Self::start_with(&format!("nats://127.0.0.1:{nats_port}"), &[], spool)
+    }
+
+    pub(crate) fn start_with(nats_url: &str, flags: &[&str], spool: &Spool) -> Self {
         let shutdown = CancellationToken::new();
-        let url = format!("nats://127.0.0.1:{nats_port}");
-        let flags = ["test", "--nats-url", &url, "--publish-drain-limit", "1s"];
-        let arguments = Flags::parse_from(flags).publisher;
+        let usual = ["test", "--nats-url", nats_url, "--publish-drain-limit", "1s"];
+        let arguments = Flags::parse_from(usual.iter().chain(flags)).publisher;
         let trouble = watch::Sender::new(None);
         let task = tokio::spawn(publisher::run(arguments, spool.clone(), trouble, shutdown.clone()));
         Self { shutdown, task }

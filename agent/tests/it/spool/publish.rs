@@ -11,6 +11,7 @@ use chrono::Utc;
 use futures::StreamExt as _;
 use schemas::EndReason;
 use tempfile::TempDir;
+use test_servers::{NatsServer, NatsUser};
 use tokio::time::{Instant, sleep};
 
 use super::fixtures::{
@@ -268,7 +269,7 @@ async fn a_session_that_nobody_finishes_is_published_as_failed() {
 async fn a_client_that_panicked_is_replaced_and_everything_is_published() {
     let (nats, folder) = (Nats::start().await, TempDir::new().unwrap());
     let other = async_nats::connect(nats.url()).await.unwrap();
-    let mut answers = other.subscribe("_INBOX.>").await.unwrap();
+    let mut answers = other.subscribe("_INBOX_agent.>").await.unwrap();
     other.flush().await.unwrap();
     let spool = open(folder.path());
     let publisher = Publisher::start(&nats, &spool);
@@ -305,5 +306,26 @@ async fn what_another_stream_took_is_not_published() {
     until("published to the right one", || spool.waiting() == 0).await;
     publisher.stop().await;
     assert_eq!(nats.messages().await.len(), 1);
+    assert_eq!(spool.why_publish_refused(), None);
+}
+
+#[tokio::test]
+async fn the_agents_user_publishes_and_another_is_told_what_it_may_not() {
+    let (nats, folder) = (NatsServer::start_with_users("").await, TempDir::new().unwrap());
+    nats.operator().await.create_stream(stream_config(-1)).await.unwrap();
+    let spool = open(folder.path());
+    spool.begin(session("doors")).await.finish(Utc::now(), EndReason::ParticipantLeft).await;
+    let (web, inbox) = (nats.seed_file(NatsUser::Web), "_INBOX_web");
+    let flags = ["--nats-nkey-file", &web, "--nats-inbox-prefix", inbox];
+    let stranger = Publisher::start_with(&nats.url(), &flags, &spool);
+    let said = "permissions violation: the user of NATS may not publish to sessions.ended.v1";
+    until("it is said", || spool.why_publish_refused().is_some_and(|why| why.starts_with(said))).await;
+    stranger.stop().await;
+    only_file(folder.path(), "outbox");
+
+    let agent =
+        Publisher::start_with(&nats.url(), &["--nats-nkey-file", &nats.seed_file(NatsUser::Agent)], &spool);
+    until("published", || spool.waiting() == 0).await;
+    agent.stop().await;
     assert_eq!(spool.why_publish_refused(), None);
 }

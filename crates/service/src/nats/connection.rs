@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_nats::connection::State as ClientState;
-use async_nats::jetstream::Context;
 use async_nats::{ClientError, Event, ReconnectToServer, ServerAddr, ServerError};
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::address::{Server, name};
 use super::login::Login;
+use super::refusal::{JetStream, Refusals, Refused};
+use super::tls_files::TlsFiles;
 use super::{Nats, RECONNECT_BACKOFF};
 
 /// What is said while nothing is known yet.
@@ -21,12 +22,10 @@ const UNRESOLVED: &str = "its name cannot be resolved";
 /// A client that reconnects for ever, and whether it is connected.
 #[derive(Clone)]
 pub struct Connection {
-    pub jetstream: Context,
+    pub jetstream: JetStream,
     /// Each loss and each return is a change. It ends, so that `changed` fails, with the client's own task: a panic in the
     /// library leaves a client through which nothing comes or goes any more, and [`Connection::renew`] makes another.
     pub connected: watch::Receiver<bool>,
-    /// What the server said last of something that this connection must not do; each is a change.
-    pub refused: watch::Receiver<Option<String>>,
     pub(super) trouble: watch::Receiver<Option<String>>,
     pub(super) origin: Arc<Origin>,
 }
@@ -105,17 +104,18 @@ pub(super) struct Attempts {
     servers: Vec<Server>,
     /// The login at servers without one of their own, and at those that other servers tell of.
     login: Option<Login>,
+    tls_files: TlsFiles,
     tries: Mutex<Tries>,
     connected: watch::Sender<bool>,
     trouble: watch::Sender<Option<String>>,
-    refused: watch::Sender<Option<String>>,
+    pub(super) refused: Refused,
 }
 
 /// What is to be known of a connection, of which [`Attempts`] tells.
 pub(super) struct Told {
     pub(super) connected: watch::Receiver<bool>,
     pub(super) trouble: watch::Receiver<Option<String>>,
-    pub(super) refused: watch::Receiver<Option<String>>,
+    pub(super) refusals: Refusals,
 }
 
 #[derive(Default)]
@@ -135,16 +135,16 @@ struct Current {
 }
 
 impl Attempts {
-    pub(super) fn new(servers: Vec<Server>, login: Option<Login>) -> Self {
-        let (connected, trouble, refused) = Default::default();
-        Self { servers, login, tries: Mutex::default(), connected, trouble, refused }
+    pub(super) fn new(servers: Vec<Server>, login: Option<Login>, tls_files: TlsFiles) -> Self {
+        let (tries, connected, trouble, refused) = Default::default();
+        Self { servers, login, tls_files, tries, connected, trouble, refused }
     }
 
     pub(super) fn receivers(&self) -> Told {
         Told {
             connected: self.connected.subscribe(),
             trouble: self.trouble.subscribe(),
-            refused: self.refused.subscribe(),
+            refusals: self.refused.subscribe(),
         }
     }
 
@@ -194,6 +194,8 @@ impl Attempts {
                 info!("connected to NATS");
                 let mut tries = self.tries();
                 (tries.failures, tries.said) = Default::default();
+                // It has the rights of now.
+                self.refused.forget();
                 self.trouble.send_replace(None);
                 self.connected.send_replace(true);
             }
@@ -204,10 +206,12 @@ impl Attempts {
                 self.connected.send_replace(false);
             }
             Event::ServerError(error) => {
+                if let Some(refusal) = self.refused.note(error) {
+                    return warn!(%refusal, "NATS connection");
+                }
                 warn!(%error, "NATS connection");
-                match ends_the_connection(error) {
-                    Some(said) => self.tries().said = Some(said),
-                    None => drop(self.refused.send_replace(Some(error.to_string()))),
+                if let Some(said) = ends_the_connection(error) {
+                    self.tries().said = Some(said);
                 }
             }
             Event::LameDuckMode | Event::SlowConsumer(_) | Event::ClientError(ClientError::MaxReconnects) => {
@@ -240,6 +244,9 @@ impl Attempts {
     /// With what a person can do about it.
     fn told(&self, address: &ServerAddr, error: &str) -> String {
         let error = without_repetition(error);
+        if let Some(todo) = self.tls_files.todo(&error) {
+            return format!("{error}: {todo}");
+        }
         if !error.to_ascii_lowercase().contains("authorization violation") {
             return error;
         }

@@ -4,23 +4,27 @@
 mod address;
 mod connection;
 mod login;
+mod refusal;
 mod sync_interval;
+mod tls_files;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
-use async_nats::{AuthError, Client, ConnectError, ConnectErrorKind, ConnectOptions, jetstream};
+use async_nats::{AuthError, Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use clap::builder::FalseyValueParser;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use connection::Connection;
+pub use refusal::{JetStream, Refusal};
 pub use sync_interval::SyncInterval;
 
 use address::Server;
 use connection::{Attempts, Origin, Told};
 use login::Login;
+use tls_files::TlsFiles;
 
 use crate::backoff::Backoff;
 use crate::plain_text::ensure_stays_on_this_machine;
@@ -84,33 +88,45 @@ pub struct Nats {
     /// Lets a password or a token of NATS go to another machine without TLS.
     #[arg(long, env, value_parser = FalseyValueParser::new())]
     nats_allow_plain_text: bool,
-    /// Beginning of the subjects on which answers come [default: _INBOX]. With one of its own, and the right to no other, a
-    /// user reads nobody else's.
+    /// Beginning of the subjects on which answers come [default: _INBOX_ and the program, such as _INBOX_sink-s3]. With the
+    /// right to subscribe to no other, a user reads nobody else's.
     #[arg(long, env)]
     nats_inbox_prefix: Option<String>,
 }
 
 impl Nats {
-    /// Connects or fails; for commands.
+    /// Connects or fails; for commands. The name's first word is the program.
     ///
     /// # Errors
     /// A setting cannot be used, or none of the servers takes the client.
-    pub async fn connect(&self, name: &str) -> anyhow::Result<jetstream::Context> {
+    pub async fn connect(&self, name: &str) -> anyhow::Result<JetStream> {
         let (servers, login) = self.servers().await?;
         let mut last_error = anyhow!("NATS_URL names no server");
         for server in servers {
             let address = server.address.clone();
             let login = server.login.clone().or_else(|| login.clone());
-            let attempts = Attempts::new(vec![server], login);
-            match self.options(name, Arc::new(attempts)).connect(address).await {
-                Ok(client) => return Ok(context(client)),
-                Err(error) => last_error = anyhow::Error::new(error).context("connect to NATS"),
+            let tls_files = self.tls_files()?;
+            let attempts = Arc::new(Attempts::new(vec![server], login, tls_files.clone()));
+            let (refusals, told) = (attempts.refused.subscribe(), Arc::clone(&attempts));
+            let options = self.options(name, attempts).event_callback(move |event| {
+                if let Event::ServerError(error) = &event {
+                    told.refused.note(error);
+                }
+                std::future::ready(())
+            });
+            match options.connect(address).await {
+                Ok(client) => return Ok(JetStream::new(context(client), refusals)),
+                Err(error) => {
+                    let todo = tls_files.todo(&error.to_string());
+                    let what = todo.map_or_else(String::new, |todo| format!(" ({todo})"));
+                    last_error = anyhow::Error::new(error).context(format!("connect to NATS{what}"));
+                }
             }
         }
         Err(last_error)
     }
 
-    /// Returns at once and connects for as long as it takes; for a program that stays.
+    /// Returns at once and connects for as long as it takes; for a program that stays. The name's first word is the program.
     ///
     /// # Errors
     /// A setting cannot be used, or one of its files cannot be read.
@@ -156,15 +172,8 @@ impl Nats {
         if let Some(login) = login {
             login.auth(b"").await?;
         }
-        ensure!(
-            self.nats_cert_file.is_some() == self.nats_key_file.is_some(),
-            "NATS_CERT_FILE and NATS_KEY_FILE go together: set both, or none"
-        );
-        for path in [&self.nats_ca_file, &self.nats_cert_file, &self.nats_key_file].into_iter().flatten() {
-            let read = tokio::fs::read(path).await;
-            read.with_context(|| format!("read {} for the connection to NATS", path.display()))?;
-        }
-        if let Some(prefix) = &self.nats_inbox_prefix {
+        self.tls_files()?.look()?;
+        if let Some(prefix) = self.inbox_prefix() {
             let plain = |token: &str| {
                 !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '>'))
             };
@@ -200,10 +209,20 @@ impl Nats {
         if let (Some(certificate), Some(key)) = (&self.nats_cert_file, &self.nats_key_file) {
             options = options.add_client_certificate(certificate.clone(), key.clone());
         }
-        if let Some(prefix) = &self.nats_inbox_prefix {
-            options = options.custom_inbox_prefix(prefix);
+        match self.inbox_prefix() {
+            Some(prefix) => options.custom_inbox_prefix(prefix),
+            None => options.custom_inbox_prefix(default_inbox_prefix(name)),
         }
-        options
+    }
+
+    fn tls_files(&self) -> anyhow::Result<TlsFiles> {
+        let Self { nats_ca_file, nats_cert_file, nats_key_file, .. } = self.clone();
+        TlsFiles::of(nats_ca_file, nats_cert_file, nats_key_file)
+    }
+
+    /// A variable that a compose file leaves empty is not set.
+    fn inbox_prefix(&self) -> Option<&str> {
+        self.nats_inbox_prefix.as_deref().filter(|prefix| !prefix.is_empty())
     }
 }
 
@@ -211,8 +230,8 @@ impl Origin {
     async fn start(origin: Arc<Self>) -> anyhow::Result<Connection> {
         let Self { settings, name, servers, login } = &*origin;
         let addresses: Vec<_> = servers.iter().map(|server| server.address.clone()).collect();
-        let attempts = Arc::new(Attempts::new(servers.clone(), login.clone()));
-        let Told { connected, trouble, refused } = attempts.receivers();
+        let attempts = Arc::new(Attempts::new(servers.clone(), login.clone(), settings.tls_files()?));
+        let Told { connected, trouble, refusals } = attempts.receivers();
         let (events, choice) = (Arc::clone(&attempts), Arc::clone(&attempts));
         let options = settings
             .options(name, attempts)
@@ -223,7 +242,8 @@ impl Origin {
             })
             .reconnect_to_server_callback(move |pool, _| std::future::ready(choice.next(&pool)));
         let client = options.connect(addresses).await.context("start the NATS client")?;
-        Ok(Connection { jetstream: context(client), connected, refused, trouble, origin })
+        let jetstream = JetStream::new(context(client), refusals);
+        Ok(Connection { jetstream, connected, trouble, origin })
     }
 }
 
@@ -242,6 +262,11 @@ pub fn what_to_do(error: &anyhow::Error) -> &'static str {
         }
         _ => "start nats-server, or correct NATS_URL",
     }
+}
+
+/// Of the program whose name begins so.
+fn default_inbox_prefix(name: &str) -> String {
+    format!("_INBOX_{}", name.split(' ').next().unwrap_or_default())
 }
 
 fn context(client: Client) -> jetstream::Context {

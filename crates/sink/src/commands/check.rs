@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::{AckKind, Context};
 use schemas::names;
 use serde::Serialize;
-use service::{Nats, SyncInterval, what_to_do};
+use service::{JetStream, Nats, Refusal, SyncInterval, what_to_do};
 
 use crate::commands::output::print_line;
 use crate::consume::acks::not_allowed;
@@ -39,6 +39,11 @@ impl Check {
         Self { what: what.into(), good: true, found: found.into(), do_next: None }
     }
 
+    /// The server of the queue does not let the sink look.
+    fn refused(what: String, refusal: &Refusal) -> Self {
+        Self::bad(what, refusal.found(), refusal.todo())
+    }
+
     /// What was looked at is not as it must be.
     pub fn bad(what: impl Into<String>, found: impl Into<String>, do_next: impl Into<String>) -> Self {
         Self { what: what.into(), good: false, found: found.into(), do_next: Some(do_next.into()) }
@@ -60,7 +65,7 @@ pub async fn check_queue(nats: &Nats, sink: &str, write_timeout: Duration) -> Ve
         check_stream(&jetstream, sink, names::DEAD_LETTERS_STREAM, names::DEAD_LETTERS_SUBJECTS).await,
         check_consumer(&jetstream, sink, ack_wait(write_timeout)).await,
     ];
-    checks.extend(refused_acks(nats, sink).await);
+    checks.extend(refused_acks(&jetstream, sink).await);
     checks
 }
 
@@ -78,11 +83,13 @@ pub(crate) fn check_power_cut(sync_interval: SyncInterval) -> Check {
     Check::good("NATS_SYNC_INTERVAL", found)
 }
 
-async fn check_stream(jetstream: &Context, sink: &str, name: &str, subjects: &str) -> Check {
+async fn check_stream(jetstream: &JetStream, sink: &str, name: &str, subjects: &str) -> Check {
     let what = format!("stream {name}");
-    let stream = match jetstream.get_stream(name).await {
-        Ok(stream) => stream,
-        Err(error) => return Check::bad(what, error.to_string(), format!("run {sink} setup")),
+    let subject = format!("$JS.API.STREAM.INFO.{name}");
+    let stream = match jetstream.unless_refused(&subject, jetstream.get_stream(name)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Check::bad(what, error.to_string(), format!("run {sink} setup")),
+        Err(refusal) => return Check::refused(what, &refusal),
     };
     let info = stream.cached_info();
     let config = &info.config;
@@ -102,14 +109,15 @@ async fn check_stream(jetstream: &Context, sink: &str, name: &str, subjects: &st
     }
 }
 
-async fn check_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> Check {
+async fn check_consumer(jetstream: &JetStream, sink: &str, ack_wait: Duration) -> Check {
     let what = format!("consumer {sink}");
     let setup = format!("run {sink} setup");
-    let looked_up: Result<PullConsumer, _> =
-        jetstream.get_consumer_from_stream(sink, names::SESSIONS_STREAM).await;
-    let consumer = match looked_up {
-        Ok(consumer) => consumer,
-        Err(error) => return Check::bad(what, error.to_string(), setup),
+    let subject = format!("$JS.API.CONSUMER.INFO.{}.{sink}", names::SESSIONS_STREAM);
+    let asked = jetstream.get_consumer_from_stream(sink, names::SESSIONS_STREAM);
+    let consumer: PullConsumer = match jetstream.unless_refused(&subject, asked).await {
+        Ok(Ok(consumer)) => consumer,
+        Ok(Err(error)) => return Check::bad(what, error.to_string(), setup),
+        Err(refusal) => return Check::refused(what, &refusal),
     };
     let info = consumer.cached_info();
     let config = &info.config;
@@ -124,24 +132,22 @@ async fn check_consumer(jetstream: &Context, sink: &str, ack_wait: Duration) -> 
 }
 
 /// Says "in progress" of a message that does not exist, which changes nothing where it is allowed. None where it is.
-async fn refused_acks(nats: &Nats, sink: &str) -> Option<Check> {
-    let what = "acks";
+async fn refused_acks(jetstream: &JetStream, sink: &str) -> Option<Check> {
+    let nothing = MessageKey { sequence: 0, published: 0 };
+    let subject = ack_subject(names::SESSIONS_STREAM, sink, nothing, 0);
     let answered = async {
-        let mut connection = nats.keep_connected(&format!("{sink} check")).await?;
-        connection.wait(drop).await;
-        let client = connection.jetstream.client();
-        let nothing = MessageKey { sequence: 0, published: 0 };
-        let subject = ack_subject(names::SESSIONS_STREAM, sink, nothing, 0);
-        client.publish(subject, AckKind::Progress.into()).await?;
+        let client = jetstream.client();
+        client.publish(subject.clone(), AckKind::Progress.into()).await?;
         client.flush().await?;
-        let refused = tokio::time::timeout(REFUSAL, connection.refused.changed()).await;
-        anyhow::Ok(refused.is_err())
+        tokio::time::sleep(REFUSAL).await;
+        anyhow::Ok(())
     };
-    match answered.await {
-        Ok(true) => None,
-        Ok(false) => Some(Check::bad(what, "they are not allowed", not_allowed(sink))),
-        Err(error) => Some(Check::bad(what, format!("{error:#}"), what_to_do(&error))),
-    }
+    let found = match jetstream.unless_refused(&subject, answered).await {
+        Ok(Ok(())) => return None,
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(_) => not_allowed(sink),
+    };
+    Some(Check::bad("acks", found, "correct the rights of the user of NATS"))
 }
 
 /// A line for each, or one JSON object a line.

@@ -4,12 +4,11 @@ use std::io::Write as _;
 use std::pin::pin;
 
 use anyhow::{Context as _, ensure};
-use async_nats::jetstream::Context;
 use chrono::SecondsFormat;
 use futures::TryStreamExt as _;
 use schemas::names::header;
 use serde::Serialize;
-use service::Nats;
+use service::{JetStream, Nats};
 use tracing::warn;
 
 use crate::commands::output::print_line;
@@ -207,7 +206,7 @@ struct Entry {
 }
 
 impl Entry {
-    async fn of(jetstream: &Context, letter: &StoredMessage) -> Self {
+    async fn of(jetstream: &JetStream, letter: &StoredMessage) -> Self {
         let header = |name| letter.headers.get(name).unwrap_or_default();
         let original = original(letter, jetstream).await.ok();
         let event = original.and_then(|original| decode(&original.payload, None).ok());

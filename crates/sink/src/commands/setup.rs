@@ -66,12 +66,16 @@ struct Limit<T> {
 /// Where NATS cannot be reached or refuses, or where something that exists would have to shrink.
 pub async fn setup(sink: &str, write_timeout: Duration, args: &SetupArgs) -> anyhow::Result<()> {
     let jetstream = args.nats.connect(&format!("{sink} setup")).await?;
-    for wanted in wanted_streams(args) {
-        let name = wanted.name;
-        setup_stream(&jetstream, wanted).await.with_context(|| format!("set up stream {name}"))?;
-    }
-    let consumer = setup_consumer(&jetstream, sink, ack_wait(write_timeout)).await;
-    consumer.with_context(|| format!("set up consumer {sink}"))
+    let all = async {
+        for wanted in wanted_streams(args) {
+            let name = wanted.name;
+            setup_stream(&jetstream, wanted).await.with_context(|| format!("set up stream {name}"))?;
+        }
+        let consumer = setup_consumer(&jetstream, sink, ack_wait(write_timeout)).await;
+        consumer.with_context(|| format!("set up consumer {sink}"))
+    };
+    let done = jetstream.unless_anything_is_refused(all).await;
+    done.with_context(|| format!("{sink} setup needs an operator's rights"))?
 }
 
 fn wanted_streams(args: &SetupArgs) -> [Wanted; 2] {

@@ -34,11 +34,8 @@ impl Acks {
         self.last().answer = Some(Instant::now());
     }
 
-    /// The server said which subject this connection must not use.
-    pub(crate) fn refused(&self, said: &str) {
-        if !said.contains(PREFIX) {
-            return;
-        }
+    /// The server has refused one.
+    pub(crate) fn refused(&self) {
         self.last().refusal = Some(Instant::now());
         let reason = not_allowed(self.sink);
         if self.readiness.set(Part::Acks, Err(reason.clone())) {
@@ -66,8 +63,8 @@ impl Acks {
 /// What is missing, and what to do.
 pub(crate) fn not_allowed(sink: &str) -> String {
     format!(
-        "the server refuses them, so what is written is delivered and written again; give the user the right to publish to \
-         {PREFIX}{}.{sink}.>",
+        "permissions violation: the user of NATS may not publish to {PREFIX}{}.{sink}.>, so what is written is delivered and \
+         written again; give it that right",
         schemas::names::SESSIONS_STREAM
     )
 }

@@ -14,6 +14,7 @@ use crate::consume::health::{Part, Readiness};
 use crate::consume::metrics::Metrics;
 use crate::consume::settle::Settler;
 use crate::consume::unsettled::UnsettledMessages;
+use crate::streams::ack_subject::PREFIX;
 use crate::streams::link::Link;
 
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ pub(crate) struct ConsumerWatch {
 
 impl ConsumerWatch {
     pub(crate) async fn watch(self, settler: &Settler) {
-        let refusals = self.link.tell_refusals(|said| self.acks.refused(said));
+        let refusals = self.link.tell_refusals(PREFIX, || self.acks.refused());
         tokio::select! {
             () = refusals => {}
             () = self.look(settler) => {}

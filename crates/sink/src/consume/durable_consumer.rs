@@ -10,6 +10,7 @@ use async_nats::jetstream::consumer::{Info, PullConsumer};
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use chrono::{DateTime, Utc};
 use schemas::names::SESSIONS_STREAM;
+use service::Refusal;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -71,10 +72,9 @@ impl DurableConsumer {
     }
 
     /// Looks it up, and says where it cannot be used.
-    pub(crate) async fn look(&self) -> Result<PullConsumer, ConsumerError> {
+    pub(crate) async fn look(&self) -> Result<PullConsumer, LookError> {
         let invalidations = self.known().invalidations;
-        let looked_up: Result<PullConsumer, _> =
-            self.link.jetstream().get_consumer_from_stream(self.sink, SESSIONS_STREAM).await;
+        let looked_up = self.look_up().await;
         match &looked_up {
             Ok(consumer) => {
                 let info = consumer.cached_info();
@@ -95,6 +95,13 @@ impl DurableConsumer {
             Err(_) => {}
         }
         looked_up
+    }
+
+    async fn look_up(&self) -> Result<PullConsumer, LookError> {
+        let jetstream = self.link.jetstream();
+        let subject = format!("$JS.API.CONSUMER.INFO.{SESSIONS_STREAM}.{}", self.sink);
+        let asked = jetstream.get_consumer_from_stream(self.sink, SESSIONS_STREAM);
+        Ok(jetstream.unless_refused(&subject, asked).await??)
     }
 
     fn state(&self, info: &Info) -> Result<(), String> {
@@ -196,8 +203,18 @@ impl Known {
     }
 }
 
+/// Why a consumer could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LookError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Failed(#[from] ConsumerError),
+}
+
 /// Is it the stream or the consumer that is not there?
-pub(crate) fn is_missing(error: &ConsumerError) -> bool {
+pub(crate) fn is_missing(error: &LookError) -> bool {
+    let LookError::Failed(error) = error else { return false };
     match error.kind() {
         ConsumerErrorKind::JetStream(error) => {
             matches!(error.error_code(), ErrorCode::STREAM_NOT_FOUND | ErrorCode::CONSUMER_NOT_FOUND)

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::{Client, Message, StatusCode, Subscriber};
+use async_nats::{Message, StatusCode, Subscriber};
+use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::json;
+use service::{JetStream, Refusal};
 
 use crate::streams::ack_subject::is_ack_subject;
 
@@ -20,6 +22,7 @@ const HEARTBEAT: Duration = Duration::from_millis(2_500);
 /// Messages on their way. Dropping it ends the request.
 pub(crate) struct Pull {
     subscriber: Subscriber,
+    refusal: BoxFuture<'static, Refusal>,
     remaining: usize,
     /// A message has come.
     served: bool,
@@ -30,6 +33,8 @@ pub(crate) struct Pull {
 pub(crate) enum PullError {
     #[error("no heartbeat from the server")]
     MissingHeartbeat,
+    #[error(transparent)]
+    Refused(Refusal),
     #[error("the durable consumer was deleted")]
     ConsumerDeleted,
     #[error("the durable consumer is not as it must be")]
@@ -52,11 +57,12 @@ impl Pull {
     /// Asks for up to `messages` messages of `bytes` together, at least one of the largest that the server takes; or, without
     /// `bytes`, for messages of any size, as the server may have taken larger ones before.
     pub(crate) async fn request(
-        client: &Client,
+        jetstream: &JetStream,
         consumer: &PullConsumer,
         messages: usize,
         bytes: Option<usize>,
     ) -> Result<Self, PullError> {
+        let client = jetstream.client();
         let mut request = json!({
             "batch": messages,
             "expires": u64::try_from(EXPIRES.as_nanos()).unwrap_or(u64::MAX),
@@ -67,6 +73,7 @@ impl Pull {
         }
         let info = consumer.cached_info();
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{}.{}", info.stream_name, info.name);
+        let refusal = jetstream.refusal(&subject).boxed();
         let inbox = client.new_inbox();
         let failed = |error: &dyn std::fmt::Display| PullError::Request(error.to_string());
         let subscriber = client.subscribe(inbox.clone()).await.map_err(|error| failed(&error))?;
@@ -74,7 +81,7 @@ impl Pull {
             .publish_with_reply(subject, inbox, request.to_string().into())
             .await
             .map_err(|error| failed(&error))?;
-        Ok(Self { subscriber, remaining: messages, served: false })
+        Ok(Self { subscriber, refusal, remaining: messages, served: false })
     }
 
     /// Ends the request; what is already on its way still comes, then [`PullError::Closed`].
@@ -95,10 +102,12 @@ impl Pull {
     /// The next message; `None` when the request is used up. It can be dropped and called again.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>, PullError> {
         while self.remaining > 0 {
-            let message = tokio::time::timeout(HEARTBEAT * 2, self.subscriber.next())
-                .await
-                .map_err(|_| PullError::MissingHeartbeat)?
-                .ok_or(PullError::Closed)?;
+            let message = tokio::select! {
+                biased;
+                message = self.subscriber.next() => message.ok_or(PullError::Closed)?,
+                refusal = &mut self.refusal => return Err(PullError::Refused(refusal)),
+                () = tokio::time::sleep(HEARTBEAT * 2) => return Err(PullError::MissingHeartbeat),
+            };
             // A publisher can make a message that looks like an answer of the server's, but not where it is acknowledged.
             if message.reply.as_ref().is_some_and(|reply| is_ack_subject(reply)) {
                 self.remaining -= 1;

@@ -23,7 +23,7 @@ use crate::streams::ack_subject::read_ack_subject;
 use crate::streams::headers::Headers;
 use crate::streams::link::Link;
 
-/// Longest pause between two looks for a missing consumer.
+/// Longest pause between two looks for a missing consumer, and after a refusal.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// After this time one place is enough: messages that the store does not take may hold the others for long.
@@ -84,13 +84,17 @@ impl Queue {
                 Ok(()) | Err(PullError::TooLarge) => self.durable_consumer.pulled(),
                 Err(_) => self.durable_consumer.invalidate(),
             }
+            let mut pause = BACKOFF.pause(2);
             match ended {
                 Ok(()) => return,
-                Err(error @ (PullError::MissingHeartbeat | PullError::Ended(_))) => {
+                Err(error @ (PullError::MissingHeartbeat | PullError::Refused(_) | PullError::Ended(_))) => {
                     // The consumer is there, but its messages do not come: not ready until they do.
                     warn!(%error, "pull request ended early");
                     self.in_trouble = true;
                     self.readiness.set(Part::Queue, Err(format!("pull messages: {error}")));
+                    if matches!(error, PullError::Refused(_)) {
+                        pause = LONGEST_PAUSE;
+                    }
                 }
                 Err(PullError::TooLarge) => {
                     self.next_is_large = true;
@@ -99,7 +103,7 @@ impl Queue {
                 // Usual when the server restarts; `consumer` says what is missing, where something is.
                 Err(error) => info!(%error, "pull request ended early"),
             }
-            if shutdown.run_until_cancelled(tokio::time::sleep(BACKOFF.pause(2))).await.is_none() {
+            if shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }
         }
@@ -206,8 +210,7 @@ impl Queue {
                 Some(true) if !self.durable_consumer.is_fit() => return Err(PullError::Unfit),
                 Some(true) => {}
             }
-            let client = connection.jetstream.client();
-            let mut pull = Pull::request(&client, consumer, messages, bytes).await?;
+            let mut pull = Pull::request(&connection.jetstream, consumer, messages, bytes).await?;
             self.durable_consumer.pulling(created);
             loop {
                 let message = tokio::select! {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subject;
+use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::{AckKind, Context};
 use schemas::names::SESSIONS_STREAM;
+use service::JetStream;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
@@ -107,7 +108,7 @@ impl Recovery {
     /// The messages that the client cannot receive, among those that were lost.
     pub(crate) async fn lost_messages(
         &mut self,
-        jetstream: Context,
+        jetstream: JetStream,
         consumer: &PullConsumer,
         in_flight: &Arc<InFlight>,
     ) -> Vec<(Delivered, Unsettled)> {

@@ -16,6 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use schemas::names::{self, header};
 use serde::Deserialize;
+use service::JetStream;
 use sha2::{Digest as _, Sha256};
 
 use crate::streams::ack_subject::MessageKey;
@@ -74,7 +75,7 @@ pub(crate) enum Since {
 
 impl DeadLetter {
     /// Publishes it and waits until the stream has it. Moving the same message twice makes one dead letter.
-    pub(crate) async fn store(&self, jetstream: &jetstream::Context) -> anyhow::Result<Stored> {
+    pub(crate) async fn store(&self, jetstream: &JetStream) -> anyhow::Result<Stored> {
         let most = jetstream.client().max_payload();
         let mut too_large = String::new();
         for form in FORMS {
@@ -155,7 +156,7 @@ impl DeadLetter {
     /// where that one is still there, and the same, is this one stored.
     async fn publish(
         &self,
-        jetstream: &jetstream::Context,
+        jetstream: &JetStream,
         headers: &HeaderMap,
         body: &Bytes,
     ) -> anyhow::Result<Result<Since, String>> {
@@ -183,7 +184,7 @@ impl DeadLetter {
 
     async fn stored_before(
         &self,
-        jetstream: &jetstream::Context,
+        jetstream: &JetStream,
         sequence: u64,
         body: &Bytes,
     ) -> Option<StoredMessage> {
@@ -213,15 +214,11 @@ struct Answer {
     stored: Option<PublishAck>,
 }
 
-async fn send(
-    jetstream: &jetstream::Context,
-    sink: &str,
-    headers: HeaderMap,
-    body: Bytes,
-) -> anyhow::Result<Sent> {
+async fn send(jetstream: &JetStream, sink: &str, headers: HeaderMap, body: Bytes) -> anyhow::Result<Sent> {
     let subject = names::dead_letter_subject(sink);
     let request = Request::new().headers(headers).payload(body).timeout(Some(ANSWER_TIMEOUT));
-    let answer = jetstream.client().send_request(subject, request).await;
+    let client = jetstream.client();
+    let answer = jetstream.unless_refused(&subject, client.send_request(subject.clone(), request)).await?;
     let answer = match answer {
         Ok(answer) => answer,
         Err(error) => {
@@ -259,8 +256,7 @@ fn no_answer(kind: RequestErrorKind, sink: &str) -> String {
     match kind {
         RequestErrorKind::NoResponders => format!("no stream takes {subject}: run `{sink} setup`"),
         RequestErrorKind::TimedOut => format!(
-            "stream {stream} does not say that it has the dead letter: the sink needs the right to publish to {subject}, and \
-             the stream must not have no_ack (`{sink} check` tells)"
+            "stream {stream} does not say that it has the dead letter: it must not have no_ack (`{sink} check` tells)"
         ),
         _ => format!("publish the dead letter to {stream}"),
     }

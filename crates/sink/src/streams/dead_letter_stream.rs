@@ -3,17 +3,17 @@
 use std::ops::RangeInclusive;
 
 use anyhow::{Context as _, ensure};
-use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Stream;
 use futures::stream::{self, BoxStream, StreamExt as _};
 use schemas::names;
+use service::JetStream;
 
 use crate::streams::stored_message::{StoredMessage, StoredMessages};
 use crate::streams::unreadable::Extent;
 
 /// The dead letters of one sink.
 pub(crate) struct DeadLetterStream {
-    pub(crate) jetstream: Context,
+    pub(crate) jetstream: JetStream,
     stream: Stream,
     letters: StoredMessages,
     subject: String,
@@ -28,11 +28,11 @@ pub(crate) enum Selection {
 }
 
 impl DeadLetterStream {
-    pub(crate) async fn open(jetstream: &Context, sink: &str) -> anyhow::Result<Self> {
-        let stream = jetstream
-            .get_stream(names::DEAD_LETTERS_STREAM)
-            .await
-            .context("look up the dead-letter stream")?;
+    pub(crate) async fn open(jetstream: &JetStream, sink: &str) -> anyhow::Result<Self> {
+        let subject = format!("$JS.API.STREAM.INFO.{}", names::DEAD_LETTERS_STREAM);
+        let asked = jetstream.get_stream(names::DEAD_LETTERS_STREAM);
+        let stream = jetstream.unless_refused(&subject, asked).await?;
+        let stream = stream.context("look up the dead-letter stream")?;
         let letters = StoredMessages::of(jetstream.clone(), names::DEAD_LETTERS_STREAM);
         Ok(Self { jetstream: jetstream.clone(), stream, letters, subject: names::dead_letter_subject(sink) })
     }
@@ -71,10 +71,10 @@ impl DeadLetterStream {
     }
 
     pub(crate) async fn remove(&self, sequence: u64) -> anyhow::Result<()> {
-        self.stream
-            .delete_message(sequence)
-            .await
-            .with_context(|| format!("remove dead letter {sequence}"))?;
+        let subject = format!("$JS.API.STREAM.MSG.DELETE.{}", names::DEAD_LETTERS_STREAM);
+        let removed = self.jetstream.unless_refused(&subject, self.stream.delete_message(sequence)).await;
+        let remove = || format!("remove dead letter {sequence}");
+        removed.with_context(remove)?.with_context(remove)?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use anyhow::{Context as _, ensure};
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream;
 use bytes::Bytes;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use futures::future::BoxFuture;
@@ -11,7 +11,7 @@ use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, Stream, TryStreamExt as _};
 use schemas::names::{SESSIONS_STREAM, SESSIONS_SUBJECTS};
 use schemas::{DecodeError, SessionEvent};
-use service::Nats;
+use service::{JetStream, Nats};
 use tracing::warn;
 
 use crate::streams::stored_message::{StoredMessage, StoredMessages};
@@ -95,8 +95,9 @@ impl Events {
         Self::open(&nats.connect(client_name).await?).await
     }
 
-    pub(crate) async fn open(jetstream: &Context) -> anyhow::Result<Self> {
-        let stream = jetstream.get_stream(SESSIONS_STREAM).await;
+    pub(crate) async fn open(jetstream: &JetStream) -> anyhow::Result<Self> {
+        let subject = format!("$JS.API.STREAM.INFO.{SESSIONS_STREAM}");
+        let stream = jetstream.unless_refused(&subject, jetstream.get_stream(SESSIONS_STREAM)).await?;
         let stream = stream.context("look up stream SESSIONS; where there is none, run setup")?;
         Ok(Self { stream, messages: StoredMessages::of(jetstream.clone(), SESSIONS_STREAM) })
     }
@@ -153,7 +154,9 @@ impl Events {
         &self,
         sink: &str,
     ) -> anyhow::Result<impl Stream<Item = anyhow::Result<StoredEvent>> + use<>> {
-        let info = self.stream.consumer_info(sink).await;
+        let subject = format!("$JS.API.CONSUMER.INFO.{SESSIONS_STREAM}.{sink}");
+        let jetstream = self.messages.jetstream();
+        let info = jetstream.unless_refused(&subject, self.stream.consumer_info(sink)).await?;
         let info =
             info.with_context(|| format!("look up consumer {sink}; where there is none, run setup"))?;
         Ok(self.read(info.ack_floor.stream_sequence.saturating_add(1)))

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use async_nats::{Subject, jetstream};
+use async_nats::Subject;
 use bytes::Bytes;
-use service::{Connection, Nats};
+use service::{Connection, JetStream, Nats};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::warn;
@@ -31,7 +31,7 @@ impl Link {
         Ok(Self { current })
     }
 
-    pub(crate) fn jetstream(&self) -> jetstream::Context {
+    pub(crate) fn jetstream(&self) -> JetStream {
         self.current.borrow().jetstream.clone()
     }
 
@@ -47,17 +47,13 @@ impl Link {
         }
     }
 
-    /// Tells, for ever, what the server says of something that the connection must not do.
-    pub(crate) async fn tell_refusals(&self, tell: impl Fn(&str)) {
+    /// Tells, for ever, that the server refuses what is published below this.
+    pub(crate) async fn tell_refusals(&self, below: &str, tell: impl Fn()) {
         let mut current = self.current.clone();
         loop {
-            let mut refused = current.borrow_and_update().refused.clone();
+            let jetstream = current.borrow_and_update().jetstream.clone();
             let refusals = async {
-                while refused.changed().await.is_ok() {
-                    if let Some(said) = &*refused.borrow_and_update() {
-                        tell(said);
-                    }
-                }
+                jetstream.tell_refusals(below, &tell).await;
                 // The client has ended, and another one comes.
                 std::future::pending::<()>().await;
             };

@@ -3,10 +3,10 @@
 use std::io::Read as _;
 
 use anyhow::{Context as _, bail, ensure};
-use async_nats::jetstream::Context;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use schemas::names::{self, header};
+use service::JetStream;
 
 use crate::streams::dead_letter::kept_name;
 use crate::streams::headers::Headers;
@@ -26,7 +26,7 @@ pub(crate) struct Original {
 ///
 /// # Errors
 /// The letter has only its beginning, and the stream that it came from does not have it any more; or it is damaged.
-pub(crate) async fn original(letter: &StoredMessage, jetstream: &Context) -> anyhow::Result<Original> {
+pub(crate) async fn original(letter: &StoredMessage, jetstream: &JetStream) -> anyhow::Result<Original> {
     if let Some(all) = letter.headers.get(header::DEAD_LETTER_CUT) {
         return whole(letter, all, jetstream).await;
     }
@@ -39,7 +39,7 @@ pub(crate) async fn original(letter: &StoredMessage, jetstream: &Context) -> any
     Ok(Original { payload: letter.payload.clone(), message_id })
 }
 
-async fn whole(letter: &StoredMessage, all: &str, jetstream: &Context) -> anyhow::Result<Original> {
+async fn whole(letter: &StoredMessage, all: &str, jetstream: &JetStream) -> anyhow::Result<Original> {
     let sequence = letter.headers.get(header::DEAD_LETTER_STREAM_SEQUENCE).and_then(|text| text.parse().ok());
     let sequence: u64 = sequence.context("the dead letter does not say which message it is")?;
     let sessions = StoredMessages::of(jetstream.clone(), names::SESSIONS_STREAM);

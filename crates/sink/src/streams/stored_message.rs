@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use async_nats::jetstream::{Context, ErrorCode};
+use async_nats::jetstream::ErrorCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use service::JetStream;
 use tokio::time::sleep;
 
 use crate::streams::ack_subject::MessageKey;
@@ -53,17 +54,17 @@ impl StoredMessage {
 /// A stream whose messages are read.
 #[derive(Clone)]
 pub(crate) struct StoredMessages {
-    jetstream: Context,
+    jetstream: JetStream,
     stream: &'static str,
     tries: u32,
 }
 
 impl StoredMessages {
-    pub(crate) fn of(jetstream: Context, stream: &'static str) -> Self {
+    pub(crate) fn of(jetstream: JetStream, stream: &'static str) -> Self {
         Self { jetstream, stream, tries: TRIES }
     }
 
-    pub(crate) fn jetstream(&self) -> &Context {
+    pub(crate) fn jetstream(&self) -> &JetStream {
         &self.jetstream
     }
 
@@ -105,16 +106,13 @@ impl StoredMessages {
 
     async fn request(&self, wanted: &Wanted<'_>) -> anyhow::Result<Option<StoredMessage>> {
         let mut tries = 1;
+        let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.stream);
         let answer: Answer = loop {
-            match self.jetstream.request(format!("STREAM.MSG.GET.{}", self.stream), wanted).await {
+            let asked = self.jetstream.request(format!("STREAM.MSG.GET.{}", self.stream), wanted);
+            match self.jetstream.unless_refused(&subject, asked).await? {
                 Ok(answer) => break answer,
                 Err(_) if tries < self.tries => sleep(PAUSE).await,
-                Err(error) => {
-                    let subject = format!("$JS.API.STREAM.MSG.GET.{}", self.stream);
-                    return Err(error).with_context(|| {
-                        format!("no answer on {subject}, to which it needs the right to publish")
-                    });
-                }
+                Err(error) => return Err(error).with_context(|| format!("no answer on {subject}")),
             }
             tries += 1;
         };

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use anyhow::{Context as _, bail, ensure};
-use async_nats::jetstream::{self, Context};
+use async_nats::jetstream;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
+use service::JetStream;
 
 use crate::streams::stored_message::StoredMessages;
 
@@ -48,9 +49,10 @@ struct Answer {
 
 impl Extent {
     /// As it is now, with the sequences that were removed.
-    pub(crate) async fn of(jetstream: &Context, stream: &str) -> anyhow::Result<Self> {
-        let asked = json!({ "deleted_details": true });
-        let answer = jetstream.request(format!("STREAM.INFO.{stream}"), &asked).await;
+    pub(crate) async fn of(jetstream: &JetStream, stream: &str) -> anyhow::Result<Self> {
+        let wanted = json!({ "deleted_details": true });
+        let asked = jetstream.request(format!("STREAM.INFO.{stream}"), &wanted);
+        let answer = jetstream.unless_refused(&format!("$JS.API.STREAM.INFO.{stream}"), asked).await?;
         let answer: Answer = answer.with_context(|| format!("look up stream {stream} again"))?;
         match (answer.error, answer.extent) {
             (Some(error), _) => Err(error).with_context(|| format!("look up stream {stream} again")),

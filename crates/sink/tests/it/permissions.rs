@@ -1,6 +1,6 @@
 //! What a running sink may do, and no more.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderName;
 use async_nats::{ConnectOptions, HeaderMap, jetstream};
@@ -26,7 +26,7 @@ fn configuration(pull: &str, read: &str) -> String {
               "$JS.ACK.SESSIONS.sink-test.>"
               "sessions.dead.sink-test"
             ]
-            subscribe: ["_INBOX.>"]
+            subscribe: ["_INBOX_sink-test.>"]
           }} }}
         ] }}"#
     )
@@ -93,6 +93,51 @@ async fn a_sink_that_may_not_pull_is_not_ready() {
     set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
     let (writer, _) = scripted(|_| Ok(()));
     let sink = RunningSink::start_at(&nats.url_for("sink", "s"), options(), writer);
-    readyz(sink.http, 503, "queue: pull messages: no heartbeat from the server").await;
+    let body = readyz(sink.http, 503, "queue: pull messages: permissions violation").await;
+    assert!(body.contains(PULL), "{body}");
     sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_right_is_missing_is_named_and_nothing_times_out() {
+    let all = configuration(PULL, READ);
+    for (missing, part) in [
+        ("$JS.API.CONSUMER.INFO.SESSIONS.sink-test", "queue: consumer sink-test of stream SESSIONS: "),
+        ("sessions.dead.sink-test", "dead letters: 1 cannot be stored: "),
+        ("_INBOX_sink-test.>", "queue: consumer sink-test of stream SESSIONS: "),
+    ] {
+        let nats = NatsServer::start_with(&all.replace(&format!("{missing:?}"), "\"nothing\"")).await;
+        set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
+        publish_bytes(&operator(&nats).await, "broken", "{".to_owned()).await;
+        let (writer, _) = scripted(|_| Ok(()));
+        let sink = RunningSink::start_at(&nats.url_for("sink", "s"), options(), writer);
+        let body = readyz(sink.http, 503, "permissions violation").await;
+        let subject = missing.trim_end_matches('>');
+        assert!(body.contains(part) && body.contains(subject) && !body.contains("timed out"), "{body}");
+        sink.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_may_not_do_is_said() {
+    let nats = NatsServer::start_with(&configuration(PULL, READ)).await;
+    let began = Instant::now();
+    let error = set_up_at(&nats.url_for("sink", "s"), &options(), &[]).await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("operator") && error.contains("publish to $JS.API.STREAM.INFO.SESSIONS"),
+        "{error}"
+    );
+    set_up_at(&nats.url_for("operator", "o"), &options(), &[]).await.unwrap();
+    let checks = checks(&nats.url_for("sink", "s")).await;
+    for stream in ["SESSIONS", "SESSIONS_DLQ"] {
+        let check = checks.iter().find(|check| check.what == format!("stream {stream}")).unwrap();
+        assert!(!check.good && check.found.ends_with(&format!("$JS.API.STREAM.INFO.{stream}")), "{check:?}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+async fn checks(nats_url: &str) -> Vec<sink::Check> {
+    let nats = args::<service::Nats>(&["--nats-url", nats_url]);
+    sink::check_queue(&nats, NAME, options().write_timeout).await
 }

@@ -135,7 +135,7 @@ fn users(acks: &str) -> String {
           {{ user: operator, password: o }}
           {{ user: sink, password: s, permissions: {{
             publish: ["$JS.API.>", "sessions.dead.sink-test"{acks}]
-            subscribe: ["_INBOX.>"]
+            subscribe: ["_INBOX_sink-test.>"]
           }} }}
         ] }}"#
     )

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use ::tests::environment::Environment;
-use ::tests::stack::service::write_private;
-use ::tests::stack::settings::{Names, Ports, new_settings, secret, status_metrics};
+use ::tests::stack::service::{NKEYS_DIR, SINK_S3_KEY, SINK_S3_SECRET, write_private};
+use ::tests::stack::settings::{Names, Ports, new_settings, nkeys_dir, secret, status_metrics};
 use anyhow::{Context, Result};
 
 pub(crate) fn path(folder: &Path) -> PathBuf {
@@ -32,7 +32,7 @@ pub(crate) fn read_or_write(folder: &Path, ports: &Ports, names: &Names) -> Resu
         std::fs::rename(&new, &file).with_context(|| format!("write {}", file.display()))?;
     }
     let environment = Environment::read(&file)?;
-    let missing = missing(&environment, ports)?;
+    let missing = missing(folder, &environment, ports)?;
     if missing.is_empty() {
         return Ok(environment);
     }
@@ -45,8 +45,15 @@ pub(crate) fn read_or_write(folder: &Path, ports: &Ports, names: &Names) -> Resu
 }
 
 /// What a file from before these lines has to get.
-fn missing(environment: &Environment, ports: &Ports) -> Result<Vec<(&'static str, String)>> {
+fn missing(folder: &Path, environment: &Environment, ports: &Ports) -> Result<Vec<(&'static str, String)>> {
     let mut missing = Vec::new();
+    if environment.find(NKEYS_DIR).is_none() {
+        missing.push((NKEYS_DIR, nkeys_dir(folder).to_string_lossy().into_owned()));
+    }
+    // Whoever wants the sink to have the operator's key leaves both empty.
+    if environment.iter().all(|(name, _)| name != SINK_S3_KEY) {
+        missing.extend([(SINK_S3_KEY, secret()?), (SINK_S3_SECRET, secret()?)]);
+    }
     if environment.find("WEB_OPERATIONS_HTTP").is_none() {
         missing.push(("WEB_OPERATIONS_HTTP", format!("127.0.0.1:{}", ports.web_operations_port)));
     }

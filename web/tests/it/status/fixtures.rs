@@ -19,11 +19,6 @@ use tokio::time::timeout;
 use crate::client::PATIENCE;
 
 pub(crate) const TOKEN: &str = "a token of the test's own";
-/// What a user of NATS needs to read all that is shown.
-pub(crate) const RIGHTS: &str = r#"
-    "$JS.API.STREAM.INFO.SESSIONS", "$JS.API.STREAM.INFO.SESSIONS_DLQ",
-    "$JS.API.STREAM.MSG.GET.SESSIONS", "$JS.API.STREAM.MSG.GET.SESSIONS_DLQ",
-    "$JS.API.CONSUMER.INFO.SESSIONS.sink-s3", "$JS.API.CONSUMER.INFO.SESSIONS.sink-salesforce""#;
 
 /// The program with a status page; it ends with its owner.
 pub(crate) struct Web {

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use async_nats::{ConnectOptions, jetstream};
 use schemas::names;
 use serde_json::{Value, json};
-use test_servers::NatsServer;
+use test_servers::{NatsServer, NatsUser};
 
 use super::fixtures::*;
 use crate::browser::browser;
@@ -151,18 +150,34 @@ async fn of_many_messages_only_the_last_are_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_needs_the_right_to_ask_and_no_other() {
-    let users = format!(
-        "authorization {{ users: [ {{ user: operator, password: o }}, {{ user: web, password: w, permissions: {{ \
-         publish: [{RIGHTS}], subscribe: [\"_INBOX.>\"] }} }} ] }}"
-    );
-    let nats = NatsServer::start_with(&users).await;
-    let operator = ConnectOptions::with_user_and_password("operator".to_owned(), "o".to_owned());
-    let jetstream = jetstream::new(operator.connect(nats.url()).await.unwrap());
+    let nats = NatsServer::start_with_users("").await;
+    let jetstream = nats.operator().await;
     set_up_at(&jetstream).await;
     publish(&jetstream, &payload("one")).await;
     dead_letter(&jetstream, "sink-s3", 1, "put object: 403").await;
-    let web = Web::with_token(&nats.url_for("web", "w"), &[]).await;
+    let seed = nats.seed_file(NatsUser::Web);
+    let web = Web::with_token(&nats.url(), &["--nats-nkey-file", &seed]).await;
     let shown = web.eventually("it is read", |shown| shown["calls"]["in_stream"] == 1).await;
     assert_eq!(standings(&shown), [["one", "dead_letter", "waiting"]]);
     assert_eq!(shown["sinks"][0]["progress"]["num_pending"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_is_missing_is_said_in_its_own_place() {
+    let nats = NatsServer::start_with_users("").await;
+    set_up_at(&nats.operator().await).await;
+    let (seed, inbox) = (nats.seed_file(NatsUser::Agent), "_INBOX_agent");
+    let flags = ["--nats-nkey-file", &seed, "--nats-inbox-prefix", inbox];
+    let web = Web::with_token(&nats.url(), &flags).await;
+    let why = |part: &Value| part["why"].as_str().unwrap_or_default().to_owned();
+    let refused = |shown: &Value| why(&shown["dead_letters"]).starts_with("permissions violation");
+    let shown = web.eventually("it is refused", refused).await;
+    for (part, missing) in [
+        (&shown["dead_letters"], "$JS.API.STREAM.INFO.SESSIONS_DLQ"),
+        (&shown["sinks"][0]["progress"], "$JS.API.CONSUMER.INFO.SESSIONS.sink-s3"),
+    ] {
+        assert!(why(part).contains(missing), "{shown}");
+    }
+    // This one it may see.
+    assert_eq!(shown["calls"]["in_stream"], 0);
 }

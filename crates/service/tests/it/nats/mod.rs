@@ -7,3 +7,4 @@ mod passwords;
 mod places;
 mod renewed;
 mod tls;
+mod users;

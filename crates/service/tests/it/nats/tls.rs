@@ -81,6 +81,71 @@ async fn certificates_are_read_at_each_connection() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_certificates_is_said_with_what_to_correct() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    certificate(folder.path(), "authority", None);
+    certificate(folder.path(), "server", Some("authority"));
+    certificate(folder.path(), "client", Some("authority"));
+    certificate(folder.path(), "stranger", None);
+    let nats = NatsServer::start_with(&configuration(folder.path())).await;
+    let url = nats.url_for("sink", "secret");
+    let (authority, stranger, client) = (file("authority.crt"), file("stranger.crt"), file("client.crt"));
+    let (client_key, stranger_key) = (file("client.key"), file("stranger.key"));
+    let mine = ["--nats-cert-file", &client, "--nats-key-file", &client_key];
+    let strangers = ["--nats-cert-file", &stranger, "--nats-key-file", &stranger_key];
+
+    for (flags, said) in [
+        ([&["--nats-ca-file", &stranger][..], &mine].concat(), format!("correct NATS_CA_FILE {stranger}")),
+        (mine.to_vec(), "set NATS_CA_FILE to the authority".to_owned()),
+        (vec!["--nats-ca-file", &authority], "set NATS_CERT_FILE and NATS_KEY_FILE".to_owned()),
+        (
+            [&["--nats-ca-file", &authority][..], &strangers].concat(),
+            format!("the server does not take NATS_CERT_FILE {stranger}"),
+        ),
+    ] {
+        let connection = settings(&url, &flags).keep_connected("test").await.unwrap();
+        let why = trouble(&connection, &said).await;
+        assert!(!why.contains("timed out"), "{why}");
+        let error = format!("{:#}", settings(&url, &flags).connect("test").await.err().unwrap());
+        assert!(error.contains(&said), "{error}");
+    }
+
+    // What can be seen without the network ends the program, and no secret is in what it says.
+    std::fs::write(folder.path().join("empty"), "").unwrap();
+    let empty = file("empty");
+    let key = std::fs::read_to_string(&client_key).unwrap();
+    let secret = key.lines().nth(1).unwrap();
+    for (flags, said) in [
+        (
+            vec!["--nats-cert-file", &client, "--nats-key-file", &stranger_key],
+            format!("NATS_KEY_FILE {stranger_key} is not the key of NATS_CERT_FILE {client}"),
+        ),
+        (
+            vec!["--nats-cert-file", &client_key, "--nats-key-file", &client_key],
+            format!("NATS_CERT_FILE {client_key} holds no certificate"),
+        ),
+        (
+            vec!["--nats-cert-file", &client, "--nats-key-file", &client],
+            format!("NATS_KEY_FILE {client} holds no key"),
+        ),
+        (vec!["--nats-ca-file", &empty], format!("NATS_CA_FILE {empty} holds no certificate")),
+        (vec!["--nats-key-file", &client_key], "NATS_CERT_FILE and NATS_KEY_FILE go together".to_owned()),
+    ] {
+        let error = settings(&url, &flags).keep_connected("test").await.err().unwrap();
+        let error = format!("{error:#}");
+        assert!(error.contains(&said) && !error.contains(secret), "{error}");
+    }
+
+    // So they may come while it runs, and go again.
+    let connection =
+        settings(&url, &[&["--nats-ca-file", &authority][..], &mine].concat()).keep_connected("test").await;
+    let connection = connection.unwrap();
+    connected(&connection).await;
+    assert!(connection.jetstream.query_account().await.is_ok());
+}
+
+#[tokio::test]
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let nats = NatsServer::start().await;
     let tls = nats.url().replace("nats://", "tls://");
