@@ -148,6 +148,12 @@ advisories: ## Known vulnerabilities in what is depended on; asks the databases 
 	@$(INSTALL) rust node lint
 	@.ci/advisories
 
+SBOM := target/sbom
+.PHONY: sbom
+sbom: ## What each program, and the page, is made of: a CycloneDX file for each in target/sbom.
+	@$(INSTALL) system rust
+	@.ci/sbom $(SBOM)
+
 .PHONY: soak
 soak: prerequisites page ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
 	@$(INSTALL) livekit
