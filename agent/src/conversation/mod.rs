@@ -29,6 +29,7 @@ mod transcriber;
 mod trials;
 mod turn_detector;
 mod turn_taking;
+mod turn_words;
 mod typed;
 mod vad;
 

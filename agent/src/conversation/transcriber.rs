@@ -11,7 +11,7 @@ use tracing::debug;
 use super::assistant::Assistant;
 use super::record::Record;
 use super::turn_taking::Event;
-use super::typed::LONGEST_TURN;
+use super::turn_words::TurnWords;
 use super::vad::{SpeechDetector, VAD_SAMPLE_RATE, VadEvent};
 use crate::budget::kinds::Cut;
 use crate::providers::error::ProviderError;
@@ -40,9 +40,7 @@ pub(super) struct Transcriber {
     silence: Duration,
     /// Somebody waits for the words of the turn so far.
     wanted: bool,
-    /// Words of the turn that stay, and those that may change.
-    words: String,
-    interim: String,
+    words: TurnWords,
 }
 
 /// What was heard of the turn so far.
@@ -78,8 +76,7 @@ impl Transcriber {
             received_seconds: 0.0,
             silence: Duration::ZERO,
             wanted: false,
-            words: String::new(),
-            interim: String::new(),
+            words: TurnWords::default(),
         }
     }
 
@@ -173,8 +170,7 @@ impl Transcriber {
     /// What was said so far belongs to no turn to come.
     pub(super) fn forget(&mut self) {
         self.detector.forget();
-        self.words.clear();
-        self.interim.clear();
+        self.words = TurnWords::default();
         self.wanted = false;
         self.stream.forget();
         self.go_on();
@@ -193,22 +189,25 @@ impl Transcriber {
             let Some(event) = self.stream.next().await else { return pending().await };
             match event {
                 Ok(TranscriptEvent::Interim(interim)) => {
-                    self.interim = interim;
-                    return Heard::Interim(self.all_words());
+                    if !self.words.show(interim) {
+                        self.record.budget().cut(Cut::Words);
+                    }
+                    return Heard::Interim(self.words.all());
                 }
                 Ok(TranscriptEvent::Final(words)) => {
-                    self.interim.clear();
-                    self.learn(&words);
+                    if !self.words.settle(&words) {
+                        self.record.budget().cut(Cut::Words);
+                    }
                     // Words that come when nobody expects any are as good as others.
                     let is_late = !self.wanted && !self.detector.is_speaking() && !words.is_empty();
-                    let words = self.words.clone();
+                    let words = self.words.settled().to_owned();
                     return if is_late { Heard::Words(words) } else { Heard::Final(words) };
                 }
                 Ok(TranscriptEvent::Finalized) if std::mem::take(&mut self.wanted) => {
                     // What a connection that broke had shown is not among them.
-                    self.interim.clear();
+                    self.words.forget_interim();
                     self.go_on();
-                    return Heard::Words(self.words.clone());
+                    return Heard::Words(self.words.settled().to_owned());
                 }
                 Ok(TranscriptEvent::Finalized) => {}
                 Ok(TranscriptEvent::HeardUntil(ago)) => return Heard::Until(Instant::now() - ago),
@@ -230,24 +229,7 @@ impl Transcriber {
             let last = async { while !matches!(self.hear().await, Heard::Words(_) | Heard::Failed(_)) {} };
             drop(timeout(LAST_WORDS_LIMIT, last).await);
         }
-        Some(self.all_words()).filter(|words| !words.is_empty())
-    }
-
-    fn all_words(&self) -> String {
-        let parts = [self.words.as_str(), self.interim.as_str()];
-        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-    }
-
-    fn learn(&mut self, words: &str) {
-        if !self.words.is_empty() && !words.is_empty() {
-            self.words.push(' ');
-        }
-        self.words.push_str(words);
-        // Nobody says as much: it was made up by the service.
-        if self.words.len() > LONGEST_TURN {
-            self.words.truncate(self.words.floor_char_boundary(LONGEST_TURN));
-            self.record.budget().cut(Cut::Words);
-        }
+        Some(self.words.all()).filter(|words| !words.is_empty())
     }
 
     fn record_received(&mut self) {

@@ -3,10 +3,15 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::providers::transcription::dialect::Said;
+use crate::providers::transcription::dialect::{Said, cut};
 
 /// How many that are complete are known by their names: what comes of one comes soon.
 const REMEMBERED: usize = 64;
+/// Utterances whose words are on their way. A caller says one after the other, and a server that owes the words of so many gives
+/// none.
+const MOST_WAITING: usize = 64;
+/// Most bytes of a name; servers have some 30.
+const LONGEST_ID: usize = 256;
 
 /// The utterances whose words are not final, in the order in which they were said.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +48,16 @@ impl Items {
         self.item(id);
     }
 
+    /// Whether it is a name that may be kept.
+    pub(super) fn is_id(text: &str) -> bool {
+        text.len() <= LONGEST_ID
+    }
+
+    /// Whether more are on their way than anybody says.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.waiting.len() > MOST_WAITING || self.ends.len() > MOST_WAITING
+    }
+
     /// Whether no words are on their way.
     pub(super) fn are_complete(&self) -> bool {
         self.waiting.is_empty()
@@ -67,6 +82,7 @@ impl Items {
     pub(super) fn append(&mut self, id: &str, delta: &str) -> Vec<Said> {
         let Some(item) = self.item(id) else { return Vec::new() };
         item.text.push_str(delta);
+        cut(&mut item.text);
         self.interim()
     }
 
@@ -74,6 +90,7 @@ impl Items {
     pub(super) fn replace(&mut self, id: &str, text: &str) -> Vec<Said> {
         let Some(item) = self.item(id) else { return Vec::new() };
         text.clone_into(&mut item.text);
+        cut(&mut item.text);
         self.interim()
     }
 
@@ -81,6 +98,7 @@ impl Items {
     pub(super) fn completed(&mut self, id: &str, text: &str) -> Vec<Said> {
         let Some(item) = self.item(id) else { return Vec::new() };
         text.trim().clone_into(&mut item.text);
+        cut(&mut item.text);
         item.is_complete = true;
         self.remember(id);
         let mut said = Vec::new();

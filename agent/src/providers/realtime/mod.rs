@@ -179,8 +179,14 @@ impl Dialect for RealtimeStt {
         let event: Event = serde_json::from_str(text).map_err(|_| unreadable())?;
         let kind = event.r#type.as_deref().unwrap_or_default();
         let item = event.item_id.as_deref().unwrap_or_default();
+        if !Items::is_id(item) {
+            return Err(ProviderError::malformed(
+                Provider::SpeechToText,
+                "the name of an utterance has no end",
+            ));
+        }
         let item_kind = kind.strip_prefix("conversation.item.input_audio_transcription.");
-        Ok(match (kind, item_kind.unwrap_or_default()) {
+        let said = match (kind, item_kind.unwrap_or_default()) {
             ("session.created", _) if self.form == Form::Speaches => vec![Said::Ready],
             ("session.updated" | "transcription_session.updated", _) => vec![Said::Ready],
             ("input_audio_buffer.speech_started", _) => {
@@ -219,7 +225,12 @@ impl Dialect for RealtimeStt {
             }
             ("error", _) => self.error(event.error.as_ref())?,
             _ => Vec::new(),
-        })
+        };
+        if self.items.are_too_many() {
+            let what = "the words of more utterances are on their way than anybody says";
+            return Err(ProviderError::malformed(Provider::SpeechToText, what));
+        }
+        Ok(said)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::providers::reply::Usage;
+use crate::providers::transcription::dialect::LONGEST_WORDS;
 
 fn spoken(language: &str, vocabulary: &str) -> Spoken {
     Spoken { language: language.to_owned(), vocabulary: vocabulary.to_owned() }
@@ -158,4 +159,25 @@ fn an_error_ends_the_connection_unless_it_changes_nothing() {
     let failed =
         transcription("failed", json!({ "item_id": "a", "error": { "code": "invalid_request_error" } }));
     assert!(RealtimeStt::new(Form::OpenAi, "m").read(&failed.to_string()).unwrap_err().recoverable());
+}
+
+/// A server that begins utterances and never has their words, or names without an end, or words.
+#[test]
+fn what_a_server_owes_has_a_bound() {
+    let refused = |mut events: Box<dyn Iterator<Item = Value>>| {
+        let mut stt = RealtimeStt::new(Form::Speaches, "m");
+        events.find_map(|event| stt.read(&event.to_string()).err())
+    };
+    let began = |id: String| json!({ "type": "input_audio_buffer.speech_started", "item_id": id });
+    let utterances = refused(Box::new((0..1_000).map(move |number| began(number.to_string()))));
+    let names = refused(Box::new(std::iter::once(began("x".repeat(100_000)))));
+    for error in [utterances, names] {
+        assert!(error.is_some_and(|error| !error.recoverable()));
+    }
+    let mut stt = RealtimeStt::new(Form::OpenAi, "m");
+    for _ in 0..100 {
+        let delta = transcription("delta", json!({ "item_id": "a", "delta": "word ".repeat(1_000) }));
+        let [Said::Interim(shown)] = &read(&mut stt, &[delta])[..] else { panic!("nothing is shown") };
+        assert!(shown.len() <= LONGEST_WORDS, "{}", shown.len());
+    }
 }

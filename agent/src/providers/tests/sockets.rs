@@ -21,8 +21,12 @@ use crate::providers::inference::stt::InferenceStt;
 use crate::providers::json_socket::SocketCount;
 use crate::providers::services::Services;
 use crate::providers::sockets::Sockets;
+use crate::providers::transcription::dialect::LONGEST_WORDS;
 use crate::providers::transcription::{Service, SpeechToText, Spoken, TranscriptEvent, TranscriptionStream};
 use crate::providers::usage::ServiceName;
+
+/// Three bytes, so that a bound in bytes falls into the middle of a letter.
+const FLOOD: &str = "字";
 
 /// What becomes of one connection.
 enum How {
@@ -36,6 +40,8 @@ enum How {
     Counts,
     /// It tells what comes by its type, but for sound.
     Tells(mpsc::UnboundedSender<String>),
+    /// It makes of each piece of sound more words than anybody says, and at the end makes them final, in a language of that name.
+    Floods,
     /// It shows words of a second of sound, finds their end when as much again has come, tells no times, and breaks.
     EndsInTheMiddle,
 }
@@ -112,12 +118,17 @@ async fn serve(mut socket: WebSocketStream<TcpStream>, how: How) {
                         return;
                     }
                     How::Forgets => json!({"type": "interim_transcript", "transcript": "so far"}),
+                    How::Floods => json!({"type": "interim_transcript", "transcript": FLOOD.repeat(200_000)}),
                     _ => continue,
                 }
             }
             ("session.finalize", How::Counts) => {
                 let transcript = std::mem::take(&mut samples).to_string();
                 json!({"type": "final_transcript", "transcript": transcript})
+            }
+            ("session.finalize", How::Floods) => {
+                let flood = FLOOD.repeat(200_000);
+                json!({"type": "final_transcript", "transcript": flood, "language": flood})
             }
             ("session.finalize", How::Forgets) => {
                 asked += 1;
@@ -192,6 +203,23 @@ async fn what_is_said_behind_final_words_without_a_time_is_heard_by_the_next_con
     stream.speech_ended(Duration::ZERO);
     // The second that it had when it found the end, and the half behind it.
     assert_eq!(settled(&mut stream).await, words("24000"));
+}
+
+#[tokio::test]
+async fn words_without_measure_are_cut_where_they_come() {
+    let recogniser = recogniser([How::Floods]).await;
+    let mut stream = recogniser.listen(Spoken::default(), Counted::account());
+    says(&stream, 16_000);
+    let mut last = TranscriptEvent::Finalized;
+    while !matches!(last, TranscriptEvent::Final(_)) {
+        last = stream.next().await.unwrap().unwrap();
+        let (TranscriptEvent::Interim(text) | TranscriptEvent::Final(text) | TranscriptEvent::Language(text)) =
+            &last
+        else {
+            panic!("{last:?}");
+        };
+        assert!((LONGEST_WORDS - 2..=LONGEST_WORDS).contains(&text.len()), "{}", text.len());
+    }
 }
 
 #[tokio::test]

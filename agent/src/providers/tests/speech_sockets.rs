@@ -29,6 +29,8 @@ enum How {
     Dead,
     /// It speaks so long after it was asked.
     Speaks(Duration),
+    /// It tells without end when words are over, before its sound and after.
+    Floods,
 }
 
 /// What was seen of the connections.
@@ -73,7 +75,11 @@ async fn gateway(first: How, others: How) -> (InferenceTts, Arc<Seen>) {
 /// Whether the client has said that it leaves.
 async fn serve(mut socket: WebSocketStream<TcpStream>, how: How) -> bool {
     socket.send(Message::text(json!({"type": "session.created"}).to_string())).await.unwrap();
-    let How::Speaks(after) = how else { return std::future::pending().await };
+    let after = match how {
+        How::Dead => return std::future::pending().await,
+        How::Speaks(after) => after,
+        How::Floods => Duration::ZERO,
+    };
     while let Some(Ok(message)) = socket.next().await {
         let Message::Text(text) = message else {
             if message.is_close() {
@@ -88,7 +94,11 @@ async fn serve(mut socket: WebSocketStream<TcpStream>, how: How) -> bool {
         let until = Instant::now() + after;
         while let Ok(Some(Ok(_))) = tokio::time::timeout_at(until, socket.next()).await {}
         let audio = STANDARD.encode([1; 48]);
-        for frame in [json!({"type": "output_audio", "audio": audio}), json!({"type": "done"})] {
+        let words = vec![json!({"word": "Hello.", "end": 0.5}); 50_000];
+        let words = json!({"type": "output_alignment", "words": words});
+        let flood = vec![words; if let How::Floods = how { 5 } else { 0 }];
+        let sound = [json!({"type": "output_audio", "audio": audio})];
+        for frame in [&flood[..], &sound, &flood, &[json!({"type": "done"})]].concat() {
             if socket.send(Message::text(frame.to_string())).await.is_err() {
                 return false;
             }
@@ -135,4 +145,19 @@ async fn calls_that_begin_together_open_no_more_than_may_wait_and_leave_politely
     drop(calls);
     until(|| count(&seen.left) == 3).await;
     assert_eq!((count(&seen.opened), count(&seen.broken)), (3, 0));
+}
+
+/// They wait for the caller to have heard what was said before.
+#[tokio::test]
+async fn times_of_words_without_measure_are_left_out() {
+    let (speech, _) = gateway(How::Floods, How::Floods).await;
+    let mut parts = speech.speak("Hello.", &voice()).await.unwrap();
+    let (mut words, mut samples) = (0, 0);
+    while let Some(part) = parts.next().await {
+        match part.unwrap() {
+            SpeechPart::Samples(part) => samples += part.len(),
+            SpeechPart::Words(part) => words += part.len(),
+        }
+    }
+    assert!(samples == 24 && (1..1_000).contains(&words), "{samples} samples, {words} words");
 }

@@ -7,6 +7,10 @@ use serde_json::Value;
 use crate::providers::error::ProviderError;
 use crate::providers::reply::Usage;
 
+/// Most bytes of words that are taken at once, whatever a service sends: twice what a turn may have, so that who makes turns of
+/// them sees that they are too many.
+pub(in crate::providers) const LONGEST_WORDS: usize = 32 * 1024;
+
 /// What a recogniser is told of a call.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spoken {
@@ -39,6 +43,25 @@ pub(in crate::providers) enum Said {
     Language(String),
     /// Words of its took so many tokens.
     Used(Usage),
+}
+
+impl Said {
+    /// The same with no more words than are taken.
+    pub(super) fn bounded(mut self) -> Self {
+        if let Self::Interim(text) | Self::Final { text, .. } | Self::Language(text) = &mut self {
+            cut(text);
+        }
+        self
+    }
+}
+
+/// Leaves out what is beyond [`LONGEST_WORDS`].
+pub(in crate::providers) fn cut(text: &mut String) {
+    if text.len() > LONGEST_WORDS {
+        text.truncate(text.floor_char_boundary(LONGEST_WORDS));
+        // They are kept for a while.
+        text.shrink_to_fit();
+    }
 }
 
 /// A protocol of JSON texts over a WebSocket, as one connection speaks it.

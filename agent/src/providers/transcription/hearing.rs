@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::dialect::{Said, Spoken};
+use super::dialect::{Said, Spoken, cut};
 use super::event::TranscriptEvent;
 use super::finality::{Finality, Place};
 use super::unsettled::Unsettled;
@@ -158,6 +158,7 @@ impl Hearing {
             let ago = self.unsettled.now().saturating_sub(self.unsettled.position(end));
             return self.tell(vec![TranscriptEvent::HeardUntil(ago)]).await;
         }
+        let said = said.bounded();
         let place = self.place(&said);
         self.finals += u64::from(matches!(said, Said::Final { .. }));
         let events = self.finality.said(said, place, Instant::now());
@@ -191,7 +192,8 @@ impl Hearing {
     }
 
     /// Words that are final, up to there in the call.
-    pub(super) async fn words(&mut self, text: String, end: Duration) -> Result<(), Over> {
+    pub(super) async fn words(&mut self, mut text: String, end: Duration) -> Result<(), Over> {
+        cut(&mut text);
         let place = Place { start: None, end, is_told: true };
         let events = self.finality.said(Said::Final { text, start: None, end: None }, place, Instant::now());
         self.tell(events).await

@@ -65,7 +65,9 @@ impl InferenceTts {
         }
         let (limit, provider) = (self.pool.limits().answer, self.pool.provider());
         let whole_by = Instant::now() + limit + longest(text, 1.0);
-        let start = Utterance { lease: Some(lease), pong_due, words: Vec::new(), has_begun: false };
+        let times_left = TimesLeft::of(text);
+        let start =
+            Utterance { lease: Some(lease), pong_due, words: Vec::new(), times_left, has_begun: false };
         let parts = stream::try_unfold(start, move |mut utterance| async move {
             let part = utterance.next(provider, limit, whole_by).await?;
             Ok(part.map(|part| (part, utterance)))
@@ -97,7 +99,27 @@ struct Utterance {
     pong_due: Option<Instant>,
     /// Words whose times came before the first sample.
     words: Vec<WordTime>,
+    times_left: TimesLeft,
     has_begun: bool,
+}
+
+/// Bytes of words whose times are still taken. Of a text there are not many times its own.
+struct TimesLeft(usize);
+
+impl TimesLeft {
+    /// Services spell numbers out, and tell of single letters.
+    fn of(text: &str) -> Self {
+        Self(1_024 + 8 * text.len())
+    }
+
+    fn take(&mut self, words: &mut Vec<WordTime>) {
+        words.retain(|word| {
+            let left = self.0.checked_sub(word.word.len() + 1);
+            self.0 = left.unwrap_or(0);
+            left.is_some()
+        });
+        words.shrink_to_fit();
+    }
 }
 
 impl Utterance {
@@ -130,8 +152,13 @@ impl Utterance {
                     self.has_begun = true;
                     return Ok(Some(SpeechPart::Samples(samples)));
                 }
-                Said::Words(words) if self.has_begun => return Ok(Some(SpeechPart::Words(words))),
-                Said::Words(words) => self.words.extend(words),
+                Said::Words(mut words) => {
+                    self.times_left.take(&mut words);
+                    self.words.extend(words);
+                    if self.has_begun && !self.words.is_empty() {
+                        return Ok(Some(SpeechPart::Words(std::mem::take(&mut self.words))));
+                    }
+                }
                 Said::Samples(_) | Said::Nothing => {}
                 Said::Done => {
                     if let Some(lease) = self.lease.take() {
