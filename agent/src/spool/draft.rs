@@ -1,5 +1,6 @@
 //! The payload of one session as far as it is known: what its journal holds while it lives, and what is published at its end.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -16,6 +17,8 @@ pub(super) struct Draft {
     state: Mutex<State>,
     /// What goes to disk, and from there to others, has no addresses and numbers in it.
     redacts: bool,
+    /// A write before the next beat was asked for and has not begun.
+    write_asked: AtomicBool,
     /// Whether the final payload is stored.
     stored_tx: watch::Sender<bool>,
 }
@@ -29,7 +32,19 @@ impl Draft {
     pub(super) fn new(session: SessionEnded, redacts: bool) -> Self {
         let name = file_name(&session);
         let state = Mutex::new(State { session, ended: false });
-        Self { name, state, redacts, stored_tx: watch::Sender::default() }
+        let (write_asked, stored_tx) = Default::default();
+        Self { name, state, redacts, write_asked, stored_tx }
+    }
+
+    /// A write is wanted; whether none is on its way that will have all there is by now. Changes may come faster than a disk
+    /// takes them: one write waits, however many there are.
+    pub(super) fn asks_for_write(&self) -> bool {
+        !self.write_asked.swap(true, Ordering::AcqRel)
+    }
+
+    /// A write begins: what changes from now on may be too late for it.
+    pub(super) fn write_begins(&self) {
+        self.write_asked.store(false, Ordering::Release);
     }
 
     /// Fixes the final payload; says whether the session was still live.

@@ -31,6 +31,8 @@ const BATCH: usize = 32;
 pub(super) enum Request {
     Begin(Arc<Draft>, oneshot::Sender<()>),
     Save(Arc<Draft>, oneshot::Sender<()>),
+    /// As [`Self::Save`], and nobody waits.
+    SaveSoon(Arc<Draft>),
     Finish(Arc<Draft>),
     Remove(String, oneshot::Sender<()>),
     Keep(String, oneshot::Sender<()>),
@@ -68,9 +70,10 @@ impl Writer {
 
     /// Writes a live session before its next beat.
     pub(super) fn save_soon(&self, draft: Arc<Draft>) {
-        let (done_tx, _) = oneshot::channel();
-        // Without its thread `finish` copes.
-        self.send(Request::Save(draft, done_tx));
+        if draft.asks_for_write() {
+            // Without its thread `finish` copes.
+            self.send(Request::SaveSoon(draft));
+        }
     }
 
     /// Stores the final payload of a session that has ended.
@@ -179,6 +182,10 @@ impl Writing {
                 Request::Save(draft, done_tx) => {
                     self.save(&draft, &mut outcome);
                     answers.push(done_tx);
+                }
+                Request::SaveSoon(draft) => {
+                    draft.write_begins();
+                    self.save(&draft, &mut outcome);
                 }
                 Request::Finish(draft) => {
                     self.live.retain(|(_, live)| !Arc::ptr_eq(live, &draft));
@@ -439,6 +446,32 @@ impl Outcome {
                 self.error.get_or_insert(error);
                 false
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words may become final faster than a disk writes: what begins now does not wait behind all of them.
+    #[test]
+    fn one_write_of_a_session_waits_however_often_it_changes() {
+        let fields = serde_json::json!({
+            "session_id": "room", "job_id": "AJ_1", "duration_seconds": 0.0,
+            "start_time": "2025-10-29T12:00:00Z", "end_time": "2025-10-29T12:00:00Z",
+        });
+        let draft = Arc::new(Draft::new(serde_json::from_value(fields).unwrap(), false));
+        let (requests_tx, requests_rx) = channel();
+        let writer = Writer {
+            requests_tx: Some(requests_tx),
+            thread: None,
+            outbox: Arc::default(),
+            max_payload_bytes: 0,
+        };
+        for _ in 0..2 {
+            (0..10_000).for_each(|_| writer.save_soon(draft.clone()));
+            assert_eq!(requests_rx.try_iter().inspect(|_| draft.write_begins()).count(), 1);
         }
     }
 }
