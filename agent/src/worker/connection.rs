@@ -154,13 +154,8 @@ async fn serve(
     let mut silent_at = Instant::now() + SILENCE_LIMIT;
     loop {
         tokio::select! {
-            message = read(&mut socket, silent_at) => {
-                silent_at = Instant::now() + SILENCE_LIMIT;
-                let Some(message) = message? else { continue };
-                if from_server_tx.send(FromServer::Message(Box::new(message))).await.is_err() {
-                    break;
-                }
-            }
+            // Each message of the server's makes some for it: before more is read, these are written, or they would grow in number.
+            biased;
             Some(ToServer { message, written_tx }) = to_server_rx.recv() => {
                 write(&mut socket, message).await?;
                 if let Some(written_tx) = written_tx
@@ -175,6 +170,13 @@ async fn serve(
                 write(&mut socket, worker_message::Message::Ping(WorkerPing { timestamp })).await?;
             }
             () = from_server_tx.closed() => break,
+            message = read(&mut socket, silent_at) => {
+                silent_at = Instant::now() + SILENCE_LIMIT;
+                let Some(message) = message? else { continue };
+                if from_server_tx.send(FromServer::Message(Box::new(message))).await.is_err() {
+                    break;
+                }
+            }
         }
     }
     if let Err(error) = timeout(Duration::from_secs(1), socket.close(None)).await {
@@ -217,5 +219,46 @@ fn kind(message: &worker_message::Message) -> &'static str {
         worker_message::Message::UpdateJob(_) => "update_job",
         worker_message::Message::UpdateWorker(_) => "update_worker",
         _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use livekit_protocol::WorkerPong;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::{accept_async, connect_async};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_for_the_server_is_written_before_more_is_read() {
+        const MANY: usize = 100;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", listener.local_addr().unwrap());
+        let server = async {
+            let mut socket = accept_async(listener.accept().await.unwrap().0).await.unwrap();
+            for _ in 0..MANY {
+                let pong = server_message::Message::Pong(WorkerPong::default());
+                let pong = ServerMessage { message: Some(pong) }.encode_to_vec();
+                socket.send(Frame::Binary(pong.into())).await.unwrap();
+            }
+            socket
+        };
+        let (server, client) = tokio::join!(server, connect_async(url));
+        let (from_server_tx, mut from_server_rx) = mpsc::channel(MANY);
+        let (to_server_tx, mut to_server_rx) = mpsc::unbounded_channel();
+        let written = (0..MANY).map(|_| {
+            let (written_tx, written_rx) = oneshot::channel();
+            let message = worker_message::Message::Ping(WorkerPing::default());
+            to_server_tx.send(ToServer { message, written_tx: Some(written_tx) }).unwrap();
+            written_rx
+        });
+        let mut written: Vec<_> = written.collect();
+        let serving =
+            tokio::spawn(async move { serve(client.unwrap().0, &from_server_tx, &mut to_server_rx).await });
+        assert!(matches!(from_server_rx.recv().await, Some(FromServer::Message(_))));
+        assert!(written.iter_mut().all(|written| written.try_recv().is_ok()));
+        drop((server, from_server_rx));
+        serving.await.unwrap().unwrap();
     }
 }
