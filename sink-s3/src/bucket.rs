@@ -10,6 +10,7 @@ use futures::Stream;
 use md5::{Digest as _, Md5};
 
 use crate::answer::{Answer, EntityTags};
+use crate::bounded::{BodyError, LONGEST_OBJECT, whole};
 use crate::credentials::are_refused;
 use crate::hex::hex;
 use crate::list::{Object, list};
@@ -55,6 +56,8 @@ pub(crate) enum GetError {
     /// An answer came, and not with the bytes that the store says it has.
     #[error("{0}")]
     Content(String),
+    #[error("the object is longer than any session's")]
+    TooLong,
 }
 
 impl Bucket {
@@ -81,9 +84,13 @@ impl Bucket {
             && object.sse_customer_algorithm().is_none()
             && !object.server_side_encryption().is_some_and(|it| it.as_str().starts_with("aws:kms"));
         let length = object.content_length();
-        let body = object.body.collect().await;
-        let bytes: Vec<u8> =
-            body.map_err(|error| GetError::Store(format!("read an object: {error}")))?.into_bytes().into();
+        if length.is_some_and(|length| u64::try_from(length).is_ok_and(|length| length > LONGEST_OBJECT)) {
+            return Err(GetError::TooLong);
+        }
+        let bytes = whole(object.body, LONGEST_OBJECT).await.map_err(|error| match error {
+            BodyError::Store(reason) => GetError::Store(format!("read an object: {reason}")),
+            BodyError::TooLong(_) => GetError::TooLong,
+        })?;
         if let Some(length) = length.filter(|length| usize::try_from(*length) != Ok(bytes.len())) {
             return Err(GetError::Content(format!(
                 "the store gave {} bytes of an object of {length}",

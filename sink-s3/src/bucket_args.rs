@@ -19,6 +19,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::OnceCell;
 
 use crate::answer::EntityTags;
+use crate::bounded::Bounded;
 use crate::bucket::Bucket;
 use crate::credentials::Credentials;
 use crate::endpoint;
@@ -191,7 +192,7 @@ fn loader(connector: &SharedHttpConnector, region: Option<String>) -> ConfigLoad
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(ATTEMPT_TIMEOUT * ATTEMPTS)
         .build();
-    let connector = connector.clone();
+    let connector = SharedHttpConnector::new(Bounded(connector.clone()));
     let loader = aws_config::defaults(BehaviorVersion::latest())
         // One pool of connections for the SDK's requests and for puts.
         .http_client(http_client_fn(move |_, _| connector.clone()))

@@ -4,6 +4,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::DateTime;
 use sink::Check;
 
+use crate::bounded::whole;
 use crate::bucket::{Bucket, Found};
 use crate::gzip::gzip;
 use crate::put::PutError;
@@ -42,10 +43,7 @@ pub(crate) async fn check_bucket(bucket: &Bucket) -> Vec<Check> {
 /// Whether the store kept what it said that it took.
 async fn read_back(bucket: &Bucket, key: &str, object: &[u8]) -> Check {
     let read = match bucket.client.get_object().bucket(&bucket.name).key(key).send().await {
-        Ok(read) => match read.body.collect().await {
-            Ok(read) => Ok(read.to_vec()),
-            Err(error) => Err(error.to_string()),
-        },
+        Ok(read) => whole(read.body, object.len() as u64).await.map_err(|error| error.to_string()),
         Err(error) if denied(&error) => {
             let found = "not allowed, and not needed; that it is stored is known from the answer to the put";
             return Check::good("read back", found);

@@ -5,6 +5,7 @@
 
 mod answer;
 mod archive;
+mod bounded;
 mod bucket;
 mod bucket_args;
 mod check;

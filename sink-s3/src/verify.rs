@@ -13,7 +13,7 @@ use service::Nats;
 use sink::{Events, Period, Progress, print_line};
 
 use crate::archive::is_gzip_of;
-use crate::bucket::Bucket;
+use crate::bucket::{Bucket, GetError};
 use crate::bucket_args::BucketArgs;
 use crate::gzip::gzip;
 use crate::hex::hex;
@@ -171,8 +171,11 @@ async fn look_closer(
     in_doubt: Vec<String>,
 ) -> anyhow::Result<Vec<Finding>> {
     let finding = |key: String| async move {
-        let Some(object) = bucket.get(&key).await.with_context(|| format!("read {key}"))? else {
-            return Ok(Some(Finding { finding: Kind::Missing, key }));
+        let object = match bucket.get(&key).await {
+            Ok(Some(object)) => object,
+            Ok(None) => return Ok(Some(Finding { finding: Kind::Missing, key })),
+            Err(GetError::TooLong) => return Ok(Some(Finding { finding: Kind::Differing, key })),
+            Err(error) => return Err(error).with_context(|| format!("read {key}")),
         };
         for published in expected.get(&key).into_iter().flatten() {
             if is_gzip_of(&object.bytes, &events.get(published.sequence).await?.payload) {

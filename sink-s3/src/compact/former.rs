@@ -16,6 +16,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 use sha2::{Digest as _, Sha256};
 
+use crate::bounded::whole;
 use crate::bucket::Bucket;
 use crate::store_error;
 
@@ -149,9 +150,10 @@ impl Former {
         if object.e_tag() != Some(&self.etag) {
             return Err(FormerError::Overtaken);
         }
-        let body = object.body.collect().await.map_err(|error| failed(&error))?.into_bytes();
-        match body.len() as u64 == range.end - range.start {
-            true => Ok(body),
+        let length = range.end - range.start;
+        let body = whole(object.body, length).await.map_err(|error| failed(&error))?;
+        match body.len() as u64 == length {
+            true => Ok(body.into()),
             false => Err(failed(&"the store gave another piece than it was asked for")),
         }
     }

@@ -85,6 +85,7 @@ async fn get_whole(bucket: &Bucket, object: &Object) -> anyhow::Result<Result<Go
             )),
             Ok(Ok(None)) if !bucket.lists(key).await? => return Ok(Err(Unreadable::Gone)),
             Ok(Ok(None)) => GetError::Content("the store lists it and says that it is not there".to_owned()),
+            Ok(Err(GetError::TooLong)) => return Ok(Err(Unreadable::TooLarge)),
             Ok(Err(error)) => error,
             Err(_) => {
                 GetError::Store(format!("no whole object within {}", humantime::format_duration(GET_LIMIT)))

@@ -268,3 +268,29 @@ async fn an_event_that_is_too_large_for_what_is_before_the_store_becomes_a_dead_
         assert_eq!(metric(stage.http, r#"postcall_sink_dead_letters_total{sink="sink-s3"}"#).await, 1.0);
     }
 }
+
+/// What answers in the store's place, or whoever may write to the bucket, sends what has no end.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_without_measure_are_not_read() {
+    const OF_B: &[&str] = &["GET ", "b-AJ_1.json.gz?x-id"];
+    let (stage, proxy, _) = stage_of(&["b-AJ_1"]).await;
+    // Compressed by another program, so that the listing does not tell whether it is the same.
+    stage.publish("b", &event("b")).await;
+    let verify = || {
+        let output = stage.execute(&["verify", "--from", "2025-10-29", "--to", "2025-10-29", "--json"]);
+        let lines = output.stdout.split(|byte| *byte == b'\n');
+        let findings: Vec<Value> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        (output.status.code(), findings)
+    };
+    let head = |length: &str| format!("HTTP/1.1 200 OK\r\nETag: \"x\"\r\n{length}Connection: close\r\n\r\n");
+    let endless = [head("").into_bytes(), vec![b'x'; 70 << 20]].concat();
+    for answer in [head("Content-Length: 6000000000\r\n").into_bytes(), endless] {
+        proxy.reply(vec![Reply::always(OF_B, answer)]).await;
+        let (status, findings) = verify();
+        let differs = json!({"finding": "differing", "key": format!("{DAY}/b-AJ_1.json.gz")});
+        assert_eq!((status, findings.first()), (Some(1), Some(&differs)));
+    }
+    let long = format!("<IsTruncated>false</IsTruncated>{}", " ".repeat(20 << 20));
+    proxy.reply(vec![Reply::always(LIST, listing(&long))]).await;
+    assert_eq!(verify(), (Some(1), Vec::new()));
+}
