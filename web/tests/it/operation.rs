@@ -8,6 +8,7 @@ use axum::http::{Request, StatusCode};
 use serde_json::json;
 
 use crate::in_process::{API_SECRET, Service, claims};
+use crate::running::Running;
 
 #[tokio::test]
 async fn readiness_ends_with_the_shutdown_and_health_does_not() {
@@ -43,6 +44,19 @@ async fn a_key_in_a_file_is_read_anew_and_readiness_says_what_is_wrong_with_it()
     }
     // It is the last one that signs.
     claims(&service.post(&json!({})).await.body);
+}
+
+/// Its memory has LiveKit's secret.
+#[test]
+fn a_crash_leaves_no_dump_of_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = Running::start_with_core_dumps(folder.path());
+    let (soft, hard) = service.limit("Max core file size");
+    // Where nobody may have dumps, not even a byte is allowed.
+    assert!(soft == hard && ["0", "1"].contains(&soft.as_str()), "{soft}, {hard}");
+    service.crash();
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[tokio::test]

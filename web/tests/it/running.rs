@@ -49,6 +49,17 @@ impl Running {
         Self::start_as(command.arg(env!("CARGO_BIN_EXE_web")), flags)
     }
 
+    /// In a folder in which the system may leave dumps of it, of any length.
+    pub(crate) fn start_with_core_dumps(folder: &Path) -> Self {
+        let mut command = Command::new("sh");
+        command.args([
+            "-c",
+            "ulimit -c \"$(ulimit -H -c)\" && exec \"$0\" \"$@\"",
+            env!("CARGO_BIN_EXE_web"),
+        ]);
+        Self::start_as(command.current_dir(folder), &[])
+    }
+
     /// With its log, from `debug` on, in a file.
     pub(crate) fn start_logging_to(log: &Path, flags: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_web"));
@@ -84,6 +95,20 @@ impl Running {
     /// Resident memory, in MiB.
     pub(crate) fn memory(&self) -> u64 {
         self.program.process.memory().unwrap().0 / (1024 * 1024)
+    }
+
+    /// Limits of the process, by their names in `/proc`: the soft and the hard one.
+    pub(crate) fn limit(&self, name: &str) -> (String, String) {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.program.id())).unwrap();
+        let limit = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let mut limit = limit.split_whitespace().map(str::to_owned);
+        (limit.next().unwrap(), limit.next().unwrap())
+    }
+
+    /// As a fault in it would end it.
+    pub(crate) fn crash(&mut self) {
+        self.program.process.signal("ABRT").unwrap();
+        assert!(!self.program.process.wait().unwrap().success());
     }
 
     /// As an operator ends it; says whether it ended well.
