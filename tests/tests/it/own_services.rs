@@ -155,9 +155,15 @@ impl DevelopmentStack {
     /// No list of processes shows a key, and NATS takes nobody without its password.
     async fn keeps_its_secrets(&self) {
         let environment = Environment::read(&self.env()).unwrap();
-        let key = environment.get("OPENAI_SIMULATOR_API_KEY").unwrap();
-        let line = std::fs::read_to_string(format!("/proc/{}/cmdline", self.pid("openai").unwrap())).unwrap();
-        assert!(line.contains("--listen") && !line.contains(key), "{line}");
+        let is_key = |value: &str| value.len() == 40 && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let keys: Vec<_> =
+            environment.iter().map(|(_, value)| value.as_str()).filter(|it| is_key(it)).collect();
+        assert!(keys.len() > 4 && keys.contains(&environment.get("OPENAI_SIMULATOR_API_KEY").unwrap()));
+        for name in ["nats", "s3", "salesforce", "openai", "sink-s3", "sink-salesforce", "agent", "web"] {
+            let Some(pid) = self.pid(name) else { panic!("{name} does not run") };
+            let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap();
+            assert!(!line.is_empty() && !keys.iter().any(|key| line.contains(key)), "{name}: {line}");
+        }
         let nats = environment.get("NATS_URL").unwrap();
         let (login, host) =
             nats.trim_start_matches("nats://").split_once('@').expect("a user and a password");

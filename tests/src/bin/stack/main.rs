@@ -8,7 +8,9 @@
 mod detached;
 mod env_file;
 
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command as Process, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -80,7 +82,7 @@ async fn main() -> ExitCode {
 }
 
 async fn up(folder: PathBuf, arguments: &UpArgs) -> Result<()> {
-    std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    make_private(&folder).with_context(|| format!("make {}", folder.display()))?;
     let folder = folder.canonicalize().context("find the stack's folder")?;
     let environment = env_file::read_or_write(&folder, &arguments.ports, &arguments.names)?;
     let stack = Detached { folder };
@@ -112,6 +114,12 @@ async fn up(folder: PathBuf, arguments: &UpArgs) -> Result<()> {
         service::web(&environment)?,
     ];
     start_all(&stack, &programs, limit).await
+}
+
+/// Makes a folder that only its owner may look into, be it there or not: in it are keys, logs, and what callers said.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
 }
 
 /// Starts all of them at once, and waits until all are ready.
@@ -204,5 +212,24 @@ fn elsewhere(name: &str, environment: &Environment) -> Option<&'static str> {
         "livekit" if !needs_livekit(environment) => Some("not needed: the rooms are elsewhere"),
         "openai" if !needs_openai(environment) => Some("not needed: others hear, think and speak"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod unit_tests {
+    use super::*;
+
+    #[test]
+    fn nobody_else_looks_into_the_stacks_folder() {
+        let parent = tempfile::tempdir().expect("make a temporary folder");
+        let mode =
+            |folder: &Path| std::fs::metadata(folder).expect("look at it").permissions().mode() & 0o777;
+        let new = parent.path().join("new/.run");
+        let of_before = parent.path().join("of_before");
+        std::fs::create_dir(&of_before).expect("make a folder");
+        for folder in [new, of_before] {
+            make_private(&folder).expect("make it private");
+            assert_eq!(mode(&folder), 0o700);
+        }
     }
 }
