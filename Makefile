@@ -159,6 +159,18 @@ soak: prerequisites page ## 500 sessions of libwebrtc that come and go: tasks, f
 	@$(INSTALL) livekit
 	CYCLES=500 cargo test --package libwebrtc --test it ended_sessions_are_counted -- --nocapture
 
+# Which schedule, how many calls, how many faults.
+CHAOS = target/debug/chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(FAULTS),--faults $(FAULTS))
+.PHONY: chaos chaos-peer
+chaos: prerequisites page ## 1,000 calls while everything fails that can, and whether anything was lost: make chaos SEED=2 (half an hour).
+	@$(call beside_livekit,$(BUILD) --bin chaos)
+	$(CHAOS)
+chaos-peer: prerequisites page ## Only kills of the agent, of ours and of the Python framework's: how much each loses (10 minutes).
+	@$(INSTALL) peers
+	@$(call beside_livekit,$(BUILD) --bin chaos)
+	$(CHAOS) --agent-kills
+	$(CHAOS) --agent-kills --peer
+
 FUZZ_SECONDS ?= 60
 FUZZ := crates/libwebrtc/fuzz
 # Sanitizers are behind a switch that the stable compiler has as well.

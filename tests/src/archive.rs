@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::environment::Environment;
@@ -52,14 +53,22 @@ impl Archive {
 
     /// Keys of all objects, or of those that hold `part`.
     pub async fn keys(&self, part: &str) -> Result<Vec<String>> {
-        let mut keys = Vec::new();
+        let keys = self.list().await?.into_iter().map(|(key, _)| key);
+        Ok(keys.filter(|key| key.contains(part)).collect())
+    }
+
+    /// Keys of all objects, and when each was stored, in whole seconds.
+    pub async fn list(&self) -> Result<Vec<(String, DateTime<Utc>)>> {
+        let mut objects = Vec::new();
         let mut pages = self.client.list_objects_v2().bucket(&self.bucket).into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.context("list objects")?;
-            keys.extend(page.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
+            objects.extend(page.contents().iter().filter_map(|object| {
+                let stored = DateTime::from_timestamp(object.last_modified()?.secs(), 0)?;
+                Some((object.key()?.to_owned(), stored))
+            }));
         }
-        keys.retain(|key| key.contains(part));
-        Ok(keys)
+        Ok(objects)
     }
 
     /// Reads the object with this key.

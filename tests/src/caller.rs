@@ -12,17 +12,25 @@ use livekit::prelude::{
 use livekit::webrtc::audio_frame::AudioFrame;
 use livekit::webrtc::audio_source::AudioSourceOptions;
 use livekit::webrtc::audio_source::native::NativeAudioSource;
+use livekit::{SendTextOptions, StreamReader as _, TextStreamReader};
 use livekit_api::access_token::{AccessToken, VideoGrants};
 use livekit_protocol::{RoomAgentDispatch, RoomConfiguration};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::environment::Environment;
 
 const SAMPLE_RATE: u32 = 48_000;
 const FRAME_SAMPLES: u32 = SAMPLE_RATE / 100;
+
+/// Topics of the texts that are typed, and that an agent answers and says.
+const CHAT_TOPIC: &str = "lk.chat";
+const TRANSCRIPTION_TOPIC: &str = "lk.transcription";
+/// Where an agent says what it does, and what it says there once it talks with somebody.
+const STATE_ATTRIBUTE: &str = "lk.agent.state";
+const TALKING: [&str; 3] = ["listening", "thinking", "speaking"];
 
 /// What the page gets to place a call.
 #[derive(Debug, Clone, Deserialize)]
@@ -63,33 +71,48 @@ impl ConnectionDetails {
     }
 }
 
-/// A participant in a call, with a 440 Hz tone at its microphone.
+/// A participant in a call.
 pub struct Caller {
     /// Name of the room, which is the session's id.
     pub session_id: String,
     room: Room,
     events: UnboundedReceiver<RoomEvent>,
-    microphone: JoinHandle<()>,
+    /// What agents have said and answered, each text once it is whole.
+    texts_tx: UnboundedSender<String>,
+    texts_rx: UnboundedReceiver<String>,
+    microphone: Option<JoinHandle<()>>,
     joined: Instant,
 }
 
 impl Caller {
-    /// Joins and publishes its microphone.
+    /// Joins and publishes its microphone, with a 440 Hz tone.
     pub async fn join(environment: &Environment, details: &ConnectionDetails) -> Result<Self> {
+        let mut caller = Self::join_without_microphone(environment, details).await?;
+        let source = NativeAudioSource::new(AudioSourceOptions::default(), SAMPLE_RATE, 1, 100);
+        let track = LocalAudioTrack::create_audio_track("microphone", RtcAudioSource::Native(source.clone()));
+        let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
+        caller
+            .room
+            .local_participant()
+            .publish_track(LocalTrack::Audio(track), options)
+            .await
+            .context("publish microphone")?;
+        caller.microphone = Some(tokio::spawn(play_tone(source)));
+        Ok(caller)
+    }
+
+    /// Joins as somebody who types.
+    pub async fn join_without_microphone(
+        environment: &Environment,
+        details: &ConnectionDetails,
+    ) -> Result<Self> {
         let url = environment.get("LIVEKIT_URL")?;
         let (room, events) = Room::connect(url, &details.participant_token, RoomOptions::default())
             .await
             .context("join room")?;
-        let joined = Instant::now();
-        let source = NativeAudioSource::new(AudioSourceOptions::default(), SAMPLE_RATE, 1, 100);
-        let track = LocalAudioTrack::create_audio_track("microphone", RtcAudioSource::Native(source.clone()));
-        let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
-        room.local_participant()
-            .publish_track(LocalTrack::Audio(track), options)
-            .await
-            .context("publish microphone")?;
-        let microphone = tokio::spawn(play_tone(source));
-        Ok(Self { session_id: details.room_name.clone(), room, events, microphone, joined })
+        let (joined, session_id) = (Instant::now(), details.room_name.clone());
+        let (texts_tx, texts_rx) = unbounded_channel();
+        Ok(Self { session_id, room, events, texts_tx, texts_rx, microphone: None, joined })
     }
 
     /// Waits until the agent is among the participants, and says how long after the join that was.
@@ -108,10 +131,76 @@ impl Caller {
         tokio::time::timeout(limit, agent).await.with_context(|| format!("no agent came within {limit:?}"))?
     }
 
+    /// The jobs whose agents are in the room.
+    pub fn jobs(&self) -> Vec<String> {
+        let agents = self.room.remote_participants().into_values().filter(is_agent);
+        agents
+            .filter_map(|agent| Some(agent.identity().as_str().strip_prefix("agent-")?.to_owned()))
+            .collect()
+    }
+
+    /// Waits until an agent talks with this caller: what is typed before is not read.
+    pub async fn wait_until_heard(&self, limit: Duration) -> Result<()> {
+        crate::wait_for("an agent to listen", limit, || async {
+            let agents = self.room.remote_participants().into_values().filter(is_agent);
+            let mut states = agents.filter_map(|agent| agent.attributes().remove(STATE_ATTRIBUTE));
+            Ok(states.any(|state| TALKING.contains(&state.as_str())).then_some(()))
+        })
+        .await
+    }
+
+    /// Types a message.
+    pub async fn say(&self, text: &str) -> Result<()> {
+        let options = SendTextOptions::new_with_topic(CHAT_TOPIC);
+        self.room.local_participant().send_text(text, options).await.context("type a message")?;
+        Ok(())
+    }
+
+    /// Waits until an agent has said something with this part, in lower case.
+    pub async fn wait_for_words(&mut self, part: &str, limit: Duration) -> Result<()> {
+        let said = async {
+            loop {
+                tokio::select! {
+                    Some(text) = self.texts_rx.recv() => {
+                        if text.to_lowercase().contains(part) {
+                            return Ok(());
+                        }
+                    }
+                    event = self.events.recv() => match event {
+                        None | Some(RoomEvent::Disconnected { .. }) => bail!("the room was closed"),
+                        Some(event) => listen(&event, &self.texts_tx),
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(limit, said).await.with_context(|| format!("«{part}» was not said"))?
+    }
+
     /// Leaves on purpose.
     pub async fn hang_up(self) -> Result<()> {
-        self.microphone.abort();
+        if let Some(microphone) = self.microphone {
+            microphone.abort();
+        }
         self.room.close().await.context("leave room")
+    }
+}
+
+/// Reads what an agent says or answers.
+fn listen(event: &RoomEvent, texts_tx: &UnboundedSender<String>) {
+    let RoomEvent::TextStreamOpened { reader, topic, participant_identity } = event else { return };
+    let of_agent = participant_identity.as_str().starts_with("agent-");
+    if of_agent
+        && [CHAT_TOPIC, TRANSCRIPTION_TOPIC].contains(&topic.as_str())
+        && let Some(reader) = reader.take()
+    {
+        tokio::spawn(read(reader, texts_tx.clone()));
+    }
+}
+
+async fn read(reader: TextStreamReader, texts_tx: UnboundedSender<String>) {
+    if let Ok(text) = reader.read_all().await {
+        // The caller may have left.
+        drop(texts_tx.send(text));
     }
 }
 

@@ -1,8 +1,9 @@
 //! What the end-to-end tests, the demo, the benchmarks and `make up` share: the description of the development stack, callers,
-//! and views of what arrived in the archive and in Salesforce.
+//! and views of what arrived in the archive and in Salesforce; and the faults that meet in `make chaos`.
 
 pub mod archive;
 pub mod caller;
+pub mod chaos;
 pub mod conversation;
 pub mod environment;
 pub mod leads;

@@ -1,0 +1,107 @@
+//! How each fault is brought about and undone.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::fault::{Fault, Link, Part};
+use super::proxy::Mode;
+use super::queue;
+use super::stage::Stage;
+
+/// A simulator that stands does not answer.
+const LIMIT: Duration = Duration::from_secs(5);
+
+impl Stage {
+    /// Brings a fault about. It is undone by its number.
+    pub(super) async fn begin(&mut self, number: usize, fault: Fault) -> Result<()> {
+        match fault {
+            Fault::Kill(part) => self.part(part)?.kill()?,
+            Fault::Freeze(part) => self.part(part)?.freeze(),
+            Fault::Down(link) => self.pass(link, number, Mode::Down)?,
+            Fault::Slow(link) => self.pass(link, number, Mode::Slow)?,
+            Fault::Cut(link) => self.pass(link, number, Mode::Cut)?,
+            Fault::Errors(Link::Nats) => queue::limit_stream(&self.environment, true).await?,
+            Fault::Errors(Link::S3) => self.pass(Link::S3, number, Mode::Unavailable)?,
+            Fault::Errors(Link::Salesforce) => {
+                let faults = json!({
+                    "unavailable": { "share": 0.3 }, "lost_answers": { "share": 0.3 }, "expired_tokens": { "share": 0.2 },
+                });
+                self.simulate(&faults).await?;
+            }
+            Fault::PowerCut => self.note_disk(number)?,
+            Fault::DiskFull => self.disk.as_ref().context("there is no disk to fill")?.fill()?,
+            Fault::SecondWorker => self.second_worker.start()?,
+        }
+        Ok(())
+    }
+
+    /// Undoes it. Where that does not work, it can be tried again.
+    pub(super) async fn end(&mut self, number: usize, fault: Fault) -> Result<()> {
+        match fault {
+            Fault::Kill(part) => self.part(part)?.revive()?,
+            Fault::Freeze(part) => self.part(part)?.thaw(),
+            Fault::Errors(Link::Nats) => queue::limit_stream(&self.environment, false).await?,
+            Fault::Errors(Link::Salesforce) => {
+                self.simulate(&json!({ "unavailable": 0, "lost_answers": 0, "expired_tokens": 0 })).await?;
+            }
+            Fault::Down(link) | Fault::Slow(link) | Fault::Cut(link) | Fault::Errors(link) => {
+                self.proxies.get_mut(&link).context("find a proxy")?.end(number);
+            }
+            Fault::PowerCut => self.lose_power(number)?,
+            Fault::DiskFull => self.disk.as_ref().context("there is no disk to clear")?.clear()?,
+            Fault::SecondWorker => self.second_worker.retire(),
+        }
+        Ok(())
+    }
+
+    fn pass(&mut self, link: Link, number: usize, mode: Mode) -> Result<()> {
+        self.proxies.get_mut(&link).context("find a proxy")?.begin(number, mode);
+        Ok(())
+    }
+
+    async fn simulate(&self, faults: &Value) -> Result<()> {
+        let url = format!("{}/simulator/faults", self.environment.get("SALESFORCE_URL")?);
+        let client = reqwest::Client::builder().timeout(LIMIT).build().context("make HTTP client")?;
+        let answer = client.post(url).json(faults).send().await.context("ask the simulator")?;
+        answer.error_for_status().context("ask the simulator")?;
+        Ok(())
+    }
+
+    /// Notes what nats-server's disk holds now: all that is left of it after a power cut, if it syncs nothing from now on.
+    fn note_disk(&mut self, number: usize) -> Result<()> {
+        let copy = self.folder.join(format!("power-cut-{number}"));
+        let store = self.folder.join("data/nats");
+        // It does not write meanwhile.
+        let nats = self.part(Part::Nats)?;
+        nats.freeze();
+        let copied = copy_folder(&store, &copy);
+        nats.thaw();
+        self.power_cuts.insert(number, copy);
+        copied
+    }
+
+    /// nats-server is gone at once, and so is what it wrote since. Go's programs call the kernel themselves, so nothing can be put
+    /// between them and their `fsync`: what a cut leaves is put in the place of what they wrote.
+    fn lose_power(&mut self, number: usize) -> Result<()> {
+        let copy = self.power_cuts.remove(&number).context("find what the disk held")?;
+        let store = self.folder.join("data/nats");
+        let nats = self.part(Part::Nats)?;
+        nats.kill()?;
+        std::fs::remove_dir_all(&store).context("empty the disk of nats-server")?;
+        copy_folder(&copy, &store)?;
+        nats.revive()?;
+        std::fs::remove_dir_all(&copy).context("forget what the disk held")
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
+    let copied =
+        Command::new("cp").arg("--archive").arg(from.join(".")).arg(to).output().context("run cp")?;
+    ensure!(copied.status.success(), "copy {}: {}", from.display(), String::from_utf8_lossy(&copied.stderr));
+    Ok(())
+}

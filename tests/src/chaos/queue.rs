@@ -1,0 +1,58 @@
+//! What is asked of nats-server with an operator's rights, not through a proxy.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use async_nats::jetstream::{self, stream};
+use async_nats::{ConnectOptions, ServerAddr};
+use schemas::names;
+use tokio::time::timeout;
+
+use crate::environment::Environment;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// Has the stream of sessions take no further message, or as many as it has room for.
+pub(super) async fn limit_stream(environment: &Environment, full: bool) -> Result<()> {
+    let limited = async {
+        let jetstream = connect(environment).await?;
+        let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.context("look up the stream")?;
+        let info = stream.cached_info();
+        let messages = i64::try_from(info.state.messages).unwrap_or(i64::MAX).max(1);
+        let max_messages = if full { messages } else { -1 };
+        let config = stream::Config { max_messages, ..info.config.clone() };
+        jetstream.update_stream(config).await.context("change the stream")?;
+        Ok(())
+    };
+    timeout(LIMIT, limited).await.context("wait for nats-server")?
+}
+
+/// What the sinks have not settled, a sentence each.
+pub(super) async fn unsettled(environment: &Environment) -> Result<Vec<String>> {
+    let asked = async {
+        let jetstream = connect(environment).await?;
+        let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.context("look up the stream")?;
+        let last = stream.cached_info().state.last_sequence;
+        let mut unsettled = Vec::new();
+        for sink in ["sink-s3", "sink-salesforce"] {
+            let consumer = stream.consumer_info(sink).await.context("look up a consumer")?;
+            let settled = consumer.ack_floor.stream_sequence;
+            if settled != last || consumer.num_pending > 0 || consumer.num_ack_pending > 0 {
+                unsettled.push(format!("{sink} has settled {settled} of {last} messages"));
+            }
+        }
+        Ok(unsettled)
+    };
+    timeout(LIMIT, asked).await.context("wait for nats-server")?
+}
+
+async fn connect(environment: &Environment) -> Result<jetstream::Context> {
+    let address: ServerAddr = environment.get("NATS_URL")?.parse().context("read NATS_URL")?;
+    let options = match (address.username(), address.password()) {
+        (Some(user), Some(password)) => {
+            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
+        }
+        _ => ConnectOptions::new(),
+    };
+    Ok(jetstream::new(options.connect(address).await.context("connect to nats-server")?))
+}

@@ -1,0 +1,194 @@
+//! The processes of a run, and what stands between them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use test_servers::{free_port, tool, workspace};
+
+use super::disk::Disk;
+use super::fault::{Link, Part};
+use super::process::Process;
+use super::proxy::Proxy;
+use crate::environment::Environment;
+use crate::stack::service::{self, Ready, Service};
+use crate::stack::settings::{self, Names, Ports};
+
+/// How long a second worker that is told to stop lets its calls go on.
+const DRAIN_LIMIT: &str = "15s";
+
+/// Who takes the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worker {
+    Ours,
+    /// A worker of the Python framework, as the benchmarks have it.
+    Peer,
+}
+
+/// A stack on ports and in a folder of its own. It ends when this is dropped.
+pub(super) struct Stage {
+    /// Addresses and keys of the servers themselves.
+    pub(super) environment: Environment,
+    pub(super) folder: PathBuf,
+    pub(super) parts: BTreeMap<Part, Process>,
+    pub(super) second_worker: Process,
+    pub(super) proxies: BTreeMap<Link, Proxy>,
+    /// What nats-server's disk held when a power cut began, by its number.
+    pub(super) power_cuts: BTreeMap<usize, PathBuf>,
+    /// Of the first worker's spool, where mounting is permitted; last, so that nobody uses it any more when it goes.
+    pub(super) disk: Option<Disk>,
+}
+
+impl Stage {
+    /// Starts all but the second worker, and waits until they are ready. Each of `people` has a Lead.
+    pub(super) async fn start(
+        folder: &Path,
+        disk: Option<Disk>,
+        people: &[String],
+        worker: Worker,
+    ) -> Result<Self> {
+        let environment = new_environment(folder)?;
+        let (mut proxied, mut proxies) = (environment.clone(), BTreeMap::new());
+        for (link, name) in
+            [(Link::Nats, "NATS_URL"), (Link::S3, "S3_ENDPOINT"), (Link::Salesforce, "SALESFORCE_URL")]
+        {
+            let server = address(environment.get(name)?);
+            let proxy = Proxy::start(server.clone()).await?;
+            proxied = through(&proxied, &server, &proxy);
+            proxies.insert(link, proxy);
+        }
+        let mut parts = BTreeMap::new();
+        let servers = [
+            (Part::LiveKit, service::livekit(folder, &environment)?),
+            (Part::Nats, service::nats(folder, &environment)?),
+            (Part::S3, service::s3(folder, &environment)?),
+            (Part::Salesforce, salesforce(folder, &environment, people)?),
+            (Part::OpenAi, service::openai(&environment)?),
+        ];
+        start(folder, servers, &mut parts).await?;
+        service::sink_s3(&environment)?.child(folder).run(&["setup", "--create-bucket"])?;
+        service::sink_salesforce(&environment)?.child(folder).run(&["setup"])?;
+        let programs = [
+            (Part::SinkS3, service::sink_s3(&proxied)?),
+            (Part::SinkSalesforce, service::sink_salesforce(&proxied)?),
+            (Part::Agent, agent(&proxied, worker)?),
+            (Part::Web, service::web(&proxied)?),
+        ];
+        start(folder, programs, &mut parts).await?;
+        let second = second_worker(folder, &proxied)?;
+        let program = second.child(folder);
+        let second_worker = Process::new(second, program);
+        let (folder, power_cuts) = (folder.to_owned(), BTreeMap::new());
+        Ok(Self { environment, folder, parts, second_worker, proxies, power_cuts, disk })
+    }
+
+    pub(super) fn part(&mut self, part: Part) -> Result<&mut Process> {
+        self.parts.get_mut(&part).with_context(|| format!("{part} is no part of this stack"))
+    }
+
+    /// Starts again what ended by itself.
+    pub(super) fn supervise(&mut self) -> Result<()> {
+        self.parts.values_mut().chain([&mut self.second_worker]).try_for_each(Process::supervise)
+    }
+}
+
+/// Where the spool of the first worker is, below a stage's folder.
+pub(super) fn spool(folder: &Path) -> PathBuf {
+    folder.join("data/agent")
+}
+
+/// The same of the second one.
+pub(super) fn second_spool(folder: &Path) -> PathBuf {
+    folder.join("data/agent-2")
+}
+
+fn new_environment(folder: &Path) -> Result<Environment> {
+    let names = Names { agent_name: "postcall".to_owned(), s3_bucket: "sessions".to_owned() };
+    // Who types and hums has no turns that a model could hear the end of.
+    let settings = settings::new_settings(folder, &Ports::free(), &names)?.into_iter();
+    let mut environment = Environment::from_iter(settings.filter(|(name, _)| *name != "TURN_DETECTOR_MODEL"));
+    for unlimited in ["WEB_TOKENS", "WEB_TOKENS_PER_ADDRESS"] {
+        environment.set(unlimited, "0");
+    }
+    environment.set("LOG_FORMAT", "json");
+    Ok(environment)
+}
+
+/// Starts some at once, and waits until all are ready.
+async fn start<const N: usize>(
+    folder: &Path,
+    services: [(Part, Service); N],
+    parts: &mut BTreeMap<Part, Process>,
+) -> Result<()> {
+    let names = services.each_ref().map(|(part, _)| *part);
+    for (part, service) in services {
+        service.prepare(folder)?;
+        let program = service.child(folder);
+        let mut process = Process::new(service, program);
+        process.start()?;
+        parts.insert(part, process);
+    }
+    for part in names {
+        parts[&part].ready().await?;
+    }
+    Ok(())
+}
+
+/// With a Lead for each person, and nobody else.
+fn salesforce(folder: &Path, environment: &Environment, people: &[String]) -> Result<Service> {
+    let leads: Vec<_> = people
+        .iter()
+        .enumerate()
+        .map(|(number, email)| {
+            json!({
+                "Id": format!("00Q5f00000{number:05}"), "FirstName": "Cal", "LastName": format!("Caller {number}"),
+                "Email": email, "Company": "Chaos Inc", "Status": "Open - Not Contacted", "OwnerId": "0055f000000Amy1",
+            })
+        })
+        .collect();
+    let file = folder.join("leads.json");
+    let mut service = service::salesforce(environment)?;
+    let seed = service.arguments.iter().position(|argument| argument == "--seed-file");
+    let seed =
+        seed.and_then(|flag| service.arguments.get_mut(flag + 1)).context("find the simulator's Leads")?;
+    *seed = file.to_string_lossy().into_owned();
+    service.files.push((file, json!({ "Lead": leads }).to_string()));
+    Ok(service)
+}
+
+fn agent(environment: &Environment, worker: Worker) -> Result<Service> {
+    let mut service = service::agent(environment)?;
+    match worker {
+        // `dev` has no logs that a program reads.
+        Worker::Ours => service.arguments = vec!["start".to_owned()],
+        Worker::Peer => {
+            let http = environment.get("AGENT_HTTP")?;
+            service.program = tool("peers/bin/python");
+            let script = workspace().join("tests/python/peer_worker.py").to_string_lossy().into_owned();
+            service.arguments = vec![script, "start".to_owned()];
+            service.environment.set("PEER_HTTP_PORT", http.rsplit(':').next().unwrap_or_default());
+            service.ready = Ready::Answers(format!("http://{http}/"));
+        }
+    }
+    Ok(service)
+}
+
+fn second_worker(folder: &Path, environment: &Environment) -> Result<Service> {
+    let mut environment = environment.clone();
+    environment.set("AGENT_HTTP", format!("127.0.0.1:{}", free_port()));
+    environment.set("AGENT_SPOOL_DIR", second_spool(folder).to_string_lossy());
+    environment.set("AGENT_DRAIN_LIMIT", DRAIN_LIMIT);
+    Ok(Service { name: "agent-2", ..agent(&environment, Worker::Ours)? })
+}
+
+/// The same settings, with a proxy wherever a server's address stands.
+fn through(environment: &Environment, server: &str, proxy: &Proxy) -> Environment {
+    let proxy = proxy.address.to_string();
+    environment.iter().map(|(name, value)| (name.clone(), value.replace(server, &proxy))).collect()
+}
+
+/// Host and port of a URL.
+fn address(url: &str) -> String {
+    url.rsplit(['/', '@']).next().unwrap_or_default().to_owned()
+}
