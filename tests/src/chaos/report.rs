@@ -1,6 +1,6 @@
 //! What a run has shown: a table for people, and files for everybody else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ pub struct Figures {
     pub jobs: usize,
     pub objects: usize,
     pub lost: usize,
+    pub unanswered: usize,
     pub duplicated: usize,
     pub wrong: usize,
     pub wrong_leads: usize,
@@ -90,6 +91,7 @@ impl Report {
             ("objects", objects),
             ("of these, recovered", recovered),
             ("lost", figures.lost),
+            ("calls without any object", figures.unanswered),
             ("duplicated", figures.duplicated),
             ("not what the caller did", figures.wrong),
             ("Leads without their newest call", figures.wrong_leads),
@@ -115,7 +117,7 @@ impl Report {
 
 fn figures(calls: usize, facts: &Facts, violations: &[Violation]) -> Figures {
     let of_kind = |kind| violations.iter().filter(|one| one.kind == kind).count();
-    let answered: std::collections::BTreeSet<usize> =
+    let answered: BTreeSet<usize> =
         facts.tries.iter().filter(|one| !one.jobs.is_empty()).map(|one| one.call).collect();
     let delays = facts.objects.iter().filter_map(|object| {
         let call =
@@ -131,6 +133,7 @@ fn figures(calls: usize, facts: &Facts, violations: &[Violation]) -> Figures {
         jobs: begun(facts).len(),
         objects: facts.objects.len(),
         lost: of_kind(Kind::Lost),
+        unanswered: of_kind(Kind::Unanswered),
         duplicated: of_kind(Kind::Duplicated),
         wrong: of_kind(Kind::Wrong),
         wrong_leads: of_kind(Kind::WrongLead),

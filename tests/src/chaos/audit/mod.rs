@@ -24,6 +24,8 @@ pub struct Violation {
 pub enum Kind {
     /// A job that had begun has no object.
     Lost,
+    /// A call has no object of any of its tries.
+    Unanswered,
     /// A job has more than one object, or nobody knows of the object's call.
     Duplicated,
     /// An object is not what its caller did.
@@ -51,6 +53,7 @@ pub fn audit(facts: &Facts) -> Vec<Violation> {
         facts.tries.iter().filter_map(|one| Some((one.room.as_deref()?, one))).collect();
     let found = [
         of_kind(Kind::Lost, lost(facts)),
+        of_kind(Kind::Unanswered, unanswered(facts)),
         of_kind(Kind::Duplicated, duplicated(facts, &by_room)),
         of_kind(
             Kind::Wrong,
@@ -99,6 +102,16 @@ fn lost(facts: &Facts) -> Vec<String> {
         _ => true,
     });
     lost.map(|job| format!("{} of {} has no object", job.job_id, job.room)).collect()
+}
+
+fn unanswered(facts: &Facts) -> Vec<String> {
+    let archived: BTreeSet<String> = facts.objects.iter().map(|object| identity(object).0).collect();
+    let mut calls = BTreeMap::<usize, bool>::new();
+    for one in &facts.tries {
+        *calls.entry(one.call).or_default() |= one.room.as_ref().is_some_and(|room| archived.contains(room));
+    }
+    let unanswered = calls.into_iter().filter(|(_, answered)| !answered);
+    unanswered.map(|(call, _)| format!("no try of call {call} has an object")).collect()
 }
 
 fn duplicated(facts: &Facts, by_room: &BTreeMap<&str, &Try>) -> Vec<String> {

@@ -84,7 +84,17 @@ fn a_job_without_an_object_is_lost_whoever_knows_of_it() {
     facts.objects.push(object("room", "AJ_2", 10));
     assert_eq!(kinds(&facts), []);
     facts.objects.clear();
-    assert_eq!(kinds(&facts), [Kind::Lost, Kind::Lost]);
+    assert_eq!(kinds(&facts), [Kind::Lost, Kind::Lost, Kind::Unanswered]);
+}
+
+#[test]
+fn a_call_is_answered_at_one_of_its_tries() {
+    let mut facts = sound();
+    let first = Try { room: None, jobs: Vec::new(), left: None, ..facts.tries[0].clone() };
+    facts.tries.insert(0, first.clone());
+    assert_eq!(kinds(&facts), []);
+    facts.tries.push(Try { call: 1, room: Some("other".to_owned()), ..first });
+    assert_eq!(kinds(&facts), [Kind::Unanswered]);
 }
 
 #[test]
