@@ -59,6 +59,8 @@ pub struct Plan {
 
 /// How often processes that ended by themselves are looked for.
 const SUPERVISION: Duration = Duration::from_millis(500);
+/// The job of a peer ends with its room, 20 s after the caller has left it, and nothing tells when it has published.
+const PEER_PUBLISHES_WITHIN: Duration = Duration::from_secs(60);
 /// Before a fault that could not be undone is tried to be again.
 const UNDO_AGAIN: Duration = Duration::from_secs(2);
 
@@ -96,6 +98,9 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let placed = tokio::spawn(calls::place(environment, calls, plan.calls_at_a_time));
     let (tries, faults) = strike(&mut stage, &strikes, placed).await?;
     settle(&mut stage).await?;
+    if plan.worker == Worker::Peer {
+        sleep(PEER_PUBLISHES_WITHIN).await;
+    }
     let left = evidence::drained(&mut stage, plan.drain_limit).await?;
     let mut facts = evidence::collect(&stage, left).await?;
     (facts.tries, facts.faults) = (tries, faults);

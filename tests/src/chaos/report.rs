@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::audit::{Kind, Violation, begun};
 use super::facts::Facts;
 
+/// In the table; `report.json` has all of them.
+const VIOLATIONS_SHOWN: usize = 20;
+
 /// The outcome of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -102,7 +105,8 @@ impl Report {
             lines.push(format!("{name:<40} {figure:>6}"));
         }
         lines.push(format!("{:<40} {longest_delay:>6} s", "longest from hang-up to object"));
-        lines.extend(self.violations.iter().map(|one| format!("  {:?}: {}", one.kind, one.what)));
+        let shown = self.violations.iter().take(VIOLATIONS_SHOWN);
+        lines.extend(shown.map(|one| format!("  {:?}: {}", one.kind, one.what)));
         lines.join("\n")
     }
 

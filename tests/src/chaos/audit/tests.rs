@@ -130,7 +130,11 @@ fn a_payload_that_is_not_what_the_caller_did_is_wrong() {
     assert_eq!(changed(&|payload| payload["duration_seconds"] = json!(60)), [Kind::Wrong]);
     assert_eq!(changed(&|payload| payload["end_reason"] = json!("agent_failed")), [Kind::Wrong]);
     assert_eq!(changed(&|payload| payload["transcript"] = json!([])), [Kind::Wrong]);
-    assert_eq!(changed(&|payload| payload["start_time"] = json!("2026-03-01T11:59:00Z")), [Kind::Wrong]);
+    let too_soon = changed(&|payload| {
+        payload["start_time"] = json!("2026-03-01T11:59:00Z");
+        payload["duration_seconds"] = json!(70);
+    });
+    assert_eq!(too_soon, [Kind::Wrong]);
     let other = changed(&|payload| payload["user_email"] = json!("two@chaos.example"));
     // Somebody else's Lead does not show it, either.
     assert_eq!(other, [Kind::Wrong, Kind::WrongLead]);
