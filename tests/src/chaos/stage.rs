@@ -111,6 +111,8 @@ fn new_environment(folder: &Path) -> Result<Environment> {
     for unlimited in ["WEB_TOKENS", "WEB_TOKENS_PER_ADDRESS"] {
         environment.set(unlimited, "0");
     }
+    // As a server comes: what it has acknowledged may go with its power.
+    environment.set("NATS_SYNC_INTERVAL", "2m");
     environment.set("LOG_FORMAT", "json");
     Ok(environment)
 }

@@ -100,11 +100,12 @@ pub fn nats(folder: &Path, environment: &Environment) -> Result<Service> {
         }
         None => ("", Vec::new()),
     };
-    // 8 MiB of payload: room for long transcripts and for a dead letter's headers. What is acknowledged is on the disk.
+    // 8 MiB of payload: room for long transcripts and for a dead letter's headers.
     let configuration = format!(
         "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB, \
-         sync_interval: always }}\n{users}",
+         sync_interval: {} }}\n{users}",
         data.display(),
+        environment.find("NATS_SYNC_INTERVAL").unwrap_or("2m"),
     );
     let file = folder.join("nats.conf");
     let arguments = ["--config".to_owned(), text(&file)];
