@@ -300,6 +300,8 @@ impl Writing {
         while let Some(surplus) = self.kept.take_surplus() {
             self.keep_no_longer(&surplus, outcome);
         }
+        // Before it counts as published.
+        self.health.keeps(self.kept.len());
         self.outbox.remove(name);
     }
 
