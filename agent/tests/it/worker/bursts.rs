@@ -77,9 +77,6 @@ fn a_full_worker_says_so_and_the_next_takes_over() {
     callers.run("knock", json!({"room": "too-many", "agent": AGENT_NAME}));
     assert!(callers.attempt("see_agent", json!({"room": "too-many", "limit": 3})).is_err());
     assert_eq!(offers(), before);
-    wait_for("what LiveKit says of it", || {
-        livekit.log().contains("no workers with sufficient capacity").then_some(())
-    });
     // A place that is free again is offered again.
     callers.run("go_away", json!({"room": rooms[0]}));
     wait_for("a free place", || {
