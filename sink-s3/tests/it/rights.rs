@@ -81,7 +81,7 @@ impl Doors {
         command.args(args).env_clear().env("SINK_S3_HTTP", self.http.to_string());
         command.env("S3_ENDPOINT", format!("http://127.0.0.1:{}", self.store.port)).env("S3_BUCKET", BUCKET);
         command.env("AWS_REGION", "us-east-1").env("AWS_ACCESS_KEY_ID", user.access_key);
-        command.env("AWS_SECRET_ACCESS_KEY", user.secret_key);
+        command.env("AWS_SECRET_ACCESS_KEY", user.secret_key).env("NATS_SYNC_INTERVAL", "always");
         match who {
             Who::Operator => command.env("NATS_URL", self.nats.operator_url()),
             Who::Sink | Who::BareSink => {

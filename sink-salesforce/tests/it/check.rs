@@ -26,6 +26,7 @@ async fn check_says_what_is_there_what_is_missing_and_what_to_do() {
             "stream SESSIONS",
             "stream SESSIONS_DLQ",
             "consumer sink-salesforce",
+            "NATS_SYNC_INTERVAL",
             "access token",
             "API version v68.0",
             "fields of Lead",

@@ -117,7 +117,8 @@ impl Settler {
         };
         match self.dead_letter_sender.store(&letter).await {
             Ok(Stored { form, since }) => {
-                if since == Since::Now {
+                // Where it is settled at once, it is told with the settlement, and not again and again while that waits.
+                if since == Since::Now || self.safe_after.is_none() {
                     self.moved(&letter, form, outcome);
                 }
                 match self.unsafe_for(since) {
