@@ -39,7 +39,7 @@ impl Seen {
 
     pub(super) fn next(&self) -> Next {
         match self.company {
-            Company::Connecting => Next::Soon,
+            Company::Served | Company::Connecting => Next::Soon,
             _ if self.waits().is_some() => Next::First,
             _ => Next::WhenItChanges,
         }

@@ -1,5 +1,6 @@
-//! Which rooms are looked at, and when: those where somebody waits each time, those that are well when their number of
-//! participants has changed, or once a minute. A server with very many rooms is asked no more for it; the news take longer.
+//! Which rooms are looked at, and when: those where somebody waits or an agent is in each round, because LiveKit does not count
+//! agents and so does not tell that one is gone; those of others when their number of participants has changed, or once a minute.
+//! A server with very many rooms is asked no more for it; the news take longer.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};

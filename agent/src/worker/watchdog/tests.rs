@@ -82,6 +82,17 @@ fn who_waits_is_connected_and_has_no_agent_of_this_name() {
 }
 
 #[test]
+fn a_room_with_an_agent_is_looked_at_again_and_one_of_others_when_it_changes() {
+    let of = |company| Seen { company, orders: Vec::new() };
+    // LiveKit does not count agents.
+    assert_eq!(of(Company::Served).next(), Next::Soon);
+    assert_eq!(of(Company::Connecting).next(), Next::Soon);
+    assert_eq!(of(Company::Nobody).next(), Next::WhenItChanges);
+    assert_eq!(waits("ann", &["A"]).next(), Next::First);
+    assert_eq!(waits("ann", &[]).next(), Next::WhenItChanges);
+}
+
+#[test]
 fn orders_are_those_of_this_name_the_oldest_first_and_are_given_again_as_they_were() {
     let mut elsewhere = dispatch("D", OURS, 0);
     elsewhere.deployment = "elsewhere".to_owned();
@@ -206,12 +217,12 @@ fn chosen(rounds: &mut Rounds, listed: &[Room], most: usize, now: Instant) -> Ve
 }
 
 #[test]
-fn rooms_without_change_are_looked_at_once_a_minute_and_waiting_ones_each_time() {
+fn rooms_of_others_are_looked_at_once_a_minute_without_a_change_and_waiting_ones_each_time() {
     let (mut rounds, now) = (Rounds::default(), Instant::now());
-    let listed = [room("empty", 0), room("served", 2), room("waits", 1), room("comes", 1), room("fails", 1)];
-    assert_eq!(chosen(&mut rounds, &listed, 9, now), ["served", "waits", "comes", "fails"]);
+    let listed = [room("empty", 0), room("others", 2), room("waits", 1), room("comes", 1), room("fails", 1)];
+    assert_eq!(chosen(&mut rounds, &listed, 9, now), ["others", "waits", "comes", "fails"]);
     let next = [
-        ("served", Next::WhenItChanges),
+        ("others", Next::WhenItChanges),
         ("waits", Next::First),
         ("comes", Next::Soon),
         ("fails", Next::Later),
@@ -221,10 +232,10 @@ fn rooms_without_change_are_looked_at_once_a_minute_and_waiting_ones_each_time()
     }
     assert_eq!(chosen(&mut rounds, &listed, 9, now + STEP), ["waits", "comes"]);
     assert_eq!(chosen(&mut rounds, &listed, 9, now + STEP * 5), ["waits", "comes", "fails"]);
-    assert_eq!(chosen(&mut rounds, &listed, 9, now + STEP * 24), ["waits", "served", "comes", "fails"]);
-    // Its agent is gone.
-    let listed = [room("served", 1)];
-    assert_eq!(chosen(&mut rounds, &listed, 9, now + STEP), ["served"]);
+    assert_eq!(chosen(&mut rounds, &listed, 9, now + STEP * 24), ["waits", "others", "comes", "fails"]);
+    // Somebody has left.
+    let listed = [room("others", 1)];
+    assert_eq!(chosen(&mut rounds, &listed, 9, now + STEP), ["others"]);
     assert!(!rounds.knows("waits"));
 }
 
