@@ -67,8 +67,8 @@ impl Stage {
             (Part::OpenAi, service::openai(&environment)?),
         ];
         start(folder, servers, &mut parts).await?;
-        service::sink_s3(&environment)?.child(folder).run(&["setup", "--create-bucket"])?;
-        service::sink_salesforce(&environment)?.child(folder).run(&["setup"])?;
+        service::operators("sink-s3", &environment, folder)?.run(&["setup", "--create-bucket"])?;
+        service::operators("sink-salesforce", &environment, folder)?.run(&["setup"])?;
         let programs = [
             (Part::SinkS3, service::sink_s3(&proxied)?),
             (Part::SinkSalesforce, service::sink_salesforce(&proxied)?),
