@@ -211,6 +211,7 @@ async fn a_token_in_a_file_may_be_renewed() {
 
 #[tokio::test]
 async fn a_token_crosses_no_network_in_plain_text() {
+    drop(rustls::crypto::ring::default_provider().install_default());
     let environment = |name: &str| (name == "BOOKING_TOKEN").then(|| "t0ken".to_owned());
     let far = || persona("http://crm.internal/book");
     let refused = Toolbox::new(far(), environment, false).await.err().unwrap().to_string();

@@ -26,6 +26,16 @@ use crate::persona::{Persona, Voice};
 use server::{Act, LIMITS, Server};
 use take_over::Counted;
 
+/// It is the process's: whichever test is the first installs it.
+fn install_cryptography() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+fn http_client(most_idle: usize) -> reqwest::Client {
+    install_cryptography();
+    super::http_client(most_idle).unwrap()
+}
+
 const EVENTS: &str = "text/event-stream";
 
 fn status(status: u16) -> Act {
@@ -442,6 +452,7 @@ struct Settings {
 }
 
 async fn providers<T: AsRef<str>>(arguments: &[T]) -> anyhow::Result<Providers> {
+    install_cryptography();
     let arguments = ["agent"].into_iter().chain(arguments.iter().map(AsRef::as_ref));
     let settings = <Settings as clap::Parser>::try_parse_from(arguments)?;
     let key = LiveKitKey::of("key", "secret".into())?;
@@ -452,7 +463,6 @@ async fn providers<T: AsRef<str>>(arguments: &[T]) -> anyhow::Result<Providers> 
 /// Whatever the protocol, and of each of the three.
 #[tokio::test]
 async fn no_provider_is_set_up_that_would_send_a_secret_in_plain_text() {
-    drop(rustls::crypto::ring::default_provider().install_default());
     for (kind, protocol) in [
         ("stt", "openai"),
         ("stt", "openai-realtime"),

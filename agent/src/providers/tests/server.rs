@@ -17,6 +17,8 @@ use secrecy::SecretString;
 use service::SecretSource;
 use tokio::net::TcpListener;
 
+use super::http_client;
+use crate::providers::KEPT_CONNECTIONS;
 use crate::providers::chat_completions::ChatCompletions;
 use crate::providers::credential::Credential;
 use crate::providers::error::Provider;
@@ -27,7 +29,6 @@ use crate::providers::services::Services;
 use crate::providers::text_to_speech::{SoundFormat, SpeechRequests};
 use crate::providers::transcriptions::Transcriptions;
 use crate::providers::usage::ServiceName;
-use crate::providers::{KEPT_CONNECTIONS, http_client};
 
 /// Short enough for tests, long enough for a busy machine.
 pub(super) const LIMITS: Limits = Limits {
@@ -76,7 +77,6 @@ pub(super) struct Server {
 impl Server {
     /// Does these one after the other; then it fails with 501.
     pub(super) async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
-        drop(rustls::crypto::ring::default_provider().install_default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/prefix", listener.local_addr().unwrap());
         let acts = Arc::new(Mutex::new(acts.into_iter().collect()));
@@ -94,7 +94,7 @@ impl Server {
 
     fn endpoint_with(&self, provider: Provider, key: Key) -> Endpoint {
         let credential = Credential::Key(key);
-        let (http, base) = (http_client(KEPT_CONNECTIONS).unwrap(), self.base.parse().unwrap());
+        let (http, base) = (http_client(KEPT_CONNECTIONS), self.base.parse().unwrap());
         Endpoint { provider, http, base, credential, limits: LIMITS }
     }
 

@@ -16,7 +16,6 @@ use super::*;
 use crate::providers::base_url::BaseUrl;
 use crate::providers::credential::Credential;
 use crate::providers::health::Health;
-use crate::providers::http_client;
 use crate::providers::inference::stt::InferenceStt;
 use crate::providers::json_socket::SocketCount;
 use crate::providers::services::Services;
@@ -48,7 +47,6 @@ enum How {
 
 /// A service that does so with one connection after the other.
 async fn recogniser(connections: impl IntoIterator<Item = How>) -> SpeechToText {
-    drop(rustls::crypto::ring::default_provider().install_default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap()).parse().unwrap();
     let mut connections: VecDeque<_> = connections.into_iter().collect();
@@ -77,7 +75,7 @@ async fn recogniser(connections: impl IntoIterator<Item = How>) -> SpeechToText 
 fn sockets(base: BaseUrl) -> Sockets {
     Sockets {
         provider: Provider::SpeechToText,
-        http: http_client(0).unwrap(),
+        http: http_client(0),
         base,
         credential: Credential::None,
         limits: LIMITS,
@@ -273,7 +271,6 @@ async fn why_a_socket_is_refused_is_read_to_its_end() {
 
 #[tokio::test]
 async fn a_server_that_speaks_no_websocket_is_named() {
-    drop(rustls::crypto::ring::default_provider().install_default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap()).parse().unwrap();
     tokio::spawn(async move {

@@ -13,7 +13,6 @@ use tokio_tungstenite::{WebSocketStream, accept_async};
 
 use super::*;
 use crate::providers::credential::Credential;
-use crate::providers::http_client;
 use crate::providers::inference::tts::{InferenceTts, Model};
 use crate::providers::json_socket::SocketCount;
 use crate::providers::request::Limits;
@@ -67,7 +66,7 @@ async fn gateway(first: How, others: How) -> (InferenceTts, Arc<Seen>) {
     });
     let limits = Limits { answer: ANSWER_LIMIT, idle: ANSWER_LIMIT, ..LIMITS };
     let (provider, credential) = (Provider::TextToSpeech, Credential::None);
-    let http = http_client(0).unwrap();
+    let http = http_client(0);
     let sockets = Sockets { provider, http, base, credential, limits, count: SocketCount::new().unwrap() };
     (InferenceTts::new(sockets, Model::of("cartesia/sonic-3", "en")), seen)
 }
