@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod environment;
 pub mod leads;
 pub mod media_server;
+pub mod nats;
 pub mod openssl;
 pub mod sink_servers;
 pub mod stack;

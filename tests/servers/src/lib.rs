@@ -2,6 +2,7 @@
 //! server cannot be started it panics: a test without its server has failed.
 
 mod eventually;
+mod folder;
 pub mod http;
 mod listening;
 mod livekit;
@@ -16,6 +17,7 @@ pub mod webm;
 use std::path::{Path, PathBuf};
 
 pub use eventually::eventually;
+pub use folder::copy_folder;
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LIVEKIT_PORTS, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};

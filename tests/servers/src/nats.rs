@@ -2,14 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{FromConsumer as _, pull};
 use async_nats::{ConnectErrorKind, ConnectOptions, jetstream};
 use tempfile::TempDir;
 
+use crate::folder::copy_folder;
 use crate::nats_users::{NatsUser, nats_users};
 use crate::program::{Program, Signal};
 use crate::{free_port, tool};
@@ -101,7 +101,7 @@ impl NatsServer {
     /// What its disk holds now: all that it would have after a power cut, if it synced nothing from now on.
     pub fn on_disk(&self) -> TempDir {
         let copy = tempfile::tempdir().expect("make a temporary folder");
-        copy_folder(&store(&self.folder), copy.path());
+        copy_folder(&store(&self.folder), copy.path()).expect("copy the server's disk");
         copy
     }
 
@@ -110,7 +110,7 @@ impl NatsServer {
     pub fn lose_power(&mut self, on_disk: &TempDir) {
         self.kill();
         std::fs::remove_dir_all(store(&self.folder)).expect("empty the server's disk");
-        copy_folder(on_disk.path(), &store(&self.folder));
+        copy_folder(on_disk.path(), &store(&self.folder)).expect("copy the server's disk");
     }
 
     /// Loses its power, and with it what it wrote of one stream's messages since; all else had been synced.
@@ -119,8 +119,7 @@ impl NatsServer {
         let messages = |store: PathBuf| store.join("$G/streams").join(stream).join("msgs");
         let (old, new) = (messages(on_disk.path().to_owned()), messages(store(&self.folder)));
         std::fs::remove_dir_all(&new).expect("remove the stream's messages");
-        std::fs::create_dir(&new).expect("make the folder of the stream's messages");
-        copy_folder(&old, &new);
+        copy_folder(&old, &new).expect("copy the server's disk");
     }
 
     /// Changes the bytes of a stream's first file, as a disk does that fails. The server must not run.
@@ -200,11 +199,6 @@ impl NatsServer {
 
 fn store(folder: &TempDir) -> PathBuf {
     folder.path().join("jetstream")
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    let copied = Command::new("cp").arg("--archive").arg(from.join(".")).arg(to).status();
-    assert!(copied.expect("run cp").success(), "copy {}", from.display());
 }
 
 /// Where the users' seeds are.

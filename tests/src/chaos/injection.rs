@@ -1,11 +1,10 @@
 //! How each fault is brought about and undone.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use test_servers::copy_folder;
 
 use super::fault::{Fault, Link, Part};
 use super::proxy::Mode;
@@ -81,7 +80,7 @@ impl Stage {
         let copied = copy_folder(&store, &copy);
         nats.thaw();
         self.power_cuts.insert(number, copy);
-        copied
+        copied.context("note what the disk of nats-server holds")
     }
 
     /// nats-server is gone at once, and so is what it wrote since. Go's programs call the kernel themselves, so nothing can be put
@@ -92,16 +91,8 @@ impl Stage {
         let nats = self.part(Part::Nats)?;
         nats.kill()?;
         std::fs::remove_dir_all(&store).context("empty the disk of nats-server")?;
-        copy_folder(&copy, &store)?;
+        copy_folder(&copy, &store).context("put back what the disk of nats-server held")?;
         nats.revive()?;
         std::fs::remove_dir_all(&copy).context("forget what the disk held")
     }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to).with_context(|| format!("make {}", to.display()))?;
-    let copied =
-        Command::new("cp").arg("--archive").arg(from.join(".")).arg(to).output().context("run cp")?;
-    ensure!(copied.status.success(), "copy {}: {}", from.display(), String::from_utf8_lossy(&copied.stderr));
-    Ok(())
 }

@@ -27,6 +27,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::Utc;
+use test_servers::copy_folder;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -182,17 +183,7 @@ async fn settle(stage: &mut Stage) -> Result<()> {
 fn keep(mut stage: Stage, clean: bool) -> Result<()> {
     let folder = stage.folder.clone();
     if !clean {
-        let copied = std::process::Command::new("cp")
-            .args(["--archive"])
-            .arg(stage::spool(&folder))
-            .arg(folder.join("spool"))
-            .output()
-            .context("keep the spool")?;
-        anyhow::ensure!(
-            copied.status.success(),
-            "keep the spool: {}",
-            String::from_utf8_lossy(&copied.stderr)
-        );
+        copy_folder(&stage::spool(&folder), &folder.join("spool")).context("keep the spool")?;
     }
     stage.power_cuts.clear();
     drop(stage);

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use async_nats::jetstream::{self, stream};
-use async_nats::{ConnectOptions, ServerAddr};
 use schemas::names;
 use tokio::time::timeout;
 
 use crate::environment::Environment;
+use crate::nats;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Has the stream of sessions take no further message, or as many as it has room for.
 pub(super) async fn limit_stream(environment: &Environment, full: bool) -> Result<()> {
     let limited = async {
-        let jetstream = connect(environment).await?;
+        let jetstream = jetstream::new(nats::connect(environment).await?);
         let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.context("look up the stream")?;
         let info = stream.cached_info();
         let messages = i64::try_from(info.state.messages).unwrap_or(i64::MAX).max(1);
@@ -30,7 +30,7 @@ pub(super) async fn limit_stream(environment: &Environment, full: bool) -> Resul
 /// What the sinks have not settled, a sentence each.
 pub(super) async fn unsettled(environment: &Environment) -> Result<Vec<String>> {
     let asked = async {
-        let jetstream = connect(environment).await?;
+        let jetstream = jetstream::new(nats::connect(environment).await?);
         let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.context("look up the stream")?;
         let last = stream.cached_info().state.last_sequence;
         let mut unsettled = Vec::new();
@@ -44,15 +44,4 @@ pub(super) async fn unsettled(environment: &Environment) -> Result<Vec<String>> 
         Ok(unsettled)
     };
     timeout(LIMIT, asked).await.context("wait for nats-server")?
-}
-
-async fn connect(environment: &Environment) -> Result<jetstream::Context> {
-    let address: ServerAddr = environment.get("NATS_URL")?.parse().context("read NATS_URL")?;
-    let options = match (address.username(), address.password()) {
-        (Some(user), Some(password)) => {
-            ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
-        }
-        _ => ConnectOptions::new(),
-    };
-    Ok(jetstream::new(options.connect(address).await.context("connect to nats-server")?))
 }

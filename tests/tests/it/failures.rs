@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use async_nats::{ConnectOptions, ServerAddr};
 use serde_json::Value;
 use test_servers::{Program, Signal};
 use tests::archive::Archive;
 use tests::caller::{Caller, ConnectionDetails};
 use tests::leads::Leads;
+use tests::nats;
 use tests::stack::Stack;
 use tests::wait_for;
 
@@ -112,7 +112,7 @@ async fn an_outage_of_both_stores_delays_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broken_payload_becomes_a_dead_letter_with_its_bytes() {
     let stack = Stack::start().await.unwrap();
-    let jetstream = async_nats::jetstream::new(connect(stack.environment.get("NATS_URL").unwrap()).await);
+    let jetstream = async_nats::jetstream::new(nats::connect(&stack.environment).await.unwrap());
     let broken = "{\"session_id\": \"broken_payload\", \"end_time\": ";
     let subject = schemas::names::SESSION_ENDED_V1;
     jetstream.publish(subject, broken.into()).await.unwrap().await.unwrap();
@@ -136,12 +136,4 @@ async fn a_broken_payload_becomes_a_dead_letter_with_its_bytes() {
 fn dead_letters(sink: &Program) -> Result<Vec<Value>> {
     let listed = sink.run(&["dead-letters", "list", "--json"])?;
     listed.lines().map(|line| serde_json::from_str(line).context("read a dead letter")).collect()
-}
-
-/// With the login that is in the address.
-async fn connect(url: &str) -> async_nats::Client {
-    let address: ServerAddr = url.parse().unwrap();
-    let (user, password) = (address.username().unwrap(), address.password().unwrap());
-    let options = ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned());
-    options.connect(address).await.unwrap()
 }
