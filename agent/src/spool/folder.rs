@@ -169,8 +169,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Moves what a dead process left into the outbox, what was published but may be lost too, and lists the outbox, oldest first. The payload is given where
-    /// the disk refused the move: it waits in memory then.
+    /// Moves what a dead process left into the outbox, and what was published and may be lost, and lists the outbox, oldest
+    /// first. The payload is given where the disk refused the move: it waits in memory then.
     pub(super) fn recover(&self) -> io::Result<Vec<(String, Option<Bytes>)>> {
         let mut in_memory = Vec::new();
         for path in files(&self.journal)? {

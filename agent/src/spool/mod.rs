@@ -35,6 +35,7 @@ mod journal;
 mod kept;
 mod outbox;
 mod writer;
+mod writing;
 
 pub use error::SpoolError;
 use folder::Folder;
@@ -42,7 +43,8 @@ use health::Health;
 pub use journal::Journal;
 use kept::Kept;
 use outbox::Outbox;
-use writer::{Request, Writer, Writing};
+use writer::{Request, Writer};
+use writing::Writing;
 
 /// Largest payload that fits a NATS server's default `max_payload` together with a dead letter's headers, bytes.
 const DEFAULT_MAX_PAYLOAD_BYTES: usize = 1024 * 1024 - DEAD_LETTER_HEADROOM_BYTES;
