@@ -70,8 +70,8 @@ fn is_registered(pages: &Pages) -> Result<&'static str, String> {
 
 /// Whether the worker takes calls, or would when a place is free, and can hold them. It takes them also where a service
 /// fails: the caller hears an apology, the service may be back any moment, and a job that all workers refuse is offered
-/// again only after a while. What keeps it from no call is told, and is no reason to take its calls away: without NATS, or room in the
-/// stream, ended sessions wait on disk. Without that disk no calls are taken.
+/// again only after a while. What keeps it from no call is told, and is no reason to take its calls away: without NATS, or
+/// room in the stream, ended sessions wait on disk. Without that disk no calls are taken.
 fn ready(pages: &Pages) -> Result<String, String> {
     let (draining, without_spool) = {
         let status = pages.status_rx.borrow();

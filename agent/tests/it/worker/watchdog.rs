@@ -23,6 +23,12 @@ fn join(callers: &mut Callers, room: &str, agent: Option<&str>) {
     callers.run("join", json!({"room": room, "agent": agent, "metadata": metadata, "tracks": 0}));
 }
 
+/// The same, of whom an agent is there.
+fn join_and_see(callers: &mut Callers, room: &str) {
+    join(callers, room, Some(AGENT_NAME));
+    callers.run("see_agent", json!({"room": room}));
+}
+
 /// Identities of the agents in a room, by the server's list.
 fn agents(callers: &mut Callers, room: &str) -> Vec<String> {
     let listed = callers.run("listed", json!({"room": room}));
@@ -94,8 +100,7 @@ fn the_caller_of_a_killed_worker_gets_another_agent() {
     let livekit = start_livekit();
     let mut first = start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
-    join(&mut callers, "deserted", Some(AGENT_NAME));
-    callers.run("see_agent", json!({"room": "deserted"}));
+    join_and_see(&mut callers, "deserted");
     let dead = agents(&mut callers, "deserted");
     let second = start(&livekit, &[]);
     first.signal("KILL");
@@ -124,8 +129,7 @@ fn who_found_no_place_free_gets_the_next() {
     let livekit = start_livekit();
     let agent = start(&livekit, &["--agent-capacity", "1"]);
     let mut callers = Callers::start(&livekit.url());
-    join(&mut callers, "first", Some(AGENT_NAME));
-    callers.run("see_agent", json!({"room": "first"}));
+    join_and_see(&mut callers, "first");
     join(&mut callers, "second", Some(AGENT_NAME));
     wait_for("the wait", || (agent.metric("rooms_without_agent") == 1.0).then_some(()));
     sleep(AFTER * 2);
@@ -141,8 +145,7 @@ fn an_agent_that_is_taken_out_of_a_room_is_not_replaced() {
     let livekit = start_livekit();
     let agent = start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
-    join(&mut callers, "by-hand", Some(AGENT_NAME));
-    callers.run("see_agent", json!({"room": "by-hand"}));
+    join_and_see(&mut callers, "by-hand");
     let identity = agents(&mut callers, "by-hand").remove(0);
     callers.run("remove", json!({"room": "by-hand", "identity": identity}));
     assert_eq!(agent.exported("by-hand").end_reason, Some(EndReason::JobTerminated));
@@ -156,8 +159,7 @@ fn of_two_agents_the_later_leaves() {
     let livekit = start_livekit();
     let mut first = start(&livekit, &[]);
     let mut callers = Callers::start(&livekit.url());
-    join(&mut callers, "once", Some(AGENT_NAME));
-    callers.run("see_agent", json!({"room": "once"}));
+    join_and_see(&mut callers, "once");
     let there = agents(&mut callers, "once");
     // The next job is another worker's.
     first.signal("TERM");

@@ -101,11 +101,11 @@ impl Nats {
     /// A setting cannot be used, or none of the servers takes the client.
     pub async fn connect(&self, name: &str) -> anyhow::Result<JetStream> {
         let (servers, login) = self.servers().await?;
+        let tls_files = self.tls_files()?;
         let mut last_error = anyhow!("NATS_URL names no server");
         for server in servers {
             let address = server.address.clone();
             let login = server.login.clone().or_else(|| login.clone());
-            let tls_files = self.tls_files()?;
             let attempts = Arc::new(Attempts::new(vec![server], login, tls_files.clone()));
             let (refusals, told) = (attempts.refused.subscribe(), Arc::clone(&attempts));
             let options = self.options(name, attempts).event_callback(move |event| {

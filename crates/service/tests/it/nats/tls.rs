@@ -34,6 +34,14 @@ fn certificate(folder: &Path, name: &str, authority: Option<&str>) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }
 
+/// An authority, a server and a client of it, and somebody whom it does not know.
+fn certificates(folder: &Path) {
+    certificate(folder, "authority", None);
+    certificate(folder, "server", Some("authority"));
+    certificate(folder, "client", Some("authority"));
+    certificate(folder, "stranger", None);
+}
+
 fn configuration(folder: &Path) -> String {
     let file = |name: &str| folder.join(name).display().to_string();
     let (certificate, key, authority) = (file("server.crt"), file("server.key"), file("authority.crt"));
@@ -47,10 +55,7 @@ fn configuration(folder: &Path) -> String {
 async fn certificates_are_read_at_each_connection() {
     let folder = TempDir::new().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    certificate(folder.path(), "authority", None);
-    certificate(folder.path(), "server", Some("authority"));
-    certificate(folder.path(), "client", Some("authority"));
-    certificate(folder.path(), "stranger", None);
+    certificates(folder.path());
     let mut nats = NatsServer::start_with(&configuration(folder.path())).await;
     let url = nats.url_for("sink", "secret");
     let (authority, stranger) = (file("authority.crt"), file("stranger.crt"));
@@ -84,10 +89,7 @@ async fn certificates_are_read_at_each_connection() {
 async fn what_is_wrong_with_certificates_is_said_with_what_to_correct() {
     let folder = TempDir::new().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    certificate(folder.path(), "authority", None);
-    certificate(folder.path(), "server", Some("authority"));
-    certificate(folder.path(), "client", Some("authority"));
-    certificate(folder.path(), "stranger", None);
+    certificates(folder.path());
     let nats = NatsServer::start_with(&configuration(folder.path())).await;
     let url = nats.url_for("sink", "secret");
     let (authority, stranger, client) = (file("authority.crt"), file("stranger.crt"), file("client.crt"));
