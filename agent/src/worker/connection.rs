@@ -258,7 +258,9 @@ mod tests {
             tokio::spawn(async move { serve(client.unwrap().0, &from_server_tx, &mut to_server_rx).await });
         assert!(matches!(from_server_rx.recv().await, Some(FromServer::Message(_))));
         assert!(written.iter_mut().all(|written| written.try_recv().is_ok()));
-        drop((server, from_server_rx));
+        // The server is there until the end: whatever is still on its way to it is written.
+        drop(from_server_rx);
         serving.await.unwrap().unwrap();
+        drop(server);
     }
 }

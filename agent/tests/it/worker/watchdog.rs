@@ -74,7 +74,10 @@ fn who_came_while_no_worker_was_there_gets_one_agent() {
     }
     let sum = |value: fn(&Agent) -> f64| workers.iter().map(value).sum::<f64>();
     assert_eq!(sum(|worker| worker.metric("rooms_redispatched_total")), ROOMS as f64);
-    assert_eq!(sum(|worker| worker.metric("rooms_without_agent")), 0.0);
+    // It is what the last round saw, and rounds are far apart where LiveKit is slow.
+    wait_for("nobody who waits", || {
+        (sum(|worker| worker.metric("rooms_without_agent")) == 0.0).then_some(())
+    });
     assert_eq!(sum(|worker| worker.worker()["active_jobs"].as_f64().expect("a number")), ROOMS as f64);
 
     let leaving: Vec<_> = rooms.iter().map(|room| callers.begin("leave", json!({"room": room}))).collect();
