@@ -14,8 +14,9 @@ use crate::data_channel::{
 use super::callbacks::Callback;
 use super::command::Command;
 
-/// Bytes of messages that are kept for a channel nobody listens to yet.
+/// Bytes of messages that are kept for a channel nobody listens to yet, with what each takes beside its own.
 const MAX_UNREAD: usize = 4 << 20;
+const UNREAD_MESSAGE: usize = size_of::<(Vec<u8>, bool)>();
 
 pub(crate) struct Channel {
     label: String,
@@ -127,14 +128,14 @@ impl Channel {
         let inbox = &mut *inbox;
         match &mut inbox.on_message {
             Some(on_message) => on_message(DataBuffer { data: &data, binary }),
-            None if inbox.unread_bytes + data.len() > MAX_UNREAD => {
+            None if inbox.unread_bytes + UNREAD_MESSAGE + data.len() > MAX_UNREAD => {
                 tracing::error!(
                     label = self.label,
                     "nobody listens to the data channel: a message is dropped"
                 );
             }
             None => {
-                inbox.unread_bytes += data.len();
+                inbox.unread_bytes += UNREAD_MESSAGE + data.len();
                 inbox.unread.push((data, binary));
             }
         }
@@ -152,5 +153,21 @@ impl Channel {
         self.on_buffered_amount_change.set(None);
         let released = std::mem::take(&mut *self.inbox.lock());
         drop(released);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_without_bytes_are_not_kept_without_end() {
+        let (command_tx, _command_rx) = mpsc::unbounded_channel();
+        let channel = Channel::new("nobody listens", DataChannelInit::default(), command_tx);
+        for _ in 0..400_000 {
+            channel.deliver(Vec::new(), true);
+        }
+        let kept = channel.inbox.lock().unread.len() * UNREAD_MESSAGE;
+        assert!(kept <= MAX_UNREAD, "{kept} bytes");
     }
 }
