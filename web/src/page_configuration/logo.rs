@@ -1,5 +1,7 @@
 //! The logo: a file of the operator's that is served beside the page.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 use std::str;
 
@@ -19,8 +21,9 @@ pub(crate) struct Logo {
 impl Logo {
     /// Reads a file; else says what is wrong with it.
     pub(super) fn load(path: &Path) -> Result<Self, String> {
-        let bytes =
-            std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
+        read.map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         Self::of(bytes).map_err(|why| format!("{} {why}", path.display()))
     }
 
