@@ -39,8 +39,11 @@ impl Headers {
             // A line that goes on with the one before it.
             if line[0].is_ascii_whitespace()
                 && let (Some((_, value)), Some(more)) = (read.last_mut(), text(line))
+                && !has_control(more)
             {
-                value.push_str(more.trim_end());
+                let more = more.trim_end();
+                // A value has no space in front: who writes it as a header of a dead letter reads it back as the same.
+                value.push_str(if value.is_empty() { more.trim_start() } else { more });
             }
         }
         let mut map = HeaderMap::new();
@@ -100,8 +103,12 @@ fn block(status: &str, headers: &HeaderMap) -> Bytes {
 fn read_line(line: &[u8]) -> Option<(HeaderName, String)> {
     let (name, value) = text(line)?.split_once(':')?;
     let value = value.trim();
-    let odd = name.is_empty() || value.chars().any(|char| char.is_control() && char != '\t');
+    let odd = name.is_empty() || has_control(value);
     if odd { None } else { Some((name.parse().ok()?, value.to_owned())) }
+}
+
+fn has_control(value: &str) -> bool {
+    value.chars().any(|char| char.is_control() && char != '\t')
 }
 
 fn text(line: &[u8]) -> Option<&str> {
@@ -154,6 +161,8 @@ mod tests {
             assert_eq!(headers.to_bytes(), odd);
         }
         assert_eq!(parsed(b"NATS/1.0\r\nNats-Msg-Id: a\r\n b\r\n\r\n").message_id(), Some("a b"));
+        assert_eq!(parsed(b"NATS/1.0\r\nNats-Msg-Id:\r\n b\r\n\r\n").message_id(), Some("b"));
+        assert_eq!(parsed(b"NATS/1.0\r\nNats-Msg-Id: a\r\n \x7f\r\n\r\n").message_id(), Some("a"));
     }
 
     #[test]
