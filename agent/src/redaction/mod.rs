@@ -161,7 +161,7 @@ fn redact_number(number: &serde_json::Number) -> Option<&'static str> {
 }
 
 fn redact_visible(text: &str) -> String {
-    let text = EMAIL.replace_all(text, "[email]");
+    let text = without_addresses(text);
     let without_digits = DIGITS.replace_all(&text, |found: &Captures<'_>| {
         let number = found.get_match();
         let is_price = || {
@@ -176,6 +176,18 @@ fn redact_visible(text: &str) -> String {
         replacement(&spelled(&found[0])).unwrap_or(&found[0]).to_owned()
     });
     without_words.into_owned()
+}
+
+/// A name in quotes may have an address in it, and shows as one only when that is gone.
+fn without_addresses(text: &str) -> String {
+    let mut text = text.to_owned();
+    loop {
+        let redacted = EMAIL.replace_all(&text, "[email]").into_owned();
+        if redacted == text {
+            return text;
+        }
+        text = redacted;
+    }
 }
 
 /// What takes the place of a number of these digits; nothing where it is too short to be anybody's.

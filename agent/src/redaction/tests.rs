@@ -73,6 +73,11 @@ fn what_is_nobodys_stays() {
     }
 }
 
+#[test]
+fn an_address_whose_name_has_another_one_in_it_is_not_left() {
+    assert_eq!(redact("\"Ann a@b.example Lee\"@x.org"), "[email]");
+}
+
 proptest! {
     #[test]
     fn twice_is_as_good_as_once(
