@@ -171,16 +171,13 @@ chaos-peer: prerequisites page ## Only kills of the agent, of ours and of the Py
 	$(CHAOS) --agent-kills
 	$(CHAOS) --agent-kills --peer
 
-FUZZ_SECONDS ?= 60
-FUZZ := crates/libwebrtc/fuzz
-# Sanitizers are behind a switch that the stable compiler has as well.
+SECONDS ?= 60
+TARGET ?= all
+INPUT ?=
 .PHONY: fuzz
-fuzz: export RUSTC_BOOTSTRAP := 1
-fuzz: ## What reads a stranger's bytes, under libFuzzer and AddressSanitizer, FUZZ_SECONDS for each part.
+fuzz: $(PAGE) ## All that reads bytes from outside, under libFuzzer and AddressSanitizer: make fuzz SECONDS=600 TARGET=email.
 	@$(INSTALL) system rust fuzz
-	@for target in $$(cargo fuzz list --fuzz-dir $(FUZZ)); do \
-	  echo "== $$target" && cargo fuzz run --fuzz-dir $(FUZZ) $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192 -timeout=20 -rss_limit_mb=2048 || exit 1; \
-	done
+	@fuzz/run.sh $(if $(INPUT),--input $(abspath $(INPUT)),$(SECONDS)) $(TARGET)
 
 ##  Measure it
 

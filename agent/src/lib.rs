@@ -8,6 +8,8 @@ pub mod agent_state;
 pub mod budget;
 pub mod configuration;
 pub mod conversation;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod http;
 pub mod metrics;
 pub mod persona;

@@ -12,6 +12,8 @@
 pub mod documents;
 mod email;
 mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod identity;
 pub mod json;
 pub mod names;

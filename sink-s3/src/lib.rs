@@ -18,6 +18,8 @@ mod credentials;
 #[cfg(feature = "parquet")]
 mod ddl;
 mod endpoint;
+#[cfg(all(feature = "parquet", any(test, fuzzing)))]
+pub mod fuzzing;
 mod gzip;
 mod hex;
 mod list;

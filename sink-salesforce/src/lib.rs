@@ -31,6 +31,8 @@ mod example;
 pub mod field_map;
 pub mod field_type;
 pub mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod halving;
 mod matching;
 pub mod org;

@@ -19,6 +19,8 @@ pub mod connection_details;
 mod content_security;
 mod email_domains;
 mod email_limit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http_client;
 mod livekit;
 pub mod metrics;

@@ -174,7 +174,13 @@ struct Reading {
     whole_by: Instant,
 }
 
-fn parts(provider: Provider, answer: Answer, meant: Meant, began: Instant, limits: Limits) -> Reply {
+pub(super) fn parts(
+    provider: Provider,
+    answer: Answer,
+    meant: Meant,
+    began: Instant,
+    limits: Limits,
+) -> Reply {
     let start = Reading {
         events: lines(provider, answer.chunks).eventsource().boxed(),
         reader: Reader::new(provider),

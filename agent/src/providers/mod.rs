@@ -13,6 +13,8 @@ mod chat_completions;
 mod credential;
 pub mod error;
 pub mod health;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod inference;
 mod json_socket;
 mod key;

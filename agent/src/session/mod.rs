@@ -9,6 +9,8 @@
 mod call;
 mod data_guard;
 mod ending;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod metadata;
 mod microphone;
 mod room;

@@ -6,6 +6,8 @@
 //! without an agent.
 
 mod connection;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod job_control;
 mod jobs;
 mod messages;

@@ -5,6 +5,8 @@ mod backoff;
 mod core_dump;
 pub mod document;
 mod file_limit;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod http_server;
 mod json_web_token;
 mod livekit_key;

@@ -19,6 +19,8 @@
 mod backoff;
 mod commands;
 mod consume;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod options;
 mod program;
 mod streams;

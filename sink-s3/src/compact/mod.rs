@@ -7,6 +7,8 @@
 
 mod compact_day;
 mod former;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod listing;
 mod outcome;
 mod parquet_file;

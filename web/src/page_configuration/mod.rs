@@ -114,7 +114,7 @@ impl PageConfiguration {
     ///
     /// # Errors
     /// All faults of the file, in the order of its lines.
-    fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Fault>> {
+    pub(crate) fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Fault>> {
         let mut faults = Faults::new(text);
         let configuration = read(text, folder, &mut faults);
         faults.finish(Some(configuration))

@@ -2,6 +2,9 @@
 //! bound, and what it queues stands before everything else that happens in the room. What the agent has no use for, and
 //! what is more than a person can send, ends here.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod hostile;
+
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -56,11 +59,7 @@ struct Guard {
 
 impl MessageGuard for Guard {
     fn admits(&mut self, label: &str, data: &[u8]) -> bool {
-        let packet = CHANNELS.contains(&label).then(|| DataPacket::decode(data).ok()).flatten();
-        let refused = match packet.and_then(|packet| packet.value) {
-            Some(value) => self.rules.take(&value, Instant::now()).err(),
-            None => Some(Cut::DataMessages),
-        };
+        let refused = self.rules.read(label, data, Instant::now()).err();
         refused.inspect(|what| self.metrics.cut(*what)).is_none()
     }
 }
@@ -96,6 +95,12 @@ impl DataRules {
             open: HashMap::new(),
             had_audio: false,
         }
+    }
+
+    fn read(&mut self, label: &str, data: &[u8], now: Instant) -> Result<(), Cut> {
+        let packet = CHANNELS.contains(&label).then(|| DataPacket::decode(data).ok()).flatten();
+        let value = packet.and_then(|packet| packet.value).ok_or(Cut::DataMessages)?;
+        self.take(&value, now)
     }
 
     fn take(&mut self, value: &Value, now: Instant) -> Result<(), Cut> {

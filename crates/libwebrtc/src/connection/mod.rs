@@ -21,7 +21,8 @@ pub(crate) mod statistics;
 mod status;
 mod stream;
 mod tcp;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+#[cfg_attr(not(test), expect(dead_code, reason = "the tests use all of it"))]
 mod tests;
 mod tls;
 mod transport;

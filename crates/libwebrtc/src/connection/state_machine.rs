@@ -1,12 +1,13 @@
 //! How the state machine of a transport is set up.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use str0m::crypto::CryptoProvider;
 use str0m::format::Codec;
 use str0m::rtp::{Extension, ExtensionMap};
 use str0m::{IceCreds, Rtc, RtcConfig};
 
-use crate::crypto;
 use crate::negotiation::codecs;
 use crate::sdp::IceCredentials;
 
@@ -17,12 +18,12 @@ const STATISTICS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The state machine, with every payload type taken for Opus: payload types are negotiated later, and what is not audio
 /// is dropped by its SSRC.
-pub(super) fn build_rtc(credentials: &IceCredentials, now: Instant) -> Rtc {
+pub(super) fn build_rtc(credentials: &IceCredentials, crypto: Arc<CryptoProvider>, now: Instant) -> Rtc {
     let mut extensions = ExtensionMap::empty();
     extensions.set(codecs::AUDIO_LEVEL_ID, Extension::AudioLevel);
     extensions.set(codecs::MID_ID, Extension::RtpMid);
     let mut config = RtcConfig::new()
-        .set_crypto_provider(crypto::provider())
+        .set_crypto_provider(crypto)
         .set_rtp_mode(true)
         .clear_codecs()
         .set_extension_map(extensions)

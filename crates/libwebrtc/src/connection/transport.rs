@@ -7,11 +7,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use str0m::crypto::CryptoProvider;
 use str0m::net::{Receive, Transmit};
 use str0m::rtp::RawPacket;
 use str0m::{Candidate, IceConnectionState, Input, Output, Rtc, RtcError};
 use tokio::sync::{Notify, mpsc};
 
+use crate::crypto;
 use crate::negotiation::Outcome;
 use crate::peer_connection::PeerConnectionState;
 use crate::sdp::IceCredentials;
@@ -87,8 +89,17 @@ impl Transport {
         command_tx: mpsc::WeakUnboundedSender<Command>,
         now: Instant,
     ) -> Self {
+        Self::with_crypto(crypto::provider(), credentials, command_tx, now)
+    }
+
+    pub(super) fn with_crypto(
+        crypto: Arc<CryptoProvider>,
+        credentials: &IceCredentials,
+        command_tx: mpsc::WeakUnboundedSender<Command>,
+        now: Instant,
+    ) -> Self {
         Self {
-            rtc: build_rtc(credentials, now),
+            rtc: build_rtc(credentials, crypto, now),
             command_tx,
             channels: Channels::default(),
             media: Media::default(),

@@ -4,6 +4,8 @@
 mod certificate;
 mod dtls;
 mod hash;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod plain;
 mod srtp;
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::audio::hostile as audio;
 use crate::connection::hostile as connection;
 use crate::ice_candidate::parse_line;
 use crate::negotiation::Negotiation;
-use crate::sdp::IceCredentials;
+use crate::sdp::{Description, IceCredentials};
 use crate::session_description::{SdpType, SessionDescription};
 
 /// Opus packets, of which some are lost.
@@ -23,9 +23,19 @@ pub fn jitter_buffer(bytes: &[u8]) {
     audio::buffer(bytes);
 }
 
-/// Datagrams for a connection: STUN, DTLS, RTP and RTCP.
+/// Datagrams for a connection that is not open yet: STUN and DTLS.
 pub fn datagrams(bytes: &[u8]) {
     connection::datagrams(bytes);
+}
+
+/// RTP and RTCP of a peer whose connection is open.
+pub fn media(bytes: &[u8]) {
+    connection::media(bytes);
+}
+
+/// SCTP of a peer whose connection is open: data channels.
+pub fn channels(bytes: &[u8]) {
+    connection::channels(bytes);
 }
 
 /// What STUN and TURN servers say.
@@ -41,14 +51,21 @@ pub fn candidates(bytes: &[u8]) {
 }
 
 /// An offer, and what is answered.
+///
+/// # Panics
+/// When a description that is written is read as another one, or an answer has not the offer's sections.
 pub fn description(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
+    let Ok(read) = Description::parse(text) else { return };
+    assert_eq!(Description::parse(&read.to_string()).ok().as_ref(), Some(&read));
     let credentials = || IceCredentials { ufrag: "here".to_owned(), password: "password".to_owned() };
     let mut negotiation = Negotiation::new(credentials(), "sha-256 AB:CD".to_owned());
     let Ok(offer) = SessionDescription::parse(text, SdpType::Offer) else { return };
     if negotiation.set_remote_description(&offer, credentials).is_ok()
         && let Ok(answer) = negotiation.create_answer()
     {
+        let answered = Description::parse(&answer.to_string()).map(|answer| answer.media.len());
+        assert_eq!(answered.ok(), Some(read.media.len()));
         drop(negotiation.set_local_description(&answer));
     }
 }

@@ -52,6 +52,20 @@ fn change(packet: &mut Vec<u8>, random: &mut SmallRng) {
 }
 
 #[test]
+fn no_seed_does_harm() {
+    fuzz_seeds::feed(&[
+        ("opus", opus),
+        ("jitter_buffer", jitter_buffer),
+        ("datagrams", datagrams),
+        ("media", media),
+        ("channels", channels),
+        ("servers", servers),
+        ("candidates", candidates),
+        ("description", description),
+    ]);
+}
+
+#[test]
 fn no_opus_packet_harms_the_decoder() {
     attack(ROUNDS, &crate::audio::hostile::payloads(), 1, opus);
 }

@@ -27,7 +27,7 @@ pub(super) struct Lines<M> {
 
 /// Takes one line, as the formatter hands it over: whole, with its end.
 pub(super) struct LineWriter<W> {
-    inner: W,
+    pub(super) inner: W,
     format: LogFormat,
     coloured: bool,
 }

@@ -1,6 +1,8 @@
 //! Where the lines of the log go, which there are, how many, and what they look like.
 
 mod address;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod hostile;
 mod line;
 mod line_limit;
 

@@ -94,7 +94,7 @@ impl DeadLetter {
         bail!("the dead letter is too large, even without the message: {too_large}")
     }
 
-    async fn in_form(&self, form: Form) -> anyhow::Result<(HeaderMap, Bytes)> {
+    pub(crate) async fn in_form(&self, form: Form) -> anyhow::Result<(HeaderMap, Bytes)> {
         let mut headers = HeaderMap::new();
         let body = match form {
             Form::AsItWas => {
@@ -262,7 +262,7 @@ fn no_answer(kind: RequestErrorKind, sink: &str) -> String {
     }
 }
 
-fn pack(headers: &[u8], payload: &[u8]) -> anyhow::Result<Bytes> {
+pub(crate) fn pack(headers: &[u8], payload: &[u8]) -> anyhow::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(headers)?;
     encoder.write_all(payload)?;

@@ -56,7 +56,7 @@ async fn whole(letter: &StoredMessage, all: &str, jetstream: &JetStream) -> anyh
     Ok(Original { payload: message.payload, message_id })
 }
 
-fn unpack(packed: &[u8], headers: usize) -> anyhow::Result<Original> {
+pub(crate) fn unpack(packed: &[u8], headers: usize) -> anyhow::Result<Original> {
     let mut bytes = Vec::new();
     GzDecoder::new(packed).take(MOST_BYTES + 1).read_to_end(&mut bytes).context("unpack the dead letter")?;
     ensure!(bytes.len() as u64 <= MOST_BYTES, "the dead letter unpacks to more than any message has");

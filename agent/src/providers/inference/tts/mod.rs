@@ -21,6 +21,11 @@ use pool::{Lease, Pool};
 pub(in crate::providers) use protocol::Model;
 use protocol::{Said, read};
 
+#[cfg(any(test, fuzzing))]
+pub(in crate::providers) fn understands(text: &str) -> bool {
+    read(text).is_ok()
+}
+
 /// A socket that has waited and is asked whether it lives has so long to show it.
 const PONG_LIMIT: Duration = Duration::from_secs(2);
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use str0m::Candidate;
+use str0m::crypto::CryptoProvider;
 use str0m::net::{Protocol, Receive, Transmit};
 use tokio::sync::mpsc;
 
@@ -16,6 +17,7 @@ use crate::connection::command::Command;
 use crate::connection::new_credentials;
 use crate::connection::statistics::Scope;
 use crate::connection::transport::{Event, Network, Transport};
+use crate::crypto;
 use crate::data_channel::DataChannelInit;
 use crate::negotiation::transceiver::Transceiver;
 use crate::negotiation::{Applied, Negotiation};
@@ -26,40 +28,42 @@ use crate::stats::RtcStats;
 
 /// What the way between both ends does to datagrams, either way.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Way {
+pub(in crate::connection) struct Way {
     /// Share that is lost, 0 to 1.
-    pub(super) loss: f64,
-    pub(super) delay: Duration,
+    pub(in crate::connection) loss: f64,
+    pub(in crate::connection) delay: Duration,
     /// Added to the delay at random, up to this: what is sent later may arrive earlier.
-    pub(super) jitter: Duration,
+    pub(in crate::connection) jitter: Duration,
 }
 
 impl Way {
-    pub(super) const CLEAR: Self =
+    pub(in crate::connection) const CLEAR: Self =
         Self { loss: 0.0, delay: Duration::from_millis(10), jitter: Duration::ZERO };
-    pub(super) const CUT: Self = Self { loss: 1.0, ..Self::CLEAR };
+    pub(in crate::connection) const CUT: Self = Self { loss: 1.0, ..Self::CLEAR };
 }
 
-pub(super) struct Link {
-    pub(super) now: Instant,
-    pub(super) way: Way,
-    pub(super) ends: [End; 2],
+pub(in crate::connection) struct Link {
+    pub(in crate::connection) now: Instant,
+    pub(in crate::connection) way: Way,
+    pub(in crate::connection) ends: [End; 2],
     /// Datagrams under way, by arrival and by a number that keeps them apart.
     flights: BTreeMap<(Instant, u64), Flight>,
     sent: u64,
     random: SmallRng,
 }
 
-pub(super) struct End {
-    pub(super) transport: Transport,
-    pub(super) negotiation: Negotiation,
-    pub(super) states: Vec<PeerConnectionState>,
+pub(in crate::connection) struct End {
+    pub(in crate::connection) transport: Transport,
+    pub(in crate::connection) negotiation: Negotiation,
+    pub(in crate::connection) states: Vec<PeerConnectionState>,
     /// Those the peer opened.
-    pub(super) channels: Vec<Arc<Channel>>,
+    pub(in crate::connection) channels: Vec<Arc<Channel>>,
     command_tx: mpsc::UnboundedSender<Command>,
     command_rx: mpsc::UnboundedReceiver<Command>,
     address: SocketAddr,
     outbox: Outbox,
+    /// The datagram that came last.
+    pub(in crate::connection) last: Vec<u8>,
     next: Instant,
 }
 
@@ -89,12 +93,21 @@ impl Network for Outbox {
 }
 
 impl Link {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(in crate::connection) fn new(seed: u64) -> Self {
+        Self::with_crypto(&crypto::provider(), seed)
+    }
+
+    /// A link whose datagrams can be read.
+    pub(in crate::connection) fn in_plain(seed: u64) -> Self {
+        Self::with_crypto(&crypto::plain::provider(), seed)
+    }
+
+    fn with_crypto(crypto: &Arc<CryptoProvider>, seed: u64) -> Self {
         let now = Instant::now();
         Self {
             now,
             way: Way::CLEAR,
-            ends: [End::new("10.0.0.1:5000", now), End::new("10.0.0.2:5000", now)],
+            ends: [End::new("10.0.0.1:5000", crypto, now), End::new("10.0.0.2:5000", crypto, now)],
             flights: BTreeMap::new(),
             sent: 0,
             random: SmallRng::seed_from_u64(seed),
@@ -102,12 +115,15 @@ impl Link {
     }
 
     /// Lets the first end offer and the second one answer; answers the transceivers whose peer began to send, of both.
-    pub(super) fn negotiate(&mut self, restart: Option<IceCredentials>) -> [Vec<Arc<Transceiver>>; 2] {
+    pub(in crate::connection) fn negotiate(
+        &mut self,
+        restart: Option<IceCredentials>,
+    ) -> [Vec<Arc<Transceiver>>; 2] {
         self.negotiate_with(restart, str::to_owned)
     }
 
     /// Like [`negotiate`](Self::negotiate), with changes to the text of the offer.
-    pub(super) fn negotiate_with(
+    pub(in crate::connection) fn negotiate_with(
         &mut self,
         restart: Option<IceCredentials>,
         change: impl FnOnce(&str) -> String,
@@ -135,7 +151,12 @@ impl Link {
     }
 
     /// Runs until `condition` holds; panics when it does not within `patience`.
-    pub(super) fn run_until(&mut self, what: &str, patience: Duration, condition: impl Fn(&Self) -> bool) {
+    pub(in crate::connection) fn run_until(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        condition: impl Fn(&Self) -> bool,
+    ) {
         let end = self.now + patience;
         while !condition(self) {
             assert!(self.now < end, "not {what} within {patience:?}: {:?}", self.states());
@@ -144,12 +165,12 @@ impl Link {
     }
 
     /// One end closes its transport, and tells the other one.
-    pub(super) fn close(&mut self, end: usize) {
+    pub(in crate::connection) fn close(&mut self, end: usize) {
         let end = &mut self.ends[end];
         end.transport.close(self.now, &mut end.outbox);
     }
 
-    pub(super) fn connect(&mut self) {
+    pub(in crate::connection) fn connect(&mut self) {
         self.run_until("connected", Duration::from_secs(10), |link| {
             link.ends.iter().all(|end| end.states.last() == Some(&PeerConnectionState::Connected))
         });
@@ -159,7 +180,7 @@ impl Link {
         [&self.ends[0].states, &self.ends[1].states]
     }
 
-    pub(super) fn run(&mut self, duration: Duration) {
+    pub(in crate::connection) fn run(&mut self, duration: Duration) {
         let until = self.now + duration;
         loop {
             self.work();
@@ -207,11 +228,11 @@ impl Link {
 }
 
 impl End {
-    fn new(address: &str, now: Instant) -> Self {
+    fn new(address: &str, crypto: &Arc<CryptoProvider>, now: Instant) -> Self {
         let address = address.parse().expect("parse address");
         let credentials = new_credentials();
         let (command_tx, command_rx) = mpsc::unbounded_channel();
-        let mut transport = Transport::new(&credentials, command_tx.downgrade(), now);
+        let mut transport = Transport::with_crypto(crypto.clone(), &credentials, command_tx.downgrade(), now);
         transport.add_local_candidate(host(address)).expect("add candidate");
         let fingerprint = transport.fingerprint();
         Self {
@@ -223,11 +244,12 @@ impl End {
             command_rx,
             address,
             outbox: Outbox::default(),
+            last: Vec::new(),
             next: now,
         }
     }
 
-    pub(super) fn open_channel(&mut self, label: &str, init: DataChannelInit) -> Arc<Channel> {
+    pub(in crate::connection) fn open_channel(&mut self, label: &str, init: DataChannelInit) -> Arc<Channel> {
         let channel = Arc::new(Channel::new(label, init, self.command_tx.clone()));
         self.negotiation.want_data();
         self.transport.open_channel(channel.clone());
@@ -235,11 +257,11 @@ impl End {
     }
 
     /// The last reports of the whole connection.
-    pub(super) fn statistics(&self, now: Instant) -> Vec<RtcStats> {
+    pub(in crate::connection) fn statistics(&self, now: Instant) -> Vec<RtcStats> {
         self.transport.statistics(&Scope::Connection, now, 0)
     }
 
-    pub(super) fn receive(
+    pub(in crate::connection) fn receive(
         &mut self,
         source: SocketAddr,
         destination: SocketAddr,
@@ -249,10 +271,11 @@ impl End {
         if let Ok(received) = Receive::new(Protocol::Udp, source, destination, datagram) {
             self.transport.receive(received, datagram.len(), now);
         }
+        datagram.clone_into(&mut self.last);
         self.next = now;
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(in crate::connection) fn address(&self) -> SocketAddr {
         self.address
     }
 

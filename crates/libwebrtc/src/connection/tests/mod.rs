@@ -1,8 +1,12 @@
 //! Two transports over a bad link: what reaches the other end, and what the statistics say of it.
 
+#[cfg(test)]
 mod audio;
+#[cfg(test)]
 mod data;
-mod link;
+pub(super) mod link;
+#[cfg(test)]
 mod noise;
+#[cfg(test)]
 mod state;
-mod voice;
+pub(super) mod voice;

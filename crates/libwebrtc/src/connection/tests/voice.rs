@@ -15,27 +15,27 @@ use crate::rtp_transceiver::{RtpTransceiverDirection, RtpTransceiverInit};
 
 use super::link::Link;
 
-pub(super) const RATE: u32 = 24_000;
+pub(in crate::connection) const RATE: u32 = 24_000;
 /// Phrases last so long, with a pause in between.
 const PHRASE: f64 = 1.6;
 const PAUSE: f64 = 0.4;
 
 /// Speaks at the first end of a link, and listens at the second.
-pub(super) struct Call {
+pub(in crate::connection) struct Call {
     source: NativeAudioSource,
     stream: NativeAudioStream,
     time: u64,
-    pub(super) heard: Vec<i16>,
+    pub(in crate::connection) heard: Vec<i16>,
 }
 
 impl Call {
     /// Joins the ends by a source without a queue, changes the offer's text by `change`, and waits until both are connected.
-    pub(super) fn start(link: &mut Link, change: impl FnOnce(&str) -> String) -> Self {
+    pub(in crate::connection) fn start(link: &mut Link, change: impl FnOnce(&str) -> String) -> Self {
         Self::start_queued(link, 0, change)
     }
 
     /// Like [`start`](Self::start), with a queue of so many ms.
-    pub(super) fn start_queued(
+    pub(in crate::connection) fn start_queued(
         link: &mut Link,
         queue_size_ms: u32,
         change: impl FnOnce(&str) -> String,
@@ -59,7 +59,7 @@ impl Call {
     }
 
     /// Speaks and listens for so long.
-    pub(super) fn run(&mut self, link: &mut Link, duration: Duration) {
+    pub(in crate::connection) fn run(&mut self, link: &mut Link, duration: Duration) {
         for _ in 0..duration.as_millis() / 10 {
             self.speak(Duration::from_millis(10));
             self.listen(link, Duration::from_millis(10));
@@ -67,7 +67,7 @@ impl Call {
     }
 
     /// Listens for so long.
-    pub(super) fn listen(&mut self, link: &mut Link, duration: Duration) {
+    pub(in crate::connection) fn listen(&mut self, link: &mut Link, duration: Duration) {
         link.run(duration);
         while let Some(Some(frame)) = self.stream.next().now_or_never() {
             self.heard.extend_from_slice(&frame.data);
@@ -75,7 +75,7 @@ impl Call {
     }
 
     /// Hands speech of this length to the source.
-    pub(super) fn speak(&mut self, duration: Duration) {
+    pub(in crate::connection) fn speak(&mut self, duration: Duration) {
         let samples = (duration.as_millis() as u32) * RATE / 1000;
         let mut frame = AudioFrame::new(RATE, 1, samples);
         for sample in frame.data.to_mut() {
@@ -86,12 +86,12 @@ impl Call {
     }
 
     /// Forgets what was spoken and not sent.
-    pub(super) fn interrupt(&self) {
+    pub(in crate::connection) fn interrupt(&self) {
         self.source.clear_buffer();
     }
 
     /// What was heard so far.
-    pub(super) fn duration(&self) -> Duration {
+    pub(in crate::connection) fn duration(&self) -> Duration {
         Duration::from_millis(self.heard.len() as u64 / 16)
     }
 }

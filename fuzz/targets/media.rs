@@ -1,0 +1,5 @@
+//! Any packets of RTP and RTCP from a peer whose connection is open.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| libwebrtc::fuzzing::media(bytes));
