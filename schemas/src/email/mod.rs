@@ -7,6 +7,8 @@ use std::fmt;
 
 /// Longest address that mail systems accept (RFC 5321), in bytes.
 const LONGEST: usize = 254;
+/// How often what a record has is read until its form stays: twice is enough for nearly all.
+const MOST_READINGS: u32 = 8;
 
 /// An e-mail address in its one form: plausible, unverified.
 ///
@@ -92,6 +94,19 @@ impl Email {
     /// What a record has as its address, in the same form. It was taken once, maybe by others, so it is held to less:
     /// whatever has a name, an `@` and a domain is an address.
     pub fn recorded(text: &str) -> Option<Self> {
+        let mut read = Self::read_recorded(text)?;
+        // The one form of a domain may have again what is taken off an address, and whoever reads that form has to find the same.
+        for _ in 0..MOST_READINGS {
+            let again = Self::read_recorded(&read.address)?;
+            if again == read {
+                return Some(read);
+            }
+            read = again;
+        }
+        None
+    }
+
+    fn read_recorded(text: &str) -> Option<Self> {
         let recorded = || {
             let cleaned = cleaning::clean(text).filter(|cleaned| cleaned.chars().count() <= LONGEST)?;
             let (name, domain) = syntax::split_recorded(&cleaned)?;

@@ -54,6 +54,15 @@ fn masks_all_but_the_first_character_and_the_domain() {
 }
 
 #[test]
+fn the_form_of_what_a_record_has_is_its_own_form() {
+    // The domain's one form has what is taken off at an end, or composes anew.
+    for text in ["ann@x.org\u{2024}", "ann@x\u{fe14}", "ann@H\u{331}|x"] {
+        let once = Email::recorded(text).unwrap();
+        assert_eq!(Email::recorded(once.as_str()), Some(once));
+    }
+}
+
+#[test]
 fn records_are_read_with_more_patience() {
     for (text, normalized) in [
         ("plain@x.org\u{200b}", "plain@x.org"),
