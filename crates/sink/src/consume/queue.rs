@@ -18,10 +18,11 @@ use crate::consume::health::{Part, Readiness};
 use crate::consume::in_flight::{Delivered, Delivery, InFlight};
 use crate::consume::outage::{Outage, Pulling};
 use crate::consume::pull::{Pull, PullError};
-use crate::consume::recovery::Recovery;
+use crate::consume::recovery::{Recovery, read_lost};
 use crate::streams::ack_subject::read_ack_subject;
 use crate::streams::headers::Headers;
 use crate::streams::link::Link;
+use crate::streams::stored_message::StoredMessages;
 
 /// Longest pause between two looks for a missing consumer, and after a refusal.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -158,8 +159,17 @@ impl Queue {
         room: &Room,
         mut free: Option<&mut OwnedSemaphorePermit>,
     ) {
-        let jetstream = self.link.jetstream();
-        for (message, unsettled) in self.recovery.lost_messages(jetstream, consumer, &self.in_flight).await {
+        let messages = StoredMessages::of(self.link.jetstream(), SESSIONS_STREAM).tried_once();
+        for (sequence, unsettled) in self.recovery.lost_messages(&messages, consumer, &self.in_flight).await {
+            let message = match read_lost(&messages, consumer, sequence).await {
+                Ok(Some(message)) => message,
+                Ok(None) => continue,
+                // Those behind it, too, come again after their `ack_wait`.
+                Err(error) => {
+                    self.recovery.cannot_look_again(&format!("{error:#}"));
+                    break;
+                }
+            };
             let place = match &mut free {
                 Some(free) => free.split(1),
                 // The semaphore is never closed.

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use async_nats::Subject;
 use async_nats::jetstream::AckKind;
-use async_nats::jetstream::consumer::PullConsumer;
-use schemas::names::SESSIONS_STREAM;
-use service::JetStream;
+use async_nats::jetstream::consumer::{Info, PullConsumer};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
@@ -105,21 +103,20 @@ impl Recovery {
         }
     }
 
-    /// The messages that the client cannot receive, among those that were lost.
+    /// The sequences of the messages that the client cannot receive, among those that were lost; for [`read_lost`].
     pub(crate) async fn lost_messages(
         &mut self,
-        jetstream: JetStream,
+        messages: &StoredMessages,
         consumer: &PullConsumer,
         in_flight: &Arc<InFlight>,
-    ) -> Vec<(Delivered, Unsettled)> {
+    ) -> Vec<(u64, Unsettled)> {
         let info = consumer.cached_info();
         if self.consumer.replace(info.created).is_some_and(|before| before != info.created) {
             self.begin_anew();
         }
         let Some(mut loss) = self.loss.take() else { return Vec::new() };
-        let messages = StoredMessages::of(jetstream, SESSIONS_STREAM).tried_once();
         let (in_flight, waiting) = (in_flight.sequences(info.created), self.faults.sequences());
-        let found = match self.losses.find(&messages, info, &in_flight, &waiting, loss.looks == 0).await {
+        let found = match self.losses.find(messages, info, &in_flight, &waiting, loss.looks == 0).await {
             Ok(found) => found,
             Err(error) => {
                 self.cannot_look(info.delivered.stream_sequence, &error);
@@ -139,17 +136,10 @@ impl Recovery {
         let others =
             if loss.is_explained { behind_first(&found.odd, &others, loss.on_their_way) } else { Vec::new() };
         self.asked_for_again.extend(&others);
-        let answer = |key| ack_subject(&info.stream_name, &info.name, key, info.delivered.consumer_sequence);
         loss.on_their_way -= others.len();
         let others = again.into_iter().chain(others);
-        self.others.extend(others.map(|sequence| answer(MessageKey { sequence, published: 0 })));
-        let taken = found.odd.into_iter().map(|message| {
-            let unsettled = self.unsettled.add(message.sequence);
-            let key = message.key();
-            let (subject, headers, payload) = (message.subject, message.headers, message.payload);
-            (Delivered { subject, headers, payload, key, deliveries: 1, reply: answer(key) }, unsettled)
-        });
-        let taken = taken.collect();
+        self.others.extend(others.map(|sequence| answer(info, MessageKey { sequence, published: 0 })));
+        let taken = found.odd.into_iter().map(|sequence| (sequence, self.unsettled.add(sequence))).collect();
         loss.others = found.others;
         self.looked(loss);
         taken
@@ -216,4 +206,22 @@ impl Recovery {
         self.unsettled.looked(Err((last, error)));
         self.one_at_a_time_until = Some(Instant::now() + ONE_AT_A_TIME);
     }
+}
+
+/// A message that was lost, as if its consumer had delivered it; none where the stream does not have it any more.
+pub(crate) async fn read_lost(
+    messages: &StoredMessages,
+    consumer: &PullConsumer,
+    sequence: u64,
+) -> anyhow::Result<Option<Delivered>> {
+    let Some(message) = messages.get(sequence).await? else { return Ok(None) };
+    let key = message.key();
+    let (subject, headers, payload) = (message.subject, message.headers, message.payload);
+    let reply = answer(consumer.cached_info(), key);
+    Ok(Some(Delivered { subject, headers, payload, key, deliveries: 1, reply }))
+}
+
+/// Where a consumer has the answer to one of its messages.
+fn answer(info: &Info, key: MessageKey) -> Subject {
+    ack_subject(&info.stream_name, &info.name, key, info.delivered.consumer_sequence)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use async_nats::jetstream::consumer::Info;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::streams::stored_message::{StoredMessage, StoredMessages};
+use crate::streams::stored_message::StoredMessages;
 
 /// Sequences that are looked at after one loss. Usually it is a pull's worth of them; below a message that waits for long
 /// may be many that are settled.
@@ -19,8 +19,9 @@ const MOST_LOSSES: u32 = 3;
 /// What a look at the messages that were on their way has found.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Messages that the client cannot receive.
-    pub(crate) odd: Vec<StoredMessage>,
+    /// Sequences of messages that the client cannot receive. They may be many, and large: each is read again when there is room
+    /// for it.
+    pub(crate) odd: Vec<u64>,
     /// Sequences of others that may have been lost with them.
     pub(crate) others: BTreeSet<u64>,
 }
@@ -54,12 +55,12 @@ impl Losses {
             let Some(message) = message else { continue };
             let sequence = message.sequence;
             if message.is_odd() {
-                found.odd.push(message);
+                found.odd.push(sequence);
             } else if !waiting.contains(&sequence) {
                 let losses = self.0.entry(sequence).or_default();
                 *losses += u32::from(is_new_loss);
                 if *losses >= MOST_LOSSES {
-                    found.odd.push(message);
+                    found.odd.push(sequence);
                 } else {
                     found.others.insert(sequence);
                 }
@@ -71,31 +72,18 @@ impl Losses {
 }
 
 /// At most so many of the others, and first those behind the first that could not be received.
-pub(crate) fn behind_first(odd: &[StoredMessage], others: &BTreeSet<u64>, most: usize) -> Vec<u64> {
-    let first = odd.first().map_or(0, |first| first.sequence);
+pub(crate) fn behind_first(odd: &[u64], others: &BTreeSet<u64>, most: usize) -> Vec<u64> {
+    let first = odd.first().copied().unwrap_or(0);
     others.range(first..).chain(others.range(..first)).take(most).copied().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
-    use crate::streams::headers::Headers;
-
-    fn message(sequence: u64) -> StoredMessage {
-        StoredMessage {
-            sequence,
-            subject: "sessions.ended.v1".to_owned(),
-            headers: Headers::parse(Bytes::from_static(b"NATS/1.0\r\nno colon\r\n\r\n")),
-            payload: Bytes::new(),
-            time: String::new(),
-        }
-    }
 
     #[test]
     fn those_behind_what_could_not_be_received_come_first() {
-        let (odd, others) = ([message(4), message(9)], BTreeSet::from([1, 2, 5, 6, 7]));
+        let (odd, others) = ([4, 9], BTreeSet::from([1, 2, 5, 6, 7]));
         assert_eq!(behind_first(&odd, &others, 2), [5, 6]);
         assert_eq!(behind_first(&odd, &others, 4), [5, 6, 7, 1]);
         assert_eq!(behind_first(&[], &others, 9), [1, 2, 5, 6, 7]);
