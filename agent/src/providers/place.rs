@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use service::LiveKitKey;
+use secrecy::SecretString;
+use service::{LiveKitKey, SecretSource};
 
 use super::arguments::{OPENAI, Protocol, ProviderArgs, ServiceSettings};
 use super::base_url::BaseUrl;
@@ -85,8 +86,19 @@ impl Place {
 
 fn inference_key(provider: Provider, args: &ProviderArgs, rooms: &Rooms) -> anyhow::Result<LiveKitKey> {
     let inference = &args.inference;
-    match (&inference.livekit_inference_api_key, &inference.livekit_inference_api_secret) {
-        (Some(key), Some(secret)) => LiveKitKey::of(key, secret.clone()),
+    let key = inference.livekit_inference_api_key.as_deref().map(SecretString::from);
+    let key = SecretSource::of(
+        "LIVEKIT_INFERENCE_API_KEY",
+        key.as_ref(),
+        inference.livekit_inference_api_key_file.as_ref(),
+    )?;
+    let secret = SecretSource::of(
+        "LIVEKIT_INFERENCE_API_SECRET",
+        inference.livekit_inference_api_secret.as_ref(),
+        inference.livekit_inference_api_secret_file.as_ref(),
+    )?;
+    match (key, secret) {
+        (Some(key), Some(secret)) => Ok(LiveKitKey::new(key, secret)),
         (None, None) if rooms.is_cloud => Ok(rooms.key.clone()),
         (None, None) => {
             let prefix = provider.prefix();
@@ -113,10 +125,14 @@ mod tests {
         args: ProviderArgs,
     }
 
+    fn value(secret: &str) -> SecretSource {
+        SecretSource::Value(secret.into())
+    }
+
     /// Who runs speech to text, and with which key of LiveKit's; or what is wrong.
     async fn of(args: &[&str], is_cloud: bool) -> Result<(String, Option<String>), String> {
         let args = Cli::try_parse_from(["x"].iter().chain(args)).map_err(|error| error.to_string())?.args;
-        let rooms = Rooms { key: LiveKitKey::of("room-key", "secret".into()).unwrap(), is_cloud };
+        let rooms = Rooms { key: LiveKitKey::new(value("room-key"), value("secret")), is_cloud };
         let provider = Provider::SpeechToText;
         let place = Place::of(provider, &args.own(provider), &args, &rooms);
         let place = place.map_err(|error| error.to_string())?;
@@ -131,12 +147,17 @@ mod tests {
     async fn services_are_where_they_are_set_or_where_there_are_keys_for_them() {
         let own = ["--stt-base-url", "http://127.0.0.1:8000"];
         let pair = ["--livekit-inference-api-key", "own-key", "--livekit-inference-api-secret", "secret"];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "key-in-a-file\n").unwrap();
+        let path = file.path().to_str().unwrap();
+        let files = ["--livekit-inference-api-key-file", path, "--livekit-inference-api-secret-file", path];
         let openai = ["--openai-api-key", "sk"];
         for (args, is_cloud, service, key) in [
             // The three lines of a project at LiveKit Cloud.
             (vec![], true, "livekit", Some("room-key")),
             // A server of one's own for the rooms, and a project for the services.
             (pair.to_vec(), false, "livekit", Some("own-key")),
+            (files.to_vec(), false, "livekit", Some("key-in-a-file")),
             (openai.to_vec(), true, "openai", None),
             (own.to_vec(), true, "127.0.0.1:8000", None),
             ([&openai[..], &own].concat(), true, "127.0.0.1:8000", None),
@@ -194,7 +215,7 @@ mod tests {
             assert!(error.contains(told), "{args:?}: {error}");
         }
         let args = Cli::parse_from(["x", "--tts-protocol", "openai-realtime"]).args;
-        let rooms = Rooms { key: LiveKitKey::of("k", "s".into()).unwrap(), is_cloud: true };
+        let rooms = Rooms { key: LiveKitKey::new(value("k"), value("s")), is_cloud: true };
         let own = args.own(Provider::TextToSpeech);
         let error = Place::of(Provider::TextToSpeech, &own, &args, &rooms).err().unwrap().to_string();
         assert!(error.contains("TTS_PROTOCOL"), "{error}");

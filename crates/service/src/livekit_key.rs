@@ -42,25 +42,17 @@ impl LiveKitKeyArgs {
             self.livekit_api_secret.as_ref(),
             self.livekit_api_secret_file.as_ref(),
         )?;
-        Ok(LiveKitKey {
-            key: key.context("LIVEKIT_API_KEY is empty")?,
-            secret: secret.context("LIVEKIT_API_SECRET is empty")?,
-        })
+        Ok(LiveKitKey::new(
+            key.context("LIVEKIT_API_KEY is empty")?,
+            secret.context("LIVEKIT_API_SECRET is empty")?,
+        ))
     }
 }
 
 impl LiveKitKey {
-    /// A pair that does not change.
-    ///
-    /// # Errors
-    /// The key or the secret is empty.
-    pub fn of(key: &str, secret: SecretString) -> anyhow::Result<Self> {
-        let key = SecretSource::of("the API key", Some(&SecretString::from(key)), None)?;
-        let secret = SecretSource::of("the API secret", Some(&secret), None)?;
-        Ok(Self {
-            key: key.context("the API key is empty")?,
-            secret: secret.context("the API secret is empty")?,
-        })
+    /// The pair of another project, or of a test.
+    pub fn new(key: SecretSource, secret: SecretSource) -> Self {
+        Self { key, secret }
     }
 
     /// Key and secret as they are now.

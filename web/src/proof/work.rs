@@ -121,11 +121,13 @@ fn zero_bits(text: &str) -> u32 {
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use service::SecretSource;
 
     use super::*;
 
     fn work(difficulty: u8, secret: &str) -> Work {
-        Work::new(difficulty, LiveKitKey::of("key", secret.into()).unwrap())
+        let value = |secret: &str| SecretSource::Value(secret.into());
+        Work::new(difficulty, LiveKitKey::new(value("key"), value(secret)))
     }
 
     fn meet(challenge: &Challenge) -> String {

@@ -45,9 +45,15 @@ pub struct InferenceArgs {
     /// API key for LiveKit Inference; that of the room where it is at LiveKit Cloud
     #[arg(long, env)]
     pub livekit_inference_api_key: Option<String>,
+    /// File with that key, read anew for each token
+    #[arg(long, env)]
+    pub livekit_inference_api_key_file: Option<PathBuf>,
     /// API secret for LiveKit Inference; give it in the environment
     #[arg(long, env, hide_env_values = true)]
     pub livekit_inference_api_secret: Option<SecretString>,
+    /// File with that secret, read anew for each token
+    #[arg(long, env)]
+    pub livekit_inference_api_secret_file: Option<PathBuf>,
 }
 
 /// The services for speech to text, replies and text to speech. Each address may be that of any server with OpenAI's wire

@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
-use service::LiveKitKey;
-use service::SecretSource;
+use service::{LiveKitKey, SecretSource};
 
 use super::arguments::ProviderArgs;
 use super::error::{ErrorKind, Provider, ProviderError};
@@ -455,7 +454,7 @@ async fn providers<T: AsRef<str>>(arguments: &[T]) -> anyhow::Result<Providers> 
     install_cryptography();
     let arguments = ["agent"].into_iter().chain(arguments.iter().map(AsRef::as_ref));
     let settings = <Settings as clap::Parser>::try_parse_from(arguments)?;
-    let key = LiveKitKey::of("key", "secret".into())?;
+    let key = LiveKitKey::new(SecretSource::Value("key".into()), SecretSource::Value("secret".into()));
     let persona = Persona::parse(crate::persona::DEFAULT).unwrap();
     Providers::new(&settings.providers, &Rooms { key, is_cloud: true }, &persona).await
 }
