@@ -14,8 +14,8 @@ use crate::store_error;
 /// the archive leaves out a name that begins so.
 const PROBE_FOLDER: &str = "sessions/_check";
 
-/// The bucket, and whether an object can be put.
-pub(crate) async fn check_bucket(bucket: &Bucket) -> Vec<Check> {
+/// The bucket, and whether an object can be put, where one may be.
+pub(crate) async fn check_bucket(bucket: &Bucket, read_only: bool) -> Vec<Check> {
     let name = format!("bucket {}", bucket.name);
     let found = match bucket.look().await {
         Ok(Found::There) => Check::good(name, "it is there"),
@@ -25,6 +25,10 @@ pub(crate) async fn check_bucket(bucket: &Bucket) -> Vec<Check> {
         Err(trouble) => return vec![Check::bad(name, trouble.reason, trouble.todo)],
     };
     let mut checks = vec![found];
+    if read_only {
+        checks.push(Check::good("put", "not tried, as --read-only wants it"));
+        return checks;
+    }
     let process = std::process::id();
     let now = DateTime::from(std::time::SystemTime::now()).secs();
     let key = format!("{}{PROBE_FOLDER}/{now}-{process}", bucket.prefix);

@@ -93,9 +93,9 @@ impl Sink for Archive {
         args.bucket.connect().await?.setup(args.create_bucket).await
     }
 
-    /// Puts an object and removes it.
-    async fn check(args: ArchiveArgs) -> anyhow::Result<Vec<Check>> {
-        Ok(check_bucket(&args.bucket.connect().await?).await)
+    /// Puts an object and removes it, unless nothing may be written.
+    async fn check(args: ArchiveArgs, read_only: bool) -> anyhow::Result<Vec<Check>> {
+        Ok(check_bucket(&args.bucket.connect().await?, read_only).await)
     }
 }
 

@@ -41,7 +41,7 @@ impl Sink for SalesforceWriter {
     }
 
     /// Writes nothing.
-    async fn check(args: SalesforceArgs) -> anyhow::Result<Vec<Check>> {
+    async fn check(args: SalesforceArgs, _: bool) -> anyhow::Result<Vec<Check>> {
         let (client, map) = (Client::new(&args)?, field_map(&args)?);
         Ok(check_org(&client, &map).await)
     }

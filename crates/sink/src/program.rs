@@ -61,11 +61,13 @@ pub trait Sink: Writer + Sized {
         async { Ok(()) }
     }
 
-    /// Whether the store is as writing needs it, and what to do where it is not. By default, the answer to a probe.
+    /// Whether the store is as writing needs it, and what to do where it is not; without any write to it where that is said.
+    /// By default, the answer to a probe.
     ///
     /// # Errors
     /// A setting that cannot be used.
-    fn check(args: Self::Args) -> impl Future<Output = anyhow::Result<Vec<Check>>> {
+    fn check(args: Self::Args, read_only: bool) -> impl Future<Output = anyhow::Result<Vec<Check>>> {
+        let _ = read_only;
         async {
             let probed = Self::connect(args).await?.probe().await;
             Ok(vec![match probed {
@@ -181,6 +183,9 @@ struct CheckCommand<S: Sink> {
     sync_interval: SyncInterval,
     #[command(flatten)]
     store: S::Args,
+    /// Writes nothing to the store; what only a write can show is not looked at.
+    #[arg(long)]
+    read_only: bool,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -232,10 +237,10 @@ async fn execute<S: Sink>(command: Command<S>) -> anyhow::Result<()> {
             S::setup(store).await
         }
         Command::Check(command) => {
-            let CheckCommand { nats, sync_interval, store, json } = *command;
+            let CheckCommand { nats, sync_interval, store, read_only, json } = *command;
             let mut checks = check_queue(&nats, S::NAME, S::options(&store).write_timeout).await;
             checks.push(check_power_cut(sync_interval));
-            checks.extend(S::check(store).await?);
+            checks.extend(S::check(store, read_only).await?);
             print_checks(&checks, json)
         }
         Command::Replay(command) => {
