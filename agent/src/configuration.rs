@@ -16,6 +16,7 @@ use crate::persona::arguments::PersonaArgs;
 use crate::persona::check::CheckArgs;
 use crate::providers::Rooms;
 use crate::providers::arguments::ProviderArgs;
+use crate::publish::PublishArgs;
 use crate::publisher::PublisherArgs;
 use crate::spool::SpoolArgs;
 
@@ -23,7 +24,7 @@ use crate::spool::SpoolArgs;
 #[derive(clap::Parser)]
 #[command(name = "agent", version)]
 pub struct Cli {
-    /// What to do: run, or check a persona.
+    /// What to do: run, publish what another run left, or check a persona.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -35,6 +36,8 @@ pub enum Command {
     Start(Args),
     /// Run at a terminal: the same, with readable logs
     Dev(Args),
+    /// Publish what the spool of a worker that is gone holds, and end
+    Publish(PublishArgs),
     /// Tell whether a persona's file can be used
     Check(CheckArgs),
 }

@@ -14,6 +14,7 @@ pub mod http;
 pub mod metrics;
 pub mod persona;
 pub mod providers;
+pub mod publish;
 pub mod publisher;
 pub mod redaction;
 pub mod room_service;

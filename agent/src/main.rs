@@ -1,4 +1,4 @@
-//! Runs the worker; every flag has an environment variable of its name.
+//! Runs the worker, or one of the commands beside it; every flag has an environment variable of its name.
 
 use std::process::ExitCode;
 
@@ -10,6 +10,9 @@ fn main() -> ExitCode {
     let (args, log_format) = match Cli::parse().command {
         Command::Start(args) => (args.clone(), args.log_format),
         Command::Dev(args) => (args, LogFormat::Plain),
+        Command::Publish(args) => {
+            return service::main(&["agent"], args.log_format, agent::publish::run(args));
+        }
         Command::Check(args) => return agent::persona::check::run(&args),
     };
     service::main(&["agent"], log_format, agent::run::run(args))

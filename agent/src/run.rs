@@ -15,12 +15,12 @@ use crate::http::{self, Pages};
 use crate::metrics::Metrics;
 use crate::persona::Persona;
 use crate::providers::Providers;
+use crate::publisher;
 use crate::room_service::RoomService;
 use crate::session::{Sessions, guard_data_channels};
 use crate::spool::Spool;
 use crate::tools::Toolbox;
 use crate::worker::{self, WorkerStatus, watchdog};
-use crate::{publisher, spool};
 
 /// Answers calls until a signal says to stop; then drains: calls end, events are published. A second signal ends the
 /// process at once, and what is on disk is finished at the next start.
@@ -39,7 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let assistant = make_assistant(&args, persona, providers, metrics.clone()).await?;
     let trying = assistant.keep_trying(args.providers.provider_check_interval);
     let trying = AbortOnDropHandle::new(tokio::spawn(trying));
-    let spool = open_spool(args.spool.clone()).await?.redacting(args.record.agent_redact);
+    let spool = Spool::open_aside(args.spool.clone()).await?.redacting(args.record.agent_redact);
     let (status_tx, status_rx) = watch::channel(WorkerStatus::default());
     let (nats_trouble_tx, nats_trouble_rx) = watch::channel(None);
     let rooms = RoomService::new(livekit.clone())?;
@@ -110,10 +110,4 @@ async fn make_assistant(
     );
     let turn_detector = TurnDetector::load(&args.turn_detector).await?;
     Ok(Assistant::new(persona, toolbox, providers, turn_detector, args.record, metrics))
-}
-
-async fn open_spool(args: spool::SpoolArgs) -> anyhow::Result<Spool> {
-    let opened =
-        tokio::task::spawn_blocking(move || Spool::open(&args)).await.context("open the spool folder")?;
-    Ok(opened?)
 }

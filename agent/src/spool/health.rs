@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ pub(super) struct Health {
     disk_fails_tx: watch::Sender<Option<Instant>>,
     /// Entries that JetStream refused for a fault of its own, and why; one that it takes says nothing of the others.
     publish_refused: Mutex<HashMap<String, Cow<'static, str>>>,
-    kept: AtomicUsize,
+    kept_tx: watch::Sender<usize>,
     published_not_kept: AtomicU64,
 }
 
@@ -44,11 +44,16 @@ impl Health {
     }
 
     pub(super) fn keeps(&self, number: usize) {
-        self.kept.store(number, Ordering::Relaxed);
+        self.kept_tx.send_replace(number);
     }
 
     pub(super) fn kept(&self) -> usize {
-        self.kept.load(Ordering::Relaxed)
+        *self.kept_tx.borrow()
+    }
+
+    pub(super) async fn nothing_kept(&self) {
+        // The sender lives as long as `self`, so waiting cannot fail.
+        drop(self.kept_tx.subscribe().wait_for(|kept| *kept == 0).await);
     }
 
     /// Counts one; says whether it is the first.

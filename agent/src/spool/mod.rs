@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use schemas::SessionEnded;
 use schemas::names::DEAD_LETTER_HEADROOM_BYTES;
@@ -109,6 +110,16 @@ impl Spool {
         })
     }
 
+    /// [`Self::open`] on a thread of its own.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_aside(args: SpoolArgs) -> anyhow::Result<Self> {
+        let opened =
+            tokio::task::spawn_blocking(move || Self::open(&args)).await.context("open the spool folder")?;
+        Ok(opened?)
+    }
+
     /// With addresses and numbers taken out of what is kept and published, or not.
     pub fn redacting(self, redacts: bool) -> Self {
         Self { redacts, ..self }
@@ -148,6 +159,20 @@ impl Spool {
     /// Resolves when every ended session is published.
     pub async fn drained(&self) {
         self.outbox.drained().await;
+    }
+
+    /// Resolves when every ended session is published, and the server has surely synced it to its disk.
+    pub(crate) async fn safe(&self) {
+        // What is kept may have to be published again in between.
+        while self.waiting() > 0 || self.kept() > 0 {
+            self.outbox.drained().await;
+            self.health.nothing_kept().await;
+        }
+    }
+
+    /// How many files were set aside for a person to look at.
+    pub(crate) fn set_aside_files(&self) -> std::io::Result<usize> {
+        self.folder.set_aside_files()
     }
 
     /// Resolves when there is an entry to [`Self::take_entry`]. For one publisher.

@@ -8,3 +8,4 @@ pub(crate) mod fixtures;
 mod nats;
 mod power_cut;
 mod publish;
+mod publish_command;
