@@ -85,7 +85,7 @@ impl TurnTaking {
         match self.words.ending(&caller.text) {
             Ending::Open => rules.max_endpointing,
             Ending::Either if caller.verdict == Verdict::None => rules.max_endpointing,
-            Ending::Either => rules.endpointing(caller.verdict),
+            Ending::Either => rules.endpointing(caller.verdict.behind_either()),
             Ending::Closed => rules.min_endpointing,
             Ending::Unclear if self.asked && self.words.is_short_answer(&caller.text) => {
                 rules.min_endpointing

@@ -316,7 +316,7 @@ impl TurnTaking {
     fn may_have_ended(&self, text: &str) -> bool {
         match self.words.ending(text) {
             Ending::Open => false,
-            Ending::Either => self.caller.verdict.says_so(),
+            Ending::Either => self.caller.verdict.behind_either().says_so(),
             Ending::Unclear | Ending::Closed => true,
         }
     }

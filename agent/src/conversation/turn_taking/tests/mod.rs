@@ -351,6 +351,7 @@ fn how_it_was_said_decides_where_the_words_do_not() {
 fn how_it_was_said_decides_where_a_sentence_may_end_in_its_last_word() {
     for (text, probability, over) in [
         ("Yes, we do.", Some(0.9), 6_356),
+        ("It would be nice to be.", Some(0.6), 7_527),
         ("Yes, we do.", Some(0.0), 9_000),
         ("Yes, we do.", None, 9_000),
         ("Yes, we do and", Some(0.9), 9_000),
