@@ -157,14 +157,12 @@ sbom: ## What each program, and the page, is made of: a CycloneDX file for each 
 	@$(INSTALL) system rust
 	@.ci/sbom $(SBOM)
 
-.PHONY: soak
-soak: prerequisites page ## 500 sessions of libwebrtc that come and go: tasks, files and memory stay level.
-	@$(INSTALL) livekit
-	CYCLES=500 cargo test --package libwebrtc --test it ended_sessions_are_counted -- --nocapture
-
 # Which schedule, how many calls, how many faults.
 CHAOS = target/debug/chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(FAULTS),--faults $(FAULTS))
-.PHONY: chaos chaos-peer
+.PHONY: soak chaos chaos-peer
+soak: prerequisites page ## 900 calls in half an hour, and whether any of our programs holds more and more: memory, files, threads.
+	@$(call beside_livekit,$(BUILD) --bin chaos)
+	target/debug/chaos --soak $(if $(CALLS),--calls $(CALLS))
 chaos: prerequisites page ## 1,000 calls while everything fails that can, and whether anything was lost: make chaos SEED=2 (half an hour).
 	@$(call beside_livekit,$(BUILD) --bin chaos)
 	$(CHAOS)

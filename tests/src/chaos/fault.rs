@@ -21,6 +21,11 @@ pub enum Part {
     OpenAi,
 }
 
+impl Part {
+    /// The programs that this repository makes.
+    pub const OURS: [Self; 4] = [Self::Agent, Self::Web, Self::SinkS3, Self::SinkSalesforce];
+}
+
 /// A server, as those see it who reach it over the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

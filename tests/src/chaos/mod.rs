@@ -13,6 +13,7 @@ mod evidence;
 pub mod facts;
 pub mod fault;
 mod injection;
+pub mod levels;
 mod process;
 mod proxy;
 mod queue;
@@ -34,7 +35,7 @@ use tokio::time::{Instant, sleep};
 use self::audit::{Kind, audit};
 use self::disk::Disk;
 use self::facts::{Struck, Try};
-use self::fault::Fault;
+use self::fault::{Fault, Part};
 use self::report::Report;
 use self::schedule::Strike;
 use self::stage::Stage;
@@ -54,6 +55,8 @@ pub struct Plan {
     /// Longest that everything may take to come to its end when all faults are undone.
     pub drain_limit: Duration,
     pub worker: Worker,
+    /// Whether our programs must hold no more at the end than in the middle, which only means something without faults.
+    pub level: bool,
     /// Where all files are; what is there is removed. Of a run that finds nothing only the report and the logs are kept.
     pub folder: PathBuf,
 }
@@ -111,7 +114,13 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         // Its payloads are its own.
         violations.retain(|violation| matches!(violation.kind, Kind::Lost | Kind::Duplicated));
     }
-    let report = Report::new(plan.seed, plan.calls, started.elapsed(), left_out, facts, violations);
+    let levels = stage.levels.rows();
+    if plan.level {
+        let grown =
+            levels.iter().filter(|level| Part::OURS.iter().any(|part| part.to_string() == level.process));
+        violations.extend(audit::grown(grown));
+    }
+    let report = Report::new(plan.seed, plan.calls, started.elapsed(), left_out, facts, levels, violations);
     report.write(&plan.folder)?;
     keep(stage, report.is_clean())?;
     Ok(report)
@@ -129,6 +138,7 @@ async fn strike(
     let mut struck = BTreeMap::<usize, Struck>::new();
     while !due.is_empty() || !calls.is_finished() {
         stage.supervise()?;
+        stage.look();
         let now = started.elapsed();
         let Some(((at, number), begins)) = due.first_key_value().map(|(key, begins)| (*key, *begins)) else {
             sleep(SUPERVISION).await;

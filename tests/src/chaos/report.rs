@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::audit::{Kind, Violation, begun};
 use super::facts::Facts;
+use super::levels::Level;
 
 /// In the table; `report.json` has all of them.
 const VIOLATIONS_SHOWN: usize = 20;
@@ -23,6 +24,8 @@ pub struct Report {
     pub faults: BTreeMap<String, usize>,
     /// What could not happen on this machine, and why.
     pub left_out: Vec<String>,
+    /// What the processes held in the middle third of the time, and in the last one.
+    pub levels: Vec<Level>,
     pub violations: Vec<Violation>,
     #[serde(skip)]
     pub facts: Facts,
@@ -59,6 +62,7 @@ impl Report {
         took: Duration,
         left_out: Vec<String>,
         facts: Facts,
+        levels: Vec<Level>,
         violations: Vec<Violation>,
     ) -> Self {
         let mut faults = BTreeMap::<String, usize>::new();
@@ -66,7 +70,7 @@ impl Report {
             *faults.entry(struck.fault.to_string()).or_default() += 1;
         }
         let figures = figures(calls, &facts, &violations);
-        Self { seed, seconds: took.as_secs(), figures, faults, left_out, violations, facts }
+        Self { seed, seconds: took.as_secs(), figures, faults, left_out, levels, violations, facts }
     }
 
     /// Whether nothing was found that should not be.
@@ -105,6 +109,13 @@ impl Report {
             lines.push(format!("{name:<40} {figure:>6}"));
         }
         lines.push(format!("{:<40} {longest_delay:>6} s", "longest from hang-up to object"));
+        if self.faults.is_empty() {
+            lines.push(format!(
+                "{:<20} {:>20} {:>14} {:>12}",
+                "holds, middle and end", "memory, MiB", "open files", "threads"
+            ));
+            lines.extend(self.levels.iter().map(level));
+        }
         let shown = self.violations.iter().take(VIOLATIONS_SHOWN);
         lines.extend(shown.map(|one| format!("  {:?}: {}", one.kind, one.what)));
         lines.join("\n")
@@ -117,6 +128,13 @@ impl Report {
         let facts = serde_json::to_string_pretty(&self.facts).context("encode the facts")?;
         std::fs::write(folder.join("facts.json"), facts).context("write facts.json")
     }
+}
+
+fn level(level: &Level) -> String {
+    let Level { process, memory_bytes, files, threads } = level;
+    let two = |[middle, last]: [f64; 2]| format!("{middle:.1} {last:.1}");
+    let memory = two(memory_bytes.map(|bytes| bytes / 1_048_576.0));
+    format!("  {process:<20} {memory:>20} {:>14} {:>12}", two(*files), two(*threads))
 }
 
 fn figures(calls: usize, facts: &Facts, violations: &[Violation]) -> Figures {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -9,12 +10,15 @@ use test_servers::{free_port, tool, workspace};
 
 use super::disk::Disk;
 use super::fault::{Link, Part};
+use super::levels::{Holding, Levels};
 use super::process::Process;
 use super::proxy::Proxy;
 use crate::environment::Environment;
 use crate::stack::service::{self, Ready, Service};
 use crate::stack::settings::{self, Names, Ports};
 
+/// How often what the processes hold is looked at.
+const LOOK: Duration = Duration::from_secs(10);
 /// How long a second worker that is told to stop lets its calls go on.
 const DRAIN_LIMIT: &str = "15s";
 
@@ -34,6 +38,9 @@ pub(super) struct Stage {
     pub(super) parts: BTreeMap<Part, Process>,
     pub(super) second_worker: Process,
     pub(super) proxies: BTreeMap<Link, Proxy>,
+    /// What the processes have held.
+    pub(super) levels: Levels,
+    next_look: Instant,
     /// What nats-server's disk held when a power cut began, by its number.
     pub(super) power_cuts: BTreeMap<usize, PathBuf>,
     /// Of the first worker's spool, where mounting is permitted; last, so that nobody uses it any more when it goes.
@@ -79,12 +86,35 @@ impl Stage {
         let second = second_worker(folder, &proxied)?;
         let program = second.child(folder);
         let second_worker = Process::new(second, program);
-        let (folder, power_cuts) = (folder.to_owned(), BTreeMap::new());
-        Ok(Self { environment, folder, parts, second_worker, proxies, power_cuts, disk })
+        Ok(Self {
+            environment,
+            folder: folder.to_owned(),
+            parts,
+            second_worker,
+            proxies,
+            levels: Levels::default(),
+            next_look: Instant::now(),
+            power_cuts: BTreeMap::new(),
+            disk,
+        })
     }
 
     pub(super) fn part(&mut self, part: Part) -> Result<&mut Process> {
         self.parts.get_mut(&part).with_context(|| format!("{part} is no part of this stack"))
+    }
+
+    /// Notes what the processes hold, now and then.
+    pub(super) fn look(&mut self) {
+        if Instant::now() < self.next_look {
+            return;
+        }
+        self.next_look = Instant::now() + LOOK;
+        for (part, process) in &self.parts {
+            // One that was killed holds nothing.
+            if let Some(Ok(holding)) = process.program.id().map(Holding::of) {
+                self.levels.note(&part.to_string(), holding);
+            }
+        }
     }
 
     /// Starts again what ended by itself.

@@ -19,13 +19,13 @@ struct Cli {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// How many calls.
-    #[arg(long, default_value_t = 1_000, default_value_if("agent_kills", "true", "60"))]
+    #[arg(long, default_value_t = 1_000, default_value_ifs([("agent_kills", "true", "60"), ("soak", "true", "900")]))]
     calls: usize,
     /// How many faults.
-    #[arg(long, default_value_t = 100, default_value_if("agent_kills", "true", "8"))]
+    #[arg(long, default_value_t = 100, default_value_ifs([("agent_kills", "true", "8"), ("soak", "true", "0")]))]
     faults: usize,
     /// Time between two calls, milliseconds; more, where there are too many at a time.
-    #[arg(long, default_value_t = 1_500, default_value_if("agent_kills", "true", "3000"))]
+    #[arg(long, default_value_t = 1_500, default_value_ifs([("agent_kills", "true", "3000"), ("soak", "true", "2000")]))]
     call_interval_ms: u64,
     /// Most calls at a time.
     #[arg(long, default_value_t = 10)]
@@ -39,6 +39,9 @@ struct Cli {
     /// The agent is killed, and nothing else happens.
     #[arg(long)]
     agent_kills: bool,
+    /// Nothing happens but calls, and our programs must hold no more at the end than in the middle: memory, files, threads.
+    #[arg(long, conflicts_with_all = ["agent_kills", "faults"])]
+    soak: bool,
     /// A worker of the Python framework takes the calls.
     #[arg(long, requires = "agent_kills")]
     peer: bool,
@@ -92,12 +95,19 @@ impl Cli {
             calls_at_a_time: self.calls_at_a_time,
             drain_limit: Duration::from_secs(self.drain_limit_seconds),
             worker,
+            level: self.soak,
             folder: workspace().join(".run/chaos").join(self.folder()),
         }
     }
 
     fn folder(&self) -> String {
-        let kind = if self.agent_kills { "kills-" } else { "" };
+        let kind = if self.agent_kills {
+            "kills-"
+        } else if self.soak {
+            "soak-"
+        } else {
+            ""
+        };
         let peer = if self.peer { "peer-" } else { "" };
         format!("{kind}{peer}{}", self.seed)
     }

@@ -11,6 +11,7 @@ use schemas::{EndReason, Role, SessionEnded, timestamp};
 use serde::Serialize;
 
 use super::facts::{Facts, Job, Object, Struck, Try};
+use super::levels::Level;
 
 /// Something that should not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +39,8 @@ pub enum Kind {
     Left,
     /// One of our programs panicked, or ended by itself.
     Failed,
+    /// One of our programs holds more and more.
+    Grown,
 }
 
 /// How late an agent that nothing disturbs may see that a caller has left, on a machine with much else to do.
@@ -68,6 +71,11 @@ pub fn audit(facts: &Facts) -> Vec<Violation> {
         of_kind(Kind::Failed, facts.failed.iter().cloned()),
     ];
     found.concat()
+}
+
+/// Programs that hold more at the end than in the middle.
+pub(super) fn grown<'a>(levels: impl Iterator<Item = &'a Level>) -> Vec<Violation> {
+    of_kind(Kind::Grown, levels.flat_map(Level::grown))
 }
 
 fn of_kind(kind: Kind, found: impl IntoIterator<Item = String>) -> Vec<Violation> {
