@@ -26,6 +26,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const MOST_EMPTY_PAGES: u32 = 100;
 
 /// An object, as a listing has it.
+#[cfg_attr(not(feature = "parquet"), expect(dead_code, reason = "only `compact` reads size and tag"))]
 pub(crate) struct Object {
     pub(crate) key: String,
     /// Size in bytes.
