@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod analytics;
+mod cluster;
 mod commands;
 mod compaction;
 mod dead_letters;

@@ -18,7 +18,9 @@ pub(crate) const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// What one test has for itself; the store it shares.
 pub(crate) struct Stage {
-    pub(crate) nats: NatsServer,
+    _nats: NatsServer,
+    /// Where the program finds it, or another one in its place.
+    pub(crate) nats_url: String,
     pub(crate) jetstream: jetstream::Context,
     pub(crate) store: Arc<SeaweedFs>,
     pub(crate) bucket: String,
@@ -36,7 +38,8 @@ impl Stage {
         let http = local(free_port());
         Self {
             jetstream: nats.jetstream().await,
-            nats,
+            nats_url: nats.url(),
+            _nats: nats,
             endpoint: local(store.port),
             path: "",
             store,
@@ -97,7 +100,7 @@ impl Stage {
         command
             .args(args)
             .env_clear()
-            .env("NATS_URL", self.nats.url())
+            .env("NATS_URL", &self.nats_url)
             .env("NATS_SYNC_INTERVAL", "always")
             .env("S3_ENDPOINT", format!("http://{}{}", self.endpoint, self.path))
             .env("S3_BUCKET", &self.bucket)

@@ -78,7 +78,17 @@ impl NatsServer {
 
     /// Starts it and waits until JetStream answers.
     pub async fn start_again(&mut self) {
+        self.spawn();
+        self.answering().await;
+    }
+
+    /// Starts it, and waits for nothing.
+    pub(crate) fn spawn(&mut self) {
         self.server.start().expect("start nats-server: run «make tools»");
+    }
+
+    /// Waits until JetStream answers.
+    pub(crate) async fn answering(&self) {
         let started = Instant::now();
         while !self.answers().await {
             let log = || self.server.end_of_log();
