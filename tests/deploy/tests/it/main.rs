@@ -1,0 +1,1 @@
+//! What is in `deploy/`, read and run by other people's tools.
