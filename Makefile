@@ -238,11 +238,15 @@ release: prerequisites page ## What is given away of a version, in target/releas
 	@$(INSTALL) deploy $(filter arm64,$(ARCHITECTURES))
 	@.ci/release
 
+.PHONY: crate
+crate: $(PAGE) ## libwebrtc as it can be published, under a name of its own: target/livekit-webrtc-pure.
+	@cd "$$(.ci/crate)" && cargo publish --dry-run --allow-dirty
+
 ##  What the others need
 
 .PHONY: tools
 tools: prerequisites page ## Install what is missing into .tools/, system packages by apt-get.
-	@$(INSTALL) livekit peers
+	@$(INSTALL) livekit peers deploy
 
 .PHONY: prerequisites
 prerequisites:
