@@ -89,14 +89,15 @@ unit: $(PAGE) ## Tests of src/, of all crates or of one: make unit CRATE=agent. 
 
 .PHONY: test
 test: prerequisites page ## All tests, over the real servers.
-	@$(INSTALL) peers
+	@$(INSTALL) peers deploy
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace
 
 # cargo builds the programs of every package that has integration tests; the end-to-end tests run those of the others, too.
 test-%: prerequisites page
 	@$(if $(filter simulators,$*),$(INSTALL) peers,true)
-	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),true))
+	@$(if $(filter test-deploy,$*),$(INSTALL) deploy,true)
+	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),$(if $(filter test-deploy,$*),cargo build --workspace --bins,true)))
 	cargo test --package $*
 
 test-CRATE: ## All tests of one crate: make test-sink-s3.
@@ -122,6 +123,11 @@ test-models: prerequisites page ## A spoken call with a real recogniser and a re
 	@$(INSTALL) speech
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace --test it -- --ignored --nocapture models::judged
+
+.PHONY: test-cluster
+test-cluster: prerequisites page ## The chart in a real API server, which is built the first time (ten minutes more).
+	@$(INSTALL) cluster
+	cargo test --package test-deploy --test it -- --ignored --nocapture cluster::
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.
@@ -225,7 +231,7 @@ bench-calls: prerequisites page ## Spoken calls with a real recogniser and a rea
 
 .PHONY: tools
 tools: prerequisites page ## Install what is missing into .tools/, system packages by apt-get.
-	@$(INSTALL) livekit peers
+	@$(INSTALL) livekit peers deploy
 
 .PHONY: prerequisites
 prerequisites:

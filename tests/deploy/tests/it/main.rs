@@ -1,1 +1,4 @@
 //! What is in `deploy/`, read and run by other people's tools.
+
+mod chart;
+mod cluster;
