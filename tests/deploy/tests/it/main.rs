@@ -2,3 +2,6 @@
 
 mod chart;
 mod cluster;
+mod images;
+mod linted;
+mod releases;
