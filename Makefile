@@ -236,8 +236,9 @@ images: prerequisites page ## The programs as images, in target/images: make ima
 	@deploy/images/build
 
 .PHONY: test-images
-test-images: build images ## Each image does its work, in a call, with no right that it has no use for.
-	cargo test --package test-deploy --test it -- --ignored images::
+test-images: build images ## Each image does its work, in a call and as a pod of the chart, with no right that it has no use for.
+	@$(INSTALL) deploy
+	cargo test --package test-deploy --test it -- --ignored images:: chart::call
 
 .PHONY: release
 release: prerequisites page ## What is given away of a version, in target/release-VERSION; CHANGELOG.md has to have it.

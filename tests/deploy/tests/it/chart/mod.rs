@@ -1,13 +1,15 @@
 //! The chart, rendered by helm with the value files that stand beside it.
 
+mod call;
 mod manifests;
 mod network;
+mod podman;
 mod pods;
 mod rights;
 mod settings;
 mod values;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -29,14 +31,10 @@ fn value_file(name: &str) -> PathBuf {
 }
 
 /// `helm COMMAND CHART`, with that file of values, and what may be added to it.
-fn helm(command: &[&str], file: &str, further: &[&str]) -> Output {
+fn helm(command: &[&str], values: &Path, further: &[&str]) -> Output {
     let mut helm = Command::new(tool("deploy/bin/helm"));
-    helm.args(command).arg(chart()).arg("--values").arg(value_file(file)).args(further);
-    // Whatever its user has set up for themselves is not asked.
-    helm.env("HELM_CONFIG_HOME", "/nonexistent")
-        .env("HELM_PLUGINS", "/nonexistent")
-        .output()
-        .expect("start helm")
+    helm.args(command).arg(chart()).arg("--values").arg(values).args(further);
+    helm.output().expect("start helm")
 }
 
 /// What would be given to Kubernetes.
@@ -51,9 +49,12 @@ impl Rendered {
     }
 
     fn with(file: &str, further: &[&str]) -> Self {
-        let output = helm(&["template", "postcall", "--namespace", "calls"], file, further);
-        assert!(output.status.success(), "{file}: {}", said(&output));
-        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        Self::read(&helm(&["template", "postcall", "--namespace", "calls"], &value_file(file), further))
+    }
+
+    fn read(output: &Output) -> Self {
+        assert!(output.status.success(), "{}", said(output));
+        let text = String::from_utf8(output.stdout.clone()).expect("UTF-8");
         let documents = yaml_documents(&text);
         Self { text, documents }
     }

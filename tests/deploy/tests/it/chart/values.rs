@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use test_deploy::{said, yaml_documents};
 
-use super::{FILES, PROGRAMS, Rendered, chart, helm};
+use super::{FILES, PROGRAMS, Rendered, chart, helm, value_file};
 
 #[test]
 fn each_file_of_values_is_taken() {
     for file in FILES {
-        let output = helm(&["lint", "--strict"], file, &[]);
+        let output = helm(&["lint", "--strict"], &value_file(file), &[]);
         assert!(output.status.success(), "{file}: {}", said(&output));
     }
 }
@@ -48,7 +48,7 @@ fn what_is_misspelt_or_of_another_type_is_refused_with_its_place() {
         ),
     ];
     for (set, why) in refused {
-        let output = helm(&["template"], "production", &["--set", set]);
+        let output = helm(&["template"], &value_file("production"), &["--set", set]);
         assert!(!output.status.success() && said(&output).contains(why), "{set}: {}", said(&output));
     }
 }
@@ -60,15 +60,7 @@ fn what_is_missing_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let nothing = folder.path().join("nothing.yaml");
     std::fs::write(&nothing, "{}\n").expect("write it");
-    let render = |values: &str| {
-        let mut helm = std::process::Command::new(test_deploy::tool("deploy/bin/helm"));
-        helm.args(["template", "postcall"])
-            .arg(chart())
-            .arg("--values")
-            .arg(&nothing)
-            .args(["--set", values]);
-        helm.output().expect("start helm")
-    };
+    let render = |values: &str| helm(&["template", "postcall"], &nothing, &["--set", values]);
     assert!(render(all).status.success(), "{}", said(&render(all)));
     for (left_out, named) in [
         ("nats.url", "missing property 'url'"),
