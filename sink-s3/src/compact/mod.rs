@@ -38,14 +38,14 @@ const FORMAT: u32 = 3;
 pub struct CompactArgs {
     #[command(flatten)]
     bucket: BucketArgs,
-    /// UTC day to compact, such as 2025-10-29.
-    #[arg(long, required_unless_present = "from", conflicts_with = "from")]
+    /// UTC day to compact: a date such as 2025-10-29, today, yesterday, or 8-days-ago.
+    #[arg(long, value_parser = sink::day, required_unless_present = "from", conflicts_with = "from")]
     day: Option<NaiveDate>,
     /// First day to compact.
-    #[arg(long, requires = "to")]
+    #[arg(long, value_parser = sink::day, requires = "to")]
     from: Option<NaiveDate>,
     /// Last day to compact.
-    #[arg(long, requires = "from")]
+    #[arg(long, value_parser = sink::day, requires = "from")]
     to: Option<NaiveDate>,
     /// Computes a day anew even where nothing changed, from its objects alone: sessions whose objects are gone are then no
     /// longer in its file.

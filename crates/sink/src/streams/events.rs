@@ -14,6 +14,7 @@ use schemas::{DecodeError, SessionEvent};
 use service::{JetStream, Nats};
 use tracing::warn;
 
+use crate::day::day;
 use crate::streams::stored_message::{StoredMessage, StoredMessages};
 use crate::streams::unreadable::Extent;
 use crate::writer::Message;
@@ -24,7 +25,7 @@ pub const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 /// Sessions by when they ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
 pub struct Period {
-    /// The first day (2026-11-01, UTC) or moment (RFC 3339) in which sessions ended.
+    /// The first day (2026-11-01, yesterday, 8-days-ago; UTC) or moment (RFC 3339) in which sessions ended.
     #[arg(long, value_parser = first_moment)]
     pub from: DateTime<Utc>,
     /// The last day, or the moment before which sessions ended.
@@ -309,13 +310,13 @@ pub(crate) fn last_moment(text: &str) -> Result<DateTime<Utc>, String> {
 
 /// A day begins `days` later.
 fn moment(text: &str, days: u64) -> Result<DateTime<Utc>, String> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
+    if let Ok(day) = day(text) {
         let day = day.checked_add_days(Days::new(days)).ok_or("there is no such day")?;
         return Ok(day.and_time(chrono::NaiveTime::MIN).and_utc());
     }
     let time = DateTime::parse_from_rfc3339(text);
     time.map(|time| time.to_utc()).map_err(|_| {
-        "wanted: a day such as 2026-11-01, or an RFC 3339 time such as 2026-11-01T12:00:00Z".to_owned()
+        "wanted: a day such as 2026-11-01 or yesterday, or an RFC 3339 time such as 2026-11-01T12:00:00Z".to_owned()
     })
 }
 
@@ -337,7 +338,7 @@ mod tests {
         let hour = period("2026-11-01T12:00:00+01:00", "2026-11-01T12:00:00Z");
         assert!(hour.contains(end("2026-11-01T11:00:00Z")));
         assert!(!hour.contains(end("2026-11-01T12:00:00Z")));
-        assert!(first_moment("yesterday").unwrap_err().contains("2026-11-01"));
+        assert!(first_moment("tomorrow").unwrap_err().contains("2026-11-01"));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! The images that `make images` has made: what is in them, and that each does its work without a right that it has no use for.
 //! `make test-images` runs these.
 
-mod container;
+pub(crate) mod container;
 mod contents;
-mod servers;
+pub(crate) mod servers;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
