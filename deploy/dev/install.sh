@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load. Each is
-# quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load,
+# deploy. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -171,9 +171,16 @@ fuzz() {
   wheels python deploy/dev/requirements-fuzz.txt
 }
 
+# What the tests of deploy/ run on its files.
+deploy() {
+  aws_tools
+}
+
+aws_tools() { environment deploy deploy/dev/requirements-deploy.txt "cfn-lint, and moto as AWS"; }
+
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy" ;;
   esac
 done
