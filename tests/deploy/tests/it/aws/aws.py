@@ -96,7 +96,8 @@ def add_users(iam, users):
         iam.create_user(UserName=name)
         if isinstance(policy, str):
             iam.attach_user_policy(UserName=name, PolicyArn=policies[policy])
-        else:
+        # IAM takes no policy without a statement.
+        elif policy["Statement"]:
             iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(policy))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         keys[name] = [key["AccessKeyId"], key["SecretAccessKey"]]

@@ -45,8 +45,8 @@ impl Stage {
     }
 
     async fn publish(&self, session_id: &str) {
-        let publish = self.nats.jetstream().await.publish(SUBJECT, event(session_id).into()).await;
-        publish.unwrap().await.unwrap();
+        let jetstream = self.nats.jetstream().await;
+        jetstream.publish(SUBJECT, event(session_id).into()).await.unwrap().await.unwrap();
     }
 
     async fn all_settled(&self) {
@@ -68,7 +68,8 @@ impl Stage {
         sink.arg(command).env_clear().stdout(Stdio::null());
         match command {
             "verify" | "replay" => sink.args(["--from", DAY, "--to", DAY]),
-            "compact" => sink.args(["--day", DAY]),
+            // Where nothing has changed, it would neither read nor write.
+            "compact" => sink.args(["--day", DAY, "--force"]),
             _ => &mut sink,
         };
         sink.env("NATS_URL", self.nats.url()).env("NATS_SYNC_INTERVAL", "always");
