@@ -15,6 +15,7 @@ use crate::credentials::are_refused;
 use crate::hex::hex;
 use crate::list::{Object, list};
 use crate::put::{PutError, Putter};
+use crate::store_error::needs::{self, Needs};
 use crate::store_error::{self, Trouble};
 
 const NOT_ITS_MD5: &str = "the store gave other bytes than its ETag says: look at what is between here and the store; \
@@ -156,7 +157,7 @@ impl Bucket {
     /// What an error is about; where the store refuses the credentials, others are looked for.
     fn trouble<E>(&self, error: &SdkError<E>) -> Trouble
     where
-        E: std::error::Error + ProvideErrorMetadata + 'static,
+        E: std::error::Error + Needs + ProvideErrorMetadata + 'static,
     {
         if error.code().is_some_and(are_refused) {
             self.putter.credentials.refused_now();
@@ -169,7 +170,8 @@ impl Bucket {
         let trouble = match self.look().await {
             Ok(Found::There) => return Ok(()),
             Ok(Found::NotTold) => {
-                bail!("bucket {}: the store does not say whether it is there (403)", self.name)
+                let name = &self.name;
+                bail!("bucket {name}: the store does not say whether it is there (403); {}", needs::LIST)
             }
             Err(trouble) => trouble,
         };

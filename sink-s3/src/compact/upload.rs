@@ -17,7 +17,7 @@ use http::HeaderMap;
 use tracing::warn;
 
 use crate::bucket::Bucket;
-use crate::store_error;
+use crate::store_error::{self, needs::Needs};
 
 /// Bytes of every part but the last, which is smaller: with S3's 10,000 parts, files up to 150 GiB.
 pub(crate) const PART: usize = 16 * 1024 * 1024;
@@ -198,7 +198,10 @@ struct Refused {
 }
 
 impl Refused {
-    fn of<E: std::error::Error + ProvideErrorMetadata + 'static>(bucket: &str, error: &SdkError<E>) -> Self {
+    fn of<E>(bucket: &str, error: &SdkError<E>) -> Self
+    where
+        E: std::error::Error + Needs + ProvideErrorMetadata + 'static,
+    {
         Self {
             status: store_error::status(error),
             code: error.code().unwrap_or_default().to_owned(),

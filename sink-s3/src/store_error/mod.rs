@@ -1,6 +1,8 @@
 //! What an error of the store means for the message: nearly always that the store is busy, unavailable or wrongly
 //! configured, and only in a few cases that this object can never be put. And what a person can do about it.
 
+pub(crate) mod needs;
+
 use std::error::Error;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -9,6 +11,7 @@ use sink::{PERMANENT, WriteError};
 use crate::answer::{self, Answer};
 use crate::credentials::are_refused;
 use crate::put::{PutError, chain};
+use crate::store_error::needs::Needs;
 
 pub(crate) const NO_CREDENTIALS: &str =
     "give credentials: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role";
@@ -42,12 +45,14 @@ pub(crate) fn of_put(bucket: &str, error: &PutError) -> WriteError {
     }
 }
 
-/// The store's status and code. Not its message: that names the key, and so differs from object to object.
+/// The store's status and code, and the right that it misses where it does not let in who asks. Not its message: that names the
+/// key, and so differs from object to object.
 pub(crate) fn reason<E>(bucket: &str, error: &SdkError<E>) -> String
 where
-    E: Error + ProvideErrorMetadata + 'static,
+    E: Error + Needs + ProvideErrorMetadata + 'static,
 {
     match answer(error) {
+        Some(answer) if answer.is_denial() => format!("{}; {}", refusal(bucket, &answer), E::ALLOW),
         Some(answer) => refusal(bucket, &answer),
         None => format!("bucket {bucket}: {}", chain(error)),
     }
@@ -65,10 +70,11 @@ pub(crate) struct Trouble {
 impl Trouble {
     pub(crate) fn of<E>(bucket: &str, error: &SdkError<E>) -> Self
     where
-        E: Error + ProvideErrorMetadata + 'static,
+        E: Error + Needs + ProvideErrorMetadata + 'static,
     {
         let (reason, answer) = (reason(bucket, error), answer(error));
         let todo = match &answer {
+            Some(answer) if answer.is_denial() => E::ALLOW,
             Some(answer) => todo(answer),
             None if reason.contains("credentials") => NO_CREDENTIALS,
             None => "correct S3_ENDPOINT, or start the store",
@@ -79,8 +85,9 @@ impl Trouble {
     /// Reason and advice in one line.
     pub(crate) fn with_todo(self) -> String {
         match &self.answer {
-            Some(answer) => with_todo(self.reason, answer),
-            None => self.reason,
+            // A reason that is a missing right names it.
+            Some(answer) if !answer.is_denial() => with_todo(self.reason, answer),
+            _ => self.reason,
         }
     }
 }
@@ -129,9 +136,7 @@ pub(crate) fn todo(answer: &Answer) -> &'static str {
             "set AWS_REGION to the bucket's region"
         }
         "TemporaryRedirect" => "wait, where the bucket is new, or set AWS_REGION to its region",
-        "AccessDenied" | "AllAccessDisabled" | "UnauthorizedAccess" => {
-            "allow s3:PutObject below the prefix (and kms:GenerateDataKey for the key, where there is one)"
-        }
+        "AccessDenied" | "AllAccessDisabled" | "UnauthorizedAccess" => needs::PUT,
         "NoSuchBucket" | "InvalidBucketName" => "correct S3_BUCKET, or run sink-s3 setup --create-bucket",
         "InvalidStorageClass" => "correct S3_STORAGE_CLASS",
         "InvalidTag" => "correct S3_TAGS",
@@ -171,9 +176,7 @@ pub(crate) fn todo(answer: &Answer) -> &'static str {
         401 => {
             "correct or renew the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the profile or the role)"
         }
-        403 if page.is_empty() => {
-            "allow s3:PutObject below the prefix (and kms:GenerateDataKey for the key, where there is one)"
-        }
+        403 if page.is_empty() => needs::PUT,
         403 | 405 => "correct S3_ENDPOINT: what answers there, or what is before it, takes no objects",
         404 if page.is_empty() => "correct S3_BUCKET, or run sink-s3 setup --create-bucket",
         404 => "correct S3_ENDPOINT: what answers there is no S3 store",

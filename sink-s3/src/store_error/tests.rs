@@ -2,6 +2,14 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::error::ErrorMetadata;
+use aws_sdk_s3::operation::get_object::GetObjectError;
+use aws_sdk_s3::operation::head_object::HeadObjectError;
+use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
+use aws_sdk_s3::operation::upload_part::UploadPartError;
+use aws_sdk_s3::primitives::SdkBody;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
 use super::*;
 
 fn of(status: u16, code: &str) -> Answer {
@@ -103,4 +111,27 @@ fn each_answer_has_its_own_hint() {
         let answer = Answer { page: page.to_owned(), ..of(status, code) };
         assert!(todo(&answer).contains(hint), "{answer:?}: {}", todo(&answer));
     }
+}
+
+#[test]
+fn a_refusal_names_the_right_of_what_was_asked() {
+    fn refused<E: Error + Needs + ProvideErrorMetadata + 'static>(error: E) -> String {
+        let response = HttpResponse::new(403_u16.try_into().unwrap(), SdkBody::empty());
+        let error = SdkError::service_error(error, response);
+        let reason = reason("archive", &error);
+        assert_eq!(Trouble::of("archive", &error).with_todo(), reason);
+        reason
+    }
+    let denied = || ErrorMetadata::builder().code("AccessDenied").build();
+    assert_eq!(
+        refused(ListObjectsV2Error::generic(denied())),
+        "bucket archive: the store answered 403 AccessDenied; allow s3:ListBucket for the bucket"
+    );
+    assert!(refused(GetObjectError::generic(denied())).contains("allow s3:GetObject"));
+    assert!(
+        refused(UploadPartError::generic(denied())).contains("s3:PutObject below the prefix (and kms:Gen")
+    );
+    // An answer to HEAD has no body, and so no code.
+    let without_code = HeadObjectError::generic(ErrorMetadata::builder().build());
+    assert!(refused(without_code).starts_with("bucket archive: the store answered 403; allow s3:GetObject"));
 }

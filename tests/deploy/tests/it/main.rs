@@ -5,3 +5,4 @@ mod cluster;
 mod images;
 mod linted;
 mod releases;
+mod aws;
