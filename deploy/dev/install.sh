@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load. Each is
-# quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy. Each
+# is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -171,9 +171,19 @@ fuzz() {
   wheels python deploy/dev/requirements-fuzz.txt
 }
 
+# What the tests of deploy/ look and run with.
+deploy() {
+  environment deploy deploy/dev/requirements-deploy.txt "what looks at deploy/, and runs it"
+  machine_tools
+}
+
+# Of systemd only the program that reads units. podman runs what compose files say; its own runtime, crun, refuses cgroups of
+# both versions beside each other.
+machine_tools() { packages systemd-analyze:systemd podman:podman runc:runc; }
+
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy" ;;
   esac
 done

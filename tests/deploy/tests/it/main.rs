@@ -1,1 +1,5 @@
 //! What is in `deploy/`, read and run by other people's tools.
+
+mod compose;
+mod settings;
+mod units;
