@@ -128,6 +128,11 @@ test-compose: build ## All of deploy/compose on a network of its own, with a cal
 	@$(INSTALL) deploy
 	cargo test --package test-deploy --test it -- --ignored compose::
 
+.PHONY: test-systemd
+test-systemd: build ## The units of deploy/systemd under a systemd that is booted for them (as root).
+	@$(INSTALL) deploy
+	cargo test --package test-deploy --test it -- --ignored booted::
+
 .PHONY: fmt
 fmt: ## Format the Rust sources.
 	cargo fmt --all

@@ -1,5 +1,6 @@
 //! What is in `deploy/`, read and run by other people's tools.
 
+mod booted;
 mod compose;
 mod settings;
 mod units;
