@@ -131,6 +131,15 @@ test-models: prerequisites page ## A spoken call with a real recogniser and a re
 test-cluster: prerequisites page ## The chart in a real API server, which is built the first time (ten minutes more).
 	@$(INSTALL) cluster
 	cargo test --package test-deploy --test it -- --ignored --nocapture cluster::
+.PHONY: test-compose
+test-compose: build ## All of deploy/compose on a network of its own, with a call (as root; «make images» first).
+	@$(INSTALL) deploy
+	cargo test --package test-deploy --test it -- --ignored compose::
+
+.PHONY: test-systemd
+test-systemd: build ## The units of deploy/systemd under a systemd that is booted for them (as root).
+	@$(INSTALL) deploy
+	cargo test --package test-deploy --test it -- --ignored booted::
 
 .PHONY: fmt
 fmt: ## Format the Rust sources.

@@ -9,7 +9,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use prometheus::Registry;
 use serde_json::{Value, json};
-use service::{HttpLimits, HttpServer, operations_routes};
+use service::{HttpLimits, HttpServer, operations_routes, serve_operations};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ pub async fn listen(
     let (state, counted) = (pages.clone(), pages.clone());
     let operations = operations_routes(move || std::future::ready(ready(&state)), move || registry(&counted));
     let router = Router::new().route("/", get(registered)).route("/worker", get(worker)).with_state(pages);
-    Ok(server.serve(operations.merge(router), stop))
+    Ok(serve_operations(server, operations.merge(router), stop))
 }
 
 /// Whether the worker is registered with LiveKit; calls go on while it is not, so this is no reason to restart it.

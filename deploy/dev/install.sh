@@ -177,8 +177,9 @@ fuzz() {
 
 # What the tests of deploy/ look with.
 deploy() {
-  environment deploy deploy/dev/requirements-deploy.txt "what looks at deploy/"
+  environment deploy deploy/dev/requirements-deploy.txt "what looks at deploy/, and runs it"
   image_tools
+  unit_tools
   workflow_tools
   chart_tools
 }
@@ -187,6 +188,9 @@ images() { image_tools; }
 
 # Makes images without a daemon, and runs them. podman's own runtime, crun, refuses cgroups of both versions beside each other.
 image_tools() { packages buildah:buildah podman:podman runc:runc skopeo:skopeo catatonit:catatonit; }
+
+# Of systemd only the program that reads units.
+unit_tools() { packages systemd-analyze:systemd; }
 
 # Compiles for another architecture.
 arm64() {

@@ -6,7 +6,7 @@ use anyhow::Context;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::get;
-use service::{HttpLimits, HttpServer, operations_routes};
+use service::{HttpLimits, HttpServer, operations_routes, serve_operations};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -37,7 +37,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     // Whoever runs it sees the visitors' last answers out.
     let visitors_gone = CancellationToken::new();
     let operations = operations(&app, shutdown.clone());
-    let operations = tokio::spawn(for_operations.serve(operations, visitors_gone.clone()));
+    let operations = tokio::spawn(serve_operations(for_operations, operations, visitors_gone.clone()));
     for_visitors.serve(visitors.merge(status), shutdown).await;
     visitors_gone.cancel();
     watching.await.context("watch LiveKit")?;

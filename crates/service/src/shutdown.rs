@@ -5,7 +5,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// A token that SIGTERM or SIGINT cancels; a second signal ends the process at once.
+use crate::service_manager::tell_stopping;
+
+/// A token that SIGTERM or SIGINT cancels; a second signal ends the process at once. The service manager is told of the first.
 ///
 /// # Errors
 /// Where the signals cannot be listened for.
@@ -23,6 +25,7 @@ pub fn shutdown_on_signal() -> anyhow::Result<CancellationToken> {
             if first {
                 info!("told to stop");
                 on_signal.cancel();
+                tokio::spawn(tell_stopping());
             }
         }
         warn!("a second signal: ending at once; the next start goes on with what is open");

@@ -4,3 +4,4 @@
 
 mod http;
 mod nats;
+mod service_manager;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use service::{HttpLimits, HttpServer, operations_routes};
+use service::{HttpLimits, HttpServer, operations_routes, serve_operations};
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::metrics::Metrics;
@@ -93,5 +93,5 @@ pub(crate) async fn listen(
         let reasons = readiness.reasons();
         std::future::ready(reasons.map_or_else(|| Ok("ready\n".to_owned()), Err))
     };
-    Ok(server.serve(operations_routes(ready, move || metrics.registry()), stop))
+    Ok(serve_operations(server, operations_routes(ready, move || metrics.registry()), stop))
 }

@@ -1,8 +1,12 @@
 //! What is in `deploy/`, read and run by other people's tools.
 
+mod aws;
+mod booted;
 mod chart;
 mod cluster;
+mod compose;
 mod images;
 mod linted;
 mod releases;
-mod aws;
+mod settings;
+mod units;
