@@ -89,14 +89,14 @@ unit: $(PAGE) ## Tests of src/, of all crates or of one: make unit CRATE=agent. 
 
 .PHONY: test
 test: prerequisites page ## All tests, over the real servers.
-	@$(INSTALL) peers
+	@$(INSTALL) peers deploy
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	cargo test --workspace
 
 # cargo builds the programs of every package that has integration tests; the end-to-end tests run those of the others, too.
 test-%: prerequisites page
-	@$(if $(filter simulators,$*),$(INSTALL) peers,true)
-	@$(call beside_livekit,$(if $(filter tests,$*),$(BUILD),true))
+	@$(if $(filter simulators,$*),$(INSTALL) peers,$(if $(filter test-deploy,$*),$(INSTALL) deploy,true))
+	@$(call beside_livekit,$(if $(filter tests test-deploy,$*),$(BUILD),true))
 	cargo test --package $*
 
 test-CRATE: ## All tests of one crate: make test-sink-s3.
@@ -113,7 +113,7 @@ watch: ## make check at each change, or another: make watch WATCH='unit CRATE=ag
 N ?= 10
 .PHONY: test-flaky
 test-flaky: prerequisites page ## The whole suite N times, every second time beside a load on all cores: what fails even once?
-	@$(INSTALL) peers load
+	@$(INSTALL) peers load deploy
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	@tests/flaky.sh $(N)
 
@@ -225,7 +225,7 @@ bench-calls: prerequisites page ## Spoken calls with a real recogniser and a rea
 
 .PHONY: tools
 tools: prerequisites page ## Install what is missing into .tools/, system packages by apt-get.
-	@$(INSTALL) livekit peers
+	@$(INSTALL) livekit peers deploy
 
 .PHONY: prerequisites
 prerequisites:

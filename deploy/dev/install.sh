@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
-# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load. Each is
-# quick when nothing is missing.
+# Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy. Each
+# is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -171,9 +171,30 @@ fuzz() {
   wheels python deploy/dev/requirements-fuzz.txt
 }
 
+deploy() {
+  environment deploy deploy/dev/requirements-deploy.txt "what the files of deploy/ are made with and looked at"
+  monitoring_tools
+}
+
+# Prometheus and promtool, out of Debian's package: installed, it would start a service.
+monitoring_tools() {
+  [ -x "$tools/deploy/bin/prometheus" ] && [ -x "$tools/deploy/bin/promtool" ] && return
+  has apt-get || fail "this machine has no apt-get: put prometheus and promtool into .tools/deploy/bin, then run this again"
+  say "Prometheus and promtool"
+  local new=$tools/prometheus.new sudo=()
+  [ "$(id -u)" = 0 ] || ! has sudo || sudo=(sudo)
+  apt-cache show prometheus >/dev/null 2>&1 || quietly "${sudo[@]}" apt-get update -qq
+  rm -rf "$new"
+  mkdir -p "$new/root" "$tools/deploy/bin"
+  (cd "$new" && quietly apt-get download -qq prometheus)
+  quietly dpkg -x "$new"/prometheus_*.deb "$new/root"
+  mv "$new/root/usr/bin/prometheus" "$new/root/usr/bin/promtool" "$tools/deploy/bin/"
+  rm -rf "$new"
+}
+
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy" ;;
   esac
 done

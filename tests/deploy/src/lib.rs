@@ -21,6 +21,16 @@ pub fn tool(path: &str) -> PathBuf {
     tool
 }
 
+/// One of our programs, which cargo has put beside the running test.
+///
+/// # Panics
+/// When it is not built.
+pub fn program(name: &str) -> PathBuf {
+    let running = std::env::current_exe().expect("find the running test");
+    let built = running.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
+    built.unwrap_or_else(|| panic!("{name} is not built: run «make test»"))
+}
+
 /// The environment variables that a command of one of our programs has, as its `--help` says them.
 ///
 /// # Panics

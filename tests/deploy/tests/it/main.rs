@@ -1,1 +1,3 @@
 //! What is in `deploy/`, read and run by other people's tools.
+
+mod monitoring;
