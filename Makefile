@@ -117,7 +117,7 @@ watch: ## make check at each change, or another: make watch WATCH='unit CRATE=ag
 N ?= 10
 .PHONY: test-flaky
 test-flaky: prerequisites page ## The whole suite N times, every second time beside a load on all cores: what fails even once?
-	@$(INSTALL) peers load
+	@$(INSTALL) peers load deploy
 	@$(call beside_livekit,cargo test --workspace --no-run)
 	@tests/flaky.sh $(N)
 

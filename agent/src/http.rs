@@ -13,7 +13,7 @@ use service::{HttpLimits, HttpServer, operations_routes, serve_operations};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::{Gauges, Metrics};
+use crate::metrics::{Connections, Metrics};
 use crate::providers::health::Health;
 use crate::spool::Spool;
 use crate::worker::WorkerStatus;
@@ -47,6 +47,7 @@ pub async fn listen(
     stop: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let server = HttpServer::bind("agent", "AGENT_HTTP", address, HttpLimits::operations()).await?;
+    pages.metrics.add(service::program_metrics("agent", env!("CARGO_PKG_VERSION"))?)?;
     pages.metrics.add(server.metrics())?;
     let (state, counted) = (pages.clone(), pages.clone());
     let operations = operations_routes(move || std::future::ready(ready(&state)), move || registry(&counted));
@@ -122,21 +123,11 @@ async fn worker(State(pages): State<Pages>) -> Json<Value> {
 }
 
 fn registry(pages: &Pages) -> Registry {
-    let (connected, load) = {
+    let nats = pages.nats_trouble_rx.borrow().is_none();
+    let now = {
         let status = pages.status_rx.borrow();
-        (status.worker_id.is_some(), status.load)
+        Connections { livekit: status.worker_id.is_some(), nats, load: status.load }
     };
-    let gauges = Gauges {
-        connected,
-        nats_connected: pages.nats_trouble_rx.borrow().is_none(),
-        load,
-        outbox_waiting: pages.spool.waiting(),
-        published_kept: pages.spool.kept(),
-        published_not_kept: pages.spool.not_kept(),
-        outbox_in_memory: pages.spool.waiting_in_memory(),
-        spool_failing: pages.spool.disk_fails().borrow().is_some(),
-        publish_refused: pages.spool.why_publish_refused().is_some(),
-    };
-    pages.metrics.services(&pages.services);
-    pages.metrics.registry(&gauges)
+    pages.metrics.show(&now, &pages.services, &pages.spool);
+    pages.metrics.registry()
 }

@@ -180,6 +180,7 @@ deploy() {
   environment deploy deploy/dev/requirements-deploy.txt "what looks at deploy/, and runs it"
   image_tools
   unit_tools
+  monitoring_tools
   workflow_tools
   chart_tools
 }
@@ -191,6 +192,22 @@ image_tools() { packages buildah:buildah podman:podman runc:runc skopeo:skopeo c
 
 # Of systemd only the program that reads units.
 unit_tools() { packages systemd-analyze:systemd; }
+
+# Prometheus and promtool, out of Debian's package: installed, it would start a service.
+monitoring_tools() {
+  [ -x "$tools/deploy/bin/prometheus" ] && [ -x "$tools/deploy/bin/promtool" ] && return
+  has apt-get || fail "this machine has no apt-get: put prometheus and promtool into .tools/deploy/bin, then run this again"
+  say "Prometheus and promtool"
+  local new=$tools/prometheus.new sudo=()
+  [ "$(id -u)" = 0 ] || ! has sudo || sudo=(sudo)
+  apt-cache show prometheus >/dev/null 2>&1 || quietly "${sudo[@]}" apt-get update -qq
+  rm -rf "$new"
+  mkdir -p "$new/root" "$tools/deploy/bin"
+  (cd "$new" && quietly apt-get download -qq prometheus)
+  quietly dpkg -x "$new"/prometheus_*.deb "$new/root"
+  mv "$new/root/usr/bin/prometheus" "$new/root/usr/bin/promtool" "$tools/deploy/bin/"
+  rm -rf "$new"
+}
 
 # Compiles for another architecture.
 arm64() {

@@ -4,6 +4,8 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
+use prometheus::core::Collector;
+use prometheus::{IntCounterVec, Opts};
 use sink::{Message, PERMANENT, WriteError, Writer, Written};
 
 use crate::answer::Answer;
@@ -14,6 +16,10 @@ use crate::store_error;
 
 /// From this size on, compressing takes milliseconds, and gets a thread where it keeps nothing else waiting.
 const LARGE: usize = 256 * 1024;
+
+/// What became of an event.
+const ARCHIVED: &str = "archived";
+const ALREADY_ARCHIVED: &str = "already_archived";
 
 /// What is done where there is an object with the event's key already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -28,11 +34,17 @@ pub(crate) enum IfExists {
 pub struct Archive {
     bucket: Bucket,
     if_exists: IfExists,
+    errors: IntCounterVec,
 }
 
 impl Archive {
-    pub(crate) fn new(bucket: Bucket, if_exists: IfExists) -> Self {
-        Self { bucket, if_exists }
+    pub(crate) fn new(bucket: Bucket, if_exists: IfExists) -> prometheus::Result<Self> {
+        let errors = Opts::new("postcall_s3_errors_total", "Puts that the store did not take, by why");
+        let errors = IntCounterVec::new(errors, &["kind"])?;
+        for kind in store_error::KINDS {
+            errors.with_label_values(&[kind]);
+        }
+        Ok(Self { bucket, if_exists, errors })
     }
 
     async fn archive(&self, message: &Message) -> Result<Written, WriteError> {
@@ -40,11 +52,14 @@ impl Archive {
         let key = format!("{}{}", self.bucket.prefix, event.identity.object_key(&event.end_time));
         let object = compress(message.payload.clone()).await?;
         match self.bucket.put(&key, object, self.if_exists == IfExists::Skip).await {
-            Ok(()) => Ok(Written { outcome: "archived" }),
+            Ok(()) => Ok(Written { outcome: ARCHIVED }),
             Err(PutError::Refused { answer: Answer { status: 412, .. }, .. }) => {
                 self.compare(&key, &message.payload).await
             }
-            Err(error) => Err(store_error::of_put(&self.bucket.name, &error)),
+            Err(error) => {
+                self.errors.with_label_values(&[store_error::kind(&error)]).inc();
+                Err(store_error::of_put(&self.bucket.name, &error))
+            }
         }
     }
 
@@ -55,7 +70,7 @@ impl Archive {
         let stored = self.bucket.get(key).await.map_err(|error| busy(error.to_string()))?;
         let stored = stored.ok_or_else(|| busy("the object that was there is gone".to_owned()))?;
         if is_gzip_of(&stored.bytes, payload) {
-            return Ok(Written { outcome: "already_archived" });
+            return Ok(Written { outcome: ALREADY_ARCHIVED });
         }
         Err(WriteError::Reject {
             outcome: PERMANENT,
@@ -71,6 +86,14 @@ impl Writer for Archive {
             results.push(self.archive(message).await);
         }
         results
+    }
+
+    fn outcomes(&self) -> &'static [&'static str] {
+        &[ARCHIVED, ALREADY_ARCHIVED]
+    }
+
+    fn metrics(&self) -> Vec<Box<dyn Collector>> {
+        vec![Box::new(self.errors.clone())]
     }
 
     async fn probe(&self) -> Result<(), String> {

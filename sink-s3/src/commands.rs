@@ -86,7 +86,7 @@ impl Sink for Archive {
     }
 
     async fn connect(args: ArchiveArgs) -> anyhow::Result<Self> {
-        Ok(Self::new(args.bucket.connect().await?, args.if_exists))
+        Ok(Self::new(args.bucket.connect().await?, args.if_exists)?)
     }
 
     async fn setup(args: BucketSetupArgs) -> anyhow::Result<()> {

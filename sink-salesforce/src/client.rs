@@ -117,7 +117,7 @@ impl Client {
     /// # Errors
     /// No token is given.
     pub async fn log_in(&self) -> Result<(), CallError> {
-        self.tokens.get(None).await.map(drop)
+        self.token(None).await.map(drop)
     }
 
     /// Whether the org answers a call that does not depend on any session.
@@ -135,7 +135,7 @@ impl Client {
     /// # Errors
     /// No token is given.
     pub async fn longest_statement(&self) -> Result<usize, CallError> {
-        let token = self.tokens.get(None).await?;
+        let token = self.token(None).await?;
         let taken = token.value.expose_secret().len() + token.instance.as_str().len() + OTHER_HEADERS;
         Ok(LONGEST_REQUEST.saturating_sub(taken).max(SHORTEST_STATEMENT))
     }
@@ -222,13 +222,14 @@ impl Client {
         tries: Tries,
         request: impl Fn(&reqwest::Client, Url) -> RequestBuilder,
     ) -> Result<T, CallError> {
-        let mut token = self.tokens.get(None).await?;
+        let mut token = self.token(None).await?;
         let (mut renewed, mut broken) = (false, 0);
         loop {
-            match self.call_with(&token, path, &request).await {
+            let answer = self.call_with(&token, path, &request).await;
+            match answer.inspect_err(|error| self.usage.count_error(error)) {
                 Err(CallError::Unauthorized | CallError::Elsewhere { .. }) if !renewed => {
                     renewed = true;
-                    token = self.tokens.get(Some(&token)).await?;
+                    token = self.token(Some(&token)).await?;
                 }
                 Err(CallError::Broken { .. }) if tries == Tries::Several && broken < MORE_TRIES => {
                     broken += 1;
@@ -237,6 +238,11 @@ impl Client {
                 result => return result,
             }
         }
+    }
+
+    /// A token; another one than that, where it was refused.
+    async fn token(&self, refused: Option<&Arc<Token>>) -> Result<Arc<Token>, CallError> {
+        self.tokens.get(refused).await.inspect_err(|_| self.usage.count_failed_log_in())
     }
 
     async fn call_with<T: DeserializeOwned>(

@@ -6,7 +6,8 @@ use crate::plan::Settled;
 
 /// Outcomes from the weakest to the strongest: what was done for one record of a message outweighs what was needless for
 /// another one.
-const OUTCOMES: [&str; 6] = ["no_email", "no_match", "stale", "superseded", "unchanged", "updated"];
+pub(crate) const OUTCOMES: [&str; 6] =
+    ["no_email", "no_match", "stale", "superseded", "unchanged", "updated"];
 
 /// The results of a batch, in its order.
 pub struct Results(Vec<Option<Result<Written, WriteError>>>);

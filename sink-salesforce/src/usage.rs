@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntGauge};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts};
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
@@ -12,6 +12,8 @@ use crate::call_error::CallError;
 
 /// The header in which every answer says how many calls are used.
 const LIMIT_INFO: &str = "Sforce-Limit-Info";
+/// What the metrics call a log-in that fails.
+const LOG_IN: &str = "log_in";
 /// While calls are held back, one batch goes out so often, to see how many are used by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 
@@ -29,6 +31,7 @@ pub struct Usage {
     percent: u64,
     last: Mutex<Option<(Instant, ApiUsage)>>,
     sent: IntCounter,
+    errors: IntCounterVec,
     used: IntGauge,
     most: IntGauge,
 }
@@ -39,9 +42,16 @@ impl Usage {
     /// # Errors
     /// The metrics have names that Prometheus does not take.
     pub fn new(percent: u8) -> prometheus::Result<Self> {
+        let errors =
+            Opts::new("postcall_salesforce_errors_total", "Log-ins and calls of the API that failed, by why");
+        let errors = IntCounterVec::new(errors, &["kind"])?;
+        for kind in [LOG_IN].iter().chain(&CallError::KINDS) {
+            errors.with_label_values(&[kind]);
+        }
         Ok(Self {
             percent: percent.into(),
             last: Mutex::default(),
+            errors,
             sent: IntCounter::new(
                 "postcall_salesforce_api_calls_total",
                 "Calls of the API that this sink made",
@@ -56,12 +66,27 @@ impl Usage {
 
     /// The metrics that count calls and show the limit.
     pub fn metrics(&self) -> Vec<Box<dyn Collector>> {
-        vec![Box::new(self.sent.clone()), Box::new(self.used.clone()), Box::new(self.most.clone())]
+        vec![
+            Box::new(self.sent.clone()),
+            Box::new(self.errors.clone()),
+            Box::new(self.used.clone()),
+            Box::new(self.most.clone()),
+        ]
     }
 
     /// Counts a call that is made.
     pub fn count(&self) {
         self.sent.inc();
+    }
+
+    /// Counts a call that failed.
+    pub(crate) fn count_error(&self, error: &CallError) {
+        self.errors.with_label_values(&[error.kind()]).inc();
+    }
+
+    /// Counts a log-in that failed.
+    pub(crate) fn count_failed_log_in(&self) {
+        self.errors.with_label_values(&[LOG_IN]).inc();
     }
 
     /// How many calls this program made.
@@ -147,5 +172,17 @@ mod tests {
         assert!(reason.starts_with("4500 of the org's 5000"), "{reason}");
         assert!(after.is_some_and(|after| after <= LOOK_AGAIN + Duration::from_secs(1)));
         assert_eq!(usage.allow(now + LOOK_AGAIN + Duration::from_secs(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_kind_of_error_is_shown_before_its_first() {
+        let (usage, registry) = (Usage::new(90).unwrap(), prometheus::Registry::new());
+        usage.metrics().into_iter().for_each(|metric| registry.register(metric).unwrap());
+        usage.count_error(&CallError::Broken { reason: "status 500".to_owned() });
+        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        for (kind, count) in [("broken", 1), ("log_in", 0), ("unavailable", 0)] {
+            let line = format!("postcall_salesforce_errors_total{{kind=\"{kind}\"}} {count}");
+            assert!(text.lines().any(|shown| shown == line), "{line} is not in\n{text}");
+        }
     }
 }

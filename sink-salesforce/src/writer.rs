@@ -25,7 +25,7 @@ use crate::pace::{Deadlines, End, Portion, until};
 use crate::plan::{Lookup, Session, Settled, Update, plan, settle};
 use crate::records::{Kind, OrgFields};
 use crate::refusals::{Refusals, size_of_suspicious_calls};
-use crate::results::Results;
+use crate::results::{OUTCOMES, Results};
 use crate::row_error::Verdict;
 
 /// Rounds of look-up and update for one batch: records that moved meanwhile are looked up again, and a rejected session
@@ -116,6 +116,10 @@ impl Writer for SalesforceWriter {
 
     fn shows_that_the_store_works(&self, outcome: &'static str) -> bool {
         outcome == "updated"
+    }
+
+    fn outcomes(&self) -> &'static [&'static str] {
+        &OUTCOMES
     }
 
     fn metrics(&self) -> Vec<Box<dyn Collector>> {

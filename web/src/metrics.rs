@@ -25,19 +25,19 @@ impl Metrics {
     /// Two metrics with one name.
     pub fn new() -> prometheus::Result<Self> {
         let answers = Opts::new(
-            "web_connection_details_answers_total",
+            "postcall_web_connection_details_answers_total",
             "Answers to requests for connection details, by status",
         );
         let limited = Opts::new(
-            "web_connection_details_limited_total",
+            "postcall_web_connection_details_limited_total",
             "Requests for connection details that were refused with 429, by the limit",
         );
         let limited_clients = Opts::new(
-            "web_connection_details_limited_clients",
+            "postcall_web_connection_details_limited_clients",
             "Networks of clients whose requests are counted at the moment",
         );
         let proofs = Opts::new(
-            "web_proofs_total",
+            "postcall_web_proofs_total",
             "Requests that needed a proof against robots, by what became of it",
         );
         let metrics = Self {
@@ -46,14 +46,19 @@ impl Metrics {
             limited: IntCounterVec::new(limited, &["limit"])?,
             limited_clients: IntGauge::with_opts(limited_clients)?,
             proofs: IntCounterVec::new(proofs, &["outcome"])?,
-            calls: IntGauge::new("web_calls", "Rooms of calls that LiveKit had when it was last asked")?,
+            calls: IntGauge::new(
+                "postcall_web_calls",
+                "Rooms of calls that LiveKit had when it was last asked",
+            )?,
             livekit_reachable: IntGauge::new(
-                "web_livekit_reachable",
+                "postcall_web_livekit_reachable",
                 "Whether LiveKit answered when it was last asked",
             )?,
         };
         // Present from the start, so that a rate over the first one is right.
-        metrics.answers.with_label_values(&["200"]);
+        for status in ["200", "400", "403", "405", "413", "415", "429", "500", "503"] {
+            metrics.answers.with_label_values(&[status]);
+        }
         for limit in ["client", "email", "all", "calls"] {
             metrics.limited.with_label_values(&[limit]);
         }

@@ -25,6 +25,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let for_visitors = HttpServer::bind("web", "WEB_HTTP", settings.http, limits).await?;
     let (address, limits) = (settings.operations_http, HttpLimits::operations());
     let for_operations = HttpServer::bind("web-operations", "WEB_OPERATIONS_HTTP", address, limits).await?;
+    let program = service::program_metrics(env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    metrics.add(program.context("register metrics")?)?;
     metrics.add(for_visitors.metrics())?;
     metrics.add(for_operations.metrics())?;
 

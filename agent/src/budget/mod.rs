@@ -116,6 +116,11 @@ impl Budget {
         self.call.began + self.call.args.agent_max_call + LEAVE_LIMIT
     }
 
+    /// Where the call is counted.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.call.metrics
+    }
+
     /// Counts what was left out.
     pub(crate) fn cut(&self, what: Cut) {
         self.call.metrics.cut(what);
@@ -175,8 +180,7 @@ pub(crate) mod tests {
         assert_eq!(budget.spend(Budgeted::PromptBytes, 1), Err(BudgetSpent(Budgeted::PromptBytes)));
         assert_eq!(budget.spend(Budgeted::Turns, 1), Err(BudgetSpent(Budgeted::Turns)));
         assert_eq!(budget.clone().spent().await, EndReason::BudgetSpent);
-        let registry = metrics.registry(&crate::metrics::Gauges::default());
-        let text = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let text = prometheus::TextEncoder::new().encode_to_string(&metrics.registry().gather()).unwrap();
         for line in [
             "postcall_agent_budget_used_total{budget=\"turns\"} 2",
             "postcall_agent_budget_used_total{budget=\"prompt_bytes\"} 99",

@@ -30,6 +30,9 @@ impl Account for CallAccount {
     }
 
     fn used(&self, service: &ServiceName, used: Used) {
+        if used == Used::Request {
+            self.record.budget().metrics().service_asked(service.provider);
+        }
         self.record.journal().update(|session| {
             self.enter(&mut session.metrics_summary, service, |usage| add(usage, used));
         });

@@ -92,6 +92,7 @@ fn is_full<T>(sent: Result<(), mpsc::error::TrySendError<T>>) -> bool {
 }
 
 /// What metrics call it.
+pub(crate) const CAPTIONS: [&str; 2] = [STATE, WORDS];
 const STATE: &str = "state";
 const WORDS: &str = "words";
 

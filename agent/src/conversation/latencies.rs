@@ -20,7 +20,34 @@ pub(crate) struct Moments {
     pub(crate) first_audio: Option<Instant>,
 }
 
+/// How long the parts of one turn took, seconds, each where both of its moments are known.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Waits {
+    pub(crate) end_of_utterance: Option<f64>,
+    pub(crate) transcription: Option<f64>,
+    pub(crate) first_token: Option<f64>,
+    pub(crate) first_byte: Option<f64>,
+    pub(crate) end_to_end: Option<f64>,
+}
+
 impl Moments {
+    fn waits(&self) -> Waits {
+        let wait = |from: Option<Instant>, until: Option<Instant>| {
+            Some(until?.saturating_duration_since(from?).as_secs_f64())
+        };
+        // Nobody waits for the sound of an early reply while the caller may go on; and what was heard before the first sentence
+        // was none of the model's.
+        let wanted = self.first_sentence.max(self.turn_over.filter(|_| self.first_sentence.is_some()));
+        let heard = self.first_audio.filter(|heard| wanted.is_some_and(|wanted| wanted <= *heard));
+        Waits {
+            end_of_utterance: wait(self.speech_ended, self.turn_over),
+            transcription: wait(self.speech_ended, self.transcribed),
+            first_token: wait(self.asked, self.first_token),
+            first_byte: wait(wanted, heard),
+            end_to_end: wait(self.speech_ended, self.first_audio),
+        }
+    }
+
     /// The summary has percentiles in milliseconds; who needs each turn finds it in the log.
     fn log(&self) {
         let Some(ended) = self.speech_ended else { return };
@@ -50,22 +77,15 @@ pub(crate) struct LatencyRecord {
 }
 
 impl LatencyRecord {
-    pub(crate) fn add(&mut self, turn: &Moments) {
-        let add = |to: &mut Vec<f64>, from: Option<Instant>, until: Option<Instant>| {
-            if let (Some(from), Some(until)) = (from, until) {
-                to.push(until.saturating_duration_since(from).as_secs_f64());
-            }
-        };
-        add(&mut self.end_of_utterance, turn.speech_ended, turn.turn_over);
-        add(&mut self.transcription, turn.speech_ended, turn.transcribed);
-        add(&mut self.first_token, turn.asked, turn.first_token);
-        // Nobody waits for the sound of an early reply while the caller may go on; and what was heard before the first sentence
-        // was none of the model's.
-        let wanted = turn.first_sentence.max(turn.turn_over.filter(|_| turn.first_sentence.is_some()));
-        let heard = turn.first_audio.filter(|heard| wanted.is_some_and(|wanted| wanted <= *heard));
-        add(&mut self.first_byte, wanted, heard);
-        add(&mut self.end_to_end, turn.speech_ended, turn.first_audio);
+    pub(crate) fn add(&mut self, turn: &Moments) -> Waits {
+        let waits = turn.waits();
+        self.end_of_utterance.extend(waits.end_of_utterance);
+        self.transcription.extend(waits.transcription);
+        self.first_token.extend(waits.first_token);
+        self.first_byte.extend(waits.first_byte);
+        self.end_to_end.extend(waits.end_to_end);
         turn.log();
+        waits
     }
 
     pub(crate) fn summary(&self) -> Latencies {

@@ -39,8 +39,10 @@ use tokio_util::sync::CancellationToken;
 
 pub use assistant::Assistant;
 pub use call_io::{CHANNELS, CallIo, Caller, MicrophoneTrack, Over, SAMPLE_RATE};
+pub(crate) use captions::CAPTIONS;
 pub use captions::CHAT_TOPIC;
 use captions::CaptionPublisher;
+pub(crate) use latencies::Waits;
 pub use pre_connect_audio::{
     LONGEST_PRE_CONNECT_AUDIO, PRE_CONNECT_AUDIO_TOPIC, decode as decode_pre_connect_audio,
 };

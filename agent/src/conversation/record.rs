@@ -244,7 +244,7 @@ impl Record {
     }
 
     pub(super) fn waited(&self, latencies: &mut LatencyRecord, turn: &Moments) {
-        latencies.add(turn);
+        self.budget.metrics().waited(&latencies.add(turn));
         let summary = latencies.summary();
         self.journal.update(|session| session.metrics_summary.latencies = summary);
     }

@@ -13,6 +13,7 @@ use tracing::Instrument as _;
 
 use super::record::Record;
 use crate::budget::kinds::Budgeted;
+use crate::metrics::{NOTHING_RECORDED, OVER_BUDGET, SUCCESS};
 use crate::persona::{Persona, Signal};
 use crate::providers::message::{ChatMessage, RequestedCall};
 use crate::tools::{CallFault, CheckedCall, Toolbox};
@@ -104,22 +105,32 @@ impl SessionTools {
     async fn call(&self, proposed: &ProposedCall) -> Answer {
         let (start_time, started) = (Utc::now(), Instant::now());
         let mut ends_call = false;
+        let metrics = self.record.budget().metrics();
         if let Err(spent) = self.record.budget().spend(Budgeted::ToolCalls, 1) {
+            metrics.tool_called(OVER_BUDGET);
             return Answer { text: json!({ "error": spent.to_string() }).to_string(), ends_call };
         }
         let checked = self.toolbox.check(&proposed.name, &proposed.arguments);
         let is_known = !matches!(checked, Err(CallFault::UnknownTool));
+        let told = |fault: CallFault| {
+            metrics.tool_called(fault.label());
+            fault.to_string()
+        };
         let result = match checked {
-            Ok(CheckedCall::RecordSignals { accepted, rejected }) => self.record_signals(accepted, rejected),
+            Ok(CheckedCall::RecordSignals { accepted, rejected }) => {
+                let recorded = self.record_signals(accepted, rejected);
+                recorded.inspect_err(|_| metrics.tool_called(NOTHING_RECORDED))
+            }
             Ok(CheckedCall::EndCall) => {
                 ends_call = true;
                 Ok("the call ends when you have said goodbye".to_owned())
             }
-            Ok(CheckedCall::Http(call)) => {
-                self.toolbox.call(&call, &self.session_id).await.map_err(|fault| fault.to_string())
-            }
-            Err(fault) => Err(fault.to_string()),
+            Ok(CheckedCall::Http(call)) => self.toolbox.call(&call, &self.session_id).await.map_err(told),
+            Err(fault) => Err(told(fault)),
         };
+        if result.is_ok() {
+            metrics.tool_called(SUCCESS);
+        }
         let arguments = as_recorded(&proposed.arguments);
         let call = ToolCall {
             name: proposed.name.clone(),

@@ -65,6 +65,37 @@ pub enum ErrorKind {
     Malformed,
 }
 
+impl ErrorKind {
+    pub(crate) const LABELS: [&'static str; 10] = [
+        "timeout",
+        "unreached",
+        "connection_lost",
+        "denied",
+        "throttled",
+        "client_error",
+        "server_error",
+        "cut",
+        "reported",
+        "malformed",
+    ];
+
+    /// As the metrics show it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unreached => "unreached",
+            Self::Connection => "connection_lost",
+            Self::Status(401 | 403) => "denied",
+            Self::Status(429) => "throttled",
+            Self::Status(500..) => "server_error",
+            Self::Status(_) => "client_error",
+            Self::Cut => "cut",
+            Self::Reported => "reported",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
 /// A provider failed, and the tries are used up. Its text holds nothing of what was sent or answered, but an error code.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{provider}: {message}")]

@@ -1,6 +1,7 @@
 //! Whether the providers work, as calls and trials experience it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -14,7 +15,13 @@ pub const PROVIDERS: [Provider; 3] =
 
 /// What is known of each provider; clones share it.
 #[derive(Clone)]
-pub struct Health(Arc<[watch::Sender<Standing>; 3]>);
+pub struct Health(Arc<[Known; 3]>);
+
+struct Known {
+    standing: watch::Sender<Standing>,
+    /// Requests of calls that have failed, by its kind's label.
+    failures: Mutex<BTreeMap<&'static str, u64>>,
+}
 
 /// What is known of one provider.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,19 +41,20 @@ pub enum Standing {
 
 impl Default for Health {
     fn default() -> Self {
-        Self(Arc::new(PROVIDERS.map(|_| watch::Sender::new(Standing::Untried))))
+        let known = |_| Known { standing: watch::Sender::new(Standing::Untried), failures: Mutex::default() };
+        Self(Arc::new(PROVIDERS.map(known)))
     }
 }
 
 impl Health {
     /// What is known of a provider.
     pub fn standing(&self, provider: Provider) -> Standing {
-        self.of(provider).borrow().clone()
+        self.of(provider).standing.borrow().clone()
     }
 
     /// Resolves when it is not known that a provider works.
     pub async fn in_doubt(&self, provider: Provider) {
-        let mut standing = self.of(provider).subscribe();
+        let mut standing = self.of(provider).standing.subscribe();
         // The sender lives as long as this does.
         drop(standing.wait_for(|standing| *standing != Standing::Works).await);
     }
@@ -69,7 +77,7 @@ impl Health {
     }
 
     pub(super) fn works(&self, provider: Provider) {
-        self.of(provider).send_if_modified(|standing| {
+        self.of(provider).standing.send_if_modified(|standing| {
             if matches!(standing, Standing::Fails { .. }) {
                 info!("{provider} works again");
             }
@@ -78,7 +86,7 @@ impl Health {
     }
 
     pub(super) fn failed(&self, error: &ProviderError) {
-        self.of(error.provider()).send_if_modified(|standing| {
+        self.of(error.provider()).standing.send_if_modified(|standing| {
             let (since, is_news) = match standing {
                 Standing::Fails { error: before, since } => (*since, before != error),
                 Standing::Untried | Standing::Works => (Instant::now(), true),
@@ -92,7 +100,18 @@ impl Health {
         });
     }
 
-    fn of(&self, provider: Provider) -> &watch::Sender<Standing> {
+    /// Counts a request of a call that a service has failed at.
+    pub(super) fn count(&self, error: &ProviderError) {
+        let mut failures = self.of(error.provider()).failures.lock().unwrap_or_else(PoisonError::into_inner);
+        *failures.entry(error.kind().label()).or_default() += 1;
+    }
+
+    /// How many requests of calls have failed, by the kind's label.
+    pub(crate) fn failures(&self, provider: Provider) -> BTreeMap<&'static str, u64> {
+        self.of(provider).failures.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn of(&self, provider: Provider) -> &Known {
         &self.0[match provider {
             Provider::SpeechToText => 0,
             Provider::LanguageModel => 1,

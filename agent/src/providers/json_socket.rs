@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::error::{Provider, ProviderError};
+use super::health::PROVIDERS;
 use super::request::refusal;
 
 /// Most bytes of a text; of sound in base64, some seconds.
@@ -42,10 +43,15 @@ impl SocketCount {
         let opts = |name: &str, help: &str| Opts::new(format!("postcall_agent_service_sockets_{name}"), help);
         let opened = opts("opened_total", "Sockets to speech services that were opened");
         let open = opts("open", "Sockets to speech services that are open; a plan has room for few");
-        Ok(Self {
+        let count = Self {
             opened: IntCounterVec::new(opened, &["service"])?,
             open: IntGaugeVec::new(open, &["service"])?,
-        })
+        };
+        for provider in PROVIDERS {
+            count.opened.with_label_values(&[provider.label()]);
+            count.open.with_label_values(&[provider.label()]);
+        }
+        Ok(count)
     }
 
     /// What to show of them.

@@ -100,6 +100,7 @@ impl<S> Services<S> {
     /// One has failed in the middle of its answer.
     pub(super) fn broke(&self, name: &ServiceName, error: &ProviderError, account: &dyn Account) {
         account.used(name, Used::Failure);
+        self.health.count(error);
         self.health.failed(error);
         for broken in self.all.iter().filter(|candidate| candidate.name == *name) {
             self.rest(broken, error);
@@ -115,6 +116,7 @@ impl<S> Services<S> {
     ) {
         if let Some(account) = account {
             account.used(&candidate.name, Used::Failure);
+            self.health.count(error);
         }
         self.rest(candidate, error);
     }
@@ -175,5 +177,24 @@ mod tests {
         services.failed(services.in_order()[0], &error, None);
         services.works(services.first().expect("there is one"));
         assert_eq!(order(&services), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn what_calls_ask_and_do_not_get_is_counted_by_why() {
+        struct Nobody;
+        impl Account for Nobody {
+            fn may_hear(&self, _: &ServiceName, _: f64) -> bool {
+                true
+            }
+            fn used(&self, _: &ServiceName, _: Used) {}
+        }
+        let services = services(&["a"]);
+        let (provider, candidate) = (Provider::LanguageModel, services.in_order()[0]);
+        services.failed(candidate, &ProviderError::cut(provider), None);
+        services.failed(candidate, &ProviderError::cut(provider), Some(&Nobody));
+        services.broke(&candidate.name, &ProviderError::lost(provider), &Nobody);
+        let counted: Vec<_> = services.health.failures(provider).into_iter().collect();
+        assert_eq!(counted, [("connection_lost", 1), ("cut", 1)]);
+        assert!(services.health.failures(Provider::TextToSpeech).is_empty());
     }
 }

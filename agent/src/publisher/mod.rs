@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::spool::Spool;
+use crate::spool::{PublishOutcome, Spool};
 use stream_watch::{Seen, StreamState, StreamWatch};
 
 mod stream_watch;
@@ -127,6 +127,7 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Tro
                 match outcome {
                     Outcome::Done => failures = 0,
                     Outcome::Unavailable => {
+                        spool.publish_failed(PublishOutcome::Failed);
                         // Those that were in flight together failed together.
                         if failures_before == failures {
                             failures += 1;
@@ -135,6 +136,7 @@ async fn publish_all(mut connection: Connection, spool: &Spool, trouble_tx: &Tro
                         spool.put_back(entry);
                     }
                     Outcome::Refused => {
+                        spool.publish_failed(PublishOutcome::Refused);
                         refused.spawn(wait_refused(entry, connection.connected.clone()));
                     }
                 }

@@ -35,6 +35,7 @@ use crate::worker::{AssignedJob, JobControl};
 use call::Call;
 pub(crate) use data_guard::guard_data_channels;
 use ending::Ending;
+pub(crate) use room::JoinError;
 pub use sessions::Sessions;
 use supervisor::supervise;
 
@@ -84,7 +85,9 @@ impl Sessions {
         journal: &Journal,
         room_to_leave: &OnceLock<Arc<Room>>,
     ) -> anyhow::Result<Ending> {
-        let Some((joined, events_rx)) = room::join(job, &self.agent_name, room_to_leave).await? else {
+        let joined = room::join(job, &self.agent_name, room_to_leave).await;
+        let joined = joined.inspect_err(|error| self.metrics.join_failed(error))?;
+        let Some((joined, events_rx)) = joined else {
             info!("another agent was in the room before: it has the call");
             return Ok(Ending { end_time: Utc::now(), reason: EndReason::JobTerminated });
         };

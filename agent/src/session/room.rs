@@ -3,12 +3,11 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
 use livekit::RoomDataStreamOptions;
 use livekit::options::TrackPublishOptions;
 use livekit::participant::ParticipantKind;
 use livekit::prelude::{
-    ConnectionState, LocalAudioTrack, LocalTrack, RemoteParticipant, Room, RoomEvent, RoomOptions,
+    ConnectionState, LocalAudioTrack, LocalTrack, RemoteParticipant, Room, RoomError, RoomEvent, RoomOptions,
     TrackSource,
 };
 use livekit::webrtc::audio_source::native::NativeAudioSource;
@@ -40,6 +39,34 @@ pub(super) struct Joined {
     pub(super) voice_track_id: String,
 }
 
+/// Why a room was not joined.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum JoinError {
+    #[error("the room was not joined within {:?}", JOIN_LIMIT)]
+    NotInTime,
+    #[error("join the room")]
+    Refused(#[source] RoomError),
+    #[error("the agent's audio track was not published within {:?}", JOIN_LIMIT)]
+    TrackNotInTime,
+    #[error("publish the agent's audio track")]
+    TrackRefused(#[source] RoomError),
+}
+
+impl JoinError {
+    pub(crate) const REASONS: [&'static str; 4] = ["timeout", "refused", "track_timeout", "track_refused"];
+
+    /// As the metrics show it.
+    pub(crate) fn reason(&self) -> &'static str {
+        let [timeout, refused, track_timeout, track_refused] = Self::REASONS;
+        match self {
+            Self::NotInTime => timeout,
+            Self::Refused(_) => refused,
+            Self::TrackNotInTime => track_timeout,
+            Self::TrackRefused(_) => track_refused,
+        }
+    }
+}
+
 /// Joins without subscribing to anything, and publishes the agent's audio track at once: LiveKit tells others of a
 /// participant without a track up to 3 s later. `room_to_leave` has the room as soon as it has to be
 /// left. None where an agent of the same name was in the room before.
@@ -47,7 +74,7 @@ pub(super) async fn join(
     job: &AssignedJob,
     agent_name: &str,
     room_to_leave: &OnceLock<Arc<Room>>,
-) -> anyhow::Result<Option<(Joined, UnboundedReceiver<RoomEvent>)>> {
+) -> Result<Option<(Joined, UnboundedReceiver<RoomEvent>)>, JoinError> {
     let mut options = RoomOptions::default();
     options.auto_subscribe = false;
     options.connect_timeout = JOIN_LIMIT / 3;
@@ -55,8 +82,8 @@ pub(super) async fn join(
         RoomDataStreamOptions::default().with_max_payload_byte_length(LONGEST_PRE_CONNECT_AUDIO);
     let (room, events_rx) = timeout(JOIN_LIMIT, Room::connect(&job.url, job.token.expose_secret(), options))
         .await
-        .map_err(|_| anyhow!("the room was not joined within {JOIN_LIMIT:?}"))?
-        .context("join the room")?;
+        .map_err(|_| JoinError::NotInTime)?
+        .map_err(JoinError::Refused)?;
     let room = room_to_leave.get_or_init(|| Arc::new(room));
     // LiveKit lets in one after the other, so of two agents one finds the other.
     if has_other_agent(room, agent_name) {
@@ -74,8 +101,8 @@ pub(super) async fn join(
     let publishing = participant.publish_track(LocalTrack::Audio(track), options);
     let publication = timeout(JOIN_LIMIT, publishing)
         .await
-        .map_err(|_| anyhow!("the agent's audio track was not published within {JOIN_LIMIT:?}"))?
-        .context("publish the agent's audio track")?;
+        .map_err(|_| JoinError::TrackNotInTime)?
+        .map_err(JoinError::TrackRefused)?;
     let voice_track_id = publication.sid().to_string();
     Ok(Some((Joined { room: Arc::clone(room), voice, voice_track_id }, events_rx)))
 }

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use schemas::{SessionEnded, SessionEvent, SessionIdentity, timestamp};
@@ -24,6 +24,23 @@ pub(super) struct Folder {
     unreadable: PathBuf,
     // Held for their locks: the system frees them with the process.
     _locks: [File; 2],
+}
+
+/// What a start finds.
+pub(super) struct Recovery {
+    /// The outbox, the oldest first.
+    pub(super) entries: Vec<Recovered>,
+    /// How many of them were journals of a dead process.
+    pub(super) journals: usize,
+}
+
+/// An outbox entry that a start finds.
+pub(super) struct Recovered {
+    pub(super) name: String,
+    /// Where the disk refused to move it: it waits in memory then.
+    pub(super) payload: Option<Bytes>,
+    /// Since its session's end.
+    pub(super) waited: Duration,
 }
 
 /// As many bytes as a journal may have at its beginning: an empty file fits on a full disk.
@@ -173,13 +190,26 @@ impl Folder {
         Ok(())
     }
 
+    /// How many journals and unreadable files there are.
+    pub(super) fn count(&self) -> io::Result<(usize, usize)> {
+        let journals = files(&self.journal)?;
+        let journals = journals.iter().filter(|path| json_name(path).is_some()).count();
+        Ok((journals, files(&self.unreadable)?.len()))
+    }
+
     /// Moves what a dead process left into the outbox, and what was published and may be lost, and lists the outbox, oldest
-    /// first. The payload is given where the disk refused the move: it waits in memory then.
-    pub(super) fn recover(&self) -> io::Result<Vec<(String, Option<Bytes>)>> {
-        let mut in_memory = Vec::new();
+    /// first.
+    pub(super) fn recover(&self) -> io::Result<Recovery> {
+        let (mut in_memory, mut journals) = (Vec::new(), 0);
         for path in files(&self.journal)? {
             match self.recover_journal(&path) {
-                Ok(refused) => in_memory.extend(refused),
+                Ok(None) => {}
+                Ok(Some((name, payload))) => {
+                    journals += 1;
+                    let in_memory_only =
+                        |payload| Recovered { name, payload: Some(payload), waited: Duration::ZERO };
+                    in_memory.extend(payload.map(in_memory_only));
+                }
                 Err(error) => tracing::error!(
                     file.path = %path.display(), %error,
                     "cannot recover a journal: left where it is; repair the disk and start the worker again"
@@ -203,10 +233,15 @@ impl Folder {
             }
         }
         entries.sort();
-        let on_disk = entries.into_iter().map(|(_, name)| (name, None));
-        Ok(on_disk.chain(in_memory).collect())
+        let on_disk = entries.into_iter().map(|(modified, name)| Recovered {
+            name,
+            payload: None,
+            waited: modified.elapsed().unwrap_or_default(),
+        });
+        Ok(Recovery { entries: on_disk.chain(in_memory).collect(), journals })
     }
 
+    /// The session that a journal was, with its payload where the disk refused the move; none where it holds none.
     fn recover_journal(&self, path: &Path) -> io::Result<Option<(String, Option<Bytes>)>> {
         if path.extension().is_some_and(|extension| extension == "tmp") {
             fs::remove_file(path)?;
@@ -226,7 +261,7 @@ impl Folder {
         }
         tracing::warn!(session.id = %session_id, payload.bytes = payload.len(), "recovered the session of a dead process");
         match self.end(name) {
-            Ok(()) => Ok(None),
+            Ok(()) => Ok(Some((name.to_owned(), None))),
             Err(error) => {
                 tracing::error!(session.id = %session_id, %error, "cannot move a journal into the outbox: it is published from memory");
                 Ok(Some((name.to_owned(), Some(payload.into()))))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -17,6 +17,35 @@ pub(super) struct Health {
     publish_refused: Mutex<HashMap<String, Cow<'static, str>>>,
     kept_tx: watch::Sender<usize>,
     published_not_kept: AtomicU64,
+    publishes: [AtomicU64; PublishOutcome::ALL.len()],
+    recovered: AtomicU64,
+    journals_refused: AtomicUsize,
+    journals: AtomicUsize,
+    unreadable: AtomicUsize,
+}
+
+/// What came of a try to publish a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// The stream has it.
+    Published,
+    /// The server could store nothing, or gave no answer.
+    Failed,
+    /// The server does not take this one.
+    Refused,
+}
+
+impl PublishOutcome {
+    pub(crate) const ALL: [Self; 3] = [Self::Published, Self::Failed, Self::Refused];
+
+    /// As the metrics show it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+        }
+    }
 }
 
 impl Health {
@@ -43,6 +72,41 @@ impl Health {
         self.refused().remove(entry);
     }
 
+    pub(super) fn count_publish(&self, outcome: PublishOutcome) {
+        self.publishes[outcome as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn publishes(&self, outcome: PublishOutcome) -> u64 {
+        self.publishes[outcome as usize].load(Relaxed)
+    }
+
+    pub(super) fn has_recovered(&self, sessions: usize) {
+        self.recovered.fetch_add(sessions as u64, Relaxed);
+    }
+
+    pub(super) fn recovered(&self) -> u64 {
+        self.recovered.load(Relaxed)
+    }
+
+    /// How many live sessions the disk has refused.
+    pub(super) fn refuses(&self, sessions: usize) {
+        self.journals_refused.store(sessions, Relaxed);
+    }
+
+    pub(super) fn journals_refused(&self) -> usize {
+        self.journals_refused.load(Relaxed)
+    }
+
+    /// How many journals and unreadable files there are.
+    pub(super) fn holds(&self, (journals, unreadable): (usize, usize)) {
+        self.journals.store(journals, Relaxed);
+        self.unreadable.store(unreadable, Relaxed);
+    }
+
+    pub(super) fn files(&self) -> (usize, usize) {
+        (self.journals.load(Relaxed), self.unreadable.load(Relaxed))
+    }
+
     pub(super) fn keeps(&self, number: usize) {
         self.kept_tx.send_replace(number);
     }
@@ -58,11 +122,11 @@ impl Health {
 
     /// Counts one; says whether it is the first.
     pub(super) fn count_not_kept(&self) -> bool {
-        self.published_not_kept.fetch_add(1, Ordering::Relaxed) == 0
+        self.published_not_kept.fetch_add(1, Relaxed) == 0
     }
 
     pub(super) fn published_not_kept(&self) -> u64 {
-        self.published_not_kept.load(Ordering::Relaxed)
+        self.published_not_kept.load(Relaxed)
     }
 
     pub(super) fn why_publish_refused(&self) -> Option<Cow<'static, str>> {

@@ -39,8 +39,9 @@ mod writer;
 mod writing;
 
 pub use error::SpoolError;
-use folder::Folder;
+use folder::{Folder, Recovered};
 use health::Health;
+pub use health::PublishOutcome;
 pub use journal::Journal;
 use kept::Kept;
 use outbox::Outbox;
@@ -93,9 +94,11 @@ impl Spool {
         let (folder, outbox, health) =
             (Arc::new(folder), Arc::new(Outbox::default()), Arc::new(Health::default()));
         let kept = Kept::new(args.sync_interval.safe_after(), args.keep_published_bytes);
-        for (name, payload) in folder.recover().map_err(unusable)? {
+        let recovery = folder.recover().map_err(unusable)?;
+        health.has_recovered(recovery.journals);
+        for Recovered { name, payload, waited } in recovery.entries {
             outbox.count_one_more();
-            outbox.add(name, payload);
+            outbox.add_that_waits(name, payload, waited);
         }
         let writing =
             Writing::new(folder.clone(), outbox.clone(), health.clone(), args.max_payload_bytes, kept);
@@ -139,6 +142,36 @@ impl Spool {
     /// How many of [`Self::waiting`] are in memory only, because the disk refused them.
     pub fn waiting_in_memory(&self) -> usize {
         self.outbox.in_memory().len()
+    }
+
+    /// How long the one of [`Self::waiting`] has waited that has waited longest.
+    pub fn oldest_waits(&self) -> Option<Duration> {
+        self.outbox.oldest_waits()
+    }
+
+    /// How many live sessions the disk has refused.
+    pub fn journals_refused(&self) -> usize {
+        self.health.journals_refused()
+    }
+
+    /// How many files there are of live sessions, and how many for a person to look at; as of some seconds ago.
+    pub fn files(&self) -> (usize, usize) {
+        self.health.files()
+    }
+
+    /// How many sessions of a dead process were found at the start.
+    pub fn recovered(&self) -> u64 {
+        self.health.recovered()
+    }
+
+    /// How many tries to publish had this outcome.
+    pub fn publishes(&self, outcome: PublishOutcome) -> u64 {
+        self.health.publishes(outcome)
+    }
+
+    /// Counts a try to publish that has failed; one that has not is counted with [`Self::published`].
+    pub(crate) fn publish_failed(&self, outcome: PublishOutcome) {
+        self.health.count_publish(outcome);
     }
 
     /// Since when the disk refuses what is to be written; none while it does not.
@@ -207,6 +240,7 @@ impl Spool {
 
     /// An entry that JetStream has acknowledged: it waits no longer, and is kept until its server has synced it.
     pub(crate) async fn published(&self, entry: String) {
+        self.health.count_publish(PublishOutcome::Published);
         self.health.publish_done(&entry);
         self.writer.request(|done_tx| Request::Keep(entry, done_tx)).await;
     }

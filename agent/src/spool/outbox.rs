@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Notify, watch};
@@ -17,9 +18,14 @@ pub(super) struct Outbox {
 
 #[derive(Default)]
 struct State {
-    /// The payload, where it is in memory only.
-    entries: HashMap<String, Option<Bytes>>,
+    entries: HashMap<String, Entry>,
     queue: VecDeque<String>,
+}
+
+struct Entry {
+    /// The payload, where it is in memory only.
+    payload: Option<Bytes>,
+    since: Instant,
 }
 
 impl Outbox {
@@ -30,13 +36,20 @@ impl Outbox {
 
     /// Queues an ended session. One that waits already is final, and stays as it is.
     pub(super) fn add(&self, name: String, in_memory: Option<Bytes>) {
+        self.add_that_waits(name, in_memory, Duration::ZERO);
+    }
+
+    /// The same, of one that has waited already.
+    pub(super) fn add_that_waits(&self, name: String, in_memory: Option<Bytes>, waited: Duration) {
+        let now = Instant::now();
+        let since = now.checked_sub(waited).unwrap_or(now);
         let mut state = self.lock();
         if state.entries.contains_key(&name) {
             drop(state);
             self.count_one_less();
             return;
         }
-        state.entries.insert(name.clone(), in_memory);
+        state.entries.insert(name.clone(), Entry { payload: in_memory, since });
         state.queue.push_back(name);
         drop(state);
         self.added.notify_one();
@@ -67,22 +80,23 @@ impl Outbox {
     }
 
     pub(super) fn payload_in_memory(&self, name: &str) -> Option<Bytes> {
-        self.lock().entries.get(name).cloned().flatten()
+        self.lock().entries.get(name).and_then(|entry| entry.payload.clone())
     }
 
     pub(super) fn in_memory(&self) -> Vec<(String, Bytes)> {
         let state = self.lock();
-        state.entries.iter().filter_map(|(name, payload)| Some((name.clone(), payload.clone()?))).collect()
+        let in_memory = |(name, entry): (&String, &Entry)| Some((name.clone(), entry.payload.clone()?));
+        state.entries.iter().filter_map(in_memory).collect()
     }
 
     pub(super) fn has_in_memory(&self) -> bool {
-        self.lock().entries.values().any(Option::is_some)
+        self.lock().entries.values().any(|entry| entry.payload.is_some())
     }
 
     /// An entry is no longer in memory only.
     pub(super) fn stored(&self, name: &str) {
-        if let Some(payload) = self.lock().entries.get_mut(name) {
-            *payload = None;
+        if let Some(entry) = self.lock().entries.get_mut(name) {
+            entry.payload = None;
         }
     }
 
@@ -91,6 +105,11 @@ impl Outbox {
         if self.lock().entries.remove(name).is_some() {
             self.count_one_less();
         }
+    }
+
+    /// How long the one has waited that has waited longest.
+    pub(super) fn oldest_waits(&self) -> Option<Duration> {
+        self.lock().entries.values().map(|entry| entry.since.elapsed()).max()
     }
 
     pub(super) fn waiting(&self) -> usize {

@@ -60,6 +60,7 @@ impl Writing {
         kept: Kept,
     ) -> Self {
         let now = Instant::now();
+        count_files(&folder, &health);
         Self {
             folder,
             outbox,
@@ -316,6 +317,7 @@ impl Writing {
         if Instant::now() < self.probe_at {
             return;
         }
+        count_files(&self.folder, &self.health);
         let probed = if self.disk_fails { self.folder.probe() } else { self.folder.probe_disk() };
         outcome.wrote(probed);
         let fails = self.disk_fails || outcome.error.is_some();
@@ -343,10 +345,18 @@ impl Writing {
             _ => {}
         }
         self.health.disk(self.disk_fails);
+        self.health.refuses(self.refused.len());
     }
 
     fn owes_nothing(&self) -> bool {
         self.refused.is_empty() && self.owed.is_empty() && !self.outbox.has_in_memory()
+    }
+}
+
+/// For whoever watches; a folder that cannot be listed shows what it did.
+fn count_files(folder: &Folder, health: &Health) {
+    if let Ok(files) = folder.count() {
+        health.holds(files);
     }
 }
 

@@ -63,6 +63,33 @@ pub enum CallFault {
     AnswerNotText,
 }
 
+impl CallFault {
+    pub(crate) const LABELS: [&'static str; 7] = [
+        "unknown_tool",
+        "invalid_arguments",
+        "timeout",
+        "no_token",
+        "unreachable",
+        "error_status",
+        "unusable_answer",
+    ];
+
+    /// As the metrics show it.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::UnknownTool => "unknown_tool",
+            Self::TooLong { .. } | Self::NotJson { .. } | Self::NotAnObject | Self::Invalid { .. } => {
+                "invalid_arguments"
+            }
+            Self::TimedOut(_) => "timeout",
+            Self::NoToken => "no_token",
+            Self::Unreachable => "unreachable",
+            Self::Status(_) => "error_status",
+            Self::AnswerTooLong { .. } | Self::AnswerNotText => "unusable_answer",
+        }
+    }
+}
+
 /// Holds arguments against a tool's schema.
 pub(super) fn check(schema: &Validator, arguments: &Value) -> Result<(), CallFault> {
     let problems: Vec<_> =

@@ -29,7 +29,8 @@ use crate::metrics::Metrics;
 use connection::{FromServer, ToServer};
 use job_control::Notice;
 pub use job_control::{AssignedJob, JobControl, StopReason};
-use jobs::{Answer, Assignment, Jobs};
+pub(crate) use jobs::OFFER_ANSWERS;
+use jobs::{Assignment, Jobs};
 pub use status::WorkerStatus;
 
 /// Longest that closing the connection may take.
@@ -170,13 +171,7 @@ where
         let room = job.room.unwrap_or_default();
         let answer = self.jobs.offer(&job.id, &room.name, Instant::now());
         info!(job.id = %job.id, room = ?room.name, answer = ?answer, held = self.jobs.held(), "job offered");
-        self.metrics.offered(match answer {
-            Answer::Accept => "accepted",
-            Answer::Refuse(jobs::Refusal::Full) => "refused_full",
-            Answer::Refuse(jobs::Refusal::Draining) => "refused_draining",
-            Answer::Refuse(jobs::Refusal::WithoutSpool) => "refused_without_spool",
-            Answer::RefuseForGood => "refused_room_served",
-        });
+        self.metrics.offered(answer.label());
         self.send(messages::availability(&job.id, &self.agent_name, answer));
         self.publish_status();
     }

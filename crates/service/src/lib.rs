@@ -1,6 +1,6 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, how it shows
-//! the error that ended it, that no dump of its memory is left, how it answers over HTTP, what its service manager is told, and
-//! how it reads a file of settings.
+//! the error that ended it, that no dump of its memory is left, what its process takes, how it answers over HTTP, what its service
+//! manager is told, and how it reads a file of settings.
 
 mod backoff;
 mod core_dump;
@@ -17,6 +17,7 @@ mod nats;
 mod networks;
 mod operations;
 mod plain_text;
+mod program_metrics;
 mod renamed;
 mod retry_after;
 mod secret;
@@ -41,6 +42,7 @@ pub use nats::{Connection, JetStream, Nats, Refusal, SyncInterval, what_to_do};
 pub use networks::{InvalidNetworks, Networks, client_network};
 pub use operations::{operations_routes, serve_operations};
 pub use plain_text::{ensure_stays_on_this_machine, is_loopback};
+pub use program_metrics::program_metrics;
 pub use renamed::ensure_not_renamed;
 pub use retry_after::retry_after;
 pub use secret::SecretSource;

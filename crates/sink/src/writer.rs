@@ -36,6 +36,11 @@ pub trait Writer: Send + Sync + 'static {
         true
     }
 
+    /// The outcomes that it gives, for the metrics to show them before the first message has one.
+    fn outcomes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What it counts itself, to be shown with the sink's own metrics.
     fn metrics(&self) -> Vec<Box<dyn Collector>> {
         Vec::new()

@@ -25,6 +25,45 @@ const TOO_MUCH: [&str; 5] =
 /// Codes of a store that is there and will take the same put a moment later.
 const BUSY: [&str; 3] = ["RequestTimeout", "OperationAborted", "ConditionalRequestConflict"];
 
+/// What [`kind`] calls the errors of a put.
+pub(crate) const KINDS: [&str; 11] = [
+    "unreachable",
+    "timeout",
+    "credentials",
+    "denied",
+    "no_bucket",
+    "throttled",
+    "server_error",
+    "object_refused",
+    "no_store",
+    "differs",
+    "other",
+];
+
+/// An error of a put, as the metrics show it.
+pub(crate) fn kind(error: &PutError) -> &'static str {
+    let answer = match error {
+        PutError::Refused { answer, .. } => answer,
+        PutError::NoStore(_) => return "no_store",
+        PutError::Differs(_) => return "differs",
+        PutError::TimedOut => return "timeout",
+        PutError::Unreachable(_) => return "unreachable",
+        PutError::Credentials(_) => return "credentials",
+        PutError::Request(_) => return "other",
+    };
+    match (answer.status, answer.code.as_str()) {
+        (_, code) if are_refused(code) => "credentials",
+        (_, code) if ABOUT_THE_OBJECT.contains(&code) || TOO_MUCH.contains(&code) => "object_refused",
+        (413 | 414, _) => "object_refused",
+        (429, _) | (_, "SlowDown") => "throttled",
+        (401, _) => "credentials",
+        (403, _) => "denied",
+        (404, _) => "no_bucket",
+        (500..=599, _) => "server_error",
+        _ => "other",
+    }
+}
+
 pub(crate) fn of_put(bucket: &str, error: &PutError) -> WriteError {
     let PutError::Refused { answer, after } = error else {
         let reason = format!("bucket {bucket}: {error}");

@@ -22,6 +22,31 @@ fn answer(status: u16, code: &str, after: Option<u64>) -> WriteError {
 }
 
 #[test]
+fn errors_are_counted_by_their_kind() {
+    let refused = |status, code| PutError::Refused { answer: of(status, code), after: None };
+    for (error, expected) in [
+        (refused(503, "SlowDown"), "throttled"),
+        (refused(429, ""), "throttled"),
+        (refused(500, "InternalError"), "server_error"),
+        (refused(200, "InternalError"), "other"),
+        (refused(403, "AccessDenied"), "denied"),
+        (refused(403, "InvalidAccessKeyId"), "credentials"),
+        (refused(401, ""), "credentials"),
+        (refused(404, "NoSuchBucket"), "no_bucket"),
+        (refused(400, "EntityTooLarge"), "object_refused"),
+        (refused(413, ""), "object_refused"),
+        (refused(301, "PermanentRedirect"), "other"),
+        (PutError::TimedOut, "timeout"),
+        (PutError::Unreachable("gone".to_owned()), "unreachable"),
+        (PutError::NoStore("a page".to_owned()), "no_store"),
+        (PutError::Differs("cut".to_owned()), "differs"),
+    ] {
+        assert_eq!(kind(&error), expected, "{error}");
+        assert!(KINDS.contains(&expected));
+    }
+}
+
+#[test]
 fn only_an_impossible_object_is_rejected() {
     for code in ABOUT_THE_OBJECT {
         assert!(matches!(answer(400, code, None), WriteError::Reject { .. }), "{code}");

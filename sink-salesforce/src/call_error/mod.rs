@@ -80,6 +80,23 @@ impl CallError {
         Self::Doubtful { reason: reason.into() }
     }
 
+    /// What [`Self::kind`] calls the errors of a single call.
+    pub(crate) const KINDS: [&'static str; 7] =
+        ["unauthorized", "content", "doubtful", "configuration", "elsewhere", "broken", "unavailable"];
+
+    /// As the metrics show it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Content { .. } | Self::Own { .. } => "content",
+            Self::Doubtful { .. } | Self::NotYet { .. } => "doubtful",
+            Self::Configuration { .. } => "configuration",
+            Self::Elsewhere { .. } => "elsewhere",
+            Self::Broken { .. } => "broken",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
     /// What can be at fault.
     pub(crate) fn blame(&self) -> Blame {
         match self {

@@ -330,7 +330,7 @@ async fn who_gets_no_token_takes_none_from_anybody() {
         assert_eq!((answer.status, answer.body["limit"].as_str()), (status, limit), "{}", answer.body);
     }
     // A limit refuses before it takes a proof.
-    assert_eq!(service.metric("web_proofs_total{outcome=\"taken\"}").await, 3);
+    assert_eq!(service.metric("postcall_web_proofs_total{outcome=\"taken\"}").await, 3);
 }
 
 #[tokio::test]
@@ -399,7 +399,7 @@ async fn an_address_has_a_limit_of_its_own() {
     }
     // Who gives none is limited by network alone.
     assert_eq!(service.post(&json!({})).await.status, StatusCode::OK);
-    assert_eq!(service.metric("web_connection_details_limited_total{limit=\"email\"}").await, 2);
+    assert_eq!(service.metric("postcall_web_connection_details_limited_total{limit=\"email\"}").await, 2);
 }
 
 #[tokio::test]

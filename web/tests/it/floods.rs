@@ -35,9 +35,9 @@ async fn ten_thousand_requests_for_tokens_from_one_address() {
     // What fills up meanwhile is one each three seconds.
     let most = 20 + took.as_secs() as usize / 3 + 1;
     assert!((20..=most).contains(&granted), "{granted} granted in {took:?}");
-    let refused = service.metric("web_connection_details_limited_total{limit=\"client\"}").await;
+    let refused = service.metric("postcall_web_connection_details_limited_total{limit=\"client\"}").await;
     assert_eq!(refused, REQUESTS - granted);
-    assert_eq!(service.metric("web_connection_details_limited_clients").await, 2);
+    assert_eq!(service.metric("postcall_web_connection_details_limited_clients").await, 2);
     let after = service.memory();
     println!("{REQUESTS} requests in {took:?}: {granted} tokens; {memory} MiB, then {after} MiB");
     assert!(after < memory + 32, "{memory} MiB, then {after} MiB");
@@ -75,7 +75,7 @@ async fn all_visitors_together_have_a_limit() {
         let answer = Client::connect(last, service.http).await.token("").await;
         assert_eq!(answer.status, status, "127.0.0.{last}");
     }
-    assert_eq!(service.metric("web_connection_details_limited_total{limit=\"all\"}").await, 1);
+    assert_eq!(service.metric("postcall_web_connection_details_limited_total{limit=\"all\"}").await, 1);
 }
 
 /// Longest that a visitor waits on a busy machine while strangers hold all connections; it is some milliseconds on an idle one.

@@ -32,7 +32,7 @@ async fn visitors_are_told_when_livekit_is_away_and_calls_go_on_when_it_is_back(
     let problem: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(problem["code"], "livekit_unreachable");
     assert!(problem["detail"].as_str().unwrap().contains("Please try again"), "{problem}");
-    assert_eq!(service.metric("web_livekit_reachable").await, 0);
+    assert_eq!(service.metric("postcall_web_livekit_reachable").await, 0);
 
     livekit.spawn_again();
     eventually("calls are possible again", async || visitor.token("").await.status == 200).await;
@@ -71,7 +71,7 @@ async fn a_livekit_that_answers_something_else_is_not_away() {
     let asked = livekit.asked();
     eventually("it was asked often enough to count as away", async || livekit.asked() > asked + 3).await;
     readyz(service.operations_http, 200, "degraded: LiveKit's rooms are not known: it answers 429").await;
-    assert_eq!(service.metric("web_livekit_reachable").await, 1);
+    assert_eq!(service.metric("postcall_web_livekit_reachable").await, 1);
     let mut visitor = Client::connect(1, service.http).await;
     assert_eq!(visitor.token("").await.status, 200);
     for away in ["503 Service Unavailable", "403 Forbidden"] {
@@ -86,7 +86,7 @@ async fn a_livekit_that_answers_something_else_is_not_away() {
 async fn where_livekit_is_not_asked_nothing_is_said_of_it() {
     let shown = async |service: &Running| {
         let text = Client::connect(1, service.operations_http).await.get("/metrics").await.body;
-        ["web_calls", "web_livekit_reachable"].map(|name| text.contains(name))
+        ["postcall_web_calls", "postcall_web_livekit_reachable"].map(|name| text.contains(name))
     };
     assert_eq!(shown(&Running::start(&[])).await, [false; 2]);
     assert_eq!(shown(&Running::start(&["--web-livekit-interval=1h"])).await, [true; 2]);
@@ -147,7 +147,7 @@ async fn calls_at_a_time_are_those_of_livekit_and_those_on_their_way() {
     make_room(&livekit, "call_1764460800000_0123456789").await;
     make_room(&livekit, "call_center").await;
     make_room(&livekit, "meeting").await;
-    eventually("the room is seen", async || service.metric("web_calls").await == 1).await;
+    eventually("the room is seen", async || service.metric("postcall_web_calls").await == 1).await;
     let mut visitor = Client::connect(1, service.http).await;
     for status in [200, 200, 429] {
         assert_eq!(visitor.token("").await.status, status);
@@ -156,7 +156,7 @@ async fn calls_at_a_time_are_those_of_livekit_and_those_on_their_way() {
     let problem: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((answer.retry_after, &problem["limit"]), (Some(30), &json!("calls")));
     assert!(problem["detail"].as_str().unwrap().contains("lines are busy"), "{problem}");
-    assert_eq!(service.metric("web_connection_details_limited_total{limit=\"calls\"}").await, 2);
+    assert_eq!(service.metric("postcall_web_connection_details_limited_total{limit=\"calls\"}").await, 2);
     // Those who did not come give their places back.
     eventually("there is room again", async || visitor.token("").await.status == 200).await;
 }

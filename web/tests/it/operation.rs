@@ -68,7 +68,7 @@ async fn answers_are_counted_by_status() {
     service.post_text("application/json", "{").await;
     let text = String::from_utf8(service.get_operations("/metrics").await.bytes.to_vec()).unwrap();
     for (status, count) in [(200, 2), (403, 1), (400, 1)] {
-        let line = format!("web_connection_details_answers_total{{status=\"{status}\"}} {count}");
+        let line = format!("postcall_web_connection_details_answers_total{{status=\"{status}\"}} {count}");
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
 }

@@ -29,7 +29,7 @@ async fn what_is_not_there_and_what_cannot_be_asked_so_is_a_problem() {
         }
     }
     // What was refused so has cost nobody a token.
-    assert_eq!(service.metric("web_connection_details_limited_clients").await, 0);
+    assert_eq!(service.metric("postcall_web_connection_details_limited_clients").await, 0);
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn a_call_needs_work_where_it_is_asked_for() {
     again.problem(StatusCode::FORBIDDEN, "proof_refused");
     for (outcome, count) in [("taken", 1), ("refused", 5), ("missing", 5), ("unavailable", 0)] {
         assert_eq!(
-            service.metric(&format!("web_proofs_total{{outcome=\"{outcome}\"}}")).await,
+            service.metric(&format!("postcall_web_proofs_total{{outcome=\"{outcome}\"}}")).await,
             count,
             "{outcome}"
         );

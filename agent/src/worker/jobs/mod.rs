@@ -43,6 +43,23 @@ pub(super) enum Answer {
     RefuseForGood,
 }
 
+/// What metrics call the answers.
+pub(crate) const OFFER_ANSWERS: [&str; 5] =
+    ["accepted", "refused_full", "refused_draining", "refused_without_spool", "refused_room_served"];
+
+impl Answer {
+    pub(super) fn label(self) -> &'static str {
+        let [accepted, full, draining, without_spool, room_served] = OFFER_ANSWERS;
+        match self {
+            Self::Accept => accepted,
+            Self::Refuse(Refusal::Full) => full,
+            Self::Refuse(Refusal::Draining) => draining,
+            Self::Refuse(Refusal::WithoutSpool) => without_spool,
+            Self::RefuseForGood => room_served,
+        }
+    }
+}
+
 /// Why a job is left to another worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {

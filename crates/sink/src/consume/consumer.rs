@@ -162,6 +162,9 @@ impl<W: Writer> Consumer<W> {
     async fn decode(&self, deliveries: Vec<Delivery>) -> Batch {
         let mut batch = Batch::default();
         for delivery in deliveries {
+            if delivery.message.deliveries > 1 {
+                self.metrics.redeliveries.inc();
+            }
             let payload = delivery.message.payload.clone();
             match decode(&payload, delivery.message.headers.message_id()) {
                 Ok(event) => {

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use crate::consume::acks::Acks;
+use crate::consume::backlog::Backlog;
 use crate::consume::durable_consumer::DurableConsumer;
 use crate::consume::health::{Part, Readiness};
 use crate::consume::metrics::Metrics;
@@ -44,6 +45,9 @@ impl ConsumerWatch {
     async fn look(&self, settler: &Settler) {
         let mut full_looks = 0;
         let mut next_log = None;
+        let (oldest, dead_letters) =
+            (self.metrics.oldest_unsettled.clone(), self.metrics.dead_letters_stored.clone());
+        let mut backlog = Backlog::new(self.sink, self.link.clone(), oldest, dead_letters);
         loop {
             let looked_up = self.durable_consumer.look().await;
             self.acks.look();
@@ -58,6 +62,7 @@ impl ConsumerWatch {
                 // Once may be by chance, as when many replicas have all that they may have in flight.
                 full_looks = if is_full(info) { full_looks + 1 } else { 0 };
                 self.say_whether_full(info, full_looks >= 2, &mut next_log);
+                backlog.show(info).await;
             }
             sleep(INTERVAL).await;
         }
@@ -66,6 +71,7 @@ impl ConsumerWatch {
     fn count(&self, info: &Info) {
         self.metrics.unsettled.set(i64::try_from(info.num_ack_pending).unwrap_or(i64::MAX));
         self.metrics.undelivered.set(i64::try_from(info.num_pending).unwrap_or(i64::MAX));
+        self.metrics.redelivered.set(i64::try_from(info.num_redelivered).unwrap_or(i64::MAX));
         self.metrics.window.set(info.config.max_ack_pending.max(0));
     }
 

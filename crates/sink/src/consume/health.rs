@@ -8,6 +8,7 @@ use service::{HttpLimits, HttpServer, operations_routes, serve_operations};
 use tokio_util::sync::CancellationToken;
 
 use crate::consume::metrics::Metrics;
+use crate::streams::link::Link;
 
 /// What can keep a sink from its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,11 @@ impl Readiness {
         }
     }
 
+    /// What keeps the sink from its work now.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+
     /// One line for each reason; none when ready.
     pub(crate) fn reasons(&self) -> Option<String> {
         let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,6 +66,22 @@ impl Readiness {
 }
 
 impl Part {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Queue,
+        Self::Consumer,
+        Self::Acks,
+        Self::Messages,
+        Self::Window,
+        Self::Store,
+        Self::Probe,
+        Self::DeadLetters,
+    ];
+
+    /// As the metrics show it.
+    pub(crate) fn metrics_label(self) -> String {
+        self.label().replace(' ', "_")
+    }
+
     fn label(self) -> &'static str {
         match self {
             Self::Queue => "queue",
@@ -79,19 +101,32 @@ pub(crate) fn http_setting(sink: &str) -> String {
     format!("{}_HTTP", sink.to_uppercase().replace('-', "_"))
 }
 
+/// What the pages show.
+pub(crate) struct Shown {
+    pub(crate) readiness: Arc<Readiness>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// The sink's connections to NATS.
+    pub(crate) links: [Link; 2],
+}
+
 /// Listens at once, and serves `/healthz`, `/readyz` and `/metrics` until a few seconds after `stop` at most.
 pub(crate) async fn listen(
     sink: &str,
     address: SocketAddr,
-    readiness: Arc<Readiness>,
-    metrics: Arc<Metrics>,
+    shown: Shown,
     stop: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let server = HttpServer::bind(sink, &http_setting(sink), address, HttpLimits::operations()).await?;
-    metrics.add(server.metrics())?;
+    let shown = Arc::new(shown);
+    shown.metrics.add(server.metrics())?;
+    let readiness = Arc::clone(&shown.readiness);
     let ready = move || {
         let reasons = readiness.reasons();
         std::future::ready(reasons.map_or_else(|| Ok("ready\n".to_owned()), Err))
     };
-    Ok(serve_operations(server, operations_routes(ready, move || metrics.registry()), stop))
+    let registry = move || {
+        let connected = shown.links.iter().all(Link::is_connected);
+        shown.metrics.registry(connected, &shown.readiness.parts())
+    };
+    Ok(serve_operations(server, operations_routes(ready, registry), stop))
 }

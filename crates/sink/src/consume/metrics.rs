@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use prometheus::core::Collector;
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
+use crate::consume::health::Part;
 use crate::writer::{ATTEMPTS_USED_UP, PERMANENT, RETRIED, UNDECODABLE};
 
 /// Seconds of one call of the writer.
@@ -44,6 +47,19 @@ pub(crate) struct Metrics {
     /// Messages in one call of the writer.
     pub(crate) batch_messages: Histogram,
     lag_seconds: Histogram,
+    /// Messages that came again, to this replica.
+    pub(crate) redeliveries: IntCounter,
+    /// Messages that are not settled and were delivered more than once.
+    pub(crate) redelivered: IntGauge,
+    /// Seconds that the oldest message has been in the stream that is not settled.
+    pub(crate) oldest_unsettled: IntGauge,
+    /// Dead letters that the stream has.
+    pub(crate) dead_letters_stored: IntGauge,
+    /// When a message was written last, in Unix time; 0 before the first.
+    pub(crate) last_success: IntGauge,
+    ready: IntGauge,
+    not_ready: IntGaugeVec,
+    nats_connected: IntGauge,
 }
 
 impl Metrics {
@@ -95,13 +111,37 @@ impl Metrics {
                 "Messages in one call of the writer",
                 BATCH_MESSAGES,
             )?,
+            redeliveries: IntCounter::with_opts(opts(
+                "redeliveries_total",
+                "Messages that came again, because they were not settled in time or are to be tried once more",
+            ))?,
+            redelivered: gauge(
+                "redelivered",
+                "Messages that are not settled and that the consumer has delivered more than once",
+            )?,
+            oldest_unsettled: gauge(
+                "oldest_unsettled_seconds",
+                "Age in the stream of the oldest message that nobody has settled, 0 without one",
+            )?,
+            dead_letters_stored: gauge(
+                "dead_letters_stored",
+                "Dead letters of this sink in their stream, for a person to replay or drop",
+            )?,
+            last_success: gauge(
+                "last_success_timestamp_seconds",
+                "When a message was written last, in Unix time; 0 before the first",
+            )?,
+            ready: gauge("ready", "1 while nothing keeps the sink from its work")?,
+            not_ready: IntGaugeVec::new(
+                opts("not_ready", "1 while this keeps the sink from its work; /readyz says why"),
+                &["part"],
+            )?,
+            nats_connected: gauge("nats_connected", "1 while connected to NATS")?,
             lag_seconds: histogram("lag_seconds", "Seconds from a session's end to its write", LAG_SECONDS)?,
             registry,
         };
         // Present from the start, so that an alert on an increase sees the first one.
-        for outcome in [UNDECODABLE, PERMANENT, ATTEMPTS_USED_UP, RETRIED] {
-            metrics.messages.with_label_values(&[outcome]);
-        }
+        metrics.init(&[UNDECODABLE, PERMANENT, ATTEMPTS_USED_UP, RETRIED]);
         metrics.registry.register(Box::new(metrics.messages.clone()))?;
         metrics.registry.register(Box::new(metrics.dead_letters.clone()))?;
         for gauge in [
@@ -113,14 +153,29 @@ impl Metrics {
             &metrics.unsettled,
             &metrics.undelivered,
             &metrics.window,
+            &metrics.redelivered,
+            &metrics.oldest_unsettled,
+            &metrics.dead_letters_stored,
+            &metrics.last_success,
+            &metrics.ready,
+            &metrics.nats_connected,
         ] {
             metrics.registry.register(Box::new(gauge.clone()))?;
         }
         metrics.registry.register(Box::new(metrics.store_retries.clone()))?;
+        metrics.registry.register(Box::new(metrics.redeliveries.clone()))?;
+        metrics.registry.register(Box::new(metrics.not_ready.clone()))?;
         metrics.registry.register(Box::new(metrics.write_seconds.clone()))?;
         metrics.registry.register(Box::new(metrics.batch_messages.clone()))?;
         metrics.registry.register(Box::new(metrics.lag_seconds.clone()))?;
         Ok(metrics)
+    }
+
+    /// Shows these outcomes before the first message has one.
+    pub(crate) fn init(&self, outcomes: &[&str]) {
+        for outcome in outcomes {
+            self.messages.with_label_values(&[outcome]);
+        }
     }
 
     /// Shows what the writer counts as well.
@@ -136,8 +191,13 @@ impl Metrics {
         self.lag_seconds.observe((Utc::now() - end_time).as_seconds_f64().max(0.0));
     }
 
-    /// Where all of it is registered.
-    pub(crate) fn registry(&self) -> Registry {
+    /// Where all of it is registered, with what is only known when it is asked for.
+    pub(crate) fn registry(&self, nats_connected: bool, not_ready: &[Part]) -> Registry {
+        self.nats_connected.set(nats_connected.into());
+        self.ready.set(not_ready.is_empty().into());
+        for part in Part::ALL {
+            self.not_ready.with_label_values(&[&part.metrics_label()]).set(not_ready.contains(&part).into());
+        }
         self.registry.clone()
     }
 }

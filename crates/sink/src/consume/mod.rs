@@ -6,9 +6,10 @@
 //! stops the pulling while it is down, `concurrency` makes fewer writes at a time while it refuses many. `suspicion`
 //! finds the message whose own fault it is that the store does not take it, and `hold` is what a call waits by meanwhile.
 //! `durable_consumer` knows which durable consumer there is now and whether messages may be taken from it; `consumer_watch`
-//! looks at it, `acks` knows whether the server takes answers, and `health` and `metrics` are what an operator sees.
+//! looks at it, `backlog` at what waits in the streams, `acks` knows whether the server takes answers, and `health` and `metrics` are what an operator sees.
 
 pub(crate) mod acks;
+mod backlog;
 mod concurrency;
 mod consumer;
 mod consumer_watch;
@@ -39,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::consume::consumer::Consumer;
-use crate::consume::health::{Part, Readiness};
+use crate::consume::health::{Part, Readiness, Shown};
 use crate::consume::metrics::Metrics;
 use crate::options::{RunArgs, SinkOptions};
 use crate::streams::link::Link;
@@ -76,12 +77,19 @@ pub async fn run_until<W: Writer>(
     let link = Link::keep(&args.nats, name).await?;
     let pulling = Link::keep(&args.nats, &format!("{name} pull")).await?;
     let metrics = Arc::new(Metrics::new(name).context("register metrics")?);
+    metrics.init(writer.outcomes());
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
+    let program = service::program_metrics(name, env!("CARGO_PKG_VERSION"));
+    metrics.add(program.context("register metrics")?).context("register metrics")?;
     let readiness = Arc::new(Readiness::starting());
     // Health is served until the end.
     let stopped = CancellationToken::new();
-    let server =
-        health::listen(name, http, Arc::clone(&readiness), Arc::clone(&metrics), stopped.clone()).await?;
+    let shown = Shown {
+        readiness: Arc::clone(&readiness),
+        metrics: Arc::clone(&metrics),
+        links: [link.clone(), pulling.clone()],
+    };
+    let server = health::listen(name, http, shown, stopped.clone()).await?;
     let mut server = tokio::spawn(server);
 
     let consumer = Arc::new(Consumer::new(name, options, &args, writer, &link, metrics, &readiness));

@@ -160,6 +160,7 @@ impl Settler {
         info!(outcome = written.outcome, "written");
         self.metrics.settled(written.outcome);
         self.metrics.lag(message.event.end_time);
+        self.metrics.last_success.set(Utc::now().timestamp());
         self.faults.forget(delivery.message.key);
         delivery.ack().await;
     }

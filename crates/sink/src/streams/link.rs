@@ -31,6 +31,10 @@ impl Link {
         Ok(Self { current })
     }
 
+    pub(crate) fn is_connected(&self) -> bool {
+        self.current.borrow().trouble().is_none()
+    }
+
     pub(crate) fn jetstream(&self) -> JetStream {
         self.current.borrow().jetstream.clone()
     }

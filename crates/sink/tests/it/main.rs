@@ -7,6 +7,7 @@ mod damaged;
 mod dead_letters;
 mod dead_letters_kept;
 mod made_anew;
+mod metrics;
 mod odd_messages;
 mod permissions;
 mod poison;

@@ -7,6 +7,7 @@ mod cluster;
 mod compose;
 mod images;
 mod linted;
+mod monitoring;
 mod releases;
 mod settings;
 mod units;
