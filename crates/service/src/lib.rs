@@ -1,5 +1,6 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, how it shows
-//! the error that ended it, that no dump of its memory is left, how it answers over HTTP, and how it reads a file of settings.
+//! the error that ended it, that no dump of its memory is left, how it answers over HTTP, how it reads a file of settings, and how it
+//! tells of what it has done as traces.
 
 mod backoff;
 mod core_dump;
@@ -21,6 +22,7 @@ mod retry_after;
 mod secret;
 mod seldom;
 mod shutdown;
+pub mod traces;
 
 use std::process::ExitCode;
 use std::time::Duration;
