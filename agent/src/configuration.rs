@@ -32,8 +32,10 @@ pub struct Cli {
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Run as a service
+    #[command(after_help = service::traces::HELP)]
     Start(Args),
     /// Run at a terminal: the same, with readable logs
+    #[command(after_help = service::traces::HELP)]
     Dev(Args),
     /// Tell whether a persona's file can be used
     Check(CheckArgs),
