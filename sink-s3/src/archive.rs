@@ -4,6 +4,7 @@ use std::io::Read as _;
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
+use service::traces::{Span, client_span};
 use sink::{Message, PERMANENT, WriteError, Writer, Written};
 
 use crate::answer::Answer;
@@ -39,12 +40,27 @@ impl Archive {
         let event = &message.event;
         let key = format!("{}{}", self.bucket.prefix, event.identity.object_key(&event.end_time));
         let object = compress(message.payload.clone()).await?;
-        match self.bucket.put(&key, object, self.if_exists == IfExists::Skip).await {
+        let put = self.bucket.put(&key, object, self.if_exists == IfExists::Skip);
+        let answer = client_span("S3/PutObject", put, |span, answer| self.describe(span, &key, answer)).await;
+        match answer {
             Ok(()) => Ok(Written { outcome: "archived" }),
             Err(PutError::Refused { answer: Answer { status: 412, .. }, .. }) => {
                 self.compare(&key, &message.payload).await
             }
             Err(error) => Err(store_error::of_put(&self.bucket.name, &error)),
+        }
+    }
+
+    fn describe(&self, span: Span, key: &str, answer: &Result<(), PutError>) -> Span {
+        let span = span
+            .with("rpc.system", "aws-api")
+            .with("rpc.service", "S3")
+            .with("rpc.method", "PutObject")
+            .with_text("aws.s3.bucket", &self.bucket.name)
+            .with_text("aws.s3.key", key);
+        match answer {
+            Ok(()) => span,
+            Err(error) => span.failed(error.kind()),
         }
     }
 

@@ -80,6 +80,21 @@ impl CallError {
         Self::Doubtful { reason: reason.into() }
     }
 
+    /// What kind of failure it is, in a word.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Content { .. } => "content",
+            Self::Own { .. } => "own",
+            Self::Doubtful { .. } => "doubtful",
+            Self::NotYet { .. } => "not_yet",
+            Self::Configuration { .. } => "configuration",
+            Self::Elsewhere { .. } => "elsewhere",
+            Self::Broken { .. } => "broken",
+            Self::Unavailable { .. } => "unavailable",
+        }
+    }
+
     /// What can be at fault.
     pub(crate) fn blame(&self) -> Blame {
         match self {
