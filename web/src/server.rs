@@ -27,6 +27,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     let for_operations = HttpServer::bind("web-operations", "WEB_OPERATIONS_HTTP", address, limits).await?;
     metrics.add(for_visitors.metrics())?;
     metrics.add(for_operations.metrics())?;
+    metrics.add(service::traces::collectors())?;
 
     let app = App::new(settings, &metrics)?;
     let visitors = visitors(&app)?;
