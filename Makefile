@@ -37,6 +37,10 @@ demo: build ## A real call, from the page to the archive and the Lead; leaves th
 	@$(STACK) up
 	@target/debug/demo
 
+.PHONY: trace
+trace: build ## The same call on a stack of its own, drawn as a trace from the token to the Lead.
+	@target/debug/demo --trace
+
 .PHONY: up
 up: build ## Start what is not running, and say where it is.
 	@$(STACK) up

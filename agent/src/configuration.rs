@@ -33,8 +33,10 @@ pub struct Cli {
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Run as a service
+    #[command(after_help = service::traces::HELP)]
     Start(Args),
     /// Run at a terminal: the same, with readable logs
+    #[command(after_help = service::traces::HELP)]
     Dev(Args),
     /// Publish what the spool of a worker that is gone holds, and end
     Publish(PublishArgs),

@@ -22,4 +22,5 @@ pub mod run;
 pub mod session;
 pub mod spool;
 pub mod tools;
+mod traces;
 pub mod worker;

@@ -30,7 +30,9 @@ use crate::worker::{self, WorkerStatus, watchdog};
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let livekit = args.livekit.checked()?;
     let shutdown = shutdown_on_signal()?;
+    let _traces = service::traces::start("agent")?;
     let metrics = Metrics::new().context("register metrics")?;
+    metrics.add(service::traces::collectors()).context("register metrics")?;
     guard_data_channels(metrics.clone());
     let persona = Arc::new(args.persona.load()?);
     let providers = Providers::new(&args.providers, &livekit.rooms(), &persona).await?;

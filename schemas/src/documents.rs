@@ -52,6 +52,7 @@ pub fn asyncapi() -> Value {
                     "headers": headers(&[
                         (names::header::MESSAGE_ID, "Session and job, escaped: the same event twice is one message."),
                         (names::header::CONTENT_TYPE, "application/json"),
+                        (names::header::TRACE_PARENT, "The publish in the call's trace (W3C Trace Context), where traces are on."),
                     ]),
                     "payload": { "$ref": "./session-ended.v1.schema.json" }
                 },

@@ -47,6 +47,8 @@ pub mod header {
     pub const MESSAGE_ID: &str = "Nats-Msg-Id";
     /// Media type of the body.
     pub const CONTENT_TYPE: &str = "Content-Type";
+    /// The trace to which the event belongs, as W3C's Trace Context has it; absent while its publisher's traces are off.
+    pub const TRACE_PARENT: &str = "traceparent";
 
     /// Dead letter: why the message could not be written, in a sentence without any of its content.
     pub const DEAD_LETTER_ERROR: &str = "Postcall-Dead-Letter-Error";

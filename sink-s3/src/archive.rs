@@ -6,6 +6,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use prometheus::core::Collector;
 use prometheus::{IntCounterVec, Opts};
+use service::traces::{Span, client_span};
 use sink::{Message, PERMANENT, WriteError, Writer, Written};
 
 use crate::answer::Answer;
@@ -51,7 +52,9 @@ impl Archive {
         let event = &message.event;
         let key = format!("{}{}", self.bucket.prefix, event.identity.object_key(&event.end_time));
         let object = compress(message.payload.clone()).await?;
-        match self.bucket.put(&key, object, self.if_exists == IfExists::Skip).await {
+        let put = self.bucket.put(&key, object, self.if_exists == IfExists::Skip);
+        let answer = client_span("S3/PutObject", put, |span, answer| self.describe(span, &key, answer)).await;
+        match answer {
             Ok(()) => Ok(Written { outcome: ARCHIVED }),
             Err(PutError::Refused { answer: Answer { status: 412, .. }, .. }) => {
                 self.compare(&key, &message.payload).await
@@ -60,6 +63,19 @@ impl Archive {
                 self.errors.with_label_values(&[store_error::kind(&error)]).inc();
                 Err(store_error::of_put(&self.bucket.name, &error))
             }
+        }
+    }
+
+    fn describe(&self, span: Span, key: &str, answer: &Result<(), PutError>) -> Span {
+        let span = span
+            .with("rpc.system", "aws-api")
+            .with("rpc.service", "S3")
+            .with("rpc.method", "PutObject")
+            .with_text("aws.s3.bucket", &self.bucket.name)
+            .with_text("aws.s3.key", key);
+        match answer {
+            Ok(()) => span,
+            Err(error) => span.failed(error.kind()),
         }
     }
 

@@ -76,6 +76,21 @@ pub(crate) enum PutError {
     Request(String),
 }
 
+impl PutError {
+    /// What kind of failure it is, in a word.
+    pub(crate) fn kind(&self) -> String {
+        match self {
+            Self::Refused { answer, .. } => answer.status.to_string(),
+            Self::NoStore(_) => "no_store".to_owned(),
+            Self::Differs(_) => "differs".to_owned(),
+            Self::TimedOut => "timeout".to_owned(),
+            Self::Unreachable(_) => "unreachable".to_owned(),
+            Self::Credentials(_) => "credentials".to_owned(),
+            Self::Request(_) => "request".to_owned(),
+        }
+    }
+}
+
 impl Putter {
     /// Puts a gzip file; durable when it returns. It has no `Content-Encoding`, with which some clients would decode it
     /// unasked. With `only_if_absent` the store refuses (412) where there is an object already.

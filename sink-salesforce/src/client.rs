@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::json;
 use service::Backoff;
+use service::traces::{Span, client_span};
 use tokio::time::Instant;
 
 use crate::answer::{body, network, retry_after};
@@ -172,6 +173,17 @@ impl Client {
         statement: &str,
         tries: Tries,
     ) -> Result<Vec<T>, CallError> {
+        let asked = self.query_all(statement, tries);
+        let describe =
+            |span, answer: &Result<Vec<T>, CallError>| described(span, "GET", answer.as_ref().map(Vec::len));
+        client_span("salesforce query", asked, describe).await
+    }
+
+    async fn query_all<T: DeserializeOwned>(
+        &self,
+        statement: &str,
+        tries: Tries,
+    ) -> Result<Vec<T>, CallError> {
         let path = format!("{VERSIONS}/{}/query", self.version);
         let request = |http: &reqwest::Client, url| http.get(url).query(&[("q", statement)]);
         let mut page: Page<T> = self.call(&path, tries, request).await?;
@@ -205,9 +217,15 @@ impl Client {
             let allow = format!("allowSave={}", self.allow_duplicates);
             request.header("Sforce-Duplicate-Rule-Header", allow).json(&body)
         };
-        let results: Vec<SaveResult> = self.call(&path, tries, request).await?;
-        prove(&results, rows)?;
-        Ok(results)
+        let updated = async {
+            let results: Vec<SaveResult> = self.call(&path, tries, request).await?;
+            prove(&results, rows)?;
+            Ok(results)
+        };
+        let describe = |span, answer: &Result<Vec<SaveResult>, CallError>| {
+            described(span, "PATCH", answer.as_ref().map(Vec::len))
+        };
+        client_span("salesforce update", updated, describe).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, CallError> {
@@ -281,6 +299,15 @@ impl Client {
                  answer in its place?"
             ))
         })
+    }
+}
+
+/// A call as its span tells it: how many rows it was about, and neither whose nor what was asked.
+fn described(span: Span, method: &'static str, rows: Result<usize, &CallError>) -> Span {
+    let span = span.with("http.request.method", method);
+    match rows {
+        Ok(rows) => span.with("postcall.rows", i64::try_from(rows).unwrap_or(i64::MAX)),
+        Err(error) => span.failed(error.kind()),
     }
 }
 

@@ -25,7 +25,7 @@ const LONGEST_INTERVAL_WITH_CALLS: Duration = Duration::from_secs(10);
 
 /// Gives the page, and tokens for calls.
 #[derive(Debug, clap::Parser)]
-#[command(name = "web", version)]
+#[command(name = "web", version, after_help = service::traces::HELP)]
 pub struct Args {
     /// Address of livekit-server (ws, wss, http or https), as browsers reach it
     #[arg(long, env)]

@@ -5,6 +5,7 @@
 
 use std::iter;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -16,6 +17,7 @@ use rand::RngExt;
 use schemas::Email;
 use serde::Serialize;
 use serde_json::Value;
+use service::traces::{self, Span, SpanKind, token_span_of, trace_of};
 use tracing::{error, info};
 
 use crate::app::App;
@@ -38,8 +40,10 @@ pub(crate) async fn answer(
     headers: HeaderMap,
     body: Result<Json<Value>, JsonRejection>,
 ) -> Response {
+    let began = SystemTime::now();
     match invite(&app, client, &headers, body).await {
         Ok((invitation, token)) => {
+            trace(&invitation.room_name, began);
             Json(ConnectionDetails::new(&app.settings, &invitation.room_name, &token)).into_response()
         }
         Err(problem) => {
@@ -80,6 +84,17 @@ async fn invite(
         "connection details"
     );
     Ok((invitation, token))
+}
+
+/// A token is the beginning of its call's trace: whoever serves the room knows both by its name.
+fn trace(room_name: &str, began: SystemTime) {
+    let Some(context) = traces::beginning(trace_of(room_name), token_span_of(room_name)) else { return };
+    let span = Span::new(context, None, "POST connection-details", began, SystemTime::now())
+        .of_kind(SpanKind::Server)
+        .with("http.request.method", "POST")
+        .with("http.response.status_code", i64::from(StatusCode::OK.as_u16()))
+        .with_text("session.id", room_name);
+    traces::record([span]);
 }
 
 /// The address, where one is wanted and this one is taken.

@@ -12,5 +12,6 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
+    let _traces = service::traces::start("web")?;
     web::server::run(args.into_settings()?, shutdown_on_signal()?).await
 }

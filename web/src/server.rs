@@ -29,6 +29,7 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> anyhow::Res
     metrics.add(program.context("register metrics")?)?;
     metrics.add(for_visitors.metrics())?;
     metrics.add(for_operations.metrics())?;
+    metrics.add(service::traces::collectors())?;
 
     let app = App::new(settings, &metrics)?;
     let visitors = visitors(&app)?;

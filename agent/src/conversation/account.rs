@@ -75,6 +75,7 @@ fn add(usage: &mut ModelUsage, used: Used) {
         Used::Failure => usage.failures += 1,
         Used::Characters(characters) => usage.characters_count += characters,
         Used::Spoken(seconds) => usage.audio_duration += seconds,
+        Used::Answers | Used::Answered => {}
         Used::Tokens(tokens) => {
             for (total, tokens) in [
                 (&mut usage.input_tokens, tokens.prompt_tokens),

@@ -5,16 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use schemas::{Role, ToolCall, TranscriptEntry};
+use schemas::{Role, ToolCall, TranscriptEntry, UsageType};
 use serde_json::Value;
+use service::traces;
 
 use super::latencies::{LatencyRecord, Moments};
+use super::reply_account::ReplyAccount;
 use super::speech::progress::Said;
+use super::turn_spans::{self, AgentTurn, UserTurn};
+use super::turn_taking::Turn;
 use crate::budget::Budget;
 use crate::budget::kinds::Cut;
 use crate::providers::reply::Usage;
 use crate::redaction::redact;
 use crate::spool::Journal;
+use crate::traces::{Clock, JobTrace};
 
 /// Most bytes that the arguments of one tool call may have in the payload.
 const LONGEST_ARGUMENTS: usize = 4 * 1024;
@@ -47,6 +52,8 @@ pub(super) struct Record {
     bytes: Arc<[AtomicUsize; 2]>,
     /// What is known of the caller's turn that goes on: the last entry of the transcript, until it is whole.
     unfinished: Arc<Mutex<Option<TranscriptEntry>>>,
+    /// Where its spans belong; none where nobody wants them.
+    trace: Option<JobTrace>,
 }
 
 impl Record {
@@ -54,7 +61,8 @@ impl Record {
         if args.agent_without_transcript {
             journal.update(|session| session.transcript = None);
         }
-        Self { journal, args, budget, bytes: Arc::default(), unfinished: Arc::default() }
+        let trace = journal.identity().and_then(JobTrace::sampled);
+        Self { journal, args, budget, bytes: Arc::default(), unfinished: Arc::default(), trace }
     }
 
     pub(super) fn budget(&self) -> &Budget {
@@ -183,8 +191,54 @@ impl Record {
         self.unfinished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Makes the spans of a turn of the caller's that is over.
+    pub(super) fn trace_user_turn(&self, number: u32, turn: &Turn) {
+        let Some(trace) = &self.trace else { return };
+        let mut transcribed_by = None;
+        self.journal.update(|session| {
+            let mut usage = session.metrics_summary.model_usage.iter();
+            let last = usage.rfind(|usage| usage.kind == UsageType::SttUsage);
+            transcribed_by = last.map(|usage| (usage.provider.clone(), usage.model.clone()));
+        });
+        let transcribed_by =
+            transcribed_by.as_ref().map(|(service, model)| (service.as_str(), model.as_str()));
+        let (clock, over, text) = (Clock::now(), Instant::now(), self.content(&turn.text));
+        let (spoken, text) = (turn.spoken, text.as_deref());
+        traces::record(turn_spans::user_turn(
+            trace,
+            clock,
+            &UserTurn { number, spoken, over, transcribed_by, text },
+        ));
+    }
+
+    /// Makes the spans of what the agent has said, or was about to say to a caller who went on.
+    pub(super) fn trace_agent_turn(&self, reply: &ReplyTimes<'_>, said: &Said, discarded: bool) {
+        let Some(trace) = &self.trace else { return };
+        let (asked, text) = (reply.account.asked(), self.content(&said.text));
+        let turn = AgentTurn {
+            number: reply.turn,
+            discarded,
+            moments: reply.moments,
+            asked: &asked,
+            said,
+            ended: Instant::now(),
+            text: text.as_deref(),
+        };
+        traces::record(turn_spans::agent_turn(trace, Clock::now(), &turn));
+    }
+
+    /// A text as it may stand in a span: where it may, and never with an address or a number.
+    fn content(&self, text: &str) -> Option<String> {
+        (traces::capture_content() && !self.args.agent_without_transcript).then(|| redact(text))
+    }
+
     /// `is_known` is false where the persona has no such tool: its name is then whatever the model has heard or made up.
-    pub(super) fn tool_called(&self, mut call: ToolCall, is_known: bool) {
+    pub(super) fn tool_called(&self, turn: u32, mut call: ToolCall, is_known: bool) {
+        if let Some(trace) = &self.trace {
+            let arguments = self.content(&call.arguments.to_string());
+            let span = turn_spans::function_tool(trace, turn, &call, is_known, arguments.as_deref());
+            traces::record([span]);
+        }
         if !is_known {
             call.name = if self.args.agent_redact { "unknown".to_owned() } else { short(&call.name) };
         }
@@ -248,6 +302,14 @@ impl Record {
         let summary = latencies.summary();
         self.journal.update(|session| session.metrics_summary.latencies = summary);
     }
+}
+
+/// What is noted of a reply while it is made and said.
+pub(super) struct ReplyTimes<'a> {
+    /// The caller's turn that it answers; none where it is one of the persona's own sentences.
+    pub(super) turn: Option<u32>,
+    pub(super) moments: &'a Moments,
+    pub(super) account: &'a ReplyAccount,
 }
 
 /// At most so many bytes of a text, and whether that is less than all.

@@ -140,7 +140,7 @@ impl SessionTools {
             start_time,
             duration_seconds: started.elapsed().as_secs_f64(),
         };
-        self.record.tool_called(call, is_known);
+        self.record.tool_called(self.turn, call, is_known);
         let text = result.unwrap_or_else(|error| json!({ "error": error }).to_string());
         Answer { text, ends_call }
     }

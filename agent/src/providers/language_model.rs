@@ -11,7 +11,7 @@ use super::error::ProviderError;
 use super::message::ChatMessage;
 use super::reply::ReplyPart;
 use super::services::Services;
-use super::usage::{Account, Used};
+use super::usage::{Account, ServiceName, Used};
 
 /// A reply as it comes. It ends with [`ReplyPart::Finished`] or an error, and nothing comes after either.
 pub type Reply = BoxStream<'static, Result<ReplyPart, ProviderError>>;
@@ -37,11 +37,13 @@ impl LanguageModel {
     ) -> Result<Reply, ProviderError> {
         let asked = self.0.ask(Some(&**account), |service| service.reply(messages, tools).boxed()).await;
         let (candidate, reply) = asked?;
-        let (services, name, account) = (self.0.clone(), candidate.name.clone(), Arc::clone(account));
+        account.used(&candidate.name, Used::Answers);
+        let (services, name) = (self.0.clone(), candidate.name.clone());
+        let answer = Answer { name: name.clone(), account: Arc::clone(account) };
         let watch = move |part: &Result<ReplyPart, ProviderError>| match part {
-            Ok(ReplyPart::Usage(usage)) => account.used(&name, Used::Tokens(*usage)),
+            Ok(ReplyPart::Usage(usage)) => answer.account.used(&name, Used::Tokens(*usage)),
             Ok(_) => {}
-            Err(error) => services.broke(&name, error, &*account),
+            Err(error) => services.broke(&name, error, &*answer.account),
         };
         Ok(reply.inspect(watch).boxed())
     }
@@ -60,5 +62,17 @@ impl LanguageModel {
             Some(candidate) => candidate.service.is_doubtful().await,
             None => false,
         }
+    }
+}
+
+/// A reply on its way; it has ended when nobody takes more of it.
+struct Answer {
+    name: ServiceName,
+    account: Arc<dyn Account>,
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.account.used(&self.name, Used::Answered);
     }
 }

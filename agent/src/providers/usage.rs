@@ -25,6 +25,10 @@ pub enum Used {
     Request,
     /// It failed, after its tries.
     Failure,
+    /// It begins to answer.
+    Answers,
+    /// Nothing more is taken of its answer, whether it was whole or not.
+    Answered,
     /// It was given so many characters to speak.
     Characters(u64),
     /// It made so many seconds of speech.

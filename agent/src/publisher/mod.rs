@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::spool::{PublishOutcome, Spool};
+use crate::traces::publish::Sending;
 use stream_watch::{Seen, StreamState, StreamWatch};
 
 mod stream_watch;
@@ -283,12 +284,20 @@ async fn publish(jetstream: &JetStream, spool: &Spool, entry: &str) -> Outcome {
     };
     let session_id = event.identity.session_id.as_str();
     let payload_bytes = payload.len();
-    let message = PublishMessage::build()
+    let mut message = PublishMessage::build()
         .message_id(event.identity.message_id())
         .header(names::header::CONTENT_TYPE, "application/json")
-        .payload(payload);
+        .payload(payload.clone());
+    let sending = Sending::begin(&event.identity);
+    if let Some(sending) = &sending {
+        message = message.header(names::header::TRACE_PARENT, sending.traceparent());
+    }
     let sent = async { jetstream.send_publish(names::SESSION_ENDED_V1, message).await?.await };
-    let sent = match jetstream.unless_refused(names::SESSION_ENDED_V1, sent).await {
+    let sent = jetstream.unless_refused(names::SESSION_ENDED_V1, sent).await;
+    if let Some(sending) = sending {
+        sending.ended(&payload, &sent);
+    }
+    let sent = match sent {
         Ok(sent) => sent,
         Err(refusal) => {
             tracing::error!(

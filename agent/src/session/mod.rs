@@ -21,6 +21,7 @@ mod supervisor;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use chrono::Utc;
 use livekit::prelude::Room;
@@ -31,6 +32,8 @@ use tracing::{Instrument as _, error, info, info_span, warn};
 
 use crate::budget::Budget;
 use crate::spool::Journal;
+use crate::traces::Clock;
+use crate::traces::session::{Held, record_session};
 use crate::worker::{AssignedJob, JobControl};
 use call::Call;
 pub(crate) use data_guard::guard_data_channels;
@@ -57,6 +60,7 @@ impl Sessions {
         // Outside of what may panic, so that the room is left in any case.
         let room_to_leave = OnceLock::new();
         let over = supervise(&journal, self.attend(&job, &mut control, &journal, &room_to_leave)).await;
+        let exported = SystemTime::now();
         log_export(&over.session);
         if let Some(reason) = over.session.end_reason {
             self.metrics.session_ended(reason);
@@ -76,6 +80,9 @@ impl Sessions {
         if let Some(room) = room_to_leave.get() {
             room::leave(room).await;
         }
+        let (clock, joined) = (Clock::now(), room_to_leave.get().is_some());
+        let (assigned, left) = (clock.at(job.assigned_at), SystemTime::now());
+        record_session(&over.session, Held { assigned, joined, exported, left });
     }
 
     async fn attend(

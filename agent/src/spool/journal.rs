@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use schemas::{EndReason, SessionEnded};
+use schemas::{EndReason, SessionEnded, SessionIdentity};
 
 use super::draft::Draft;
 use super::outbox::Outbox;
@@ -33,6 +33,11 @@ impl Journal {
         let handle = Arc::new(Handle { draft: draft.clone(), outbox, writer });
         handle.writer.request(|done_tx| Request::Begin(draft, done_tx)).await;
         Self { handle }
+    }
+
+    /// Whose journal it is; none without a job.
+    pub fn identity(&self) -> Option<SessionIdentity> {
+        self.handle.draft.lock().session.identity()
     }
 
     /// Changes the payload so far; on disk at the next beat, a second at most. Never blocks on IO, and does nothing

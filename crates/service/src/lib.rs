@@ -1,6 +1,6 @@
 //! What every program does alike: how it logs, which TLS it uses, how it reaches NATS, how it is told to stop, how it shows
 //! the error that ended it, that no dump of its memory is left, what its process takes, how it answers over HTTP, what its service
-//! manager is told, and how it reads a file of settings.
+//! manager is told, how it reads a file of settings, and how it tells of what it has done as traces.
 
 mod backoff;
 mod core_dump;
@@ -24,6 +24,7 @@ mod secret;
 mod seldom;
 mod service_manager;
 mod shutdown;
+pub mod traces;
 
 use std::process::ExitCode;
 use std::time::Duration;

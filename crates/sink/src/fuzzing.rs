@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use futures::executor::block_on;
 use schemas::names::header;
+use service::traces::{read_traceparent, traceparent};
 
 use crate::streams::ack_subject::{MessageKey, ack_subject, read_ack_subject};
 use crate::streams::dead_letter::{DeadLetter, Form, kept_name, pack};
@@ -26,6 +27,9 @@ pub fn message(bytes: &[u8]) {
     let headers = Headers::parse(stored.clone());
     assert!(headers.raw.as_ref().is_none_or(|raw| *raw == stored));
     assert_eq!(Headers::parse(headers.to_bytes()), headers);
+    if let Some(context) = headers.get(header::TRACE_PARENT).and_then(read_traceparent) {
+        assert_eq!(read_traceparent(&traceparent(&context)), Some(context));
+    }
     let packed = pack(&stored, &payload).expect("pack");
     let original = unpack(&packed, stored.len()).expect("unpack");
     assert_eq!((original.payload, original.message_id.as_deref()), (payload.clone(), headers.message_id()));

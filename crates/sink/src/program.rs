@@ -208,7 +208,9 @@ fn command<S: Sink>() -> clap::Command {
         .name(S::NAME)
         .about(S::ABOUT)
         .version(env!("CARGO_PKG_VERSION"))
-        .mut_subcommand("run", |run| run.mut_arg("http", |address| address.env(http)))
+        .mut_subcommand("run", |run| {
+            run.mut_arg("http", |address| address.env(http)).after_help(service::traces::HELP)
+        })
 }
 
 /// The crate that a sink's type is defined in, by the name that its lines have in the log.
@@ -224,6 +226,7 @@ async fn execute<S: Sink>(command: Command<S>) -> anyhow::Result<()> {
         Command::Run(command) => {
             let RunCommand { dry_run, json, http, runtime, store } = *command;
             let options = S::options(&store);
+            let _traces = if dry_run { None } else { Some(service::traces::start(S::NAME)?) };
             let sink = S::connect(store).await?;
             if dry_run {
                 let events = dry_run_events::<S>(&runtime.nats).await?;

@@ -19,5 +19,6 @@ mod proxy;
 mod rights;
 mod seaweedfs;
 mod storing;
+mod traced;
 mod views;
 mod wrong_answers;

@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     /// Path of the endpoint.
     pub(crate) path: &'static str,
     pub(crate) http: SocketAddr,
+    /// What the programs are told besides.
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Stage {
@@ -45,6 +47,7 @@ impl Stage {
             store,
             bucket: format!("archive-{}", http.port()),
             http,
+            environment: Vec::new(),
         }
     }
 
@@ -107,7 +110,8 @@ impl Stage {
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
-            .env("SINK_S3_HTTP", self.http.to_string());
+            .env("SINK_S3_HTTP", self.http.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -17,3 +17,4 @@ mod readiness;
 mod records;
 mod short_time;
 mod storm;
+mod traced;

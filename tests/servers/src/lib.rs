@@ -1,6 +1,7 @@
 //! Programs and real servers as child processes, each on ports and in a folder of its own, ended with its owner. Where a
 //! server cannot be started it panics: a test without its server has failed.
 
+pub mod collector;
 mod eventually;
 mod folder;
 pub mod http;

@@ -42,11 +42,17 @@ pub struct Stack {
 impl Stack {
     /// Starts everything and waits until it is ready.
     pub async fn start() -> Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// The same, with further settings.
+    pub async fn start_with(further: &[(&str, String)]) -> Result<Self> {
         crate::install_tls();
         let folder = tempfile::tempdir().context("make a temporary folder")?;
         let path = folder.path();
         let names = Names { agent_name: "postcall".to_owned(), s3_bucket: "sessions".to_owned() };
-        let environment = Environment::from_iter(settings::new_settings(path, &Ports::free(), &names)?);
+        let mut environment = Environment::from_iter(settings::new_settings(path, &Ports::free(), &names)?);
+        further.iter().for_each(|(name, value)| environment.set(name, value.as_str()));
         let servers = [
             service::livekit(path, &environment)?,
             service::nats(path, &environment)?,

@@ -6,3 +6,4 @@ mod call;
 mod failures;
 mod metadata;
 mod own_services;
+mod traced;

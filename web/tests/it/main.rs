@@ -18,3 +18,4 @@ mod running;
 mod status;
 mod token_expiry;
 mod token_source;
+mod traced;

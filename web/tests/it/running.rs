@@ -42,6 +42,13 @@ impl Running {
         Self::start(&[&of_livekit, flags].concat())
     }
 
+    /// With these variables in its environment.
+    pub(crate) fn start_in(environment: &[(&str, String)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_web"));
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        Self::start_as(&mut command, &[])
+    }
+
     /// With at most so many open files.
     pub(crate) fn start_with_files(files: u32, flags: &[&str]) -> Self {
         let mut command = Command::new("sh");

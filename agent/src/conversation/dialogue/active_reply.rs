@@ -1,5 +1,6 @@
 //! The reply, or the phrase of the persona's, that is being generated and spoken.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, watch};
@@ -7,6 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::conversation::latencies::Moments;
 use crate::conversation::reply::GenerationEvent;
+use crate::conversation::reply_account::ReplyAccount;
 use crate::conversation::speech::Speech;
 use crate::conversation::speech::event::SpeechEvent;
 
@@ -25,12 +27,16 @@ pub(super) enum Phrase {
 pub(super) struct ActiveReply {
     /// None where it answers a turn.
     pub(super) phrase: Option<Phrase>,
+    /// Number of that turn.
+    pub(super) turn: Option<u32>,
     /// It answers a turn that was typed.
     pub(super) typed: bool,
     pub(super) failed: bool,
     /// Id of its captions.
     pub(super) segment: String,
     pub(super) moments: Moments,
+    /// What services do for it.
+    pub(super) account: Arc<ReplyAccount>,
     pub(super) generation_rx: mpsc::UnboundedReceiver<GenerationEvent>,
     pub(super) speech: Speech,
     pub(super) speech_rx: mpsc::UnboundedReceiver<SpeechEvent>,

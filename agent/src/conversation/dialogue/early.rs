@@ -4,6 +4,7 @@
 use super::active_reply::{ActiveReply, EarlyReply};
 use super::replies::When;
 use super::state::Dialogue;
+use crate::conversation::record::ReplyTimes;
 use crate::conversation::reply::GenerationEvent;
 use crate::conversation::turn_taking::same_words;
 
@@ -41,6 +42,8 @@ impl Dialogue {
         }
         let said = reply.speech.stop().await?;
         self.record.synthesised(&said);
+        let times = ReplyTimes { turn: reply.turn, moments: &reply.moments, account: &reply.account };
+        self.record.trace_agent_turn(&times, &said, true);
         self.record.early_reply(false);
         Ok(())
     }

@@ -15,7 +15,9 @@ use crate::budget::kinds::Budgeted;
 use crate::conversation::captions::Caption;
 use crate::conversation::disclosure::Disclosure;
 use crate::conversation::latencies::Moments;
+use crate::conversation::record::ReplyTimes;
 use crate::conversation::reply::{Generation, GenerationEvent};
+use crate::conversation::reply_account::ReplyAccount;
 use crate::conversation::speech::event::SpeechEvent;
 use crate::conversation::speech::progress::Said;
 use crate::conversation::speech::{Speech, Synthesis};
@@ -46,6 +48,7 @@ impl Dialogue {
         self.turn += 1;
         self.times_away = 0;
         self.record.user_said(&turn.text, turn.spoken.map(|spoken| (spoken.began, spoken.ended)));
+        self.record.trace_user_turn(self.turn, &turn);
         if turn.spoken.is_some() {
             self.show_caller(&turn.text, true);
         }
@@ -71,12 +74,13 @@ impl Dialogue {
         let mut messages = self.history.messages();
         messages.push(ChatMessage::User { content: text.to_owned() });
         let sentences = sentences_tx.downgrade();
+        let account = ReplyAccount::on(Arc::clone(&self.account));
         let generation = Generation {
             model: self.assistant.language_model.clone(),
             messages,
             tools: self.tools.in_turn(turn),
             budget: self.budget.clone(),
-            account: Arc::clone(&self.account),
+            account: account.clone(),
             disclosure: Disclosure::new(self.assistant.persona.disclosure(), text),
             may_act_rx,
             sentences_tx,
@@ -84,11 +88,18 @@ impl Dialogue {
             said: 0,
         };
         let generation = AbortOnDropHandle::new(tokio::spawn(generation.run().in_current_span()));
-        let reply = self.speak(None, when, sentences_rx, events_rx, Some(generation));
+        let reply = self.speak(None, when, sentences_rx, events_rx, account);
         let now = Instant::now();
         let one_moment = OneMoment { due: now + ONE_MOMENT, sentences_tx: sentences };
         let moments = Moments { asked: Some(now), ..Moments::default() };
-        ActiveReply { may_act_tx, moments, one_moment: Some(one_moment), ..reply }
+        ActiveReply {
+            turn: Some(turn),
+            may_act_tx,
+            moments,
+            one_moment: Some(one_moment),
+            _generation: Some(generation),
+            ..reply
+        }
     }
 
     /// Says one of the persona's own sentences.
@@ -106,7 +117,8 @@ impl Dialogue {
         drop(sentences_tx.send(text.to_owned()));
         let (_, events_rx) = mpsc::unbounded_channel();
         self.turns.agent_begins();
-        self.reply = Some(self.speak(Some(phrase), When::TurnOver, sentences_rx, events_rx, None));
+        let account = ReplyAccount::on(Arc::clone(&self.account));
+        self.reply = Some(self.speak(Some(phrase), When::TurnOver, sentences_rx, events_rx, account));
     }
 
     fn speak(
@@ -115,29 +127,31 @@ impl Dialogue {
         when: When,
         sentences_rx: mpsc::UnboundedReceiver<String>,
         generation_rx: mpsc::UnboundedReceiver<GenerationEvent>,
-        generation: Option<AbortOnDropHandle<()>>,
+        account: Arc<ReplyAccount>,
     ) -> ActiveReply {
         // The last sentence is beyond the budget.
         let budget = (phrase != Some(Phrase::TimeIsUp)).then(|| self.budget.clone());
         let synthesis = Synthesis {
             cached_speech: Arc::clone(&self.assistant.cached_speech),
             budget,
-            account: Arc::clone(&self.account),
+            account: account.clone(),
         };
         let paused = when == When::Early;
         let (speech, speech_rx) = Speech::start(synthesis, self.voice.clone(), sentences_rx, paused);
         ActiveReply {
             phrase,
+            turn: None,
             typed: false,
             failed: false,
             segment: self.segments.new_segment(),
             moments: Moments::default(),
+            account,
             generation_rx,
             speech,
             speech_rx,
             one_moment: None,
             may_act_tx: watch::Sender::new(true),
-            _generation: generation,
+            _generation: None,
         }
     }
 
@@ -227,11 +241,14 @@ impl Dialogue {
 
     /// Stops what is being said, if it has not ended, and writes down what the caller has heard of it.
     pub(super) async fn finish_reply(&mut self) -> anyhow::Result<Said> {
-        let Some(ActiveReply { typed, segment, moments, speech, .. }) = self.reply.take() else {
+        let Some(ActiveReply { turn, typed, segment, moments, account, speech, .. }) = self.reply.take()
+        else {
             return Ok(Said::default());
         };
         let said = speech.stop().await?;
         self.record.agent_said(&said);
+        let times = ReplyTimes { turn, moments: &moments, account: &account };
+        self.record.trace_agent_turn(&times, &said, false);
         self.record.waited(&mut self.latencies, &moments);
         self.history.add_said(&said.text, !said.whole);
         if typed && !said.text.is_empty() {

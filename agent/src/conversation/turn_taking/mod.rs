@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use caller::Caller;
 pub(crate) use caller::same_words;
-pub(crate) use events::{Action, Event, Turn};
+pub(crate) use events::{Action, Event, Spoken, Turn};
 pub(crate) use rules::Rules;
 use rules::Verdict;
 use words::{Ending, Words};

@@ -83,8 +83,12 @@ async fn another_model_takes_over_within_the_turn_and_both_are_counted() {
     let account: Arc<dyn Account> = counted.clone();
     let (parts, error) = all(model.reply(&user("x"), &[], &account).await.unwrap()).await;
     assert_eq!((parts.contains(&ReplyPart::Text("One.".to_owned())), error), (true, None));
-    let tokens = counted.taken().pop().unwrap();
-    assert!(matches!(&tokens, (service, Used::Tokens(usage)) if service == "1" && usage.prompt_tokens == 7));
+    let taken = counted.taken();
+    assert_eq!(taken[2..4], [used("1", Used::Request), used("1", Used::Answers)]);
+    assert!(
+        matches!(&taken[4], (service, Used::Tokens(usage)) if service == "1" && usage.prompt_tokens == 7)
+    );
+    assert_eq!(taken[5..], [used("1", Used::Answered)]);
     // The one that failed is not asked again for a while.
     all(model.reply(&user("x"), &[], &account).await.unwrap()).await;
     assert_eq!(counted.taken()[0], used("1", Used::Request));

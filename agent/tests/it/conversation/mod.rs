@@ -21,6 +21,7 @@ mod spoken;
 mod stage;
 mod take_over;
 mod tools;
+mod traced;
 mod transcribed_once;
 mod turns;
 mod typed;

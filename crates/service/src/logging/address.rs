@@ -8,7 +8,7 @@ const SIGNS: [&str; 4] = ["@", "%40", "\u{ff20}", "\u{fe6b}"];
 const LONGEST_QUOTED: usize = 64;
 
 /// A text in which only the first character and the domain are left of each e-mail address, as in `t***@company.com`.
-pub(super) fn mask_addresses(text: &str) -> Cow<'_, str> {
+pub(crate) fn mask_addresses(text: &str) -> Cow<'_, str> {
     let mut masked = String::new();
     // Bytes of the text that are in `masked`, and where to look on.
     let (mut done, mut from) = (0, 0);

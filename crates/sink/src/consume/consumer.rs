@@ -27,6 +27,7 @@ use crate::consume::queue::Queue;
 use crate::consume::recovery::Recovery;
 use crate::consume::settle::{Batch, Held, Settler};
 use crate::consume::suspicion::Suspicion;
+use crate::consume::traces::{ProcessTrace, WriteTrace};
 use crate::consume::unsettled::UnsettledMessages;
 use crate::options::{RunArgs, SinkOptions, ack_wait};
 use crate::streams::link::Link;
@@ -161,12 +162,14 @@ impl<W: Writer> Consumer<W> {
     /// What cannot be decoded is a dead letter at once.
     async fn decode(&self, deliveries: Vec<Delivery>) -> Batch {
         let mut batch = Batch::default();
-        for delivery in deliveries {
+        for mut delivery in deliveries {
             if delivery.message.deliveries > 1 {
                 self.metrics.redeliveries.inc();
             }
             let payload = delivery.message.payload.clone();
-            match decode(&payload, delivery.message.headers.message_id()) {
+            let decoded = decode(&payload, delivery.message.headers.message_id());
+            delivery.trace = ProcessTrace::of(&delivery, decoded.as_ref().ok());
+            match decoded {
                 Ok(event) => {
                     delivery.span.record("session.id", event.identity.session_id.as_str());
                     let (attempt, stream_sequence) =
@@ -230,8 +233,9 @@ impl<W: Writer> Consumer<W> {
     async fn write_once(&self, batch: &Batch) -> Vec<Result<Written, WriteError>> {
         let started = Instant::now();
         self.metrics.batch_messages.observe(batch.messages.len() as f64);
+        let writing = write(&self.writer, &batch.messages, self.options.write_timeout);
         let results =
-            write(&self.writer, &batch.messages, self.options.write_timeout).instrument(span_of(batch)).await;
+            WriteTrace::of(self.name, &batch.deliveries).follow(writing).instrument(span_of(batch)).await;
         self.metrics.write_seconds.observe(started.elapsed().as_secs_f64());
         results
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_nats::Subject;
 use async_nats::jetstream::AckKind;
@@ -14,6 +14,7 @@ use tracing::{Span, warn};
 
 use crate::consume::acks::Acks;
 use crate::consume::durable_consumer::{Created, DurableConsumer};
+use crate::consume::traces::ProcessTrace;
 use crate::consume::unsettled::Unsettled;
 use crate::streams::ack_subject::MessageKey;
 use crate::streams::headers::Headers;
@@ -54,8 +55,11 @@ pub(crate) struct Delivered {
 /// A message in flight. It is settled by one of its methods; dropped otherwise, the server delivers it again after `ack_wait`.
 pub(crate) struct Delivery {
     pub(crate) message: Delivered,
-    /// Span of all that happens to it.
+    /// Span of all that happens to it, for the log.
     pub(crate) span: Span,
+    /// The same for the trace of its call; none where nobody wants it.
+    pub(crate) trace: Option<ProcessTrace>,
+    pub(crate) taken: SystemTime,
     /// Its share of the bytes that may be in flight.
     pub(crate) bytes: Option<OwnedSemaphorePermit>,
     /// Set where the client could not receive the message.
@@ -113,7 +117,17 @@ impl InFlight {
             stream.sequence = sequence,
             delivery.attempt = message.deliveries
         );
-        Delivery { message, span, bytes: None, unsettled: None, consumer, entry, _place: place }
+        Delivery {
+            message,
+            span,
+            trace: None,
+            taken: SystemTime::now(),
+            bytes: None,
+            unsettled: None,
+            consumer,
+            entry,
+            _place: place,
+        }
     }
 
     /// Sequences of the messages in flight that this consumer has delivered.

@@ -5,6 +5,7 @@
 //! ack, another delivery or a dead letter of each result, the latter by `dead_letter_sender`. How a store is spared: `outage`
 //! stops the pulling while it is down, `concurrency` makes fewer writes at a time while it refuses many. `suspicion`
 //! finds the message whose own fault it is that the store does not take it, and `hold` is what a call waits by meanwhile.
+//! `traces` tells what became of a message to whoever follows its call.
 //! `durable_consumer` knows which durable consumer there is now and whether messages may be taken from it; `consumer_watch`
 //! looks at it, `backlog` at what waits in the streams, `acks` knows whether the server takes answers, and `health` and `metrics` are what an operator sees.
 
@@ -26,6 +27,7 @@ mod queue;
 mod recovery;
 mod settle;
 mod suspicion;
+mod traces;
 mod unsettled;
 
 use std::net::SocketAddr;
@@ -81,6 +83,7 @@ pub async fn run_until<W: Writer>(
     metrics.add(writer.metrics()).context("register the writer's metrics")?;
     let program = service::program_metrics(name, env!("CARGO_PKG_VERSION"));
     metrics.add(program.context("register metrics")?).context("register metrics")?;
+    metrics.add(service::traces::collectors()).context("register the traces' metrics")?;
     let readiness = Arc::new(Readiness::starting());
     // Health is served until the end.
     let stopped = CancellationToken::new();

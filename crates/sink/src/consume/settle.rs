@@ -104,7 +104,7 @@ impl Settler {
 
     /// Publishes the dead letter and waits for the stream's ack. The message is settled only when the letter is safe: until then
     /// it comes again, and so does its letter, which the stream has already or has lost.
-    pub(crate) async fn dead_letter(&self, delivery: Delivery, outcome: &'static str, reason: &str) {
+    pub(crate) async fn dead_letter(&self, mut delivery: Delivery, outcome: &'static str, reason: &str) {
         let message = &delivery.message;
         let letter = DeadLetter {
             sink: self.sink,
@@ -120,6 +120,7 @@ impl Settler {
                 // Where it is settled at once, it is told with the settlement, and not again and again while that waits.
                 if since == Since::Now || self.safe_after.is_none() {
                     self.moved(&letter, form, outcome);
+                    delivery.trace_settled(self.sink, outcome, true);
                 }
                 match self.unsafe_for(since) {
                     Some(pause) => delivery.again(Some(pause)).await,
@@ -156,7 +157,8 @@ impl Settler {
         Some(safe_after.saturating_sub(stored_for)).filter(|pause| !pause.is_zero())
     }
 
-    async fn written(&self, message: &Message, delivery: Delivery, written: Written) {
+    async fn written(&self, message: &Message, mut delivery: Delivery, written: Written) {
+        delivery.trace_settled(self.sink, written.outcome, false);
         info!(outcome = written.outcome, "written");
         self.metrics.settled(written.outcome);
         self.metrics.lag(message.event.end_time);
@@ -172,7 +174,7 @@ impl Settler {
         self.retry(delivery, &reason).instrument(span).await;
     }
 
-    async fn retry(&self, delivery: Delivery, reason: &str) {
+    async fn retry(&self, mut delivery: Delivery, reason: &str) {
         let faults = self.faults.one_more(delivery.message.key, Instant::now());
         if faults >= self.max_attempts {
             let reason = format!("{reason} (tried {faults} times)");
@@ -181,6 +183,7 @@ impl Settler {
         let pause = REDELIVERY_BACKOFF.pause(faults);
         info!(reason, pause_seconds = pause.as_secs_f64(), "not written: it will be delivered again");
         self.metrics.settled(RETRIED);
+        delivery.trace_settled(self.sink, RETRIED, true);
         delivery.again(Some(pause)).await;
     }
 }

@@ -3,6 +3,7 @@
 
 mod call;
 mod log;
+mod trace;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,7 +23,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match demo().await {
+    let is_trace = std::env::args().any(|argument| argument == "--trace");
+    let shown = if is_trace { trace::show().await } else { demo().await };
+    match shown {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nThe demo did not get through: {error:#}");

@@ -1,0 +1,28 @@
+//! The call of the demo as its trace tells it, on a stack of its own, whose programs export to a collector in this process.
+
+use anyhow::{Context, Result};
+use test_servers::collector::{Collector, Manner, ReceivedSpan, drawn};
+use tests::archive::Archive;
+use tests::leads::Leads;
+use tests::stack::Stack;
+
+use crate::{CALL, EMAIL, LIMIT, call, heading};
+
+pub(crate) async fn show() -> Result<()> {
+    heading("A stack with traces");
+    let collector = Collector::start(Manner::Takes);
+    let stack =
+        Stack::start_with(&collector.environment()).await.context("start the stack: run «make tools»")?;
+    heading("The call");
+    let call = call::place(&stack.environment, EMAIL, CALL).await?;
+    Archive::open(&stack.environment)?.wait_for(&call.session_id, LIMIT).await.context("archive")?;
+    Leads::open(&stack.environment)?.wait_for(EMAIL, &call.session_id, LIMIT).await.context("Lead")?;
+    call.browser_ended().await?;
+    // The settlements follow the writes.
+    let settled =
+        |spans: &[ReceivedSpan]| spans.iter().filter(|span| span.name.starts_with("process ")).count() >= 2;
+    let spans = collector.wait("both sinks", settled);
+    heading("The trace: when each span began, how long it took, who told of it");
+    print!("{}", drawn(&spans));
+    Ok(())
+}
