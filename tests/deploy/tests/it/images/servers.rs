@@ -1,5 +1,6 @@
 //! What the programs need around them, with the settings that say so.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -169,7 +170,7 @@ fn make_key(folder: &TempDir) {
         let output = command.output().expect("run openssl");
         assert!(output.status.success(), "{}", said(&output));
     }
-    std::fs::set_permissions(private, PermissionsExt::from_mode(0o644)).expect("let it be read");
+    std::fs::set_permissions(private, Permissions::from_mode(0o644)).expect("let it be read");
 }
 
 fn private_key(folder: &TempDir) -> PathBuf {
