@@ -101,7 +101,7 @@ impl Servers {
     pub(crate) fn call(&self, room: &str, email: &str) {
         let mut call = Command::new(tool("python/bin/python"));
         call.arg(repository().join("tests/python/call.py"));
-        call.args([&self.livekit.url(), KEY, SECRET, AGENT_NAME, room, email, "3"]);
+        call.args([self.livekit.url().as_str(), KEY, SECRET, AGENT_NAME, room, email, "3"]);
         let output = call.output().expect("run Python");
         assert!(output.status.success(), "{}\n{}", said(&output), self.livekit.log());
     }
