@@ -21,14 +21,14 @@ pub fn tool(path: &str) -> PathBuf {
     tool
 }
 
-/// One of our own programs, built beside the running test.
+/// One of our own programs, beside the running test.
 ///
 /// # Panics
-/// When it is not built.
+/// When it is not built, with what to do.
 pub fn program(name: &str) -> PathBuf {
-    let running = std::env::current_exe().expect("find the running test");
-    let built = running.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
-    built.unwrap_or_else(|| panic!("{name} is not built: run «cargo build --workspace --bins»"))
+    let running = std::env::current_exe().expect("find the running program");
+    let found = running.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not built: run «cargo build --workspace --bins»"))
 }
 
 /// The environment variables that a command of one of our programs has, as its `--help` says them.
