@@ -245,7 +245,7 @@ bench-calls: prerequisites page ## Spoken calls with a real recogniser and a rea
 
 # As well: ARCHITECTURES="amd64 arm64", and SOURCE, the address that the images name as that of their sources.
 .PHONY: images
-images: prerequisites page ## The programs as images, in target/images: make images ARCHITECTURES="amd64 arm64" (an hour the first time).
+images: prerequisites page ## The programs as images, in target/images: make images ARCHITECTURES="amd64 arm64".
 	@$(INSTALL) images $(filter arm64,$(ARCHITECTURES))
 	@deploy/images/build
 

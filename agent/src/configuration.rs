@@ -39,6 +39,7 @@ pub enum Command {
     #[command(after_help = service::traces::HELP)]
     Dev(Args),
     /// Publish what the spool of a worker that is gone holds, and end
+    #[command(after_help = service::traces::HELP)]
     Publish(PublishArgs),
     /// Tell whether a persona's file can be used
     Check(CheckArgs),

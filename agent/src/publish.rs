@@ -36,6 +36,7 @@ pub struct PublishArgs {
 /// payloads.
 pub async fn run(args: PublishArgs) -> anyhow::Result<()> {
     let stopped = shutdown_on_signal()?;
+    let _traces = service::traces::start("agent")?;
     let folder = args.spool.spool_dir.clone();
     // Opening it would make one, and a wrong path would look like an empty spool.
     ensure!(folder.is_dir(), "there is no folder {}: set AGENT_SPOOL_DIR to the worker's", folder.display());

@@ -271,7 +271,11 @@ cluster() {
   if ! unchanged_since deploy/helm/cluster/apiserver "$tools/cluster/apiserver.sum"; then
     say "kube-apiserver, built from its Go module (ten minutes)"
     cd deploy/helm/cluster/apiserver
-    GOTOOLCHAIN=local quietly go build -trimpath -ldflags=-s -o "$tools/cluster/bin/kube-apiserver" .
+    # Its version is written into it from outside; the chart asks for one.
+    local version
+    version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
+    GOTOOLCHAIN=local quietly go build -trimpath -ldflags="-s -X k8s.io/component-base/version.gitVersion=$version" \
+      -o "$tools/cluster/bin/kube-apiserver" .
     cd - >/dev/null
     summed deploy/helm/cluster/apiserver >"$tools/cluster/apiserver.sum"
   fi

@@ -171,10 +171,6 @@ impl Folder {
         self.set_aside_file(&self.outbox.join(name))
     }
 
-    pub(super) fn set_aside_files(&self) -> io::Result<usize> {
-        Ok(files(&self.unreadable)?.len())
-    }
-
     fn set_aside_file(&self, path: &Path) -> io::Result<()> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let target = std::iter::once(self.unreadable.join(&*name))

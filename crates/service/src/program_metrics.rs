@@ -59,7 +59,7 @@ impl ProcessMetrics {
 
 impl Collector for ProcessMetrics {
     fn desc(&self) -> Vec<&Desc> {
-        self.all().into_iter().flat_map(Collector::desc).collect()
+        self.all().into_iter().flat_map(|metric| metric.desc()).collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
@@ -71,7 +71,7 @@ impl Collector for ProcessMetrics {
         self.threads.set(process.threads);
         self.open_files.set(process.open_files);
         self.most_files.set(file_limit::soft().and_then(|most| most.try_into().ok()).unwrap_or(i64::MAX));
-        self.all().into_iter().flat_map(Collector::collect).collect()
+        self.all().into_iter().flat_map(|metric| metric.collect()).collect()
     }
 }
 

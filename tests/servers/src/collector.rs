@@ -139,17 +139,21 @@ pub fn only<'a>(spans: &'a [ReceivedSpan], name: &str) -> &'a ReceivedSpan {
     named[0]
 }
 
+/// The spans whose parents are not among them, those of one trace together, in the order of their beginnings.
+pub fn roots(spans: &[ReceivedSpan]) -> Vec<&ReceivedSpan> {
+    let has_parent =
+        |span: &ReceivedSpan| spans.iter().any(|other| other.trace == span.trace && other.id == span.parent);
+    let mut roots: Vec<_> = spans.iter().filter(|span| !has_parent(span)).collect();
+    roots.sort_by_key(|span| (&span.trace, span.began));
+    roots
+}
+
 /// Traces as a person reads them: a line for each span, below its parent, in the order of their beginnings.
 pub fn drawn(spans: &[ReceivedSpan]) -> String {
     let mut lines = String::new();
-    let is_root = |span: &&ReceivedSpan| {
-        !spans.iter().any(|other| other.trace == span.trace && other.id == span.parent)
-    };
-    let mut roots: Vec<_> = spans.iter().filter(is_root).collect();
-    roots.sort_by_key(|span| (&span.trace, span.began));
     let mut trace = "";
     let mut epoch = 0;
-    for root in roots {
+    for root in roots(spans) {
         if root.trace != trace {
             (trace, epoch) = (&root.trace, root.began);
             lines.push_str(&format!("trace {trace}\n"));

@@ -1,7 +1,7 @@
 //! One trace from the token to the Lead, whatever becomes of the programs on the way.
 
 use test_servers::Signal;
-use test_servers::collector::{Collector, Manner, ReceivedSpan, drawn};
+use test_servers::collector::{Collector, Manner, ReceivedSpan, drawn, roots};
 use tests::archive::Archive;
 use tests::caller::{Caller, ConnectionDetails};
 use tests::leads::Leads;
@@ -22,33 +22,27 @@ async fn talking(stack: &Stack) -> Caller {
     caller
 }
 
-/// The spans of a call, once both sinks have told of it.
+/// The spans of a call, once both sinks have told of it and no parent is missing.
 fn trace_of(collector: &Collector, room: &str) -> Vec<ReceivedSpan> {
     let trace = service::traces::trace_of(room).to_string();
     let of_call =
         |spans: &[ReceivedSpan]| spans.iter().filter(|span| span.trace == trace).cloned().collect::<Vec<_>>();
-    let settled = |spans: &[ReceivedSpan]| {
-        let ends = |service: &str| {
+    let whole = |spans: &[ReceivedSpan]| {
+        let settled = |service: &str| {
             spans.iter().any(|span| span.service == service && span.name.starts_with("process "))
         };
-        ends("sink-s3") && ends("sink-salesforce") && spans.iter().any(|span| span.name == "agent_session")
+        settled("sink-s3") && settled("sink-salesforce") && roots(spans).len() == 1
     };
-    of_call(&collector.wait("a call's trace", |spans| settled(&of_call(spans))))
+    of_call(&collector.wait("a call's trace", |spans| whole(&of_call(spans))))
 }
 
-/// Each name with that of its parent's, in the order of their beginnings; nothing personal in it, and one beginning.
+/// Each name with that of its parent's; nothing personal is in it, and its beginning is the token.
 fn tree(spans: &[ReceivedSpan]) -> Vec<(&str, &str)> {
     let all = format!("{spans:?}");
     for personal in [EMAIL, "company.com", "trialist", "Hello", "hello"] {
         assert!(!all.contains(personal), "{personal}: {all}");
     }
-    let roots = spans.iter().filter(|span| !spans.iter().any(|parent| parent.id == span.parent));
-    assert_eq!(
-        roots.map(|span| span.name.as_str()).collect::<Vec<_>>(),
-        ["POST connection-details"],
-        "{}",
-        drawn(spans)
-    );
+    assert_eq!(roots(spans)[0].name, "POST connection-details", "{}", drawn(spans));
     let parent = |span: &ReceivedSpan| {
         spans.iter().find(|parent| parent.id == span.parent).map_or("", |parent| parent.name.as_str())
     };

@@ -9,7 +9,7 @@ use service::traces::Span;
 use super::*;
 use crate::providers::reply::Usage;
 use crate::providers::usage::ServiceName;
-use crate::traces::tests::{job_trace, told};
+use crate::traces::tests::{Told, job_trace, told, tree};
 
 struct Times {
     start: Instant,
@@ -42,12 +42,8 @@ impl Times {
     }
 }
 
-fn attribute(told: &[(String, String, Vec<(String, String)>)], span: usize, key: &str) -> Option<String> {
+fn attribute(told: &[Told], span: usize, key: &str) -> Option<String> {
     told[span].2.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone())
-}
-
-fn tree(told: &[(String, String, Vec<(String, String)>)]) -> Vec<(&str, &str)> {
-    told.iter().map(|(name, parent, _)| (name.as_str(), parent.as_str())).collect()
 }
 
 #[test]

@@ -22,7 +22,7 @@ const END_LIMIT: Duration = Duration::from_secs(1);
 /// Where spans go that have ended.
 pub(super) struct Queue {
     spans_tx: mpsc::Sender<SpanData>,
-    counts: Counts,
+    pub(super) counts: Counts,
 }
 
 /// The thread that exports, until this is dropped.

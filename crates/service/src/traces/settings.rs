@@ -85,9 +85,9 @@ impl Settings {
                 "{name} is {protocol}: spans are sent as {PROTOCOL_NAME} only, to the port that takes that"
             );
         }
-        let queue = number(&variable, "OTEL_BSP_MAX_QUEUE_SIZE")?.unwrap_or(2_048).clamp(1, 1_000_000);
-        let batch = number(&variable, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE")?.unwrap_or(512).clamp(1, queue);
-        let delay = number(&variable, "OTEL_BSP_SCHEDULE_DELAY")?.unwrap_or(5_000);
+        let queue = number(variable, "OTEL_BSP_MAX_QUEUE_SIZE")?.unwrap_or(2_048).clamp(1, 1_000_000);
+        let batch = number(variable, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE")?.unwrap_or(512).clamp(1, queue);
+        let delay = number(variable, "OTEL_BSP_SCHEDULE_DELAY")?.unwrap_or(5_000);
         Ok(Some(Self {
             endpoint,
             sampler: sampler(variable("OTEL_TRACES_SAMPLER"), variable("OTEL_TRACES_SAMPLER_ARG"))?,

@@ -316,7 +316,8 @@ fn moment(text: &str, days: u64) -> Result<DateTime<Utc>, String> {
     }
     let time = DateTime::parse_from_rfc3339(text);
     time.map(|time| time.to_utc()).map_err(|_| {
-        "wanted: a day such as 2026-11-01 or yesterday, or an RFC 3339 time such as 2026-11-01T12:00:00Z".to_owned()
+        "wanted: a day such as 2026-11-01 or yesterday, or an RFC 3339 time such as 2026-11-01T12:00:00Z"
+            .to_owned()
     })
 }
 

@@ -59,6 +59,7 @@ async fn what_waits_in_the_streams_is_shown() {
     let other = names::dead_letter_subject("sink-other");
     jetstream.publish(other, "letter".into()).await.unwrap().await.unwrap();
     let running = RunningSink::start_with(&operator, options(), writer, &["--max-attempts", "1000"]);
+    readyz(running.http, 200, "ready").await;
     let shown = async |name: &str| metric(running.http, &own(name)).await;
     eventually("the letter is seen", async || shown("dead_letters_stored").await == 1.0).await;
     eventually("the locked one ages", async || shown("oldest_unsettled_seconds").await >= 2.0).await;

@@ -78,6 +78,21 @@ NATS_CA_FILE: {{ toJson . }}
 - name: {{ $name }}
   value: /run/secrets/postcall/{{ $name }}
 {{- end }}
+{{- with .root.Values.traces }}
+{{- if .endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+{{- range $name, $value := .settings }}
+- name: {{ $name }}
+  value: {{ include "postcall.text" $value }}
+{{- end }}
+{{- with .headers }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ .secret }}, key: {{ .key }}}
+{{- end }}
+{{- end }}
+{{- end }}
 - name: LOG_FORMAT
   value: {{ .root.Values.log.format }}
 {{- with .root.Values.log.filter }}

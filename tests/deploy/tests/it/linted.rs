@@ -1,6 +1,6 @@
 //! What other people's linters say of Dockerfiles and workflows.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use test_deploy::{repository, said, tool};
@@ -67,8 +67,8 @@ fn found(linter: &[&str], files: &[PathBuf], finding: &str) {
     assert!(!output.status.success() && said(&output).contains(finding), "{linter:?}:\n{}", said(&output));
 }
 
-fn lint(linter: &[&str], files: &[impl AsRef<Path>]) -> Output {
+fn lint(linter: &[&str], files: &[PathBuf]) -> Output {
     let mut command = Command::new(tool(linter[0]));
-    command.args(&linter[1..]).args(files.iter().map(AsRef::as_ref));
+    command.args(&linter[1..]).args(files);
     command.output().expect("run a linter")
 }

@@ -1,7 +1,7 @@
 //! The call of the demo as its trace tells it, on a stack of its own, whose programs export to a collector in this process.
 
 use anyhow::{Context, Result};
-use test_servers::collector::{Collector, Manner, ReceivedSpan, drawn};
+use test_servers::collector::{Collector, Manner, ReceivedSpan, drawn, roots};
 use tests::archive::Archive;
 use tests::leads::Leads;
 use tests::stack::Stack;
@@ -18,10 +18,12 @@ pub(crate) async fn show() -> Result<()> {
     Archive::open(&stack.environment)?.wait_for(&call.session_id, LIMIT).await.context("archive")?;
     Leads::open(&stack.environment)?.wait_for(EMAIL, &call.session_id, LIMIT).await.context("Lead")?;
     call.browser_ended().await?;
-    // The settlements follow the writes.
-    let settled =
-        |spans: &[ReceivedSpan]| spans.iter().filter(|span| span.name.starts_with("process ")).count() >= 2;
-    let spans = collector.wait("both sinks", settled);
+    // The settlements follow the writes, and a parent may be told of after its children.
+    let whole = |spans: &[ReceivedSpan]| {
+        let settled = spans.iter().filter(|span| span.name.starts_with("process ")).count();
+        settled >= 2 && roots(spans).len() == 1
+    };
+    let spans = collector.wait("the whole trace", whole);
     heading("The trace: when each span began, how long it took, who told of it");
     print!("{}", drawn(&spans));
     Ok(())

@@ -141,9 +141,9 @@ fn a_service_account_has_the_role_of_its_command_and_a_user_the_policy() {
     let (_, issuer) = OIDC_PROVIDER.split_once("oidc-provider/").unwrap();
     for (name, account) in [
         ("SinkS3", "postcall-sink-s3"),
-        ("Setup", "postcall-setup"),
+        ("Setup", "postcall-sink-s3-setup"),
         ("Compact", "night"),
-        ("Verify", "postcall-verify"),
+        ("Verify", "postcall-sink-s3-verify"),
     ] {
         let role = &FULL.told["roles"][format!("{name}Role")];
         assert_eq!(role["policies"], json!([format!("{name}Policy")]));

@@ -22,11 +22,16 @@ async fn a_call_passes_through_the_charts_pods() {
     fs::write(&file, values.to_string()).expect("write the values");
     let rendered = Rendered::read(&helm(&["template", "postcall"], &file, &[]));
 
-    for command in
-        ["sink-s3-setup", "sink-salesforce-setup", "sink-s3-check", "sink-salesforce-check", "agent-check"]
-    {
-        Played::start(&rendered, command, &secrets, &[]).finished();
+    let commands =
+        ["sink-s3-setup", "sink-salesforce-setup", "sink-s3-check", "sink-salesforce-check", "agent-check"];
+    for command in commands {
+        let (code, log) = Played::start(&rendered, command, &secrets, &[]).ended();
+        assert_eq!(code, "0", "{command}: {log}");
     }
+    let mut of_another = secrets.clone();
+    of_another.insert(("s3", "credentials"), credentials("another", "key"));
+    let (code, log) = Played::start(&rendered, "sink-s3-check", &of_another, &[]).ended();
+    assert!(code == "1" && log.contains("bucket sessions"), "{code}: {log}");
 
     let ports: Vec<u16> = std::iter::repeat_with(free_port).take(5).collect();
     let at = |name: &'static str, port: usize| (name, format!("127.0.0.1:{}", ports[port]));
@@ -104,11 +109,7 @@ fn values_for(servers: &Servers) -> (Value, Secrets) {
             "secretFiles": {"AWS_SHARED_CREDENTIALS_FILE": bucket},
         },
     });
-    let credentials = format!(
-        "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-        setting("AWS_ACCESS_KEY_ID"),
-        setting("AWS_SECRET_ACCESS_KEY")
-    );
+    let credentials = credentials(&setting("AWS_ACCESS_KEY_ID"), &setting("AWS_SECRET_ACCESS_KEY"));
     let mount = servers.salesforce_key_mount();
     let key =
         fs::read_to_string(mount.split(':').next().unwrap_or_default()).expect("read the integration's key");
@@ -121,4 +122,9 @@ fn values_for(servers: &Servers) -> (Value, Secrets) {
         (("salesforce", "private-key"), key),
     ]);
     (values, secrets)
+}
+
+/// A profile of AWS.
+fn credentials(key: &str, secret: &str) -> String {
+    format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
 }

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use test_deploy::{said, tool};
+use test_deploy::{said, tool, yaml_documents};
 
-use super::{FILES, Rendered};
+use super::{FILES, Rendered, chart, helm, value_file};
 
 /// The oldest and the newest version of Kubernetes that the chart is for (`kubeVersion` in Chart.yaml).
 const VERSIONS: [&str; 2] = ["1.34", "1.37"];
@@ -44,6 +44,17 @@ fn every_manifest_is_valid_in_the_oldest_and_the_newest_version() {
             assert_eq!(validated, own.count(), "{name} in {version}: {text}");
         }
     }
+}
+
+#[test]
+fn the_chart_has_the_version_of_the_programs_and_says_for_which_kubernetes_it_is() {
+    let about = std::fs::read_to_string(chart().join("Chart.yaml")).expect("read Chart.yaml");
+    let about = &yaml_documents(&about)[0];
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(about["appVersion"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(about["kubeVersion"], format!(">={}.0-0", VERSIONS[0]));
+    let older = helm(&["template", "--kube-version", "1.33.0"], &value_file("small"), &[]);
+    assert!(!older.status.success() && said(&older).contains("kubeVersion"), "{}", said(&older));
 }
 
 #[test]

@@ -118,10 +118,13 @@ impl<'a> Pod<'a> {
             .unwrap_or_default()
     }
 
-    /// Names and values of its environment.
+    /// Names and values of its environment; a value from a Secret is none.
     fn environment(&self) -> Vec<(&'a str, &'a str)> {
         let Some(variables) = self.container()["env"].as_array() else { return Vec::new() };
-        variables.iter().map(|variable| (text(&variable["name"]), text(&variable["value"]))).collect()
+        variables
+            .iter()
+            .map(|variable| (text(&variable["name"]), variable["value"].as_str().unwrap_or_default()))
+            .collect()
     }
 
     fn variable(&self, name: &str) -> Option<&'a str> {

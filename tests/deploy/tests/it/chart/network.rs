@@ -58,7 +58,7 @@ fn reached(pod: &Pod<'_>) -> Vec<(String, u16)> {
 #[test]
 fn every_pod_reaches_the_addresses_in_its_settings() {
     let own_servers = "agent.settings.LLM_BASE_URL=http://vllm:8000/v1,agent.settings.STT_BASE_URL=http://speaches:8001/v1,\
-                       sinkS3.settings.S3_ENDPOINT=http://seaweedfs:8333,nats.url=nats://a:4222\\,nats://b:4333";
+                       sinkS3.settings.S3_ENDPOINT=http://seaweedfs:8333,nats.url=nats://a:4222\\,nats://b:4333,traces.headers.secret=x,traces.headers.key=y";
     for (file, set) in FILES.into_iter().map(|file| (file, "")).chain([("production", own_servers)]) {
         let rendered = Rendered::with(file, &["--set", set]);
         for pod in rendered.pods() {

@@ -32,7 +32,7 @@ fn what_is_the_operators_only_the_operators_commands_have() {
         holders["postcall-nats-operator"],
         set(&["sink-s3-setup", "sink-salesforce-setup", "sink-s3-verify"])
     );
-    let operator = set(&["sink-s3-setup", "sink-salesforce-setup", "sink-s3-compact", "sink-s3-verify"]);
+    let operator = set(&["sink-s3-setup", "sink-s3-compact", "sink-s3-verify"]);
     assert_eq!(holders["arn:aws:iam::111122223333:role/postcall-operator"], operator);
     assert_eq!(
         holders["arn:aws:iam::111122223333:role/postcall-sink-s3"],

@@ -23,6 +23,7 @@ fn what_is_misspelt_or_of_another_type_is_refused_with_its_place() {
             "agent.settings.AGENT_CAPACTY=3",
             "at '/agent/settings': additional properties 'AGENT_CAPACTY' not allowed",
         ),
+        ("agnet.replicas=3", "additional properties 'agnet' not allowed"),
         ("agent.replicas=two", "at '/agent/replicas': got string, want integer"),
         ("agent.pod.affinity=none", "at '/agent/pod/affinity': got string, want object"),
         ("podMonitor.interval=often", "at '/podMonitor/interval'"),
@@ -38,6 +39,10 @@ fn what_is_misspelt_or_of_another_type_is_refused_with_its_place() {
         (
             "web.settings.WEB_STATUS_TOKEN=x",
             "at '/web/settings': additional properties 'WEB_STATUS_TOKEN' not allowed",
+        ),
+        (
+            "traces.settings.OTEL_EXPORTER_OTLP_HEADERS=x",
+            "additional properties 'OTEL_EXPORTER_OTLP_HEADERS' not allowed",
         ),
         ("nats.url=nats://user:password@nats:4222", "at '/nats/url'"),
         // Each replica costs API calls of the org.

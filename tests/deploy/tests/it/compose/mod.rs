@@ -136,7 +136,8 @@ async fn nats_lets_in_whoever_has_a_key() {
     .await;
     for user in NatsUser::ALL {
         let seed = keys.read(&format!("{}.nk", user.name()));
-        async_nats::ConnectOptions::with_nkey(seed).connect(&url).await.expect(user.name());
+        let connected = async_nats::ConnectOptions::with_nkey(seed).connect(&url).await;
+        assert!(connected.is_ok(), "{}: {connected:?}", user.name());
     }
     let (user, password) = ("operator".to_owned(), keys.read("nats-operator-password"));
     async_nats::ConnectOptions::with_user_and_password(user, password).connect(&url).await.expect("operator");

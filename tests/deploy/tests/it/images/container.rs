@@ -105,7 +105,8 @@ impl Container {
             .map(|field| field[4])
             .filter(|place| !of_the_kernel(place))
             .collect();
-        assert_eq!(open, writable.iter().copied().collect(), "what can be written to:\n{mounts}");
+        let writable: BTreeSet<&str> = writable.iter().copied().collect();
+        assert_eq!(open, writable, "what can be written to:\n{mounts}");
     }
 }
 

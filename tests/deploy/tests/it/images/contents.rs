@@ -1,7 +1,7 @@
 //! What is in an image, read from the archive that `make images` has written.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -60,7 +60,7 @@ fn tar(how: &str, archive: &Path, folder: &Path) -> String {
     said(&output)
 }
 
-fn json(file: &PathBuf) -> Value {
+fn json(file: &Path) -> Value {
     let text = std::fs::read(file).expect("read a file of the image");
     serde_json::from_slice(&text).expect("read JSON of the image")
 }

@@ -116,9 +116,10 @@ fn an_image_says_what_it_is_and_runs_as_nobody() {
 
         // What the image sets is a setting of its program.
         let run = Run { program, settings: &[], mounts: &[] };
-        let command: Vec<&str> =
+        let mut arguments: Vec<&str> =
             configuration["Cmd"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let help = run.output(&[command.as_slice(), &["--help"]].concat(), 0);
+        arguments.push("--help");
+        let help = run.output(&arguments, 0);
         for variable in configuration["Env"].as_array().expect("variables") {
             let (name, _) = variable.as_str().and_then(|pair| pair.split_once('=')).expect("a pair");
             assert!(name == "PATH" || help.contains(&format!("[env: {name}=")), "{program}: {name}\n{help}");
@@ -131,6 +132,7 @@ fn an_image_says_what_it_is_and_runs_as_nobody() {
 fn an_agent_without_a_volume_does_not_begin_calls_that_it_would_lose() {
     let settings = [
         ("LIVEKIT_URL", "ws://127.0.0.1:9".to_owned()),
+        ("AGENT_NAME", "postcall".to_owned()),
         ("LIVEKIT_API_KEY", KEY.to_owned()),
         ("LIVEKIT_API_SECRET", SECRET.to_owned()),
         ("NATS_URL", "nats://127.0.0.1:9".to_owned()),
@@ -169,41 +171,39 @@ fn a_persona_is_added_to_the_agent() {
 async fn a_call_passes_through_the_images() {
     let servers = Servers::start().await;
     let ports: Vec<u16> = std::iter::repeat_with(free_port).take(5).collect();
-    let local = |port: u16| format!("127.0.0.1:{port}");
     let operations = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
-    let with = |more: &[(&'static str, String)]| [servers.nats_settings().as_slice(), more].concat();
+    let address = |name: &'static str, port: u16| vec![(name, format!("127.0.0.1:{port}"))];
 
-    let settings = with(&[servers.s3_settings().as_slice(), &[("SINK_S3_HTTP", local(ports[0]))]].concat());
+    let settings =
+        [servers.nats_settings(), servers.s3_settings(), address("SINK_S3_HTTP", ports[0])].concat();
     let sink_s3 = Run { program: "sink-s3", settings: &settings, mounts: &[] };
     sink_s3.output(&["setup", "--create-bucket"], 0);
     sink_s3.output(&["check"], 0);
 
-    let settings = with(
-        &[servers.salesforce_settings().as_slice(), &[("SINK_SALESFORCE_HTTP", local(ports[1]))]].concat(),
-    );
+    let settings =
+        [servers.nats_settings(), servers.salesforce_settings(), address("SINK_SALESFORCE_HTTP", ports[1])]
+            .concat();
     let key = [servers.salesforce_key_mount()];
     let sink_salesforce = Run { program: "sink-salesforce", settings: &settings, mounts: &key };
     sink_salesforce.output(&["setup"], 0);
     sink_salesforce.output(&["check"], 0);
 
-    let settings = with(&[servers.agent_settings().as_slice(), &[("AGENT_HTTP", local(ports[2]))]].concat());
+    let settings =
+        [servers.nats_settings(), servers.agent_settings(), address("AGENT_HTTP", ports[2])].concat();
     let volume = Volume::new();
     let spool = [format!("{}:{SPOOL}", volume.0)];
     let agent = Run { program: "agent", settings: &settings, mounts: &spool };
 
-    let settings = [
-        servers.livekit_settings().as_slice(),
-        &[("WEB_HTTP", local(ports[3])), ("WEB_OPERATIONS_HTTP", local(ports[4]))],
-    ]
-    .concat();
+    let addresses = [address("WEB_HTTP", ports[3]), address("WEB_OPERATIONS_HTTP", ports[4])].concat();
+    let settings = [servers.livekit_settings(), addresses].concat();
     let web = Run { program: "web", settings: &settings, mounts: &[] };
 
     let containers = [sink_s3, sink_salesforce, agent, web].map(Run::start);
     for port in [ports[0], ports[1], ports[2], ports[4]] {
         http::readyz(operations(port), 200, "").await;
     }
-    for (container, writable) in containers.iter().zip([&[][..], &[], &[SPOOL], &[]]) {
-        container.assert_confined(writable);
+    for (container, writable) in containers.iter().zip([vec![], vec![], vec![SPOOL], vec![]]) {
+        container.assert_confined(&writable);
     }
 
     let (_, page) = http::get(operations(ports[3]), "/").await.expect("ask for the page");

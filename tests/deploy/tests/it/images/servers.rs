@@ -1,5 +1,6 @@
 //! What the programs need around them, with the settings that say so.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -100,7 +101,7 @@ impl Servers {
     pub(crate) fn call(&self, room: &str, email: &str) {
         let mut call = Command::new(tool("python/bin/python"));
         call.arg(repository().join("tests/python/call.py"));
-        call.args([&self.livekit.url(), KEY, SECRET, AGENT_NAME, room, email, "3"]);
+        call.args([self.livekit.url().as_str(), KEY, SECRET, AGENT_NAME, room, email, "3"]);
         let output = call.output().expect("run Python");
         assert!(output.status.success(), "{}\n{}", said(&output), self.livekit.log());
     }
@@ -169,7 +170,7 @@ fn make_key(folder: &TempDir) {
         let output = command.output().expect("run openssl");
         assert!(output.status.success(), "{}", said(&output));
     }
-    std::fs::set_permissions(private, PermissionsExt::from_mode(0o644)).expect("let it be read");
+    std::fs::set_permissions(private, Permissions::from_mode(0o644)).expect("let it be read");
 }
 
 fn private_key(folder: &TempDir) -> PathBuf {

@@ -76,7 +76,9 @@ impl Watched {
     fn until(&self, what: &str, expression: &str, is_so: impl Fn(&Value) -> bool) {
         let (began, path) = (Instant::now(), format!("/api/v1/query?query={}", encoded(expression)));
         loop {
-            let answer = get(self.port, &path).map(|body| json_of(&body));
+            // While it starts, its answers are no JSON.
+            let answer: Option<Value> =
+                get(self.port, &path).and_then(|body| serde_json::from_str(&body).ok());
             match &answer {
                 Some(answer) if answer["status"] == "error" => {
                     panic!("{what}: {}: {expression}", answer["error"])
