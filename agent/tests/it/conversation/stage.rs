@@ -56,7 +56,9 @@ impl Stage {
 
     /// Over a gateway that always says and hears the same.
     pub(crate) fn on_a_canned_gateway(environment: &[(&str, &str)]) -> Self {
-        Self::over(start_livekit(), PERSONA, Providers::canned().spoken_to(SpokenTo::Gateway), environment)
+        // Who came first waits for the last one without a word.
+        let persona = format!("{PERSONA}\n[turn_taking]\nuser_away_timeout = 600.0\n");
+        Self::over(start_livekit(), &persona, Providers::canned().spoken_to(SpokenTo::Gateway), environment)
     }
 
     /// Over services as a list says, in which `PORT` is where they are.

@@ -68,6 +68,20 @@ pub(crate) async fn record(stream: &mut NativeAudioStream, duration: Duration) -
     record_if_alive(stream, duration).await.expect("the stream ended")
 }
 
+/// Reads second after second until one has hardly anything but this tone: on a machine whose cores are all busy packets come
+/// late, and what is played in their place is heard.
+pub(crate) async fn hear_clean(stream: &mut NativeAudioStream, hertz: f64, at_least: f64) {
+    let mut ratios = Vec::new();
+    while ratios.len() < 30 {
+        let ratio = record(stream, Duration::from_secs(1)).await.signal_to_noise(hertz);
+        if ratio > at_least {
+            return;
+        }
+        ratios.push(ratio);
+    }
+    panic!("{hertz} Hz is never {at_least} dB above all else: {ratios:?}");
+}
+
 /// Like [`record`]; `None` when the stream ends or has nothing.
 pub(crate) async fn record_if_alive(stream: &mut NativeAudioStream, duration: Duration) -> Option<Recording> {
     let mut recording = Recording { samples: Vec::new(), sample_rate: 0 };
