@@ -38,11 +38,11 @@ function readFolder(folder, suffix) {
   return files.map((file) => readFileSync(join(folder, file), 'utf8'));
 }
 
-/** All modules but those of tests, without comments, and with the strings that go over several lines in one. */
+/** All modules but those of tests and fuzzing, without comments, and with the strings that go over several lines in one. */
 function readCode(folder) {
   const files = readdirSync(folder, { recursive: true }).filter((file) => file.endsWith('.rs'));
   const sources = files.map((file) => [file, readFileSync(join(folder, file), 'utf8')]);
-  const modules = sources.flatMap(([, source]) => [...source.matchAll(/#\[cfg\(test\)\]\s+mod (\w+);/g)]);
+  const modules = sources.flatMap(([, source]) => [...source.matchAll(/#\[cfg\((?:test|any\(test, fuzzing\))\)\]\s+(?:pub )?mod (\w+);/g)]);
   const ofTests = modules.map((match) => match[1]);
   return sources
     .filter(([file]) => !file.split(/[/.]/).some((part) => ofTests.includes(part)))
