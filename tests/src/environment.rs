@@ -72,14 +72,7 @@ fn pair(line: &str) -> Option<(String, String)> {
 
 /// One of our own programs, beside the running one.
 pub fn program(name: &str) -> Result<PathBuf> {
-    let running = std::env::current_exe().context("find the running program")?;
-    let path = running
-        .ancestors()
-        .skip(1)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
-        .with_context(|| format!("{name} is not built: run «cargo build --workspace --bins»"))?;
-    Ok(path)
+    Ok(test_servers::built_program(name)?)
 }
 
 #[cfg(test)]

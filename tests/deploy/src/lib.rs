@@ -4,19 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-
-/// The repository's folder.
-pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
+pub use test_servers::workspace as repository;
 
 /// A tool that `make tools` has installed into `.tools/NAME`, such as `deploy/bin/helm`.
 ///
 /// # Panics
 /// When it is not there, with what to do.
 pub fn tool(path: &str) -> PathBuf {
-    let tools = std::env::var_os("POSTCALL_TOOLS").map_or_else(|| repository().join(".tools"), PathBuf::from);
-    let tool = tools.join(path);
+    let tool = test_servers::tool(path);
     assert!(tool.exists(), "{} is not there: run «make tools»", tool.display());
     tool
 }
@@ -26,9 +21,7 @@ pub fn tool(path: &str) -> PathBuf {
 /// # Panics
 /// When it is not built, with what to do.
 pub fn program(name: &str) -> PathBuf {
-    let running = std::env::current_exe().expect("find the running program");
-    let found = running.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
-    found.unwrap_or_else(|| panic!("{name} is not built: run «cargo build --workspace --bins»"))
+    test_servers::built_program(name).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The environment variables that a command of one of our programs has, as its `--help` says them.

@@ -16,6 +16,7 @@ mod program;
 mod seaweedfs;
 pub mod webm;
 
+use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 
 pub use eventually::eventually;
@@ -26,7 +27,7 @@ pub use nats::{NatsServer, all_settled, set_ack_wait};
 pub use nats_cluster::NatsCluster;
 pub use nats_users::{NatsUser, nats_users};
 pub use ports::{free_port, free_port_with};
-pub use process::Process;
+pub use process::{Process, process_status};
 pub use program::{Program, Signal, last_lines};
 pub use seaweedfs::{SEAWEEDFS_PORTS, SeaweedFsUser, aws_policy, seaweedfs_arguments, seaweedfs_keys};
 
@@ -38,6 +39,16 @@ pub fn workspace() -> PathBuf {
 /// Smart Turn, which hears whether a turn is over.
 pub fn turn_detector_model() -> PathBuf {
     tool("models/smart-turn-v3.2-cpu.onnx")
+}
+
+/// One of our own programs, which cargo has put beside the running one, or above it.
+///
+/// # Errors
+/// It is not built; with what to do.
+pub fn built_program(name: &str) -> Result<PathBuf> {
+    let running = std::env::current_exe()?;
+    let built = running.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
+    built.ok_or_else(|| Error::other(format!("{name} is not built: run «cargo build --workspace --bins»")))
 }
 
 /// What the set-up installed, such as `bin/nats-server`.

@@ -67,15 +67,8 @@ impl Process {
 
     /// Bytes of memory that it holds now, and the most that it held.
     pub fn memory(&self) -> Result<(u64, u64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
-        let bytes = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-            kibibytes
-                .map(|kibibytes| kibibytes * 1024)
-                .ok_or_else(|| Error::other(format!("{name} is missing")))
-        };
-        Ok((bytes("VmRSS:")?, bytes("VmHWM:")?))
+        let [now, most] = process_status(self.id(), ["VmRSS:", "VmHWM:"])?;
+        Ok((now * 1024, most * 1024))
     }
 }
 
@@ -83,4 +76,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Numbers that the kernel tells of a process, such as `Threads:`; those of memory are KiB.
+pub fn process_status<const N: usize>(id: u32, names: [&str; N]) -> Result<[u64; N]> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let mut numbers = [0; N];
+    for (number, name) in numbers.iter_mut().zip(names) {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let told = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        *number = told.ok_or_else(|| Error::other(format!("{name} is missing")))?;
+    }
+    Ok(numbers)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Result;
 
 use serde::Serialize;
+use test_servers::process_status;
 
 /// A process may hold so much more at the end than in the middle: allocators give back when they like.
 const MEMORY_SHARE: f64 = 0.05;
@@ -23,17 +24,9 @@ pub struct Holding {
 impl Holding {
     /// Of the process with this id.
     pub(super) fn of(id: u32) -> Result<Self> {
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default()
-        };
+        let [memory, threads] = process_status(id, ["VmRSS:", "Threads:"])?;
         let files = std::fs::read_dir(format!("/proc/{id}/fd"))?.count();
-        Ok(Self {
-            memory_bytes: number("VmRSS:") * 1024,
-            files: files.try_into().unwrap_or(u64::MAX),
-            threads: number("Threads:"),
-        })
+        Ok(Self { memory_bytes: memory * 1024, files: files.try_into().unwrap_or(u64::MAX), threads })
     }
 }
 

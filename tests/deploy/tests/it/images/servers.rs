@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 use tempfile::TempDir;
-use test_deploy::{repository, said};
+use test_deploy::{program, repository, said};
 use test_servers::{
     KEY, Listening, LiveKitServer, NatsServer, Process, SEAWEEDFS_PORTS, SECRET, eventually, free_port_with,
     http, seaweedfs_arguments, seaweedfs_keys, tool,
@@ -175,11 +175,4 @@ fn make_key(folder: &TempDir) {
 
 fn private_key(folder: &TempDir) -> PathBuf {
     folder.path().join("private.pem")
-}
-
-/// A program of ours that stands beside this one.
-fn program(name: &str) -> PathBuf {
-    let running = std::env::current_exe().expect("find the running program");
-    let built = running.ancestors().skip(1).map(|folder| folder.join(name)).find(|path| path.is_file());
-    built.unwrap_or_else(|| panic!("{name} is not built: run «make build»"))
 }
