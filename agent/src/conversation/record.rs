@@ -194,11 +194,10 @@ impl Record {
     /// Makes the spans of a turn of the caller's that is over.
     pub(super) fn trace_user_turn(&self, number: u32, turn: &Turn) {
         let Some(trace) = &self.trace else { return };
-        let mut transcribed_by = None;
-        self.journal.update(|session| {
+        let transcribed_by = self.journal.read(|session| {
             let mut usage = session.metrics_summary.model_usage.iter();
             let last = usage.rfind(|usage| usage.kind == UsageType::SttUsage);
-            transcribed_by = last.map(|usage| (usage.provider.clone(), usage.model.clone()));
+            last.map(|usage| (usage.provider.clone(), usage.model.clone()))
         });
         let transcribed_by =
             transcribed_by.as_ref().map(|(service, model)| (service.as_str(), model.as_str()));

@@ -26,6 +26,21 @@ pub(super) struct Asked {
     pub(super) seconds: f64,
 }
 
+impl Asked {
+    pub(super) fn new(service: ServiceName, began: Instant) -> Self {
+        Self {
+            service,
+            began,
+            answers: None,
+            ended: None,
+            failed: false,
+            usage: None,
+            characters: 0,
+            seconds: 0.0,
+        }
+    }
+}
+
 /// The account of one reply, on the call's own.
 pub(super) struct ReplyAccount {
     account: Arc<dyn Account>,
@@ -58,16 +73,7 @@ impl Account for ReplyAccount {
 fn note(asked: &mut Vec<Asked>, service: &ServiceName, used: Used, now: Instant) {
     if used == Used::Request {
         if asked.len() < MOST {
-            asked.push(Asked {
-                service: service.clone(),
-                began: now,
-                answers: None,
-                ended: None,
-                failed: false,
-                usage: None,
-                characters: 0,
-                seconds: 0.0,
-            });
+            asked.push(Asked::new(service.clone(), now));
         }
         return;
     }
@@ -118,16 +124,7 @@ mod tests {
         ] {
             note(&mut asked, service, used, at(moment));
         }
-        let one = |service: &ServiceName, began: u64| Asked {
-            service: service.clone(),
-            began: at(began),
-            answers: None,
-            ended: None,
-            failed: false,
-            usage: None,
-            characters: 0,
-            seconds: 0.0,
-        };
+        let one = |service: &ServiceName, began: u64| Asked::new(service.clone(), at(began));
         assert_eq!(
             asked,
             [

@@ -61,3 +61,8 @@ impl Make {
 pub(super) fn opts(name: &str, help: &str) -> Opts {
     Opts::new(format!("postcall_agent_{name}"), help)
 }
+
+/// Brings a counter to what was counted elsewhere.
+pub(super) fn catch_up(counter: &IntCounter, count: u64) {
+    counter.inc_by(count.saturating_sub(counter.get()));
+}

@@ -1,8 +1,8 @@
 //! What the speech and language services and the tools do for calls, as the metrics show it.
 
-use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Result};
+use prometheus::{IntCounterVec, IntGaugeVec, Result};
 
-use super::make::{Make, opts};
+use super::make::{Make, catch_up, opts};
 use crate::providers::error::{ErrorKind, Provider};
 use crate::providers::health::{Health, PROVIDERS, Standing};
 use crate::tools::CallFault;
@@ -76,9 +76,4 @@ impl ServiceMetrics {
     pub(super) fn tool_called(&self, outcome: &str) {
         self.tool_calls.with_label_values(&[outcome]).inc();
     }
-}
-
-/// Brings a counter to what was counted elsewhere.
-pub(super) fn catch_up(counter: &IntCounter, count: u64) {
-    counter.inc_by(count.saturating_sub(counter.get()));
 }

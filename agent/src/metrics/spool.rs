@@ -2,8 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Result};
 
-use super::make::Make;
-use super::services::catch_up;
+use super::make::{Make, catch_up};
 use crate::spool::{PublishOutcome, Spool};
 
 /// Folders of the spool in which files are counted.

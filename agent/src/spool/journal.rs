@@ -37,7 +37,12 @@ impl Journal {
 
     /// Whose journal it is; none without a job.
     pub fn identity(&self) -> Option<SessionIdentity> {
-        self.handle.draft.lock().session.identity()
+        self.read(SessionEnded::identity)
+    }
+
+    /// Looks at the payload so far.
+    pub fn read<T>(&self, look: impl FnOnce(&SessionEnded) -> T) -> T {
+        look(&self.handle.draft.lock().session)
     }
 
     /// Changes the payload so far; on disk at the next beat, a second at most. Never blocks on IO, and does nothing

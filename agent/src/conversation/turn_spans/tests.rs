@@ -93,16 +93,7 @@ fn a_typed_turn_is_one_span_and_has_its_text_only_where_it_is_given() {
 }
 
 fn asked(provider: Provider, service: &str, began: Instant) -> Asked {
-    Asked {
-        service: ServiceName { provider, service: service.into(), model: "m".into() },
-        began,
-        answers: None,
-        ended: None,
-        failed: false,
-        usage: None,
-        characters: 0,
-        seconds: 0.0,
-    }
+    Asked::new(ServiceName { provider, service: service.into(), model: "m".into() }, began)
 }
 
 #[test]
