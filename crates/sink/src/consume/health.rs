@@ -1,4 +1,4 @@
-//! What keeps a sink from its work, shown on `/readyz`.
+//! What keeps a sink from its work, pages on `/readyz`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -102,7 +102,7 @@ pub(crate) fn http_setting(sink: &str) -> String {
 }
 
 /// What the pages show.
-pub(crate) struct Shown {
+pub(crate) struct Pages {
     pub(crate) readiness: Arc<Readiness>,
     pub(crate) metrics: Arc<Metrics>,
     /// The sink's connections to NATS.
@@ -113,20 +113,20 @@ pub(crate) struct Shown {
 pub(crate) async fn listen(
     sink: &str,
     address: SocketAddr,
-    shown: Shown,
+    pages: Pages,
     stop: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()>> {
     let server = HttpServer::bind(sink, &http_setting(sink), address, HttpLimits::operations()).await?;
-    let shown = Arc::new(shown);
-    shown.metrics.add(server.metrics())?;
-    let readiness = Arc::clone(&shown.readiness);
+    let pages = Arc::new(pages);
+    pages.metrics.add(server.metrics())?;
+    let readiness = Arc::clone(&pages.readiness);
     let ready = move || {
         let reasons = readiness.reasons();
         std::future::ready(reasons.map_or_else(|| Ok("ready\n".to_owned()), Err))
     };
     let registry = move || {
-        let connected = shown.links.iter().all(Link::is_connected);
-        shown.metrics.registry(connected, &shown.readiness.parts())
+        let connected = pages.links.iter().all(Link::is_connected);
+        pages.metrics.registry(connected, &pages.readiness.parts())
     };
     Ok(serve_operations(server, operations_routes(ready, registry), stop))
 }

@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::consume::consumer::Consumer;
-use crate::consume::health::{Part, Readiness, Shown};
+use crate::consume::health::{Pages, Part, Readiness};
 use crate::consume::metrics::Metrics;
 use crate::options::{RunArgs, SinkOptions};
 use crate::streams::link::Link;
@@ -87,7 +87,7 @@ pub async fn run_until<W: Writer>(
     let readiness = Arc::new(Readiness::starting());
     // Health is served until the end.
     let stopped = CancellationToken::new();
-    let shown = Shown {
+    let shown = Pages {
         readiness: Arc::clone(&readiness),
         metrics: Arc::clone(&metrics),
         links: [link.clone(), pulling.clone()],
