@@ -193,19 +193,24 @@ image_tools() { packages buildah:buildah podman:podman runc:runc skopeo:skopeo c
 # Of systemd only the program that reads units.
 unit_tools() { packages systemd-analyze:systemd; }
 
-# Prometheus and promtool, out of Debian's package: installed, it would start a service.
 monitoring_tools() {
   [ -x "$tools/deploy/bin/prometheus" ] && [ -x "$tools/deploy/bin/promtool" ] && return
-  has apt-get || fail "this machine has no apt-get: put prometheus and promtool into .tools/deploy/bin, then run this again"
   say "Prometheus and promtool"
-  local new=$tools/prometheus.new sudo=()
+  programs_of prometheus "$tools/deploy/bin" prometheus promtool
+}
+
+# programs_of PACKAGE FOLDER PROGRAM...: programs out of a package of Debian's, which is not installed: it would start a service.
+programs_of() {
+  local package=$1 folder=$2 new=$tools/$1.new sudo=() program
+  shift 2
+  has apt-get || fail "this machine has no apt-get: put $* into ${folder#"$PWD"/}, then run this again"
   [ "$(id -u)" = 0 ] || ! has sudo || sudo=(sudo)
-  apt-cache show prometheus >/dev/null 2>&1 || quietly "${sudo[@]}" apt-get update -qq
+  apt-cache show "$package" >/dev/null 2>&1 || quietly "${sudo[@]}" apt-get update -qq
   rm -rf "$new"
-  mkdir -p "$new/root" "$tools/deploy/bin"
-  (cd "$new" && quietly apt-get download -qq prometheus)
-  quietly dpkg -x "$new"/prometheus_*.deb "$new/root"
-  mv "$new/root/usr/bin/prometheus" "$new/root/usr/bin/promtool" "$tools/deploy/bin/"
+  mkdir -p "$new/root" "$folder"
+  (cd "$new" && quietly apt-get download -qq "$package")
+  quietly dpkg -x "$new/$package"_*.deb "$new/root"
+  for program in "$@"; do install -m 755 "$new/root/usr/bin/$program" "$folder/"; done
   rm -rf "$new"
 }
 
@@ -244,18 +249,9 @@ chart_tools() {
 # chart makes, from their types.
 cluster() {
   deploy
-  mkdir -p "$tools/cluster/bin"
   if [ ! -x "$tools/cluster/bin/etcd" ]; then
     say "etcd"
-    local new=$tools/cluster/etcd
-    rm -rf "$new"
-    mkdir -p "$new"
-    cd "$new"
-    quietly apt-get download etcd-server
-    quietly dpkg -x etcd-server_*.deb .
-    cd - >/dev/null
-    install -m 755 "$new/usr/bin/etcd" "$tools/cluster/bin/"
-    rm -rf "$new"
+    programs_of etcd-server "$tools/cluster/bin" etcd
   fi
   go_compiler
   if ! unchanged_since deploy/helm/cluster/crds "$tools/cluster/crds.sum"; then
