@@ -135,6 +135,7 @@ test-models: prerequisites page ## A spoken call with a real recogniser and a re
 test-cluster: prerequisites page ## The chart in a real API server, which is built the first time (ten minutes more).
 	@$(INSTALL) cluster
 	cargo test --package test-deploy --test it -- --ignored --nocapture cluster::
+
 .PHONY: test-compose
 test-compose: build ## All of deploy/compose on a network of its own, with a call (as root; «make images» first).
 	@$(INSTALL) deploy
