@@ -73,11 +73,7 @@ async fn there_are_so_many_sockets_at_a_time() {
     assert_eq!((refused.status, &refused.body["quota_type"]), (429, &json!("tts")));
 
     drop(first);
-    let deadline = std::time::Instant::now() + crate::openai::socket::LIMIT;
-    while simulator.sockets("stt").await["open"] == 2 {
-        assert!(std::time::Instant::now() < deadline);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    simulator.sockets_once("stt", |counters| counters["open"] == 1).await;
     nova().await;
     let counters = simulator.sockets("stt").await;
     assert_eq!(

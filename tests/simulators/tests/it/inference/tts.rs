@@ -100,13 +100,17 @@ async fn an_utterance_that_is_not_done_takes_no_further_text() {
 
 #[tokio::test]
 async fn a_voice_that_is_interrupted_ends_with_its_socket() {
+    // Minutes of sound: more than fits into the buffers of a connection that is not read from.
+    let sentences = ["This sentence is spoken again and again."; 200];
     let simulator = Simulator::with_persona();
     let mut socket = session(&simulator, json!({})).await;
-    speak(&mut socket, &["This sentence is spoken again and again. "; 20]).await;
+    speak(&mut socket, &sentences).await;
     socket.until("output_audio").await;
+    let all_read = |counters: &Value| counters["taken"]["session.flush"] == 1;
+    let counters = simulator.sockets_once("tts", all_read).await;
+    assert_eq!(counters["characters"], json!(200 * "This sentence is spoken again and again. ".len()));
     drop(socket);
     assert_eq!(simulator.all_closed("tts").await, 1);
     let counters = simulator.sockets("tts").await;
     assert!(counters["sent"].get("done").is_none(), "{counters}");
-    assert_eq!(counters["characters"], json!(20 * "This sentence is spoken again and again.  ".len()));
 }

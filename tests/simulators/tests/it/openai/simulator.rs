@@ -74,17 +74,23 @@ impl Simulator {
         counters[endpoint].take()
     }
 
-    /// Waits until as many sockets were closed as were opened, and answers how many that were.
-    pub(crate) async fn all_closed(&self, endpoint: &str) -> u64 {
+    /// The counters as soon as they are like that. What a client has sent is counted when the simulator has read it.
+    pub(crate) async fn sockets_once(&self, endpoint: &str, is: impl Fn(&Value) -> bool) -> Value {
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
         loop {
             let counters = self.sockets(endpoint).await;
-            if counters["open"] == 0 && counters["opened"] == counters["closed"] {
-                return counters["opened"].as_u64().unwrap();
+            if is(&counters) {
+                return counters;
             }
             assert!(std::time::Instant::now() < deadline, "{counters}");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until as many sockets were closed as were opened, and answers how many that were.
+    pub(crate) async fn all_closed(&self, endpoint: &str) -> u64 {
+        let closed = |counters: &Value| counters["open"] == 0 && counters["opened"] == counters["closed"];
+        self.sockets_once(endpoint, closed).await["opened"].as_u64().unwrap()
     }
 
     pub(crate) async fn forget(&self) {
