@@ -37,8 +37,10 @@ struct Row {
     talked_over: Vec<(f64, String)>,
     /// Seconds until the agent was silent, of each interruption.
     stopped: Vec<Option<f64>>,
-    /// Of the times that the caller agreed, those at which the agent went on.
+    /// Of the times that the caller was heard to agree, those at which the agent went on.
     went_on: (usize, usize),
+    /// What the caller agreed with, where the recogniser heard other words: those may well interrupt.
+    misheard: Vec<String>,
     /// The share of the caller's words that stands in the transcript.
     heard: f64,
     made_up: Vec<String>,
@@ -73,6 +75,8 @@ fn calls_are_answered_to_their_end_and_nobody_is_talked_over() {
     assert_eq!(sum(|row| row.unmeant.len()), 0, "something was said that nobody meant to be said");
     assert!(rows.iter().all(|row| !row.stopped.contains(&None)), "an interruption did not stop the agent");
     assert_eq!(sum(|row| row.went_on.0), sum(|row| row.went_on.1), "somebody who only listened did");
+    let agreed = sum(|row| row.went_on.1);
+    assert!(agreed >= sum(|row| row.misheard.len()), "who only listens is heard as somebody who speaks");
 }
 
 #[expect(clippy::print_stdout, reason = "a table for people")]
@@ -97,6 +101,9 @@ fn print(scenario: &Scenario, row: Row) -> Row {
     );
     for (seconds, said) in &row.talked_over {
         println!("    talked over after {seconds:.1} s of «{said}»");
+    }
+    for said in &row.misheard {
+        println!("    misheard: «{said}»");
     }
     for text in &row.made_up {
         println!("    made up: «{text}»");
@@ -187,10 +194,11 @@ fn row(scenario: &Scenario, steps: &[Taken], spoken: &[Range<f64>], session: &Se
     let made_up = heard.iter().filter(|text| arrived(text, &said) < MADE_UP).map(|text| (*text).to_owned());
     let is_unmeant = |text: &str| NEVER_SPOKEN.iter().any(|sign| text.contains(sign));
     let unmeant = of(Role::Agent).filter(|entry| is_unmeant(&entry.text)).map(|entry| entry.text.clone());
-    let agreed = is(When::Agreeing).count();
+    let (agreed, misheard): (Vec<_>, Vec<_>) =
+        is(When::Agreeing).partition(|step| heard.iter().any(|text| arrived(&step.said, text) > 0.5));
     let metrics = &session.metrics_summary;
     Row {
-        turns: steps.len() - agreed,
+        turns: steps.len() - is(When::Agreeing).count(),
         answered: steps.iter().filter(|step| step.answered).count(),
         pauses: steps.iter().map(|step| step.pauses).sum(),
         talked_over: is(When::Listening)
@@ -199,7 +207,8 @@ fn row(scenario: &Scenario, steps: &[Taken], spoken: &[Range<f64>], session: &Se
             })
             .collect(),
         stopped: is(When::Interrupting).map(|step| silent_after(spoken, step.at.0)).collect(),
-        went_on: (is(When::Agreeing).filter(|step| goes_on(spoken, step)).count(), agreed),
+        went_on: (agreed.iter().filter(|step| goes_on(spoken, step)).count(), agreed.len()),
+        misheard: misheard.into_iter().map(|step| step.said.clone()).collect(),
         heard: arrived(&said, &heard.join(" ")),
         made_up: if scenario.babble { Vec::new() } else { made_up.collect() },
         unmeant: unmeant.collect(),

@@ -27,7 +27,7 @@ pub(super) enum When {
     Listening,
     /// The agent speaks, and is to stop and to answer.
     Interrupting,
-    /// The agent speaks, and is to go on.
+    /// The agent speaks, and is to go on if the recogniser hears what was said.
     Agreeing,
 }
 
@@ -73,12 +73,16 @@ const BARGE_IN: [Step; 5] = [
     says(&["We use HubSpot."]),
 ];
 
-const BACK_CHANNEL: [Step; 5] = [
+const BACK_CHANNEL: [Step; 9] = [
     says(&["Hello."]),
     agrees(&["Uh-huh."]),
     says(&["We are twelve people."]),
     agrees(&["Okay, I see."]),
     says(&["About forty documents a month."]),
+    agrees(&["Yeah."]),
+    says(&["We use Salesforce."]),
+    agrees(&["Right."]),
+    says(&["We want to send proposals."]),
 ];
 
 const QUICK: [Step; 4] = [
