@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use agent::configuration::{Cli, Command};
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use service::LogFormat;
 
 fn main() -> ExitCode {
-    let (args, log_format) = match Cli::parse().command {
+    let (args, log_format) = match service::command_line::<Cli>(Cli::command()).command {
         Command::Start(args) => (args.clone(), args.log_format),
         Command::Dev(args) => (args, LogFormat::Plain),
         Command::Publish(args) => {

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use service::{LogFormat, shutdown_on_signal};
 use web::configuration::Args;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args: Args = service::command_line(Args::command());
     service::main(&["web"], LogFormat::from_environment(), run(args))
 }
 

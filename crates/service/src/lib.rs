@@ -3,6 +3,7 @@
 //! manager is told, how it reads a file of settings, and how it tells of what it has done as traces.
 
 mod backoff;
+mod command_line;
 mod core_dump;
 pub mod document;
 mod file_limit;
@@ -34,6 +35,7 @@ use tokio::runtime::Runtime;
 use tracing::error;
 
 pub use backoff::Backoff;
+pub use command_line::command_line;
 pub use http_server::{HttpLimits, HttpServer};
 pub use json_web_token::{json_web_token, shared_secret_token};
 pub use livekit_key::{LiveKitKey, LiveKitKeyArgs};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
 use futures::Stream;
 use service::{LogFormat, Nats, SyncInterval};
 
@@ -116,12 +116,7 @@ impl FurtherCommands for NoCommands {
 
 /// The whole program of a sink: reads the command line and does what it says.
 pub fn main<S: Sink>() -> ExitCode {
-    let mut command = command::<S>();
-    let matches = command.get_matches_mut();
-    let command = match Cli::<S>::from_arg_matches(&matches) {
-        Ok(Cli { command }) => command,
-        Err(error) => error.format(&mut command).exit(),
-    };
+    let Cli { command } = service::command_line::<Cli<S>>(command::<S>());
     let own = [env!("CARGO_CRATE_NAME"), crate_of::<S>()];
     service::main(&own, LogFormat::from_environment(), execute(command))
 }

@@ -173,7 +173,7 @@ impl Nats {
             login.auth(b"").await?;
         }
         self.tls_files()?.look()?;
-        if let Some(prefix) = self.inbox_prefix() {
+        if let Some(prefix) = &self.nats_inbox_prefix {
             let plain = |token: &str| {
                 !token.is_empty() && token.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '*' | '>'))
             };
@@ -209,7 +209,7 @@ impl Nats {
         if let (Some(certificate), Some(key)) = (&self.nats_cert_file, &self.nats_key_file) {
             options = options.add_client_certificate(certificate.clone(), key.clone());
         }
-        match self.inbox_prefix() {
+        match &self.nats_inbox_prefix {
             Some(prefix) => options.custom_inbox_prefix(prefix),
             None => options.custom_inbox_prefix(default_inbox_prefix(name)),
         }
@@ -218,11 +218,6 @@ impl Nats {
     fn tls_files(&self) -> anyhow::Result<TlsFiles> {
         let Self { nats_ca_file, nats_cert_file, nats_key_file, .. } = self.clone();
         TlsFiles::of(nats_ca_file, nats_cert_file, nats_key_file)
-    }
-
-    /// A variable that a compose file leaves empty is not set.
-    fn inbox_prefix(&self) -> Option<&str> {
-        self.nats_inbox_prefix.as_deref().filter(|prefix| !prefix.is_empty())
     }
 }
 

@@ -92,3 +92,19 @@ fn help(command: &[&str]) -> String {
     let output = Command::new(program(command[0])).args(&command[1..]).arg("--help").output();
     said(&output.expect("start the program"))
 }
+
+/// As a compose file leaves one that nobody gave it.
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    for command in [&["agent", "start"][..], &["web"], &["sink-s3", "run"], &["sink-salesforce", "run"]] {
+        let refused = |environment: &[(String, String)]| {
+            let mut started = Command::new(program(command[0]));
+            started.args(&command[1..]).env_clear().envs(environment.iter().cloned());
+            let output = started.output().expect("start the program");
+            assert_eq!(output.status.code(), Some(2), "{command:?} needs settings: {}", said(&output));
+            said(&output)
+        };
+        let empty: Vec<_> = settings_of(command).into_iter().map(|name| (name, String::new())).collect();
+        assert_eq!(refused(&empty), refused(&[]), "{command:?}");
+    }
+}
