@@ -13,7 +13,7 @@ endif
 export PATH := $(TOOLS)/bin:$(PATH):$(TOOLS)/python/bin
 
 INSTALL := deploy/dev/install.sh
-STACK := target/debug/stack
+stack := target/debug/stack
 
 # Tests wait for their servers more than they compute: with more of them at a time the suite takes half as long.
 export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(nproc))))
@@ -33,8 +33,8 @@ help: ## This list.
 ##  Run it
 
 .PHONY: demo
-demo: build ## A real call, from the page to the archive and the Lead; leaves the stack up.
-	@$(STACK) up
+demo: build ## A real call, from the page to the archive and the Lead; leaves the stack up. STACK=images: out of the images.
+	@$(stack) up
 	@target/debug/demo
 
 .PHONY: trace
@@ -43,16 +43,16 @@ trace: build ## The same call on a stack of its own, drawn as a trace from the t
 
 .PHONY: up
 up: build ## Start what is not running, and say where it is.
-	@$(STACK) up
-	@$(STACK) status
+	@$(stack) up
+	@$(stack) status
 
 .PHONY: status
 status: ## What runs, and where.
-	@$(STACK) status
+	@$(stack) status
 
 .PHONY: down
 down: ## Stop the stack.
-	@$(STACK) down
+	@$(stack) down
 
 .PHONY: report
 report: prerequisites page ## An HTML report on the stack's archived calls: .run/report.html.
@@ -202,7 +202,7 @@ fuzz: $(PAGE) ## All that reads bytes from outside, under libFuzzer and AddressS
 
 ##  Measure it
 
-.PHONY: bench-latency bench-burst bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact bench-web bench-nats-sync
+.PHONY: bench-latency bench-burst bench-agent bench-media bench-voice bench-turns bench-sockets bench-turn-detector bench-archive bench-salesforce bench-compact bench-web bench-nats-sync bench-traces
 bench-latency: build-release ## Hang-up to archived object, join to agent visible.
 	target/release/bench latency
 bench-burst: build-release ## 50 calls within one second: how many get an agent, and when.
@@ -230,6 +230,8 @@ bench-web: build-release ## Tokens a second on one core, p99 and memory, beside 
 	target/release/bench web
 bench-nats-sync: build-release ## What it costs that NATS syncs each session before it acknowledges it.
 	target/release/bench nats-sync
+bench-traces: build-release ## Processor time of a conversation and of an archived session, with traces and without (10 minutes).
+	target/release/bench traces
 
 .PHONY: build-release
 build-release: prerequisites page

@@ -1,6 +1,7 @@
 //! The development stack: real servers, a simulated Salesforce, simulated speech and language services, and our programs.
 //! `make up` and the tests start the same [services](service); what starts them differs.
 
+pub mod images;
 pub mod needed;
 pub mod service;
 pub mod settings;

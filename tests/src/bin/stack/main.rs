@@ -15,9 +15,10 @@ use std::process::{Command as Process, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use test_servers::{last_lines, workspace};
 use tests::environment::{Environment, program};
+use tests::stack::images::in_image;
 use tests::stack::needed::{needs_livekit, needs_openai};
 use tests::stack::service::{self, Service, log};
 use tests::stack::settings::{Names, Ports};
@@ -60,6 +61,16 @@ struct UpArgs {
     /// How long each may take to be ready: above everything that a first start has been seen to take on a busy machine.
     #[arg(long, env, default_value_t = 60)]
     start_limit_seconds: u64,
+    /// What our programs are: those that were built here, or those in the images that `make images` has made.
+    #[arg(long, env = "STACK", value_enum, default_value_t)]
+    programs: Programs,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Programs {
+    #[default]
+    Built,
+    Images,
 }
 
 #[tokio::main]
@@ -107,12 +118,16 @@ async fn up(folder: PathBuf, arguments: &UpArgs) -> Result<()> {
     // The operator's part, with an operator's rights: streams, consumers, bucket.
     set_up(&stack, &environment, "sink-s3", &["setup", "--create-bucket"])?;
     set_up(&stack, &environment, "sink-salesforce", &["setup"])?;
-    let programs = [
+    let mut programs = vec![
         service::sink_s3(&environment)?,
         service::sink_salesforce(&environment)?,
         service::agent(&environment)?,
         service::web(&environment)?,
     ];
+    if let Programs::Images = arguments.programs {
+        let in_images = programs.into_iter().map(|program| in_image(program, &stack.folder));
+        programs = in_images.collect::<Result<_>>()?;
+    }
     start_all(&stack, &programs, limit).await
 }
 
