@@ -22,6 +22,7 @@ mod recording;
 mod report;
 mod salesforce;
 mod spent;
+mod traces;
 mod turn_detector;
 mod voice;
 mod web;
@@ -45,6 +46,7 @@ async fn main() -> Result<ExitCode> {
         Some("archive") => archive::measure().await?,
         Some("salesforce") => salesforce::measure().await?,
         Some("compact") => compact::measure().await?,
+        Some("traces") => traces::measure().await?,
         Some("web") => web::measure().await?,
         Some("nats-sync") => nats_sync::measure().await?,
         // What these start.
@@ -54,7 +56,7 @@ async fn main() -> Result<ExitCode> {
         Some("null-s3") => return null_store::run().await.map(|()| ExitCode::SUCCESS),
         _ => bail!(
             "usage: bench latency | burst | agent | media | voice | turns | sockets | turn-detector | archive | salesforce | compact | \
-             web | nats-sync"
+             web | nats-sync | traces"
         ),
     };
     report.finish()

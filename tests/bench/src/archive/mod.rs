@@ -21,6 +21,7 @@ mod row;
 mod safety;
 mod scenario;
 mod sinks;
+pub(crate) mod traced;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::json;

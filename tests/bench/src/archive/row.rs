@@ -40,6 +40,11 @@ impl Row {
         self.sessions as f64 / self.seconds
     }
 
+    /// Microseconds of processor time of a session.
+    pub(super) fn cpu_each(&self) -> f64 {
+        self.microseconds_each(self.spent.program)
+    }
+
     fn microseconds_each(&self, seconds: f64) -> f64 {
         seconds / self.sessions as f64 * 1e6
     }
@@ -51,7 +56,7 @@ impl Row {
             self.runner,
             self.sessions,
             self.rate(),
-            self.microseconds_each(self.spent.program),
+            self.cpu_each(),
             self.peak_mb,
             self.redelivered,
             self.microseconds_each(self.spent.nats),
@@ -64,7 +69,7 @@ impl Row {
     pub(super) fn json(&self) -> Value {
         json!({
             "scenario": self.scenario, "runner": self.runner, "sessions": self.sessions, "seconds": self.seconds,
-            "sessions_per_second": self.rate(), "cpu_microseconds_each": self.microseconds_each(self.spent.program),
+            "sessions_per_second": self.rate(), "cpu_microseconds_each": self.cpu_each(),
             "peak_mb": self.peak_mb, "redelivered": self.redelivered,
             "nats_cpu_microseconds_each": self.microseconds_each(self.spent.nats),
             "store_cpu_microseconds_each": self.microseconds_each(self.spent.store),
@@ -92,7 +97,7 @@ impl Middle {
             rows.iter().filter(|row| row.scenario == scenario && row.runner == runner.name()).collect();
         Self {
             rate: median(rows.iter().map(|row| row.rate()).collect()),
-            cpu: median(rows.iter().map(|row| row.microseconds_each(row.spent.program)).collect()),
+            cpu: median(rows.iter().map(|row| row.cpu_each()).collect()),
             peak_mb: rows.iter().map(|row| row.peak_mb).fold(f64::NAN, f64::max),
             redelivered: rows.iter().map(|row| row.redelivered as f64).sum(),
         }

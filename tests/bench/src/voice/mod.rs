@@ -21,6 +21,7 @@ mod row;
 pub(crate) mod sentence;
 pub(crate) mod sockets;
 mod talk;
+pub(crate) mod traced;
 pub(crate) mod turns;
 
 use std::time::Duration;
@@ -61,14 +62,16 @@ pub(crate) async fn measure() -> Result<Report> {
     for conversations in counts {
         programs::fresh_agent(&mut bench.stack, &format!("agent-{conversations}")).await?;
         let pid = bench.stack.agent.id().context("find the agent")?;
-        ours.push(printed(measure_row(&bench, Worker::Ours, pid, conversations).await?));
+        let rooms = format!("ours-{conversations}");
+        ours.push(printed(measure_row(&bench, Worker::Ours, pid, conversations, &rooms).await?));
     }
     let peer = peer::replace_agent(&mut bench.stack).await?;
     let pid = peer.id().context("find the Python worker")?;
     let mut python = Vec::new();
     for conversations in PYTHON {
         sleep(PYTHON_ENDS).await;
-        let row = measure_row(&bench, Worker::Python, pid, conversations).await;
+        let rooms = format!("python-{conversations}");
+        let row = measure_row(&bench, Worker::Python, pid, conversations, &rooms).await;
         python.push(printed(row.with_context(|| format!("the Python worker's log:\n{}", peer.log()))?));
     }
     Ok(report(&ours, &python))

@@ -52,17 +52,17 @@ pub(super) struct Row {
     surroundings: Surroundings,
 }
 
-/// Starts callers for the row alone, and has them hang up.
+/// Starts callers for the row alone, in rooms whose names begin so, and has them hang up.
 pub(super) async fn measure_row(
     bench: &Bench,
     worker: Worker,
     pid: u32,
     conversations: usize,
+    rooms: &str,
 ) -> Result<Row> {
     let stack = &bench.stack;
-    let rooms = format!("{}-{conversations}", worker.name());
     let callers = Callers {
-        rooms: &rooms,
+        rooms,
         count: conversations,
         sentence: &bench.sentence,
         pause: PAUSE,
