@@ -1,14 +1,14 @@
 //! All scenarios, one call each, and a table of what became of them. `CALLS=pauses` holds those whose names begin so; what was
-//! heard of the agent, and its log, is kept in `.run/calls`.
+//! heard of the agent, its log, and the payload, are kept in `.run/calls`.
 
 use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use schemas::{Role, SessionEnded};
+use schemas::{Role, SessionEnded, TranscriptEntry};
 use test_servers::workspace;
 
-use super::recording::{silent_after, spoken, talked_over};
+use super::recording::{silence, silent_after, spoken, talked_over};
 use super::scenarios::{SCENARIOS, Scenario, Step, When};
 use super::servers::Models;
 use super::sound::{Sound, Voice};
@@ -19,6 +19,8 @@ use crate::servers::within;
 
 /// Longest that an answer is waited for, with models that share two cores with the rest.
 const LIMIT: Duration = Duration::from_secs(60);
+/// Somebody who agrees goes on to listen: longer than words take to come, and a reply to go on.
+const LISTENS: Duration = Duration::from_secs(4);
 /// What is said where nobody has understood, or said, anything.
 const NO_ANSWERS: [&str; 3] = [APOLOGY, "Are you still there?", "One moment, please."];
 /// What never belongs into a sentence that is spoken.
@@ -37,8 +39,12 @@ struct Row {
     talked_over: Vec<(f64, String)>,
     /// Seconds until the agent was silent, of each interruption.
     stopped: Vec<Option<f64>>,
-    /// Of the times that the caller was heard to agree, those at which the agent went on.
-    went_on: (usize, usize),
+    /// How often the caller was heard to agree.
+    agreed: usize,
+    /// Those of them at which the agent did not go on.
+    stopped_by: Vec<String>,
+    /// How long the agent was silent at the others, where it waited for the words.
+    paused: Vec<f64>,
     /// What the caller agreed with, where the recogniser heard other words: those may well interrupt.
     misheard: Vec<String>,
     /// The share of the caller's words that stands in the transcript.
@@ -54,12 +60,13 @@ struct Row {
 fn calls_are_answered_to_their_end_and_nobody_is_talked_over() {
     let models = Models::start();
     println!(
-        "{:<24} {:>8} {:>11} {:>16} {:>8} {:>6} {:>7} {:>7} {:>8} {:>8}",
+        "{:<24} {:>8} {:>11} {:>13} {:>8} {:>13} {:>6} {:>7} {:>7} {:>8} {:>8}",
         "call",
         "answered",
         "talked over",
         "stopped after",
         "went on",
+        "paused",
         "heard",
         "made up",
         "unmeant",
@@ -74,25 +81,27 @@ fn calls_are_answered_to_their_end_and_nobody_is_talked_over() {
     assert!(10 * sum(|row| row.talked_over.len()) <= sum(|row| row.pauses), "talked over in mid-sentence");
     assert_eq!(sum(|row| row.unmeant.len()), 0, "something was said that nobody meant to be said");
     assert!(rows.iter().all(|row| !row.stopped.contains(&None)), "an interruption did not stop the agent");
-    assert_eq!(sum(|row| row.went_on.0), sum(|row| row.went_on.1), "somebody who only listened did");
-    let agreed = sum(|row| row.went_on.1);
+    assert_eq!(sum(|row| row.stopped_by.len()), 0, "somebody who only listened stopped the agent");
+    let agreed = sum(|row| row.agreed);
     assert!(agreed >= sum(|row| row.misheard.len()), "who only listens is heard as somebody who speaks");
 }
 
 #[expect(clippy::print_stdout, reason = "a table for people")]
 fn print(scenario: &Scenario, row: Row) -> Row {
     let of = |some: usize, all: usize| format!("{some} of {all}");
-    let seconds =
-        |stopped: &Option<f64>| stopped.map_or("never".to_owned(), |seconds| format!("{seconds:.1} s"));
-    let stopped: Vec<String> = row.stopped.iter().map(seconds).collect();
+    let seconds = |all: Vec<Option<f64>>| {
+        let texts = all.into_iter().map(|one| one.map_or("never".to_owned(), |one| format!("{one:.1} s")));
+        texts.collect::<Vec<_>>().join(", ")
+    };
     let (used, begun) = row.early;
     println!(
-        "{:<24} {:>8} {:>11} {:>16} {:>8} {:>5.0}% {:>7} {:>7} {:>8} {:>6.2} s",
+        "{:<24} {:>8} {:>11} {:>13} {:>8} {:>13} {:>5.0}% {:>7} {:>7} {:>8} {:>6.2} s",
         scenario.name,
         of(row.answered, row.turns),
         of(row.talked_over.len(), row.pauses),
-        stopped.join(", "),
-        of(row.went_on.0, row.went_on.1),
+        seconds(row.stopped.clone()),
+        of(row.agreed - row.stopped_by.len(), row.agreed),
+        seconds(row.paused.iter().copied().map(Some).collect()),
         100.0 * row.heard,
         row.made_up.len(),
         row.unmeant.len(),
@@ -101,6 +110,9 @@ fn print(scenario: &Scenario, row: Row) -> Row {
     );
     for (seconds, said) in &row.talked_over {
         println!("    talked over after {seconds:.1} s of «{said}»");
+    }
+    for said in &row.stopped_by {
+        println!("    stopped by: «{said}»");
     }
     for said in &row.misheard {
         println!("    misheard: «{said}»");
@@ -137,6 +149,8 @@ fn held(models: &Models, scenario: &Scenario) -> Row {
     call.write_recording(&file);
     let session = stage.hang_up("calls");
     std::fs::write(kept.join(format!("{}.log", scenario.name)), stage.agent.log()).expect("keep the log");
+    let payload = serde_json::to_vec_pretty(&session).expect("write the payload");
+    std::fs::write(kept.join(format!("{}.json", scenario.name)), payload).expect("keep the payload");
     row(scenario, &steps, &spoken(&Sound::read(&file)), &session)
 }
 
@@ -177,6 +191,9 @@ fn take(call: &mut Call<'_>, voice: Voice, step: &Step, folder: &Path) -> Taken 
     let before = call.agent_said().len();
     let answers = || call.agent_said().iter().skip(before).any(|text| is_answer(text)).then_some(());
     let answered = step.when != When::Agreeing && within(LIMIT, answers).is_some();
+    if step.when == When::Agreeing {
+        std::thread::sleep(LISTENS);
+    }
     Taken { when: step.when, said: step.parts.join(" "), pauses: step.pauses.len(), at, answered }
 }
 
@@ -194,8 +211,12 @@ fn row(scenario: &Scenario, steps: &[Taken], spoken: &[Range<f64>], session: &Se
     let made_up = heard.iter().filter(|text| arrived(text, &said) < MADE_UP).map(|text| (*text).to_owned());
     let is_unmeant = |text: &str| NEVER_SPOKEN.iter().any(|sign| text.contains(sign));
     let unmeant = of(Role::Agent).filter(|entry| is_unmeant(&entry.text)).map(|entry| entry.text.clone());
-    let (agreed, misheard): (Vec<_>, Vec<_>) =
-        is(When::Agreeing).partition(|step| heard.iter().any(|text| arrived(&step.said, text) > 0.5));
+    let as_heard = |step: &Taken| of(Role::User).find(|entry| arrived(&step.said, &entry.text) > 0.5);
+    let (agreed, misheard): (Vec<_>, Vec<_>) = is(When::Agreeing).partition(|step| as_heard(step).is_some());
+    let is_outlasted = |agreed: &TranscriptEntry| of(Role::Agent).any(|reply| outlasts(reply, agreed));
+    let (went_on, stopped): (Vec<_>, Vec<_>) =
+        agreed.iter().partition(|step| as_heard(step).is_some_and(is_outlasted));
+    let texts = |steps: &[&Taken]| steps.iter().map(|step| step.said.clone()).collect();
     let metrics = &session.metrics_summary;
     Row {
         turns: steps.len() - is(When::Agreeing).count(),
@@ -207,8 +228,10 @@ fn row(scenario: &Scenario, steps: &[Taken], spoken: &[Range<f64>], session: &Se
             })
             .collect(),
         stopped: is(When::Interrupting).map(|step| silent_after(spoken, step.at.0)).collect(),
-        went_on: (agreed.iter().filter(|step| goes_on(spoken, step)).count(), agreed.len()),
-        misheard: misheard.into_iter().map(|step| step.said.clone()).collect(),
+        agreed: agreed.len(),
+        stopped_by: texts(&stopped),
+        paused: went_on.iter().filter_map(|step| silence(spoken, step.at)).collect(),
+        misheard: texts(&misheard),
         heard: arrived(&said, &heard.join(" ")),
         made_up: if scenario.babble { Vec::new() } else { made_up.collect() },
         unmeant: unmeant.collect(),
@@ -217,8 +240,7 @@ fn row(scenario: &Scenario, steps: &[Taken], spoken: &[Range<f64>], session: &Se
     }
 }
 
-/// The agent spoke before the caller agreed, and still a moment after it.
-fn goes_on(spoken: &[Range<f64>], step: &Taken) -> bool {
-    let (began, ended) = step.at;
-    spoken.iter().any(|range| range.contains(&began) && range.end > ended + 0.3)
+/// A reply that had begun before the caller agreed was said to its end.
+fn outlasts(reply: &TranscriptEntry, agreed: &TranscriptEntry) -> bool {
+    !reply.interrupted && reply.start_time <= agreed.start_time && agreed.end_time <= reply.end_time
 }

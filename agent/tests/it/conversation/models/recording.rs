@@ -45,6 +45,12 @@ pub(super) fn silent_after(spoken: &[Range<f64>], moment: f64) -> Option<f64> {
     spoken.iter().find(|range| range.contains(&moment)).map(|range| range.end - moment)
 }
 
+/// Seconds of silence between what was spoken at a time and what came next; none where it went on beyond that.
+pub(super) fn silence(spoken: &[Range<f64>], (began, ended): (f64, f64)) -> Option<f64> {
+    let at = spoken.iter().position(|range| range.contains(&began) && range.end <= ended)?;
+    spoken.get(at + 1).map(|next| next.start - spoken[at].end)
+}
+
 #[test]
 fn speech_is_found_in_a_recording() {
     let rate = 1_000;
@@ -59,4 +65,8 @@ fn speech_is_found_in_a_recording() {
     assert!(talked_over(&found, (1.5, 3.0)).is_empty(), "the caller interrupted");
     assert!(silent_after(&found, 1.5).is_some_and(|seconds| (seconds - 0.7).abs() < 0.05));
     assert_eq!(silent_after(&found, 2.9), None);
+    let twice = [1.0..2.2, 3.0..4.0];
+    assert!(silence(&twice, (2.0, 2.5)).is_some_and(|seconds| (seconds - 0.8).abs() < 1e-9));
+    assert_eq!(silence(&twice, (1.5, 2.0)), None, "it went on");
+    assert_eq!(silence(&twice, (3.5, 4.5)), None, "nothing came");
 }
