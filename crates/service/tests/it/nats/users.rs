@@ -110,8 +110,9 @@ async fn the_inboxes_of_a_program_are_its_own_unless_it_is_told_otherwise() {
         [(NatsUser::SinkS3, "sink-s3 check"), (NatsUser::Web, "web status"), (NatsUser::Agent, "agent")]
     {
         let seed = nats.seed_file(user);
-        for prefix in ["", &format!("_INBOX_{}", user.name())] {
-            let flags = ["--nats-nkey-file", &seed, "--nats-inbox-prefix", prefix];
+        let prefix = format!("_INBOX_{}", user.name());
+        for flags in [&[][..], &["--nats-inbox-prefix", &prefix]] {
+            let flags = [&["--nats-nkey-file", &seed][..], flags].concat();
             let jetstream = settings(&nats.url(), &flags).connect(name).await.unwrap();
             let asked = jetstream.get_stream("SESSIONS");
             // An answer, though there is no such stream.
