@@ -177,13 +177,13 @@ sbom: ## What each program, and the page, is made of: a CycloneDX file for each 
 	@$(INSTALL) system rust
 	@.ci/sbom $(SBOM)
 
-# Which schedule, how many calls, how many faults.
-CHAOS = target/debug/chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(FAULTS),--faults $(FAULTS))
+# Which schedule, how many calls, how many faults, and whether NATS is a cluster of three.
+CHAOS = target/debug/chaos $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(if $(FAULTS),--faults $(FAULTS)) $(if $(CLUSTER),--cluster)
 .PHONY: soak chaos chaos-peer
-soak: prerequisites page ## 900 calls in half an hour, and whether any of our programs holds more and more: memory, files, threads.
+soak: prerequisites page ## 900 calls in half an hour, and whether any of our programs holds more and more: memory, files, threads, tasks.
 	@$(call beside_livekit,$(BUILD) --bin chaos)
 	target/debug/chaos --soak $(if $(CALLS),--calls $(CALLS))
-chaos: prerequisites page ## 1,000 calls while everything fails that can, and whether anything was lost: make chaos SEED=2 (half an hour).
+chaos: prerequisites page ## 1,000 calls while everything fails that can, and whether anything was lost: make chaos SEED=2 CLUSTER=1 (half an hour).
 	@$(call beside_livekit,$(BUILD) --bin chaos)
 	$(CHAOS)
 chaos-peer: prerequisites page ## Only kills of the agent, of ours and of the Python framework's: how much each loses (10 minutes).

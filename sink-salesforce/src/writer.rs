@@ -137,12 +137,14 @@ impl Writer for SalesforceWriter {
 
 impl SalesforceWriter {
     /// The sessions that have an address. What has no place in time is settled: it would make every later session a stale one.
+    /// What the stream took has ended by then, whatever this clock says: one that is a day behind would put everything aside.
     pub(crate) fn sessions<'a>(&'a self, batch: &'a [Message], results: &mut Results) -> Vec<Session<'a>> {
-        let latest = Utc::now() + CLOCKS_APART;
+        let now = Utc::now();
+        let latest = |message: &Message| message.published.map_or(now, |taken| now.max(taken)) + CLOCKS_APART;
         let mut sessions = Vec::with_capacity(batch.len());
         for (index, message) in batch.iter().enumerate() {
             match self.session(index, message) {
-                Some(Ok(session)) if session.end_time <= latest => sessions.push(session),
+                Some(Ok(session)) if session.end_time <= latest(message) => sessions.push(session),
                 Some(Ok(_)) => {
                     let reason = "the session's end_time is in the future; correct the clock of its agent";
                     results.add(index, Err(rejected(reason.to_owned())));

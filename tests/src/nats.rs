@@ -5,17 +5,19 @@ use async_nats::{Client, ConnectOptions, ServerAddr};
 
 use crate::environment::Environment;
 
-/// Connects as whom `NATS_URL` names, or as nobody.
+/// Connects as whom `NATS_URL` names, or as nobody; to any one where it names several.
 ///
 /// # Errors
 /// There is no such setting, or the server does not let one in.
 pub async fn connect(environment: &Environment) -> Result<Client> {
-    let address: ServerAddr = environment.get("NATS_URL")?.parse().context("read NATS_URL")?;
-    let options = match (address.username(), address.password()) {
-        (Some(user), Some(password)) => {
+    let addresses = environment.get("NATS_URL")?.split(',').map(str::parse);
+    let addresses = addresses.collect::<Result<Vec<ServerAddr>, _>>().context("read NATS_URL")?;
+    let login = addresses.first().and_then(|address| Some((address.username()?, address.password()?)));
+    let options = match login {
+        Some((user, password)) => {
             ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned())
         }
-        _ => ConnectOptions::new(),
+        None => ConnectOptions::new(),
     };
-    options.connect(address).await.context("connect to nats-server")
+    options.connect(addresses).await.context("connect to nats-server")
 }

@@ -6,13 +6,14 @@ use std::sync::LazyLock;
 use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Counter, Gauge, IntGauge, Opts};
+use tokio::runtime::Handle;
 
 use crate::file_limit;
 
 /// What the kernel counts time in, on all machines that the programs are built for.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// `postcall_build_info`, and `process_…` by the names that Prometheus's own libraries give.
+/// `postcall_build_info`, `postcall_tasks`, and `process_…` by the names that Prometheus's own libraries give.
 ///
 /// # Errors
 /// The program or the version cannot be a label.
@@ -20,7 +21,29 @@ pub fn program_metrics(program: &str, version: &str) -> prometheus::Result<Vec<B
     let build = Opts::new("postcall_build_info", "1; the labels say which program it is, and its version");
     let build = IntGauge::with_opts(build.const_label("program", program).const_label("version", version))?;
     build.set(1);
-    Ok(vec![Box::new(build), Box::new(ProcessMetrics::new()?)])
+    Ok(vec![Box::new(build), Box::new(Tasks::new()?), Box::new(ProcessMetrics::new()?)])
+}
+
+/// The tasks of the runtime in which it is asked for; outside of one there is nothing to show.
+struct Tasks(IntGauge);
+
+impl Tasks {
+    fn new() -> prometheus::Result<Self> {
+        IntGauge::new("postcall_tasks", "Tasks that have begun and not ended, those that wait included")
+            .map(Self)
+    }
+}
+
+impl Collector for Tasks {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(runtime) = Handle::try_current() else { return Vec::new() };
+        self.0.set(i64::try_from(runtime.metrics().num_alive_tasks()).unwrap_or(i64::MAX));
+        self.0.collect()
+    }
 }
 
 /// Read from `/proc` when it is asked for; without it there is nothing to show.
@@ -151,6 +174,20 @@ mod tests {
         while shown(&registry, "process_cpu_seconds_total") <= before {
             assert!(began.elapsed() < Duration::from_secs(60), "{before} s of processor time, and no more");
         }
+    }
+
+    #[tokio::test]
+    async fn tasks_are_counted_until_they_have_ended() {
+        let registry = Registry::new();
+        let metrics = program_metrics("web", "1.2.3").unwrap();
+        metrics.into_iter().for_each(|collector| registry.register(collector).unwrap());
+        assert_eq!(shown(&registry, "postcall_tasks"), 0.0);
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(rx);
+        assert_eq!(shown(&registry, "postcall_tasks"), 1.0);
+        tx.send(()).unwrap();
+        task.await.unwrap().unwrap();
+        assert_eq!(shown(&registry, "postcall_tasks"), 0.0);
     }
 
     #[test]

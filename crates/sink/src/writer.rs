@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
 use prometheus::core::Collector;
 use schemas::SessionEvent;
@@ -20,6 +21,8 @@ pub struct Message {
     pub attempt: u64,
     /// Its sequence in the stream that it was read from; for logs.
     pub stream_sequence: u64,
+    /// When its stream took it, by the clock of NATS; none where that is not known.
+    pub published: Option<DateTime<Utc>>,
 }
 
 /// What a sink does with messages.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::json;
-use sink::Writer as _;
+use sink::{Message, Writer as _};
 use sink_salesforce::client::Client;
 use sink_salesforce::config::Grant;
 use sink_salesforce::writer::SalesforceWriter;
@@ -181,6 +181,17 @@ async fn a_session_that_ends_in_the_future_is_put_aside() {
     let payload = json!({ "session_id": "room", "user_email": EMAIL, "end_time": "2099-01-01T00:00:00Z" });
     let outcome = write(&org.writer(), &[message(&payload)]).await.remove(0);
     assert!(outcome.starts_with("permanent: the session's end_time is in the future"), "{outcome}");
+}
+
+/// The clock of the sink is behind, and that of NATS says so.
+#[tokio::test]
+async fn a_session_that_the_stream_took_after_its_end_is_not_in_the_future() {
+    let org = Org::start().await;
+    let payload = json!({ "session_id": "room", "user_email": EMAIL, "end_time": "2099-01-01T00:00:00Z" });
+    let taken = |time: &str| Message { published: Some(time.parse().unwrap()), ..message(&payload) };
+    let before = write(&org.writer(), &[taken("2098-12-31T22:59:59Z")]).await.remove(0);
+    assert!(before.starts_with("permanent: the session's end_time is in the future"), "{before}");
+    assert_eq!(write(&org.writer(), &[taken("2099-01-01T00:00:01Z")]).await, ["updated"]);
 }
 
 #[tokio::test]

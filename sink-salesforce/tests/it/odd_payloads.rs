@@ -19,7 +19,7 @@ fn odd(session_id: &str, second: u32, tier: &str, odd: &str) -> Message {
         second % 60
     );
     let event = SessionEvent::decode(payload.as_bytes(), None).unwrap();
-    Message { event, payload: payload.into_bytes().into(), attempt: 1, stream_sequence: 1 }
+    Message { event, payload: payload.into_bytes().into(), attempt: 1, stream_sequence: 1, published: None }
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ pub(crate) fn with_tier(session_id: &str, email: &str, second: u8, tier: Option<
 pub(crate) fn message(payload: &Value) -> Message {
     let payload = payload.to_string().into_bytes();
     let event = SessionEvent::decode(&payload, None).unwrap();
-    Message { event, payload: payload.into(), attempt: 1, stream_sequence: 1 }
+    Message { event, payload: payload.into(), attempt: 1, stream_sequence: 1, published: None }
 }
 
 /// Writes a batch; the outcomes in words.

@@ -14,6 +14,7 @@ mod ports;
 mod process;
 mod program;
 mod seaweedfs;
+mod stepped_clock;
 pub mod webm;
 
 use std::io::{Error, Result};
@@ -30,6 +31,7 @@ pub use ports::{free_port, free_port_with};
 pub use process::{Process, process_status};
 pub use program::{Program, Signal, last_lines};
 pub use seaweedfs::{SEAWEEDFS_PORTS, SeaweedFsUser, aws_policy, seaweedfs_arguments, seaweedfs_keys};
+pub use stepped_clock::SteppedClock;
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {

@@ -76,6 +76,11 @@ impl NatsServer {
         std::fs::write(configuration(&self.folder), lines).expect("write nats.conf");
     }
 
+    /// Has it read the lines of its configuration while it runs: connections go on, with the rights that they have then.
+    pub fn reload(&self) {
+        self.server.signal("HUP").expect("signal nats-server");
+    }
+
     /// Starts it and waits until JetStream answers.
     pub async fn start_again(&mut self) {
         self.spawn();

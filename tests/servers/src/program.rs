@@ -79,6 +79,11 @@ impl Program {
         .map_err(|error| Error::new(error.kind(), format!("stop {}: {error}", self.program.display())))
     }
 
+    /// Sends a signal, such as `HUP`; nothing happens where it does not run.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        self.process.as_ref().map_or(Ok(()), |process| process.signal(name))
+    }
+
     /// What it has written so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -66,9 +66,15 @@ pub(super) async fn collect(stage: &Stage, left: Vec<String>) -> Result<Facts> {
     for part in [Part::SinkS3, Part::SinkSalesforce] {
         let sink = stage.parts.get(&part).context("find a sink")?;
         let listed = sink.program.run(&["dead-letters", "list", "--json"])?;
-        dead_letters.extend(
-            listed.lines().map(|letter| DeadLetter { sink: part.to_string(), error: letter.to_owned() }),
-        );
+        dead_letters.extend(listed.lines().map(|letter| {
+            DeadLetter {
+                sink: part.to_string(),
+                error: letter.to_owned(),
+                session: serde_json::from_str::<Value>(letter)
+                    .ok()
+                    .and_then(|letter| letter["session_id"].as_str().map(str::to_owned)),
+            }
+        }));
     }
     Ok(Facts {
         jobs: lines.iter().filter_map(begun).collect(),

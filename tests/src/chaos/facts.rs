@@ -78,7 +78,9 @@ pub struct Lead {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DeadLetter {
     pub sink: String,
+    /// All that is told of it.
     pub error: String,
+    pub session: Option<String>,
 }
 
 /// A fault that happened.

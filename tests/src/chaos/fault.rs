@@ -15,6 +15,9 @@ pub enum Part {
     SinkSalesforce,
     LiveKit,
     Nats,
+    /// Of a cluster.
+    Nats2,
+    Nats3,
     S3,
     Salesforce,
     /// Hears, thinks and speaks; nothing happens to it.
@@ -24,6 +27,29 @@ pub enum Part {
 impl Part {
     /// The programs that this repository makes.
     pub const OURS: [Self; 4] = [Self::Agent, Self::Web, Self::SinkS3, Self::SinkSalesforce];
+    /// One of them, or all where they are a cluster.
+    pub(super) const NATS: [Self; 3] = [Self::Nats, Self::Nats2, Self::Nats3];
+}
+
+/// How far a clock is set, and in which direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    MinutesAhead,
+    MinutesBehind,
+    DayAhead,
+    DayBehind,
+}
+
+impl Step {
+    pub(super) fn seconds(self) -> i64 {
+        match self {
+            Self::MinutesAhead => 120,
+            Self::MinutesBehind => -120,
+            Self::DayAhead => 86_400,
+            Self::DayBehind => -86_400,
+        }
+    }
 }
 
 /// A server, as those see it who reach it over the network.
@@ -58,18 +84,22 @@ pub enum Fault {
     DiskFull,
     /// Another worker takes calls as well, and is told to stop at the end.
     SecondWorker,
+    /// The clock of the machine with our programs is set, and set right again at the end; that of the servers goes right.
+    Clock(Step),
 }
 
 impl Fault {
-    /// All that can happen. Salesforce is not killed: its simulator has its records in memory, and a real one does not forget.
+    /// All that can happen.
     pub fn all() -> Vec<Self> {
         use Part::{Agent, LiveKit, Nats, S3, Salesforce, SinkS3, SinkSalesforce, Web};
-        let killed = [Agent, Web, SinkS3, SinkSalesforce, LiveKit, Nats, S3].map(Self::Kill);
+        let killed = [Agent, Web, SinkS3, SinkSalesforce, LiveKit, Nats, S3, Salesforce].map(Self::Kill);
         let frozen = [Agent, Web, SinkS3, SinkSalesforce, LiveKit, Nats, S3, Salesforce].map(Self::Freeze);
         let linked = [Link::Nats, Link::S3, Link::Salesforce]
             .map(|link| [Self::Down(link), Self::Slow(link), Self::Cut(link), Self::Errors(link)]);
         let others = [Self::PowerCut, Self::DiskFull, Self::SecondWorker];
-        [&killed[..], &frozen, &linked.concat(), &others].concat()
+        let steps =
+            [Step::MinutesAhead, Step::MinutesBehind, Step::DayAhead, Step::DayBehind].map(Self::Clock);
+        [&killed[..], &frozen, &linked.concat(), &others, &steps].concat()
     }
 
     /// How long it lasts, at least and at most.
@@ -84,6 +114,8 @@ impl Fault {
             // Beyond the ten seconds after which the agent takes no further calls.
             Self::DiskFull => [3_000, 18_000],
             Self::SecondWorker => [15_000, 60_000],
+            // Nobody is let in with a token of another day: no longer than a caller goes on trying.
+            Self::Clock(_) => [2_000, 10_000],
         };
         [Duration::from_millis(shortest), Duration::from_millis(longest)]
     }
@@ -104,6 +136,11 @@ impl Fault {
         )
     }
 
+    /// Whether times of payloads are those of a clock that goes wrong.
+    pub(super) fn steps_the_clock(self) -> bool {
+        matches!(self, Self::Clock(_))
+    }
+
     /// Whether what an agent knows of a call may not come to its disk: one that stands may be killed before it goes on.
     pub(super) fn keeps_from_the_disk(self) -> bool {
         matches!(self, Self::Kill(Part::Agent) | Self::Freeze(Part::Agent))
@@ -119,6 +156,8 @@ impl fmt::Display for Part {
             Self::SinkSalesforce => "sink-salesforce",
             Self::LiveKit => "livekit-server",
             Self::Nats => "nats-server",
+            Self::Nats2 => "nats-server 2",
+            Self::Nats3 => "nats-server 3",
             Self::S3 => "the S3 server",
             Self::Salesforce => "the Salesforce simulator",
             Self::OpenAi => "the simulated services",
@@ -149,6 +188,10 @@ impl fmt::Display for Fault {
             Self::PowerCut => formatter.write_str("power cut of nats-server"),
             Self::DiskFull => formatter.write_str("disk of the outbox full"),
             Self::SecondWorker => formatter.write_str("a second worker"),
+            Self::Clock(Step::MinutesAhead) => formatter.write_str("clock of the programs 2 min ahead"),
+            Self::Clock(Step::MinutesBehind) => formatter.write_str("clock of the programs 2 min behind"),
+            Self::Clock(Step::DayAhead) => formatter.write_str("clock of the programs a day ahead"),
+            Self::Clock(Step::DayBehind) => formatter.write_str("clock of the programs a day behind"),
         }
     }
 }

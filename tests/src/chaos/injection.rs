@@ -1,5 +1,6 @@
 //! How each fault is brought about and undone.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -7,9 +8,11 @@ use serde_json::{Value, json};
 use test_servers::copy_folder;
 
 use super::fault::{Fault, Link, Part};
+use super::process::Process;
 use super::proxy::Mode;
 use super::queue;
 use super::stage::Stage;
+use crate::stack::service::NATS_NAMES;
 
 /// A simulator that stands does not answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -18,8 +21,8 @@ impl Stage {
     /// Brings a fault about. It is undone by its number.
     pub(super) async fn begin(&mut self, number: usize, fault: Fault) -> Result<()> {
         match fault {
-            Fault::Kill(part) => self.part(part)?.kill()?,
-            Fault::Freeze(part) => self.part(part)?.freeze(),
+            Fault::Kill(part) => self.struck_part(number, part).await?.kill()?,
+            Fault::Freeze(part) => self.struck_part(number, part).await?.freeze(),
             Fault::Down(link) => self.pass(link, number, Mode::Down)?,
             Fault::Slow(link) => self.pass(link, number, Mode::Slow)?,
             Fault::Cut(link) => self.pass(link, number, Mode::Cut)?,
@@ -34,6 +37,7 @@ impl Stage {
             Fault::PowerCut => self.note_disk(number)?,
             Fault::DiskFull => self.disk.as_ref().context("there is no disk to fill")?.fill()?,
             Fault::SecondWorker => self.second_worker.start()?,
+            Fault::Clock(step) => self.set_clock(step.seconds())?,
         }
         Ok(())
     }
@@ -41,25 +45,49 @@ impl Stage {
     /// Undoes it. Where that does not work, it can be tried again.
     pub(super) async fn end(&mut self, number: usize, fault: Fault) -> Result<()> {
         match fault {
-            Fault::Kill(part) => self.part(part)?.revive()?,
-            Fault::Freeze(part) => self.part(part)?.thaw(),
+            Fault::Kill(part) => self.released_part(number, part)?.revive()?,
+            Fault::Freeze(part) => self.released_part(number, part)?.thaw(),
             Fault::Errors(Link::Nats) => queue::limit_stream(&self.environment, false).await?,
             Fault::Errors(Link::Salesforce) => {
                 self.simulate(&json!({ "unavailable": 0, "lost_answers": 0, "expired_tokens": 0 })).await?;
             }
             Fault::Down(link) | Fault::Slow(link) | Fault::Cut(link) | Fault::Errors(link) => {
-                self.proxies.get_mut(&link).context("find a proxy")?.end(number);
+                self.proxies
+                    .get_mut(&link)
+                    .context("find a proxy")?
+                    .iter_mut()
+                    .for_each(|one| one.end(number));
             }
             Fault::PowerCut => self.lose_power(number)?,
             Fault::DiskFull => self.disk.as_ref().context("there is no disk to clear")?.clear()?,
             Fault::SecondWorker => self.second_worker.retire(),
+            Fault::Clock(_) => self.set_clock(0)?,
         }
         Ok(())
     }
 
     fn pass(&mut self, link: Link, number: usize, mode: Mode) -> Result<()> {
-        self.proxies.get_mut(&link).context("find a proxy")?.begin(number, mode);
+        let proxies = self.proxies.get_mut(&link).context("find a proxy")?;
+        proxies.iter_mut().for_each(|proxy| proxy.begin(number, mode));
         Ok(())
+    }
+
+    /// Whom a fault strikes: of a cluster the leader of the stream.
+    async fn struck_part(&mut self, number: usize, part: Part) -> Result<&mut Process> {
+        let is_clustered = part == Part::Nats && self.parts.contains_key(&Part::Nats2);
+        let struck = if is_clustered { queue::leader(&self.environment).await } else { None };
+        let struck = struck.unwrap_or(part);
+        self.struck.insert(number, struck);
+        self.part(struck)
+    }
+
+    fn released_part(&mut self, number: usize, part: Part) -> Result<&mut Process> {
+        let struck = self.struck.remove(&number).unwrap_or(part);
+        self.part(struck)
+    }
+
+    fn set_clock(&self, seconds: i64) -> Result<()> {
+        self.clock.as_ref().context("there is no clock to set")?.set(seconds).context("set the clock")
     }
 
     async fn simulate(&self, faults: &Value) -> Result<()> {
@@ -70,15 +98,20 @@ impl Stage {
         Ok(())
     }
 
-    /// Notes what nats-server's disk holds now: all that is left of it after a power cut, if it syncs nothing from now on.
+    /// Notes what the disks of nats-server hold now: all that is left of them after a power cut, if nothing is synced from now on.
     fn note_disk(&mut self, number: usize) -> Result<()> {
         let copy = self.folder.join(format!("power-cut-{number}"));
-        let store = self.folder.join("data/nats");
-        // It does not write meanwhile.
-        let nats = self.part(Part::Nats)?;
-        nats.freeze();
-        let copied = copy_folder(&store, &copy);
-        nats.thaw();
+        let (stores, folder) = (self.stores(), self.folder.clone());
+        // None writes meanwhile: those of a cluster lose their power together.
+        self.each_nats(|nats| {
+            nats.freeze();
+            Ok(())
+        })?;
+        let copied = stores.iter().try_for_each(|store| copy_folder(&folder.join(store), &copy.join(store)));
+        self.each_nats(|nats| {
+            nats.thaw();
+            Ok(())
+        })?;
         self.power_cuts.insert(number, copy);
         copied.context("note what the disk of nats-server holds")
     }
@@ -87,12 +120,24 @@ impl Stage {
     /// between them and their `fsync`: what a cut leaves is put in the place of what they wrote.
     fn lose_power(&mut self, number: usize) -> Result<()> {
         let copy = self.power_cuts.remove(&number).context("find what the disk held")?;
-        let store = self.folder.join("data/nats");
-        let nats = self.part(Part::Nats)?;
-        nats.kill()?;
-        std::fs::remove_dir_all(&store).context("empty the disk of nats-server")?;
-        copy_folder(&copy, &store).context("put back what the disk of nats-server held")?;
-        nats.revive()?;
+        self.each_nats(Process::kill)?;
+        for store in self.stores() {
+            let (held, store) = (copy.join(&store), self.folder.join(&store));
+            std::fs::remove_dir_all(&store).context("empty the disk of nats-server")?;
+            copy_folder(&held, &store).context("put back what the disk of nats-server held")?;
+        }
+        self.each_nats(Process::revive)?;
         std::fs::remove_dir_all(&copy).context("forget what the disk held")
+    }
+
+    /// Where each nats-server writes, below the stage's folder.
+    fn stores(&self) -> Vec<PathBuf> {
+        let names = Part::NATS.iter().zip(NATS_NAMES).filter(|(part, _)| self.parts.contains_key(*part));
+        names.map(|(_, name)| Path::new("data").join(name)).collect()
+    }
+
+    fn each_nats(&mut self, mut act: impl FnMut(&mut Process) -> Result<()>) -> Result<()> {
+        let servers = self.parts.iter_mut().filter(|(part, _)| Part::NATS.contains(part));
+        servers.map(|(_, process)| process).try_for_each(&mut act)
     }
 }

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::Utc;
-use test_servers::copy_folder;
+use test_servers::{SteppedClock, copy_folder};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
@@ -55,6 +55,8 @@ pub struct Plan {
     /// Longest that everything may take to come to its end when all faults are undone.
     pub drain_limit: Duration,
     pub worker: Worker,
+    /// Three nats-servers that keep the same streams, of which faults strike the leader, and not one alone.
+    pub cluster: bool,
     /// Whether our programs must hold no more at the end than in the middle, which only means something without faults.
     pub level: bool,
     /// Where all files are; what is there is removed. Of a run that finds nothing only the report and the logs are kept.
@@ -82,11 +84,18 @@ pub async fn run(plan: &Plan) -> Result<Report> {
         std::fs::remove_dir_all(&plan.folder).context("remove what an earlier run left")?;
     }
     let disk = Disk::mount(&spool)?;
+    let is_set = plan.kinds.iter().any(|fault| fault.steps_the_clock());
+    let clock = is_set.then(|| SteppedClock::new(&plan.folder).ok()).flatten();
     let (mut kinds, mut left_out) = (plan.kinds.clone(), Vec::new());
-    if disk.is_none() && kinds.contains(&Fault::DiskFull) {
-        kinds.retain(|fault| *fault != Fault::DiskFull);
-        left_out
-            .push(format!("left out: {}, because this machine does not let us mount one", Fault::DiskFull));
+    let mut leave_out = |what: fn(&Fault) -> bool, why: &str| {
+        let out = kinds.extract_if(.., |fault| what(fault));
+        left_out.extend(out.map(|fault| format!("left out: {fault}, because {why}")));
+    };
+    if disk.is_none() {
+        leave_out(|fault| *fault == Fault::DiskFull, "this machine does not let us mount one");
+    }
+    if clock.is_none() {
+        leave_out(|fault| fault.steps_the_clock(), "there is no C compiler to make one with");
     }
     let mut calls = schedule::calls(plan.seed, plan.calls, plan.period);
     if plan.worker == Worker::Peer {
@@ -97,7 +106,7 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let people: BTreeSet<String> = calls.iter().map(|call| call.email.clone()).collect();
     let people: Vec<String> = people.into_iter().collect();
 
-    let mut stage = Stage::start(&plan.folder, disk, &people, plan.worker).await?;
+    let mut stage = Stage::start(&plan.folder, disk, clock, &people, plan).await?;
     let environment = Arc::new(stage.environment.clone());
     let placed = tokio::spawn(calls::place(environment, calls, plan.calls_at_a_time));
     let (tries, faults) = strike(&mut stage, &strikes, placed).await?;
@@ -138,7 +147,7 @@ async fn strike(
     let mut struck = BTreeMap::<usize, Struck>::new();
     while !due.is_empty() || !calls.is_finished() {
         stage.supervise()?;
-        stage.look();
+        stage.look().await;
         let now = started.elapsed();
         let Some(((at, number), begins)) = due.first_key_value().map(|(key, begins)| (*key, *begins)) else {
             sleep(SUPERVISION).await;

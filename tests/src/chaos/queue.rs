@@ -7,10 +7,38 @@ use async_nats::jetstream::{self, stream};
 use schemas::names;
 use tokio::time::timeout;
 
+use super::fault::Part;
 use crate::environment::Environment;
-use crate::nats;
+use crate::stack::service::NATS_NAMES;
+use crate::{nats, wait_for};
 
 const LIMIT: Duration = Duration::from_secs(5);
+/// Longest that the servers of a cluster have been seen to take to find each other, several times over.
+const CLUSTER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until the servers of a cluster have found each other: before that none makes a stream.
+pub(super) async fn clustered(environment: &Environment) -> Result<()> {
+    wait_for("the cluster to answer", CLUSTER_LIMIT, || async {
+        let asked = async {
+            let jetstream = jetstream::new(nats::connect(environment).await?);
+            jetstream.query_account().await.context("ask for the account")
+        };
+        timeout(LIMIT, asked).await.context("wait for nats-server")?.map(Some)
+    })
+    .await
+    .map(drop)
+}
+
+/// Which server of a cluster leads the stream of sessions; none while nobody answers, or none does.
+pub(super) async fn leader(environment: &Environment) -> Option<Part> {
+    let asked = async {
+        let jetstream = jetstream::new(nats::connect(environment).await.ok()?);
+        let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.ok()?;
+        stream.cached_info().cluster.as_ref()?.leader.clone()
+    };
+    let leader = timeout(LIMIT, asked).await.ok()??;
+    Part::NATS.into_iter().zip(NATS_NAMES).find(|(_, name)| *name == leader).map(|(part, _)| part)
+}
 
 /// Has the stream of sessions take no further message, or as many as it has room for.
 pub(super) async fn limit_stream(environment: &Environment, full: bool) -> Result<()> {

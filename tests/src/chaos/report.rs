@@ -111,8 +111,8 @@ impl Report {
         lines.push(format!("{:<40} {longest_delay:>6} s", "longest from hang-up to object"));
         if self.faults.is_empty() {
             lines.push(format!(
-                "{:<20} {:>20} {:>14} {:>12}",
-                "holds, middle and end", "memory, MiB", "open files", "threads"
+                "{:<22} {:>20} {:>14} {:>12} {:>14}",
+                "holds, middle and end", "memory, MiB", "open files", "threads", "tasks"
             ));
             lines.extend(self.levels.iter().map(level));
         }
@@ -131,10 +131,11 @@ impl Report {
 }
 
 fn level(level: &Level) -> String {
-    let Level { process, memory_bytes, files, threads } = level;
+    let Level { process, memory_bytes, files, threads, tasks } = level;
     let two = |[middle, last]: [f64; 2]| format!("{middle:.1} {last:.1}");
     let memory = two(memory_bytes.map(|bytes| bytes / 1_048_576.0));
-    format!("  {process:<20} {memory:>20} {:>14} {:>12}", two(*files), two(*threads))
+    let tasks = tasks.map(two).unwrap_or_default();
+    format!("  {process:<20} {memory:>20} {:>14} {:>12} {tasks:>14}", two(*files), two(*threads))
 }
 
 fn figures(calls: usize, facts: &Facts, violations: &[Violation]) -> Figures {

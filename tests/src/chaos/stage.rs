@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use test_servers::{free_port, tool, workspace};
+use test_servers::{SteppedClock, free_port, tool, workspace};
 
+use super::Plan;
 use super::disk::Disk;
 use super::fault::{Link, Part};
-use super::levels::{Holding, Levels};
+use super::levels::{Holding, Levels, tasks};
 use super::process::Process;
 use super::proxy::Proxy;
+use super::queue;
 use crate::environment::Environment;
 use crate::stack::service::{self, Ready, Service};
 use crate::stack::settings::{self, Names, Ports};
@@ -21,6 +23,15 @@ use crate::stack::settings::{self, Names, Ports};
 const LOOK: Duration = Duration::from_secs(10);
 /// How long a second worker that is told to stop lets its calls go on.
 const DRAIN_LIMIT: &str = "15s";
+/// One that is busy answers later.
+const METRICS_LIMIT: Duration = Duration::from_secs(1);
+/// Where our programs show their metrics.
+const METRICS: [(Part, &str); 4] = [
+    (Part::Agent, "AGENT_HTTP"),
+    (Part::Web, "WEB_OPERATIONS_HTTP"),
+    (Part::SinkS3, "SINK_S3_HTTP"),
+    (Part::SinkSalesforce, "SINK_SALESFORCE_HTTP"),
+];
 
 /// Who takes the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +48,16 @@ pub(super) struct Stage {
     pub(super) folder: PathBuf,
     pub(super) parts: BTreeMap<Part, Process>,
     pub(super) second_worker: Process,
-    pub(super) proxies: BTreeMap<Link, Proxy>,
+    /// One before each server; a cluster has several.
+    pub(super) proxies: BTreeMap<Link, Vec<Proxy>>,
+    /// By which our programs go, where it could be made.
+    pub(super) clock: Option<SteppedClock>,
+    /// Whom each fault has struck that kills or stops, by its number.
+    pub(super) struck: BTreeMap<usize, Part>,
     /// What the processes have held.
     pub(super) levels: Levels,
+    /// By which programs are asked for their tasks, where levels matter: one that stands would be waited for.
+    metrics: Option<reqwest::Client>,
     next_look: Instant,
     /// What nats-server's disk held when a power cut began, by its number.
     pub(super) power_cuts: BTreeMap<usize, PathBuf>,
@@ -52,37 +70,55 @@ impl Stage {
     pub(super) async fn start(
         folder: &Path,
         disk: Option<Disk>,
+        clock: Option<SteppedClock>,
         people: &[String],
-        worker: Worker,
+        plan: &Plan,
     ) -> Result<Self> {
-        let environment = new_environment(folder)?;
-        let (mut proxied, mut proxies) = (environment.clone(), BTreeMap::new());
+        let environment = new_environment(folder, plan.cluster)?;
+        let (mut proxied, mut proxies) = (environment.clone(), BTreeMap::<Link, Vec<Proxy>>::new());
         for (link, name) in
             [(Link::Nats, "NATS_URL"), (Link::S3, "S3_ENDPOINT"), (Link::Salesforce, "SALESFORCE_URL")]
         {
-            let server = address(environment.get(name)?);
-            let proxy = Proxy::start(server.clone()).await?;
-            proxied = through(&proxied, &server, &proxy);
-            proxies.insert(link, proxy);
+            for server in environment.get(name)?.split(',').map(address) {
+                let proxy = Proxy::start(server.clone()).await?;
+                proxied = through(&proxied, &server, &proxy);
+                proxies.entry(link).or_default().push(proxy);
+            }
+        }
+        for (name, value) in clock.iter().flat_map(SteppedClock::environment) {
+            proxied.set(name, value);
         }
         let mut parts = BTreeMap::new();
+        if plan.cluster {
+            let ports = [free_port(), free_port(), free_port()];
+            let [one, two, three] = service::nats_cluster(folder, &environment, ports)?;
+            let servers = [(Part::Nats, one), (Part::Nats2, two), (Part::Nats3, three)];
+            start(folder, servers, &mut parts).await?;
+            queue::clustered(&environment).await?;
+        } else {
+            start(folder, [(Part::Nats, service::nats(folder, &environment)?)], &mut parts).await?;
+        }
         let servers = [
             (Part::LiveKit, service::livekit(folder, &environment)?),
-            (Part::Nats, service::nats(folder, &environment)?),
             (Part::S3, service::s3(folder, &environment)?),
             (Part::Salesforce, salesforce(folder, &environment, people)?),
             (Part::OpenAi, service::openai(&environment)?),
         ];
         start(folder, servers, &mut parts).await?;
-        service::operators("sink-s3", &environment, folder)?.run(&["setup", "--create-bucket"])?;
+        let replicas = if plan.cluster { "3" } else { "1" };
+        let setup = ["setup", "--create-bucket", "--replicas", replicas];
+        service::operators("sink-s3", &environment, folder)?.run(&setup)?;
         service::operators("sink-salesforce", &environment, folder)?.run(&["setup"])?;
         let programs = [
             (Part::SinkS3, service::sink_s3(&proxied)?),
             (Part::SinkSalesforce, service::sink_salesforce(&proxied)?),
-            (Part::Agent, agent(&proxied, worker)?),
+            (Part::Agent, agent(&proxied, plan.worker)?),
             (Part::Web, service::web(&proxied)?),
         ];
         start(folder, programs, &mut parts).await?;
+        let metrics =
+            reqwest::Client::builder().timeout(METRICS_LIMIT).build().context("make HTTP client")?;
+        let metrics = plan.level.then_some(metrics);
         let second = second_worker(folder, &proxied)?;
         let program = second.child(folder);
         let second_worker = Process::new(second, program);
@@ -92,7 +128,10 @@ impl Stage {
             parts,
             second_worker,
             proxies,
+            clock,
+            struck: BTreeMap::new(),
             levels: Levels::default(),
+            metrics,
             next_look: Instant::now(),
             power_cuts: BTreeMap::new(),
             disk,
@@ -104,14 +143,20 @@ impl Stage {
     }
 
     /// Notes what the processes hold, now and then.
-    pub(super) fn look(&mut self) {
+    pub(super) async fn look(&mut self) {
         if Instant::now() < self.next_look {
             return;
         }
         self.next_look = Instant::now() + LOOK;
         for (part, process) in &self.parts {
+            let shown = METRICS.iter().find(|(shown, _)| shown == part);
+            let address = shown.and_then(|(_, name)| self.environment.find(name));
+            let tasks = match (&self.metrics, address) {
+                (Some(client), Some(address)) => tasks(client, address).await,
+                _ => None,
+            };
             // One that was killed holds nothing.
-            if let Some(Ok(holding)) = process.program.id().map(Holding::of) {
+            if let Some(Ok(holding)) = process.program.id().map(|id| Holding::of(id, tasks)) {
                 self.levels.note(&part.to_string(), holding);
             }
         }
@@ -133,7 +178,7 @@ pub(super) fn second_spool(folder: &Path) -> PathBuf {
     folder.join("data/agent-2")
 }
 
-fn new_environment(folder: &Path) -> Result<Environment> {
+fn new_environment(folder: &Path, cluster: bool) -> Result<Environment> {
     let names = Names { agent_name: "postcall".to_owned(), s3_bucket: "sessions".to_owned() };
     // Who types and hums has no turns that a model could hear the end of.
     let settings = settings::new_settings(folder, &Ports::free(), &names)?.into_iter();
@@ -144,6 +189,12 @@ fn new_environment(folder: &Path) -> Result<Environment> {
     // As a server comes: what it has acknowledged may go with its power.
     environment.set("NATS_SYNC_INTERVAL", "2m");
     environment.set("LOG_FORMAT", "json");
+    if cluster {
+        let first = environment.get("NATS_URL")?.to_owned();
+        let (login, _) = first.rsplit_once(':').context("find the port of NATS_URL")?;
+        let others = [free_port(), free_port()].map(|port| format!("{login}:{port}")).join(",");
+        environment.set("NATS_URL", format!("{first},{others}"));
+    }
     Ok(environment)
 }
 
@@ -185,6 +236,9 @@ fn salesforce(folder: &Path, environment: &Environment, people: &[String]) -> Re
     let seed =
         seed.and_then(|flag| service.arguments.get_mut(flag + 1)).context("find the simulator's Leads")?;
     *seed = file.to_string_lossy().into_owned();
+    // A real one does not forget when one of its machines dies.
+    let state = folder.join("data/salesforce.json").to_string_lossy().into_owned();
+    service.arguments.extend(["--state-file".to_owned(), state]);
     service.files.push((file, json!({ "Lead": leads }).to_string()));
     Ok(service)
 }
@@ -199,6 +253,8 @@ fn agent(environment: &Environment, worker: Worker) -> Result<Service> {
             service.program = tool("peers/bin/python");
             let script = workspace().join("tests/python/peer_worker.py").to_string_lossy().into_owned();
             service.arguments = vec![script, "start".to_owned()];
+            // With a login that its client can use.
+            service.environment.set("NATS_URL", environment.get("NATS_URL")?);
             service.environment.set("PEER_HTTP_PORT", http.rsplit(':').next().unwrap_or_default());
             service.ready = Ready::Answers(format!("http://{http}/"));
         }

@@ -14,6 +14,8 @@ use test_servers::{
 
 use crate::environment::{Environment, program};
 
+/// The servers of a cluster.
+pub const NATS_NAMES: [&str; 3] = ["nats", "nats-2", "nats-3"];
 /// The folder with the seeds of the programs' users of NATS.
 pub const NKEYS_DIR: &str = "NATS_NKEYS_DIR";
 /// The key to the bucket that `sink-s3` has; that of `AWS_ACCESS_KEY_ID` is the operator's.
@@ -90,8 +92,33 @@ pub fn livekit(folder: &Path, environment: &Environment) -> Result<Service> {
 }
 
 pub fn nats(folder: &Path, environment: &Environment) -> Result<Service> {
-    let url = environment.get("NATS_URL")?;
-    let (data, port) = (folder.join("data/nats"), port(url)?);
+    nats_server("nats", folder, environment, environment.get("NATS_URL")?, "")
+}
+
+/// Three that keep the same streams, at the addresses of `NATS_URL`; on `ports` they speak to each other. They tell clients of no
+/// other addresses: there may be proxies before these.
+pub fn nats_cluster(folder: &Path, environment: &Environment, ports: [u16; 3]) -> Result<[Service; 3]> {
+    let urls: Vec<&str> = environment.get("NATS_URL")?.split(',').collect();
+    let routes = ports.map(|port| format!("\"nats://127.0.0.1:{port}\"")).join(", ");
+    let server = |number: usize| {
+        let (name, port) = (NATS_NAMES[number], ports[number]);
+        let url = urls.get(number).context("NATS_URL has three addresses")?;
+        let lines = format!(
+            "server_name: {name}\ncluster {{ name: postcall, listen: \"127.0.0.1:{port}\", routes: [{routes}], no_advertise: true }}\n"
+        );
+        nats_server(name, folder, environment, url, &lines)
+    };
+    Ok([server(0)?, server(1)?, server(2)?])
+}
+
+fn nats_server(
+    name: &'static str,
+    folder: &Path,
+    environment: &Environment,
+    url: &str,
+    lines: &str,
+) -> Result<Service> {
+    let (data, port) = (folder.join("data").join(name), port(url)?);
     let (users, variables) = match operator(url) {
         Some((user, password)) => {
             let folder = environment.get(NKEYS_DIR)?;
@@ -103,15 +130,15 @@ pub fn nats(folder: &Path, environment: &Environment) -> Result<Service> {
     // 8 MiB of payload: room for long transcripts and for a dead letter's headers.
     let configuration = format!(
         "listen: 127.0.0.1:{port}\nmax_payload: 8MB\njetstream {{ store_dir: \"{}\", max_file_store: 2GB, \
-         sync_interval: {} }}\n{users}",
+         sync_interval: {} }}\n{lines}{users}",
         data.display(),
         environment.find("NATS_SYNC_INTERVAL").unwrap_or("2m"),
     );
-    let file = folder.join("nats.conf");
+    let file = folder.join(format!("{name}.conf"));
     let arguments = ["--config".to_owned(), text(&file)];
     let ready = Ready::Listens(format!("127.0.0.1:{port}"));
     let server =
-        server("nats", "nats-server", arguments.into(), vec![(file, configuration)], Some(data), ready);
+        server(name, "nats-server", arguments.into(), vec![(file, configuration)], Some(data), ready);
     Ok(Service { environment: variables.into_iter().collect(), ..server })
 }
 
@@ -216,16 +243,22 @@ pub fn web(environment: &Environment) -> Result<Service> {
 /// What one program is told: its own user of NATS in the operator's place, and no secret that it has no use for.
 fn least(environment: &Environment, user: NatsUser, not: &[&str]) -> Environment {
     let mut told = environment.without(&[not, &[NKEYS_DIR, SINK_S3_KEY, SINK_S3_SECRET][..]].concat());
-    let url = environment.find("NATS_URL").unwrap_or_default();
+    let urls = environment.find("NATS_URL").unwrap_or_default().split(',');
     if let Some(folder) = environment.find(NKEYS_DIR)
-        && operator(url).is_some()
-        && let Some((scheme, rest)) = url.split_once("://")
+        && let Some(urls) = urls.map(without_operator).collect::<Option<Vec<_>>>()
     {
-        let server = rest.rsplit_once('@').map_or(rest, |(_, server)| server);
-        told.set("NATS_URL", format!("{scheme}://{server}"));
+        told.set("NATS_URL", urls.join(","));
         told.set("NATS_NKEY_FILE", text(&user.seed_file(Path::new(folder))));
     }
     told
+}
+
+/// An address of NATS without the operator; none where it names nobody.
+fn without_operator(url: &str) -> Option<String> {
+    operator(url)?;
+    let (scheme, rest) = url.split_once("://")?;
+    let (_, server) = rest.rsplit_once('@')?;
+    Some(format!("{scheme}://{server}"))
 }
 
 /// One of our programs with an operator's rights, for commands such as `setup`.
@@ -307,6 +340,10 @@ mod tests {
                 ("NATS_URL", "nats://127.0.0.1:4222"),
             ]
         );
+        let mut cluster = environment.clone();
+        cluster.set("NATS_URL", "nats://postcall:secret@127.0.0.1:1,nats://postcall:secret@127.0.0.1:2");
+        let told = least(&cluster, NatsUser::Web, &[]);
+        assert_eq!(told.find("NATS_URL"), Some("nats://127.0.0.1:1,nats://127.0.0.1:2"));
         // A NATS without users has none for the programs, either.
         let open = Environment::from_iter([("NATS_URL", "nats://127.0.0.1:4222"), (NKEYS_DIR, "/run/nkeys")]);
         assert_eq!(least(&open, NatsUser::Web, &[]).find("NATS_NKEY_FILE"), None);

@@ -169,7 +169,7 @@ async fn replay_letters<W: Writer>(
 
 /// With the `Nats-Msg-Id` that the event was published with, so that its identity is the same.
 async fn message(letters: &DeadLetterStream, letter: StoredMessage) -> anyhow::Result<Read> {
-    let sequence = letter.sequence;
+    let (sequence, published) = (letter.sequence, letter.published());
     let deliveries = letter.headers.get(header::DEAD_LETTER_DELIVERIES).and_then(|text| text.parse().ok());
     let original = match original(&letter, &letters.jetstream).await {
         Ok(original) => original,
@@ -181,6 +181,7 @@ async fn message(letters: &DeadLetterStream, letter: StoredMessage) -> anyhow::R
         payload: original.payload,
         attempt: u64::saturating_add(deliveries.unwrap_or(0), 1),
         stream_sequence: sequence,
+        published,
     });
     Ok((sequence, message))
 }

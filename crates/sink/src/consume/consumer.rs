@@ -172,9 +172,9 @@ impl<W: Writer> Consumer<W> {
             match decoded {
                 Ok(event) => {
                     delivery.span.record("session.id", event.identity.session_id.as_str());
-                    let (attempt, stream_sequence) =
-                        (delivery.message.deliveries, delivery.message.key.sequence);
-                    batch.messages.push(Message { event, payload, attempt, stream_sequence });
+                    let (attempt, key) = (delivery.message.deliveries, delivery.message.key);
+                    let (stream_sequence, published) = (key.sequence, key.published());
+                    batch.messages.push(Message { event, payload, attempt, stream_sequence, published });
                     batch.deliveries.push(delivery);
                 }
                 Err(reason) => {

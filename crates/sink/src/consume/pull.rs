@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::{Message, StatusCode, Subscriber};
+use async_nats::{HeaderMap, Message, StatusCode, Subscriber};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::json;
@@ -19,6 +19,9 @@ const ENVELOPE: usize = 64 * 1024;
 /// How often the server says that it still has the request; two that stay out end it.
 const HEARTBEAT: Duration = Duration::from_millis(2_500);
 
+/// Of messages that do not come any more, how many there are.
+const PENDING_MESSAGES: &str = "Nats-Pending-Messages";
+
 /// Messages on their way. Dropping it ends the request.
 pub(crate) struct Pull {
     subscriber: Subscriber,
@@ -26,6 +29,8 @@ pub(crate) struct Pull {
     remaining: usize,
     /// A message has come.
     served: bool,
+    /// The server has no more for the request than what is on its way.
+    is_done: bool,
 }
 
 /// Why a request ended otherwise than by its messages or its time.
@@ -81,7 +86,7 @@ impl Pull {
             .publish_with_reply(subject, inbox, request.to_string().into())
             .await
             .map_err(|error| failed(&error))?;
-        Ok(Self { subscriber, refusal, remaining: messages, served: false })
+        Ok(Self { subscriber, refusal, remaining: messages, served: false, is_done: false })
     }
 
     /// Ends the request; what is already on its way still comes, then [`PullError::Closed`].
@@ -106,7 +111,9 @@ impl Pull {
                 biased;
                 message = self.subscriber.next() => message.ok_or(PullError::Closed)?,
                 refusal = &mut self.refusal => return Err(PullError::Refused(refusal)),
-                () = tokio::time::sleep(HEARTBEAT * 2) => return Err(PullError::MissingHeartbeat),
+                () = tokio::time::sleep(HEARTBEAT * 2) => {
+                    return if self.is_done { Ok(None) } else { Err(PullError::MissingHeartbeat) };
+                }
             };
             // A publisher can make a message that looks like an answer of the server's, but not where it is acknowledged.
             if message.reply.as_ref().is_some_and(|reply| is_ack_subject(reply)) {
@@ -120,10 +127,15 @@ impl Pull {
                 None | Some(StatusCode::IDLE_HEARTBEAT) => {}
                 Some(StatusCode::TIMEOUT | StatusCode::NOT_FOUND) => return Ok(None),
                 Some(StatusCode::NO_RESPONDERS) => return Err(PullError::NoResponders),
-                _ if description.eq_ignore_ascii_case("batch completed") => return Ok(None),
+                // The servers of a cluster say this at once, and send a message when they agree that it was delivered.
+                _ if description.eq_ignore_ascii_case("batch completed") => self.is_done = true,
                 _ if description.eq_ignore_ascii_case("message size exceeds maxbytes") => {
+                    self.is_done = true;
+                    self.remaining = self.remaining.saturating_sub(pending(message.headers.as_ref()));
                     // After others, it is for the next request.
-                    return if self.served { Ok(None) } else { Err(PullError::TooLarge) };
+                    if self.remaining == 0 && !self.served {
+                        return Err(PullError::TooLarge);
+                    }
                 }
                 _ if description.eq_ignore_ascii_case("consumer deleted") => {
                     return Err(PullError::ConsumerDeleted);
@@ -133,4 +145,10 @@ impl Pull {
         }
         Ok(None)
     }
+}
+
+/// Where a server does not say it, all.
+fn pending(headers: Option<&HeaderMap>) -> usize {
+    let told = headers.and_then(|headers| headers.get(PENDING_MESSAGES)?.as_str().parse().ok());
+    told.unwrap_or(usize::MAX)
 }

@@ -10,6 +10,7 @@ use async_nats::jetstream::consumer::{Info, PullConsumer};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
+use crate::backoff::BACKOFF;
 use crate::consume::durable_consumer::Created;
 use crate::consume::faults::Faults;
 use crate::consume::in_flight::{Delivered, InFlight};
@@ -19,7 +20,8 @@ use crate::streams::link::Link;
 use crate::streams::lost_messages::{Losses, behind_first};
 use crate::streams::stored_message::StoredMessages;
 
-/// How long one message at a time is asked for after losses that nothing explains: what breaks the client is then lost alone.
+/// How long one message at a time is asked for at most, after losses that nothing explains, or that nobody can look at: what breaks
+/// the client is then lost alone.
 const ONE_AT_A_TIME: Duration = Duration::from_secs(60);
 
 /// When one looks again after a loss: the server may not know yet that the connection is lost, and go on with what was asked
@@ -43,12 +45,16 @@ pub(crate) struct Recovery {
     asked_for_again: BTreeSet<u64>,
     last_unexplained: Option<Instant>,
     one_at_a_time_until: Option<Instant>,
+    /// The same, but only until one can look.
+    cannot_look_until: Option<Instant>,
 }
 
 struct Loss {
     /// Messages that were on their way and have not been asked for again.
     on_their_way: usize,
     looks: usize,
+    /// Looks in a row that got no answer.
+    failures: u32,
     next_look: Instant,
     /// A message was among them that cannot be received.
     is_explained: bool,
@@ -68,6 +74,7 @@ impl Recovery {
             asked_for_again: BTreeSet::new(),
             last_unexplained: None,
             one_at_a_time_until: None,
+            cannot_look_until: None,
         }
     }
 
@@ -84,6 +91,7 @@ impl Recovery {
         self.loss = (on_their_way > 0).then_some(Loss {
             on_their_way,
             looks: 0,
+            failures: 0,
             next_look,
             is_explained: false,
             others,
@@ -92,7 +100,8 @@ impl Recovery {
 
     /// Is it safer to ask for one message only?
     pub(crate) fn is_one_at_a_time(&self) -> bool {
-        self.one_at_a_time_until.is_some_and(|until| Instant::now() < until)
+        let until = self.one_at_a_time_until.max(self.cannot_look_until);
+        until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Returns when it is time to look (again) for what was lost.
@@ -119,14 +128,16 @@ impl Recovery {
         let found = match self.losses.find(messages, info, &in_flight, &waiting, loss.looks == 0).await {
             Ok(found) => found,
             Err(error) => {
-                self.cannot_look(info.delivered.stream_sequence, &error);
+                self.cannot_look(loss, info.delivered.stream_sequence, &error);
                 return Vec::new();
             }
         };
-        self.unsettled.looked(Ok(()));
+        self.looked_at_last();
+        // What has come and gone since the loss, while one could not look, was not lost with it.
+        let at_once = std::mem::take(&mut loss.failures) == 0 && loss.looks == 0;
         loss.is_explained |= !found.odd.is_empty();
         // What is on its way on the new connection is in flight before the next look.
-        let lost = |sequence: &u64| loss.looks == 0 || loss.others.contains(sequence);
+        let lost = |sequence: &u64| at_once || loss.others.contains(sequence);
         self.asked_for_again.retain(|sequence| found.others.contains(sequence));
         let (again, others): (BTreeSet<u64>, BTreeSet<u64>) = found
             .others
@@ -151,6 +162,16 @@ impl Recovery {
         self.loss = None;
         self.others.clear();
         self.asked_for_again.clear();
+        self.looked_at_last();
+    }
+
+    /// Whatever breaks the client is known, and read by its sequence.
+    fn looked_at_last(&mut self) {
+        if self.cannot_look_until.take().is_some_and(|until| Instant::now() < until) {
+            info!(
+                "what was on its way can be looked at: as many messages are asked for as there is room for"
+            );
+        }
         self.unsettled.looked(Ok(()));
     }
 
@@ -186,7 +207,7 @@ impl Recovery {
     fn nothing_found(&mut self) {
         let now = Instant::now();
         let again = self.last_unexplained.replace(now).is_some_and(|last| now < last + ONE_AT_A_TIME);
-        if again && !self.is_one_at_a_time() {
+        if again && self.one_at_a_time_until.is_none_or(|until| now >= until) {
             info!(
                 "the connection was lost again with messages on their way: one at a time is asked for, for a minute"
             );
@@ -194,17 +215,30 @@ impl Recovery {
         }
     }
 
-    /// The next look comes after the next loss.
+    /// The next look comes after a pause.
     pub(crate) fn cannot_look_again(&mut self, error: &str) {
-        warn!(error, "cannot look again for messages that were lost: they come after their ack wait");
-        self.loss = None;
+        let Some(loss) = &mut self.loss else {
+            return warn!(error, "cannot read a message that was lost: it comes after its ack wait");
+        };
+        loss.failures += 1;
+        loss.next_look = Instant::now() + BACKOFF.pause(loss.failures);
+        if loss.failures == 1 {
+            warn!(
+                error,
+                "cannot look for messages that were lost: looking again, until then they come after their ack wait"
+            );
+        }
     }
 
-    fn cannot_look(&mut self, last: u64, error: &anyhow::Error) {
+    /// One of them may break the client whenever it comes, so none is asked for with others, for a while.
+    fn cannot_look(&mut self, loss: Loss, last: u64, error: &anyhow::Error) {
         let error = format!("{error:#}");
-        warn!(error, "the connection was lost with messages on their way, which cannot be looked at");
+        if loss.failures == 0 {
+            self.cannot_look_until = Some(Instant::now() + ONE_AT_A_TIME);
+        }
+        self.loss = Some(loss);
+        self.cannot_look_again(&error);
         self.unsettled.looked(Err((last, error)));
-        self.one_at_a_time_until = Some(Instant::now() + ONE_AT_A_TIME);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The subject to which a delivered message is answered; it also says which message it is.
 
 use async_nats::Subject;
+use chrono::{DateTime, Utc};
 
 pub(crate) const PREFIX: &str = "$JS.ACK.";
 
@@ -11,6 +12,13 @@ pub(crate) struct MessageKey {
     pub(crate) sequence: u64,
     /// When the stream took it, in nanoseconds since 1970; 0 where that is not known.
     pub(crate) published: i64,
+}
+
+impl MessageKey {
+    /// When the stream took it; none where that is not known.
+    pub(crate) fn published(self) -> Option<DateTime<Utc>> {
+        (self.published != 0).then(|| DateTime::from_timestamp_nanos(self.published))
+    }
 }
 
 /// Is a message with this reply subject one of a consumer?

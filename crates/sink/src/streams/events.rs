@@ -61,6 +61,8 @@ impl Period {
 pub struct StoredEvent {
     /// Its sequence in the stream.
     pub sequence: u64,
+    /// When the stream took it; none where that is not known.
+    pub published: Option<DateTime<Utc>>,
     /// The bytes as they were published.
     pub payload: Bytes,
     /// What they say; an error where they are no session-end event.
@@ -73,8 +75,8 @@ impl StoredEvent {
     /// # Errors
     /// The message is no session-end event.
     pub fn into_message(self) -> Result<Message, DecodeError> {
-        let Self { sequence, payload, decoded } = self;
-        decoded.map(|event| Message { event, payload, attempt: 1, stream_sequence: sequence })
+        let Self { sequence, published, payload, decoded } = self;
+        decoded.map(|event| Message { event, payload, attempt: 1, stream_sequence: sequence, published })
     }
 }
 
@@ -297,7 +299,8 @@ fn is_event(subject: &str) -> bool {
 
 fn stored(message: StoredMessage) -> StoredEvent {
     let decoded = SessionEvent::decode(&message.payload, message.headers.message_id());
-    StoredEvent { sequence: message.sequence, payload: message.payload, decoded }
+    let published = message.published();
+    StoredEvent { sequence: message.sequence, published, payload: message.payload, decoded }
 }
 
 pub(crate) fn first_moment(text: &str) -> Result<DateTime<Utc>, String> {

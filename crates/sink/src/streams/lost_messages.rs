@@ -49,7 +49,7 @@ impl Losses {
         let candidates = (floor + 1..=last).rev().filter(|sequence| !in_flight.contains(sequence));
         let reads = candidates.take(MOST_LOOKED_AT).map(|sequence| messages.get(sequence));
         let mut read = stream::iter(reads).buffered(READS);
-        let mut found = Found::default();
+        let (mut found, mut others) = (Found::default(), Vec::new());
         // What the stream no longer has is none of the consumer's business either.
         while let Some(message) = read.try_next().await? {
             let Some(message) = message else { continue };
@@ -57,16 +57,20 @@ impl Losses {
             if message.is_odd() {
                 found.odd.push(sequence);
             } else if !waiting.contains(&sequence) {
-                let losses = self.0.entry(sequence).or_default();
-                *losses += u32::from(is_new_loss);
-                if *losses >= MOST_LOSSES {
-                    found.odd.push(sequence);
-                } else {
-                    found.others.insert(sequence);
-                }
+                others.push(sequence);
             }
         }
-        found.odd.reverse();
+        // A look that breaks off is made again, and counts once.
+        for sequence in others {
+            let losses = self.0.entry(sequence).or_default();
+            *losses += u32::from(is_new_loss);
+            if *losses >= MOST_LOSSES {
+                found.odd.push(sequence);
+            } else {
+                found.others.insert(sequence);
+            }
+        }
+        found.odd.sort_unstable();
         Ok(found)
     }
 }

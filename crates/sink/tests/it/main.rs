@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod busy;
+mod cluster;
 mod damaged;
 mod dead_letters;
 mod dead_letters_kept;

@@ -3,8 +3,11 @@
 use std::time::{Duration, Instant};
 
 use async_nats::header::HeaderName;
-use async_nats::{ConnectOptions, HeaderMap, jetstream};
+use async_nats::{ConnectOptions, HeaderMap, Subscriber, jetstream};
+use futures::{FutureExt as _, StreamExt as _};
 use schemas::names;
+use serde_json::Value;
+use sink::SinkOptions;
 use test_servers::http::readyz;
 use test_servers::{NatsServer, eventually, set_ack_wait};
 
@@ -71,6 +74,43 @@ async fn a_sink_that_may_not_read_the_stream_goes_on_with_the_others_and_says_wh
     jetstream.get_stream(names::SESSIONS_STREAM).await.unwrap().delete_message(2).await.unwrap();
     readyz(sink.http, 200, "ready").await;
     assert!(sink.stop().await < Duration::from_secs(30));
+}
+
+/// As while the stream has no leader: what was on its way cannot be looked at, and then it can.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_looked_at_is_looked_at_as_soon_as_it_can_be() {
+    let nats = NatsServer::start_with(&configuration(PULL, "")).await;
+    // Nothing comes again by itself while the test runs.
+    let patient = SinkOptions { write_timeout: Duration::from_secs(600), ..options() };
+    set_up_at(&nats.url_for("operator", "o"), &patient, &[]).await.unwrap();
+    let jetstream = operator(&nats).await;
+    let mut pulls = jetstream.client().subscribe(PULL).await.unwrap();
+    jetstream.client().flush().await.unwrap();
+    let (writer, written) = scripted(|_| Ok(()));
+    let sink = RunningSink::start_at(&nats.url_for("sink", "s"), patient, writer);
+    publish_odd(&jetstream, "odd").await;
+    readyz(sink.http, 503, "messages: one up to sequence").await;
+    publish(&jetstream, "alone").await;
+    eventually("the other is written", async || stems(&written) == ["alone-AJ"]).await;
+    eventually("one at a time is asked for", async || asked_for_last(&mut pulls).await == 1).await;
+
+    nats.configure(&configuration(PULL, READ));
+    nats.reload();
+    eventually("it is read by its sequence", async || stems(&written) == ["alone-AJ", "odd-AJ"]).await;
+    readyz(sink.http, 200, "ready").await;
+    publish(&jetstream, "after").await;
+    all_settled(&jetstream).await;
+    eventually("many are asked for again", async || asked_for_last(&mut pulls).await > 1).await;
+    sink.stop().await;
+}
+
+/// How many messages were asked for by the last request that has come, or, where none has, by the next one.
+async fn asked_for_last(pulls: &mut Subscriber) -> u64 {
+    let mut last = pulls.next().await.unwrap();
+    while let Some(Some(next)) = pulls.next().now_or_never() {
+        last = next;
+    }
+    serde_json::from_slice::<Value>(&last.payload).unwrap()["batch"].as_u64().unwrap()
 }
 
 pub(crate) async fn operator(nats: &NatsServer) -> jetstream::Context {

@@ -38,6 +38,9 @@ struct Arguments {
     /// JSON file with the Leads, Contacts and Accounts to begin with.
     #[arg(long, env = "SALESFORCE_SEED_FILE")]
     seed_file: PathBuf,
+    /// JSON file in which the rows are kept, so that they outlive the process; once it is there, the seed is not read.
+    #[arg(long, env = "SALESFORCE_STATE_FILE")]
+    state_file: Option<PathBuf>,
     /// JSON file with settings that differ from the usual ones, as `GET /simulator/settings` shows them.
     #[arg(long, env = "SALESFORCE_SETTINGS_FILE")]
     settings_file: Option<PathBuf>,
@@ -70,6 +73,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         username: arguments.username,
         audience: arguments.audience,
         instance_url: arguments.instance_url,
+        state_file: arguments.state_file,
         settings,
         ..Config::new(read("public key", &arguments.public_key_file)?)
     };

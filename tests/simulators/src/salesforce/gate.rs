@@ -29,6 +29,9 @@ pub(crate) async fn pass(State(salesforce): State<Salesforce>, request: Request,
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
+    if served && writes && salesforce.write_down().is_err() {
+        response = ApiError::unavailable().into_response();
+    }
     let damage = damage(&mut salesforce.org(), served, writes, &response);
     response = match damage {
         None => response,

@@ -7,7 +7,8 @@
 //! - `collections`: writing many rows. `row` and `write`: what one row wants, by whichever call.
 //! - `describe`: what the org tells of itself. `access`: what of it the integration user may see and change.
 //! - `objects`, `value`, `record`, `records`, `rules`, `behaviour`: what the org holds, and its rules for a row.
-//! - `admin`, `settings`, `faults`, `fault_rate`, `page`: for the test or the person beside it; a real Salesforce has none.
+//! - `admin`, `settings`, `faults`, `fault_rate`, `page`, `state_file`: for the test or the person beside it; a real Salesforce has
+//!   none.
 
 mod access;
 mod admin;
@@ -34,11 +35,13 @@ mod seed;
 mod sessions;
 pub mod settings;
 pub mod soql;
+mod state_file;
 pub mod tls;
 mod value;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
@@ -80,6 +83,8 @@ pub struct Config {
     pub audience: String,
     /// Host for data calls; `None` for the one that the token was asked of.
     pub instance_url: Option<String>,
+    /// Where the rows are written down after each change; what is there takes the seed's place.
+    pub state_file: Option<PathBuf>,
     /// What can change later.
     pub settings: Settings,
 }
@@ -94,6 +99,7 @@ impl Config {
             username: "integration@postcall.example".to_owned(),
             audience: "https://login.salesforce.com".to_owned(),
             instance_url: None,
+            state_file: None,
             settings: Settings::default(),
         }
     }
@@ -169,7 +175,8 @@ impl Salesforce {
     /// A key or a seed that cannot be read.
     pub fn new(config: Config, seed: &[u8]) -> anyhow::Result<Self> {
         let public_key = PublicKey::from_pem(&config.public_key_pem).context("read public key")?;
-        let records = Records::from_json(seed).context("read seed")?;
+        let kept = state_file::read(config.state_file.as_deref()).context("read state file")?;
+        let records = Records::from_json(kept.as_deref().unwrap_or(seed)).context("read rows")?;
         let org = Org { records, settings: config.settings.clone(), ..Org::default() };
         Ok(Self(Arc::new(Shared { config, public_key, org: Mutex::new(org) })))
     }

@@ -33,13 +33,17 @@ struct Cli {
     /// Longest that everything may take to come to its end when all faults are undone, seconds.
     #[arg(long, default_value_t = 900)]
     drain_limit_seconds: u64,
+    /// Three nats-servers that keep the same streams, of which faults strike the leader.
+    #[arg(long)]
+    cluster: bool,
     /// Power cuts are left out.
     #[arg(long)]
     without_power_cuts: bool,
     /// The agent is killed, and nothing else happens.
     #[arg(long)]
     agent_kills: bool,
-    /// Nothing happens but calls, and our programs must hold no more at the end than in the middle: memory, files, threads.
+    /// Nothing happens but calls, and our programs must hold no more at the end than in the middle: memory, files, threads,
+    /// tasks.
     #[arg(long, conflicts_with_all = ["agent_kills", "faults"])]
     soak: bool,
     /// A worker of the Python framework takes the calls.
@@ -95,6 +99,7 @@ impl Cli {
             calls_at_a_time: self.calls_at_a_time,
             drain_limit: Duration::from_secs(self.drain_limit_seconds),
             worker,
+            cluster: self.cluster,
             level: self.soak,
             folder: workspace().join(".run/chaos").join(self.folder()),
         }
@@ -108,7 +113,8 @@ impl Cli {
         } else {
             ""
         };
+        let cluster = if self.cluster { "cluster-" } else { "" };
         let peer = if self.peer { "peer-" } else { "" };
-        format!("{kind}{peer}{}", self.seed)
+        format!("{kind}{cluster}{peer}{}", self.seed)
     }
 }

@@ -10,7 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemas::{EndReason, Role, SessionEnded, timestamp};
 use serde::Serialize;
 
-use super::facts::{Facts, Job, Object, Struck, Try};
+use super::facts::{DeadLetter, Facts, Job, Object, Struck, Try};
+use super::fault::{Fault, Step};
 use super::levels::Level;
 
 /// Something that should not be.
@@ -49,6 +50,8 @@ const SEEN_WITHIN: TimeDelta = TimeDelta::seconds(20);
 const AFTERMATH: TimeDelta = TimeDelta::seconds(40);
 /// How long before an agent's death the last writing of a journal may have been: a beat is a second, and disks take their time.
 const BEAT: TimeDelta = TimeDelta::seconds(5);
+/// How far clocks may be apart before a session is taken for one of the future.
+const CLOCKS_APART: TimeDelta = TimeDelta::hours(1);
 
 /// All that should not be, by kind.
 pub fn audit(facts: &Facts) -> Vec<Violation> {
@@ -65,7 +68,11 @@ pub fn audit(facts: &Facts) -> Vec<Violation> {
         of_kind(Kind::WrongLead, wrong_leads(facts)),
         of_kind(
             Kind::DeadLetter,
-            facts.dead_letters.iter().map(|one| format!("{}: {}", one.sink, one.error)),
+            facts
+                .dead_letters
+                .iter()
+                .filter(|letter| !is_of_the_future(letter, facts))
+                .map(|one| format!("{}: {}", one.sink, one.error)),
         ),
         of_kind(Kind::Left, facts.left.iter().cloned()),
         of_kind(Kind::Failed, facts.failed.iter().cloned()),
@@ -76,6 +83,18 @@ pub fn audit(facts: &Facts) -> Vec<Violation> {
 /// Programs that hold more at the end than in the middle.
 pub(super) fn grown<'a>(levels: impl Iterator<Item = &'a Level>) -> Vec<Violation> {
     of_kind(Kind::Grown, levels.flat_map(Level::grown))
+}
+
+/// Sessions that ended when a clock was a day ahead, and were written when it went right, would make every later one a stale one.
+fn is_of_the_future(letter: &DeadLetter, facts: &Facts) -> bool {
+    letter.error.contains("end_time is in the future")
+        && facts.faults.iter().any(|struck| struck.fault == Fault::Clock(Step::DayAhead))
+        && facts.objects.iter().any(|object| is_put_aside(object, letter))
+}
+
+fn is_put_aside(object: &Object, letter: &DeadLetter) -> bool {
+    let end = object.payload["end_time"].as_str().and_then(|text| timestamp::parse(text).ok());
+    letter.session == Some(identity(object).0) && end.is_some_and(|end| end > object.stored + CLOCKS_APART)
 }
 
 fn of_kind(kind: Kind, found: impl IntoIterator<Item = String>) -> Vec<Violation> {
@@ -200,7 +219,11 @@ fn not_the_callers(session: &SessionEnded, call: &Try) -> Vec<String> {
 
 fn at_another_time(session: &SessionEnded, call: &Try, faults: &[Struck]) -> Vec<String> {
     let mut wrong = Vec::new();
-    if session.start_time < call.asked {
+    let until = call.left.unwrap_or(call.asked + AFTERMATH) + SEEN_WITHIN;
+    // By which clock a session was timed nobody knows then; that it goes on and ends as others do is known.
+    let clock_was_set =
+        faults.iter().any(|one| one.fault.steps_the_clock() && one.met(call.asked - BEAT, until));
+    if session.start_time < call.asked && !clock_was_set {
         wrong.push("it began before its caller asked for a token".to_owned());
     }
     let Some(left) = call.left else { return wrong };
@@ -211,7 +234,7 @@ fn at_another_time(session: &SessionEnded, call: &Try, faults: &[Struck]) -> Vec
     let late = (session.end_time - left).num_seconds();
     let reason = session.end_reason;
     let Some(last) = disturbing.iter().map(|one| one.ended).max() else {
-        if late > SEEN_WITHIN.num_seconds() {
+        if late > SEEN_WITHIN.num_seconds() && !clock_was_set {
             wrong.push(format!("it ended {late} s after its caller had left, and nothing was the matter"));
         }
         // Who waits in vain may be left by the agent; who leaves at once may be gone before the agent looks.
@@ -220,13 +243,13 @@ fn at_another_time(session: &SessionEnded, call: &Try, faults: &[Struck]) -> Vec
             if !reason.is_some_and(|reason| expected.contains(&reason)) {
                 wrong.push(format!("it ended as {reason:?}, and nothing was the matter"));
             }
-            if -late > SEEN_WITHIN.num_seconds() {
+            if -late > SEEN_WITHIN.num_seconds() && !clock_was_set {
                 wrong.push(format!("it ended {} s before its caller left", -late));
             }
         }
         return wrong;
     };
-    if session.end_time > left.max(last) + AFTERMATH {
+    if session.end_time > left.max(last) + AFTERMATH && !clock_was_set {
         wrong
             .push(format!("it ended {late} s after its caller had left, and long after what was the matter"));
     }
@@ -262,8 +285,11 @@ fn unheard(session: &SessionEnded, call: &Try, faults: &[Struck]) -> Vec<String>
 
 /// A Lead shows the newest session: by the second of its end, then by its id, which is all that a record has of it.
 fn wrong_leads(facts: &Facts) -> Vec<String> {
+    let put_aside: Vec<&DeadLetter> =
+        facts.dead_letters.iter().filter(|letter| is_of_the_future(letter, facts)).collect();
     let mut newest = BTreeMap::<&str, (i64, &str)>::new();
-    for object in &facts.objects {
+    let counts = |object: &&Object| !put_aside.iter().any(|letter| is_put_aside(object, letter));
+    for object in facts.objects.iter().filter(counts) {
         let payload = &object.payload;
         let ended = payload["end_time"].as_str().and_then(|text| timestamp::parse(text).ok());
         if let (Some(email), Some(ended), Some(session)) =

@@ -2,7 +2,7 @@ use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 use super::super::facts::{Confirmed, DeadLetter, Lead};
-use super::super::fault::{Fault, Link, Part};
+use super::super::fault::{Fault, Link, Part, Step};
 use super::*;
 
 fn time(seconds: i64) -> DateTime<Utc> {
@@ -61,6 +61,10 @@ fn shown(end: i64) -> String {
 
 fn struck(fault: Fault, began: i64, ended: i64) -> Struck {
     Struck { fault, began: time(began), ended: time(ended), trouble: None }
+}
+
+fn letter(sink: &str, error: &str) -> DeadLetter {
+    DeadLetter { sink: sink.to_owned(), error: error.to_owned(), session: Some("room".to_owned()) }
 }
 
 fn kinds(facts: &Facts) -> Vec<Kind> {
@@ -176,6 +180,31 @@ fn what_was_the_matter_excuses_an_end_and_no_more() {
 }
 
 #[test]
+fn a_clock_that_is_set_excuses_times_and_nothing_else() {
+    const DAY: i64 = 86_400;
+    let mut facts = sound();
+    facts.objects[0].payload["start_time"] = json!(timestamp::format(&time(DAY + 2)));
+    facts.objects[0].payload["end_time"] = json!(timestamp::format(&time(DAY + 10)));
+    facts.objects[0].key = facts.objects[0].key.replace("day=01", "day=02");
+    facts.leads[0].ended = Some(shown(DAY + 10));
+    assert_eq!(kinds(&facts), [Kind::Wrong]);
+    facts.faults = vec![struck(Fault::Clock(Step::DayAhead), 1, 3)];
+    assert_eq!(kinds(&facts), []);
+    facts.objects[0].payload["end_reason"] = json!("agent_failed");
+    assert_eq!(kinds(&facts), [Kind::Wrong]);
+    facts.objects[0].payload["end_reason"] = json!("participant_left");
+    // A sink that does not believe it puts it aside, and the Lead does not show it.
+    facts.dead_letters = vec![letter("sink-salesforce", "the session's end_time is in the future")];
+    assert_eq!(kinds(&facts), []);
+    facts.leads[0].session = None;
+    assert_eq!(kinds(&facts), []);
+    // There is no cause for it where the session ended in time.
+    let (mut facts, put_aside) = (sound(), facts);
+    (facts.dead_letters, facts.faults) = (put_aside.dead_letters, put_aside.faults);
+    assert_eq!(kinds(&facts), [Kind::DeadLetter]);
+}
+
+#[test]
 fn a_lead_shows_the_newest_session() {
     let mut facts = sound();
     let mut second = facts.tries[0].clone();
@@ -196,7 +225,7 @@ fn a_lead_shows_the_newest_session() {
 #[test]
 fn what_is_left_dead_or_broken_is_told() {
     let mut facts = sound();
-    facts.dead_letters = vec![DeadLetter { sink: "sink-s3".to_owned(), error: "denied".to_owned() }];
+    facts.dead_letters = vec![letter("sink-s3", "denied")];
     facts.left = vec!["agent: 1 in the outbox".to_owned()];
     facts.failed = vec!["web panicked".to_owned()];
     assert_eq!(kinds(&facts), [Kind::DeadLetter, Kind::Left, Kind::Failed]);

@@ -98,7 +98,10 @@ fn conflict(one: &Strike, other: &Strike) -> bool {
     let are = |first, second| {
         (one.fault == first && other.fault == second) || (one.fault == second && other.fault == first)
     };
+    // A machine has one clock.
+    let clocks = one.fault.steps_the_clock() && other.fault.steps_the_clock();
     meet && (one.fault == other.fault
+        || clocks
         || are(Fault::DiskFull, Fault::Kill(Part::Agent))
         || are(Fault::DiskFull, Fault::PowerCut))
 }

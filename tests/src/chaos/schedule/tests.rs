@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::super::fault::Link;
+use super::super::fault::Step;
 use super::*;
 
 const PERIOD: Duration = Duration::from_secs(1_200);
@@ -15,13 +15,13 @@ fn a_seed_is_one_schedule_and_another_seed_another() {
     let expected = [
         Strike {
             at: Duration::from_millis(7_599),
-            fault: Fault::Down(Link::S3),
-            lasts: Duration::from_millis(11_871),
+            fault: Fault::Freeze(Part::S3),
+            lasts: Duration::from_millis(1_671),
         },
         Strike {
-            at: Duration::from_millis(22_687),
-            fault: Fault::Freeze(Part::SinkSalesforce),
-            lasts: Duration::from_millis(11_195),
+            at: Duration::from_millis(19_938),
+            fault: Fault::Kill(Part::Agent),
+            lasts: Duration::from_millis(402),
         },
     ];
     assert_eq!([*first, *second], expected);
@@ -53,7 +53,11 @@ fn what_is_left_out_does_not_happen() {
 #[test]
 fn no_two_faults_meet_that_nothing_survives() {
     let apart = Duration::from_secs(15);
-    let not_together = [(Fault::DiskFull, Fault::Kill(Part::Agent)), (Fault::DiskFull, Fault::PowerCut)];
+    let not_together = [
+        (Fault::DiskFull, Fault::Kill(Part::Agent)),
+        (Fault::DiskFull, Fault::PowerCut),
+        (Fault::Clock(Step::DayAhead), Fault::Clock(Step::DayBehind)),
+    ];
     for seed in 0..200 {
         let strikes = faults(seed, 200, PERIOD, &Fault::all());
         for (index, one) in strikes.iter().enumerate() {

@@ -31,6 +31,24 @@ async fn a_row_is_shown_as_the_query_shows_it() {
 }
 
 #[tokio::test]
+async fn rows_outlive_their_process_where_there_is_a_file_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.json");
+    let seed = json!({ "Lead": [{ "Id": LEAD, "Email": "a@x.org", "Company": "X" }] }).to_string();
+    let start = || Org::with(seed.as_bytes(), |config| config.state_file = Some(file.clone()));
+    let org = start().await;
+    let updated = org.update(&[json!({
+        "attributes": { "type": "Lead" }, "Id": LEAD, "Last_Voice_Session__c": "room", "Company": "Y",
+    })]);
+    assert_eq!(updated.await, ["ok"]);
+    let before = org.salesforce.org().records.get(LEAD).unwrap().fields.clone();
+    drop(org);
+    let org = start().await;
+    assert_eq!(org.salesforce.org().records.get(LEAD).unwrap().fields, before);
+    assert_eq!(org.field(LEAD, "Last_Voice_Session__c"), "room");
+}
+
+#[tokio::test]
 async fn an_update_writes_the_row_or_says_why_not() {
     let org = Org::start().await;
     let path = format!("sobjects/Lead/{LEAD}");
