@@ -31,46 +31,54 @@ pub enum Worker {
 }
 
 /// A stack on ports and in a folder of its own. It ends when this is dropped.
-pub(super) struct Stage {
+pub struct Stage {
     /// Addresses and keys of the servers themselves.
-    pub(super) environment: Environment,
-    pub(super) folder: PathBuf,
-    pub(super) parts: BTreeMap<Part, Process>,
-    pub(super) second_worker: Process,
-    pub(super) proxies: BTreeMap<Link, Proxy>,
+    pub environment: Environment,
+    pub folder: PathBuf,
+    pub parts: BTreeMap<Part, Process>,
+    pub second_worker: Process,
+    pub proxies: BTreeMap<Link, Proxy>,
     /// What the processes have held.
     pub(super) levels: Levels,
     next_look: Instant,
     /// What nats-server's disk held when a power cut began, by its number.
     pub(super) power_cuts: BTreeMap<usize, PathBuf>,
     /// Of the first worker's spool, where mounting is permitted; last, so that nobody uses it any more when it goes.
-    pub(super) disk: Option<Disk>,
+    pub disk: Option<Disk>,
+}
+
+/// What differs from stage to stage.
+pub struct Cast<'a> {
+    /// Each has a Lead.
+    pub people: &'a [String],
+    pub worker: Worker,
+    /// Servers that our programs reach through a proxy.
+    pub links: &'a [Link],
+    /// Beside the settings of every stage, or in their place.
+    pub settings: &'a [(&'a str, String)],
 }
 
 impl Stage {
-    /// Starts all but the second worker, and waits until they are ready. Each of `people` has a Lead.
-    pub(super) async fn start(
-        folder: &Path,
-        disk: Option<Disk>,
-        people: &[String],
-        worker: Worker,
-    ) -> Result<Self> {
-        let environment = new_environment(folder)?;
+    /// Starts all but the second worker, and waits until they are ready.
+    ///
+    /// # Errors
+    /// One of them cannot be started, or is not ready in time.
+    pub async fn start(folder: &Path, disk: Option<Disk>, cast: &Cast<'_>) -> Result<Self> {
+        let mut environment = new_environment(folder)?;
+        cast.settings.iter().for_each(|(name, value)| environment.set(name, value.as_str()));
         let (mut proxied, mut proxies) = (environment.clone(), BTreeMap::new());
-        for (link, name) in
-            [(Link::Nats, "NATS_URL"), (Link::S3, "S3_ENDPOINT"), (Link::Salesforce, "SALESFORCE_URL")]
-        {
-            let server = address(environment.get(name)?);
+        for link in cast.links {
+            let server = address(environment.get(link.setting())?);
             let proxy = Proxy::start(server.clone()).await?;
             proxied = through(&proxied, &server, &proxy);
-            proxies.insert(link, proxy);
+            proxies.insert(*link, proxy);
         }
         let mut parts = BTreeMap::new();
         let servers = [
             (Part::LiveKit, service::livekit(folder, &environment)?),
             (Part::Nats, service::nats(folder, &environment)?),
             (Part::S3, service::s3(folder, &environment)?),
-            (Part::Salesforce, salesforce(folder, &environment, people)?),
+            (Part::Salesforce, salesforce(folder, &environment, cast.people)?),
             (Part::OpenAi, service::openai(&environment)?),
         ];
         start(folder, servers, &mut parts).await?;
@@ -79,7 +87,7 @@ impl Stage {
         let programs = [
             (Part::SinkS3, service::sink_s3(&proxied)?),
             (Part::SinkSalesforce, service::sink_salesforce(&proxied)?),
-            (Part::Agent, agent(&proxied, worker)?),
+            (Part::Agent, agent(&proxied, cast.worker)?),
             (Part::Web, service::web(&proxied)?),
         ];
         start(folder, programs, &mut parts).await?;
@@ -99,7 +107,7 @@ impl Stage {
         })
     }
 
-    pub(super) fn part(&mut self, part: Part) -> Result<&mut Process> {
+    pub fn part(&mut self, part: Part) -> Result<&mut Process> {
         self.parts.get_mut(&part).with_context(|| format!("{part} is no part of this stack"))
     }
 
@@ -124,7 +132,7 @@ impl Stage {
 }
 
 /// Where the spool of the first worker is, below a stage's folder.
-pub(super) fn spool(folder: &Path) -> PathBuf {
+pub fn spool(folder: &Path) -> PathBuf {
     folder.join("data/agent")
 }
 
