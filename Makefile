@@ -146,6 +146,11 @@ test-systemd: build ## The units of deploy/systemd under a systemd that is boote
 	@$(INSTALL) deploy
 	cargo test --package test-deploy --test it -- --ignored booted::
 
+.PHONY: test-alerts
+test-alerts: build ## Each alert fires by a real fault and stops when that is mended (as root): make test-alerts ALERT=PostcallNoAgent.
+	@$(INSTALL) deploy
+	cargo test --package test-deploy --test it -- --ignored --nocapture alerts::
+
 .PHONY: fmt
 fmt: ## Format the Rust sources.
 	cargo fmt --all

@@ -1,6 +1,7 @@
 //! A synthetic caller: what a browser does, without one.
 
 use std::f32::consts::TAU;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -23,7 +24,6 @@ use tokio::task::JoinHandle;
 use crate::environment::Environment;
 
 const SAMPLE_RATE: u32 = 48_000;
-const FRAME_SAMPLES: u32 = SAMPLE_RATE / 100;
 
 /// Topics of the texts that are typed, and that an agent answers and says.
 const CHAT_TOPIC: &str = "lk.chat";
@@ -87,8 +87,29 @@ pub struct Caller {
 impl Caller {
     /// Joins and publishes its microphone, with a 440 Hz tone.
     pub async fn join(environment: &Environment, details: &ConnectionDetails) -> Result<Self> {
+        Self::join_with(environment, details, SAMPLE_RATE, tone()).await
+    }
+
+    /// The same, with what a WAV file [says](crate::conversation::speak), again and again, and silence for a while after each time.
+    pub async fn join_saying(
+        environment: &Environment,
+        details: &ConnectionDetails,
+        recording: &Path,
+        silence: Duration,
+    ) -> Result<Self> {
+        let (rate, mut samples) = read_wav(recording)?;
+        samples.resize(samples.len() + (f64::from(rate) * silence.as_secs_f64()) as usize, 0);
+        Self::join_with(environment, details, rate, samples.into_iter().cycle()).await
+    }
+
+    async fn join_with(
+        environment: &Environment,
+        details: &ConnectionDetails,
+        rate: u32,
+        samples: impl Iterator<Item = i16> + Send + 'static,
+    ) -> Result<Self> {
         let mut caller = Self::join_without_microphone(environment, details).await?;
-        let source = NativeAudioSource::new(AudioSourceOptions::default(), SAMPLE_RATE, 1, 100);
+        let source = NativeAudioSource::new(AudioSourceOptions::default(), rate, 1, 100);
         let track = LocalAudioTrack::create_audio_track("microphone", RtcAudioSource::Native(source.clone()));
         let options = TrackPublishOptions { source: TrackSource::Microphone, ..Default::default() };
         caller
@@ -97,7 +118,7 @@ impl Caller {
             .publish_track(LocalTrack::Audio(track), options)
             .await
             .context("publish microphone")?;
-        caller.microphone = Some(tokio::spawn(play_tone(source)));
+        caller.microphone = Some(tokio::spawn(play(source, rate, samples)));
         Ok(caller)
     }
 
@@ -208,17 +229,33 @@ fn is_agent(participant: &RemoteParticipant) -> bool {
     participant.kind() == ParticipantKind::Agent
 }
 
-async fn play_tone(source: NativeAudioSource) {
-    let mut phase = 0.0_f32;
+/// Never ends.
+fn tone() -> impl Iterator<Item = i16> {
+    let step = TAU * 440.0 / SAMPLE_RATE as f32;
+    let phases = std::iter::successors(Some(0.0_f32), move |phase| Some((phase + step) % TAU));
+    phases.map(|phase| (phase.sin() * 8_000.0) as i16)
+}
+
+async fn play(source: NativeAudioSource, rate: u32, mut samples: impl Iterator<Item = i16>) {
     loop {
-        let mut frame = AudioFrame::new(SAMPLE_RATE, 1, FRAME_SAMPLES);
-        for sample in frame.data.to_mut() {
-            *sample = (phase.sin() * 8_000.0) as i16;
-            phase = (phase + TAU * 440.0 / SAMPLE_RATE as f32) % TAU;
+        // 10 ms.
+        let mut frame = AudioFrame::new(rate, 1, rate / 100);
+        for (sample, next) in frame.data.to_mut().iter_mut().zip(&mut samples) {
+            *sample = next;
         }
         // The source takes frames at the pace of real time; it ends with the track.
         if source.capture_frame(&frame).await.is_err() {
             return;
         }
     }
+}
+
+/// Rate and samples of a WAV file as flite writes it: 16 bits, one channel, and nothing between its head and the sound.
+fn read_wav(file: &Path) -> Result<(u32, Vec<i16>)> {
+    const HEAD: usize = 44;
+    let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+    let rate = bytes.get(24..28).and_then(|rate| rate.try_into().ok()).map(u32::from_le_bytes);
+    let (samples, _) = bytes.get(HEAD..).unwrap_or_default().as_chunks();
+    let samples = samples.iter().map(|sample| i16::from_le_bytes(*sample)).collect();
+    Ok((rate.with_context(|| format!("{} is no WAV file", file.display()))?, samples))
 }

@@ -1,6 +1,6 @@
 //! A disk for a folder, which can be full.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,19 +11,26 @@ use anyhow::{Context, Result};
 const SIZE: &str = "size=64m";
 
 /// A mounted disk. It is taken away on drop.
-pub(super) struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
     /// None where mounting is not permitted.
-    pub(super) fn mount(folder: &Path) -> Result<Option<Self>> {
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn mount(folder: &Path) -> Result<Option<Self>> {
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(folder).output();
         Ok(mount.is_ok_and(|output| output.status.success()).then(|| Self(folder.to_owned())))
     }
 
-    /// Leaves no room on it.
-    pub(super) fn fill(&self) -> Result<()> {
-        let mut ballast = File::create(self.ballast()).context("fill the disk")?;
+    /// Leaves no room on it, and none of what was freed since it did so last.
+    ///
+    /// # Errors
+    /// Its file cannot be opened.
+    pub fn fill(&self) -> Result<()> {
+        let ballast = OpenOptions::new().create(true).append(true).open(self.ballast());
+        let mut ballast = ballast.context("fill the disk")?;
         for bytes in [1_024 * 1_024, 1_024] {
             let piece = vec![0; bytes];
             while ballast.write_all(&piece).is_ok() {}
@@ -32,7 +39,10 @@ impl Disk {
     }
 
     /// Makes room again.
-    pub(super) fn clear(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// It was not filled.
+    pub fn clear(&self) -> Result<()> {
         std::fs::remove_file(self.ballast()).context("make room on the disk")
     }
 
@@ -48,6 +58,6 @@ impl Drop for Disk {
 }
 
 /// Takes a disk away; nothing happens where there is none.
-pub(super) fn unmount(folder: &Path) {
+pub fn unmount(folder: &Path) {
     drop(Command::new("umount").arg("--lazy").arg(folder).stderr(Stdio::null()).status());
 }

@@ -59,6 +59,19 @@ pub enum Link {
     Nats,
     S3,
     Salesforce,
+    LiveKit,
+}
+
+impl Link {
+    /// The setting that says where the server is.
+    pub(super) fn setting(self) -> &'static str {
+        match self {
+            Self::Nats => "NATS_URL",
+            Self::S3 => "S3_ENDPOINT",
+            Self::Salesforce => "SALESFORCE_URL",
+            Self::LiveKit => "LIVEKIT_URL",
+        }
+    }
 }
 
 /// What happens for a while.
@@ -171,6 +184,7 @@ impl fmt::Display for Link {
             Self::Nats => "NATS",
             Self::S3 => "S3",
             Self::Salesforce => "Salesforce",
+            Self::LiveKit => "LiveKit",
         })
     }
 }

@@ -4,30 +4,38 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use schemas::names;
 use serde_json::{Value, json};
 use test_servers::copy_folder;
 
 use super::fault::{Fault, Link, Part};
 use super::process::Process;
 use super::proxy::Mode;
-use super::queue;
+use super::queue::{self, Room};
 use super::stage::Stage;
 use crate::stack::service::NATS_NAMES;
 
+/// What each piece of a slow connection waits.
+const SLOWNESS: Duration = Duration::from_millis(300);
 /// A simulator that stands does not answer.
 const LIMIT: Duration = Duration::from_secs(5);
 
 impl Stage {
     /// Brings a fault about. It is undone by its number.
-    pub(super) async fn begin(&mut self, number: usize, fault: Fault) -> Result<()> {
+    ///
+    /// # Errors
+    /// A process cannot be ended, or a server does not do its part.
+    pub async fn begin(&mut self, number: usize, fault: Fault) -> Result<()> {
         match fault {
             Fault::Kill(part) => self.struck_part(number, part).await?.kill()?,
             Fault::Freeze(part) => self.struck_part(number, part).await?.freeze(),
             Fault::Down(link) => self.pass(link, number, Mode::Down)?,
-            Fault::Slow(link) => self.pass(link, number, Mode::Slow)?,
+            Fault::Slow(link) => self.pass(link, number, Mode::Slow(SLOWNESS))?,
             Fault::Cut(link) => self.pass(link, number, Mode::Cut)?,
-            Fault::Errors(Link::Nats) => queue::limit_stream(&self.environment, true).await?,
-            Fault::Errors(Link::S3) => self.pass(Link::S3, number, Mode::Unavailable)?,
+            Fault::Errors(Link::Nats) => {
+                queue::limit_stream(&self.environment, names::SESSIONS_STREAM, Room::None).await?
+            }
+            Fault::Errors(link @ (Link::S3 | Link::LiveKit)) => self.pass(link, number, Mode::Unavailable)?,
             Fault::Errors(Link::Salesforce) => {
                 let faults = json!({
                     "unavailable": { "share": 0.3 }, "lost_answers": { "share": 0.3 }, "expired_tokens": { "share": 0.2 },
@@ -43,11 +51,16 @@ impl Stage {
     }
 
     /// Undoes it. Where that does not work, it can be tried again.
-    pub(super) async fn end(&mut self, number: usize, fault: Fault) -> Result<()> {
+    ///
+    /// # Errors
+    /// A process cannot be started, or a server does not do its part.
+    pub async fn end(&mut self, number: usize, fault: Fault) -> Result<()> {
         match fault {
             Fault::Kill(part) => self.released_part(number, part)?.revive()?,
             Fault::Freeze(part) => self.released_part(number, part)?.thaw(),
-            Fault::Errors(Link::Nats) => queue::limit_stream(&self.environment, false).await?,
+            Fault::Errors(Link::Nats) => {
+                queue::limit_stream(&self.environment, names::SESSIONS_STREAM, Room::AsConfigured).await?
+            }
             Fault::Errors(Link::Salesforce) => {
                 self.simulate(&json!({ "unavailable": 0, "lost_answers": 0, "expired_tokens": 0 })).await?;
             }
@@ -66,7 +79,11 @@ impl Stage {
         Ok(())
     }
 
-    fn pass(&mut self, link: Link, number: usize, mode: Mode) -> Result<()> {
+    /// Has the connections to a server fare so, until the fault of this number ends.
+    ///
+    /// # Errors
+    /// The server has no proxy.
+    pub fn pass(&mut self, link: Link, number: usize, mode: Mode) -> Result<()> {
         let proxies = self.proxies.get_mut(&link).context("find a proxy")?;
         proxies.iter_mut().for_each(|proxy| proxy.begin(number, mode));
         Ok(())
@@ -90,7 +107,11 @@ impl Stage {
         self.clock.as_ref().context("there is no clock to set")?.set(seconds).context("set the clock")
     }
 
-    async fn simulate(&self, faults: &Value) -> Result<()> {
+    /// Sets what goes wrong with the calls of Salesforce's API.
+    ///
+    /// # Errors
+    /// The simulator does not answer.
+    pub async fn simulate(&self, faults: &Value) -> Result<()> {
         let url = format!("{}/simulator/faults", self.environment.get("SALESFORCE_URL")?);
         let client = reqwest::Client::builder().timeout(LIMIT).build().context("make HTTP client")?;
         let answer = client.post(url).json(faults).send().await.context("ask the simulator")?;

@@ -8,18 +8,18 @@
 pub mod audit;
 mod calls;
 mod chance;
-mod disk;
+pub mod disk;
 mod evidence;
 pub mod facts;
 pub mod fault;
 mod injection;
 pub mod levels;
-mod process;
-mod proxy;
-mod queue;
+pub mod process;
+pub mod proxy;
+pub mod queue;
 pub mod report;
 pub mod schedule;
-mod stage;
+pub mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -35,11 +35,11 @@ use tokio::time::{Instant, sleep};
 use self::audit::{Kind, audit};
 use self::disk::Disk;
 use self::facts::{Struck, Try};
-use self::fault::{Fault, Part};
+use self::fault::{Fault, Link, Part};
 use self::report::Report;
 use self::schedule::Strike;
-use self::stage::Stage;
 pub use self::stage::Worker;
+use self::stage::{Cast, Stage};
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -106,7 +106,16 @@ pub async fn run(plan: &Plan) -> Result<Report> {
     let people: BTreeSet<String> = calls.iter().map(|call| call.email.clone()).collect();
     let people: Vec<String> = people.into_iter().collect();
 
-    let mut stage = Stage::start(&plan.folder, disk, clock, &people, plan).await?;
+    let links = [Link::Nats, Link::S3, Link::Salesforce];
+    let cast = Cast {
+        people: &people,
+        worker: plan.worker,
+        is_clustered: plan.cluster,
+        links: &links,
+        settings: &[],
+        tells_tasks: plan.level,
+    };
+    let mut stage = Stage::start(&plan.folder, disk, clock, &cast).await?;
     let environment = Arc::new(stage.environment.clone());
     let placed = tokio::spawn(calls::place(environment, calls, plan.calls_at_a_time));
     let (tries, faults) = strike(&mut stage, &strikes, placed).await?;

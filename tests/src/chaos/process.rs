@@ -8,9 +8,9 @@ use test_servers::{Program, Signal};
 use crate::stack::ready;
 use crate::stack::service::Service;
 
-pub(super) struct Process {
+pub struct Process {
     service: Service,
-    pub(super) program: Program,
+    pub program: Program,
     /// Whether it is to run where no fault holds it.
     wanted: bool,
     /// Whether it was told to stop, and may not have ended yet.
@@ -33,7 +33,10 @@ impl Process {
     }
 
     /// Waits until it works.
-    pub(super) async fn ready(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// It does not within a minute.
+    pub async fn ready(&self) -> Result<()> {
         ready(&self.service.ready, &self.program).await
     }
 

@@ -13,27 +13,26 @@ use tokio::task::JoinHandle;
 
 /// How a connection fares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
+pub enum Mode {
     Pass,
     /// Closed at once.
     Down,
-    /// Each piece of it waits.
-    Slow,
+    /// Each piece of it waits so long.
+    Slow(Duration),
     /// Closed in the middle of an answer, each connection elsewhere.
     Cut,
     /// Each request over HTTP is answered with 503, and the server does not get it.
     Unavailable,
 }
 
-/// What a piece of a slow connection waits, and how large it is at most.
-const SLOWNESS: Duration = Duration::from_millis(300);
+/// How large a piece of a slow connection is at most.
 const PIECE_BYTES: usize = 4_096;
 /// Bytes of answers that pass before a connection is cut: from the first ones, on and on.
 const CUT_AFTER: std::ops::Range<u64> = 20..6_000;
 const CUT_STEP: u64 = 397;
 
 /// A proxy before one server. It ends with its owner.
-pub(super) struct Proxy {
+pub struct Proxy {
     pub(super) address: SocketAddr,
     mode_tx: watch::Sender<Mode>,
     /// Each by the number of its fault; the last one counts.
@@ -43,7 +42,10 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// Begins to pass connections on to a server's address.
-    pub(super) async fn start(server: String) -> Result<Self> {
+    ///
+    /// # Errors
+    /// There is no port for it.
+    pub async fn start(server: String) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listen as a proxy")?;
         let address = listener.local_addr().context("find the proxy's address")?;
         let mode_tx = watch::Sender::new(Mode::Pass);
@@ -66,12 +68,13 @@ impl Proxy {
         Ok(Self { address, mode_tx, active: Vec::new(), accepting })
     }
 
-    pub(super) fn begin(&mut self, fault: usize, mode: Mode) {
+    /// From now on connections fare so, until the fault of this number ends.
+    pub fn begin(&mut self, fault: usize, mode: Mode) {
         self.active.push((fault, mode));
         self.apply();
     }
 
-    pub(super) fn end(&mut self, fault: usize) {
+    pub fn end(&mut self, fault: usize) {
         self.active.retain(|(number, _)| *number != fault);
         self.apply();
     }
@@ -91,7 +94,7 @@ async fn serve(mut client: TcpStream, server: &str, mode: Mode, cut_after: u64) 
     match mode {
         Mode::Down => return Ok(()),
         Mode::Unavailable => return refuse(client).await,
-        Mode::Pass | Mode::Slow | Mode::Cut => {}
+        Mode::Pass | Mode::Slow(_) | Mode::Cut => {}
     }
     let mut server = TcpStream::connect(server).await?;
     if mode == Mode::Pass {
@@ -99,9 +102,9 @@ async fn serve(mut client: TcpStream, server: &str, mode: Mode, cut_after: u64) 
     }
     let (mut from_client, mut to_client) = client.split();
     let (mut from_server, mut to_server) = server.split();
-    if mode == Mode::Slow {
-        let requests = copy_slowly(&mut from_client, &mut to_server);
-        return tokio::try_join!(requests, copy_slowly(&mut from_server, &mut to_client)).map(drop);
+    if let Mode::Slow(slowness) = mode {
+        let requests = copy_slowly(&mut from_client, &mut to_server, slowness);
+        return tokio::try_join!(requests, copy_slowly(&mut from_server, &mut to_client, slowness)).map(drop);
     }
     let mut answers = from_server.take(cut_after);
     tokio::select! {
@@ -113,6 +116,7 @@ async fn serve(mut client: TcpStream, server: &str, mode: Mode, cut_after: u64) 
 async fn copy_slowly(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
+    slowness: Duration,
 ) -> io::Result<()> {
     let mut piece = vec![0; PIECE_BYTES];
     loop {
@@ -120,7 +124,7 @@ async fn copy_slowly(
         if read == 0 {
             return to.shutdown().await;
         }
-        tokio::time::sleep(SLOWNESS).await;
+        tokio::time::sleep(slowness).await;
         to.write_all(&piece[..read]).await?;
     }
 }

@@ -40,14 +40,26 @@ pub(super) async fn leader(environment: &Environment) -> Option<Part> {
     Part::NATS.into_iter().zip(NATS_NAMES).find(|(_, name)| *name == leader).map(|(part, _)| part)
 }
 
-/// Has the stream of sessions take no further message, or as many as it has room for.
-pub(super) async fn limit_stream(environment: &Environment, full: bool) -> Result<()> {
+/// What a stream has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// For nothing more; an empty one for a single message, as none cannot be said.
+    None,
+    /// For as much as its other limits let it take.
+    AsConfigured,
+}
+
+/// Changes what a stream has room for.
+///
+/// # Errors
+/// nats-server does not answer, or does not have the stream.
+pub async fn limit_stream(environment: &Environment, stream: &str, room: Room) -> Result<()> {
     let limited = async {
         let jetstream = jetstream::new(nats::connect(environment).await?);
-        let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.context("look up the stream")?;
+        let stream = jetstream.get_stream(stream).await.context("look up the stream")?;
         let info = stream.cached_info();
         let messages = i64::try_from(info.state.messages).unwrap_or(i64::MAX).max(1);
-        let max_messages = if full { messages } else { -1 };
+        let max_messages = if room == Room::None { messages } else { -1 };
         let config = stream::Config { max_messages, ..info.config.clone() };
         jetstream.update_stream(config).await.context("change the stream")?;
         Ok(())
@@ -56,7 +68,10 @@ pub(super) async fn limit_stream(environment: &Environment, full: bool) -> Resul
 }
 
 /// What the sinks have not settled, a sentence each.
-pub(super) async fn unsettled(environment: &Environment) -> Result<Vec<String>> {
+///
+/// # Errors
+/// nats-server does not answer.
+pub async fn unsettled(environment: &Environment) -> Result<Vec<String>> {
     let asked = async {
         let jetstream = jetstream::new(nats::connect(environment).await?);
         let stream = jetstream.get_stream(names::SESSIONS_STREAM).await.context("look up the stream")?;

@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use test_servers::{SteppedClock, free_port, tool, workspace};
 
-use super::Plan;
 use super::disk::Disk;
 use super::fault::{Link, Part};
 use super::levels::{Holding, Levels, tasks};
@@ -42,14 +41,14 @@ pub enum Worker {
 }
 
 /// A stack on ports and in a folder of its own. It ends when this is dropped.
-pub(super) struct Stage {
+pub struct Stage {
     /// Addresses and keys of the servers themselves.
-    pub(super) environment: Environment,
-    pub(super) folder: PathBuf,
-    pub(super) parts: BTreeMap<Part, Process>,
-    pub(super) second_worker: Process,
+    pub environment: Environment,
+    pub folder: PathBuf,
+    pub parts: BTreeMap<Part, Process>,
+    pub second_worker: Process,
     /// One before each server; a cluster has several.
-    pub(super) proxies: BTreeMap<Link, Vec<Proxy>>,
+    pub proxies: BTreeMap<Link, Vec<Proxy>>,
     /// By which our programs go, where it could be made.
     pub(super) clock: Option<SteppedClock>,
     /// Whom each fault has struck that kills or stops, by its number.
@@ -62,34 +61,50 @@ pub(super) struct Stage {
     /// What nats-server's disk held when a power cut began, by its number.
     pub(super) power_cuts: BTreeMap<usize, PathBuf>,
     /// Of the first worker's spool, where mounting is permitted; last, so that nobody uses it any more when it goes.
-    pub(super) disk: Option<Disk>,
+    pub disk: Option<Disk>,
+}
+
+/// What differs from stage to stage.
+pub struct Cast<'a> {
+    /// Each has a Lead.
+    pub people: &'a [String],
+    pub worker: Worker,
+    /// Whether NATS is three servers.
+    pub is_clustered: bool,
+    /// Servers that our programs reach through a proxy.
+    pub links: &'a [Link],
+    /// Beside the settings of every stage, or in their place.
+    pub settings: &'a [(&'a str, String)],
+    /// Whether our programs are asked for their tasks.
+    pub tells_tasks: bool,
 }
 
 impl Stage {
-    /// Starts all but the second worker, and waits until they are ready. Each of `people` has a Lead.
-    pub(super) async fn start(
+    /// Starts all but the second worker, and waits until they are ready.
+    ///
+    /// # Errors
+    /// One of them cannot be started, or is not ready in time.
+    pub async fn start(
         folder: &Path,
         disk: Option<Disk>,
         clock: Option<SteppedClock>,
-        people: &[String],
-        plan: &Plan,
+        cast: &Cast<'_>,
     ) -> Result<Self> {
-        let environment = new_environment(folder, plan.cluster)?;
+        let mut environment = new_environment(folder, cast.is_clustered)?;
+        cast.settings.iter().for_each(|(name, value)| environment.set(name, value.as_str()));
         let (mut proxied, mut proxies) = (environment.clone(), BTreeMap::<Link, Vec<Proxy>>::new());
-        for (link, name) in
-            [(Link::Nats, "NATS_URL"), (Link::S3, "S3_ENDPOINT"), (Link::Salesforce, "SALESFORCE_URL")]
-        {
-            for server in environment.get(name)?.split(',').map(address) {
+        for link in cast.links {
+            for server in environment.get(link.setting())?.split(',').map(address) {
                 let proxy = Proxy::start(server.clone()).await?;
                 proxied = through(&proxied, &server, &proxy);
-                proxies.entry(link).or_default().push(proxy);
+                proxies.entry(*link).or_default().push(proxy);
             }
         }
         for (name, value) in clock.iter().flat_map(SteppedClock::environment) {
             proxied.set(name, value);
         }
         let mut parts = BTreeMap::new();
-        if plan.cluster {
+        if cast.is_clustered {
             let ports = [free_port(), free_port(), free_port()];
             let [one, two, three] = service::nats_cluster(folder, &environment, ports)?;
             let servers = [(Part::Nats, one), (Part::Nats2, two), (Part::Nats3, three)];
@@ -101,24 +116,24 @@ impl Stage {
         let servers = [
             (Part::LiveKit, service::livekit(folder, &environment)?),
             (Part::S3, service::s3(folder, &environment)?),
-            (Part::Salesforce, salesforce(folder, &environment, people)?),
+            (Part::Salesforce, salesforce(folder, &environment, cast.people)?),
             (Part::OpenAi, service::openai(&environment)?),
         ];
         start(folder, servers, &mut parts).await?;
-        let replicas = if plan.cluster { "3" } else { "1" };
+        let replicas = if cast.is_clustered { "3" } else { "1" };
         let setup = ["setup", "--create-bucket", "--replicas", replicas];
         service::operators("sink-s3", &environment, folder)?.run(&setup)?;
         service::operators("sink-salesforce", &environment, folder)?.run(&["setup"])?;
         let programs = [
             (Part::SinkS3, service::sink_s3(&proxied)?),
             (Part::SinkSalesforce, service::sink_salesforce(&proxied)?),
-            (Part::Agent, agent(&proxied, plan.worker)?),
+            (Part::Agent, agent(&proxied, cast.worker)?),
             (Part::Web, service::web(&proxied)?),
         ];
         start(folder, programs, &mut parts).await?;
         let metrics =
             reqwest::Client::builder().timeout(METRICS_LIMIT).build().context("make HTTP client")?;
-        let metrics = plan.level.then_some(metrics);
+        let metrics = cast.tells_tasks.then_some(metrics);
         let second = second_worker(folder, &proxied)?;
         let program = second.child(folder);
         let second_worker = Process::new(second, program);
@@ -138,7 +153,7 @@ impl Stage {
         })
     }
 
-    pub(super) fn part(&mut self, part: Part) -> Result<&mut Process> {
+    pub fn part(&mut self, part: Part) -> Result<&mut Process> {
         self.parts.get_mut(&part).with_context(|| format!("{part} is no part of this stack"))
     }
 
@@ -169,7 +184,7 @@ impl Stage {
 }
 
 /// Where the spool of the first worker is, below a stage's folder.
-pub(super) fn spool(folder: &Path) -> PathBuf {
+pub fn spool(folder: &Path) -> PathBuf {
     folder.join("data/agent")
 }
 

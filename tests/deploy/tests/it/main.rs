@@ -1,5 +1,6 @@
 //! What is in `deploy/`, read and run by other people's tools.
 
+mod alerts;
 mod aws;
 mod booted;
 mod chart;
@@ -8,6 +9,7 @@ mod compose;
 mod images;
 mod linted;
 mod monitoring;
+mod prometheus;
 mod releases;
 mod settings;
 mod units;

@@ -39,7 +39,7 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 /// The alerts by their names, of which some have several rules.
-fn alerts() -> BTreeMap<String, Vec<Value>> {
+pub(crate) fn alerts() -> BTreeMap<String, Vec<Value>> {
     let mut alerts = BTreeMap::<_, Vec<_>>::new();
     for rule in rules().into_iter().filter(|rule| rule.get("alert").is_some()) {
         alerts.entry(text(&rule, "alert").to_owned()).or_default().push(rule);

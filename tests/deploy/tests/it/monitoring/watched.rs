@@ -1,23 +1,22 @@
 //! The programs, each with a NATS and without what else it wants, and a Prometheus that scrapes them every second.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
-use test_deploy::{program, repository, tool};
+use test_deploy::{program, repository};
 use test_servers::{KEY, NatsServer, Program, SECRET, free_port};
+
+use crate::prometheus::{Prometheus, get, rules_of};
 
 /// Longer than anything takes on a machine whose cores are all busy.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// They end with this.
 pub(super) struct Watched {
-    prometheus: Program,
-    port: u16,
+    prometheus: Prometheus,
     /// Each with the port of its metrics.
     programs: Vec<(&'static str, u16, Program)>,
     _nats: NatsServer,
@@ -32,25 +31,9 @@ impl Watched {
             (NatsServer::start().await, tempfile::tempdir().expect("make a temporary folder"));
         let programs = programs(&nats, folder.path());
         let targets: Vec<_> = programs.iter().map(|(_, port, _)| format!("127.0.0.1:{port}")).collect();
-        // Prometheus reads YAML, and so JSON.
-        let configuration = json!({
-            "global": { "scrape_interval": "1s", "evaluation_interval": "1s" },
-            "rule_files": [repository().join("deploy/monitoring/rules.yaml").canonicalize().expect("the rules")],
-            "scrape_configs": [{ "job_name": "postcall", "static_configs": [{ "targets": targets }] }],
-        });
-        let file = folder.path().join("prometheus.yml");
-        std::fs::write(&file, configuration.to_string()).expect("write Prometheus's configuration");
-        let port = free_port();
-        let arguments = [
-            format!("--config.file={}", file.display()),
-            format!("--storage.tsdb.path={}", folder.path().join("prometheus").display()),
-            format!("--web.listen-address=127.0.0.1:{port}"),
-        ];
-        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-        let log = folder.path().join("prometheus.log");
-        let mut prometheus = Program::new(tool("deploy/bin/prometheus"), &arguments, [], log);
-        prometheus.start().expect("start Prometheus");
-        let watched = Self { prometheus, port, programs, _nats: nats, _folder: folder };
+        let rules = repository().join("deploy/monitoring/rules.yaml").canonicalize().expect("the rules");
+        let prometheus = Prometheus::start(folder.path(), &rules, &targets);
+        let watched = Self { prometheus, programs, _nats: nats, _folder: folder };
         watched.until("all programs are scraped", &format!("sum(up) == {}", targets.len()), is_data);
         watched
     }
@@ -74,20 +57,14 @@ impl Watched {
     }
 
     fn until(&self, what: &str, expression: &str, is_so: impl Fn(&Value) -> bool) {
-        let (began, path) = (Instant::now(), format!("/api/v1/query?query={}", encoded(expression)));
+        let began = Instant::now();
         loop {
-            // While it starts, its answers are no JSON.
-            let answer: Option<Value> =
-                get(self.port, &path).and_then(|body| serde_json::from_str(&body).ok());
-            match &answer {
-                Some(answer) if answer["status"] == "error" => {
-                    panic!("{what}: {}: {expression}", answer["error"])
-                }
-                Some(answer) if is_so(&answer["data"]["result"]) => return,
-                _ => {}
+            let result = self.prometheus.query(expression);
+            if result.as_ref().is_some_and(&is_so) {
+                return;
             }
             let log = || self.prometheus.end_of_log();
-            assert!(began.elapsed() < LIMIT, "{what}: {expression}: {answer:?}\n{}", log());
+            assert!(began.elapsed() < LIMIT, "{what}: {expression}: {result:?}\n{}", log());
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -95,10 +72,7 @@ impl Watched {
     /// # Panics
     /// A rule could not be evaluated.
     pub(super) fn all_rules_work(&self) {
-        let groups = json_of(&get(self.port, "/api/v1/rules").expect("Prometheus answers"));
-        let groups = groups["data"]["groups"].as_array().expect("groups of rules");
-        let rules: Vec<_> =
-            groups.iter().flat_map(|group| group["rules"].as_array().expect("rules")).collect();
+        let rules = rules_of(self.prometheus.port()).expect("Prometheus answers");
         assert!(rules.len() > 50, "{rules:?}");
         for rule in rules {
             assert_eq!(rule["health"], "ok", "{rule}");
@@ -165,23 +139,4 @@ fn start(
 
 fn is_data(result: &Value) -> bool {
     result.as_array().is_some_and(|series| !series.is_empty())
-}
-
-fn json_of(body: &str) -> Value {
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {body}"))
-}
-
-/// The body of an answer, whatever its status; none while nothing answers. By HTTP 1.0, so that it comes in one piece.
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(LIMIT)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer.split_once("\r\n\r\n")?.1.to_owned())
-}
-
-/// As it may stand in a query.
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
