@@ -203,6 +203,8 @@ fn new_environment(folder: &Path, cluster: bool) -> Result<Environment> {
     }
     // As a server comes: what it has acknowledged may go with its power.
     environment.set("NATS_SYNC_INTERVAL", "2m");
+    // What was on its way when a connection broke is delivered again after four times this.
+    environment.set("SALESFORCE_REQUEST_TIMEOUT", "10s");
     environment.set("LOG_FORMAT", "json");
     if cluster {
         let first = environment.get("NATS_URL")?.to_owned();

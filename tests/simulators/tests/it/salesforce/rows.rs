@@ -37,9 +37,7 @@ async fn rows_outlive_their_process_where_there_is_a_file_for_them() {
     let seed = json!({ "Lead": [{ "Id": LEAD, "Email": "a@x.org", "Company": "X" }] }).to_string();
     let start = || Org::with(seed.as_bytes(), |config| config.state_file = Some(file.clone()));
     let org = start().await;
-    let row = json!({
-        "attributes": { "type": "Lead" }, "Id": LEAD, "Last_Voice_Session__c": "room", "Company": "Y",
-    });
+    let row = json!({ "attributes": { "type": "Lead" }, "Id": LEAD, "Last_Voice_Session__c": "room", "Company": "Y" });
     assert_eq!(org.update(&[row]).await, ["ok"]);
     let before = org.salesforce.org().records.get(LEAD).unwrap().fields.clone();
     drop(org);
