@@ -90,15 +90,18 @@ impl Caller {
         Self::join_with(environment, details, SAMPLE_RATE, tone()).await
     }
 
-    /// The same, with what a WAV file [says](crate::conversation::speak), again and again, and silence for a while after each time.
+    /// The same, with what a WAV file [says](crate::conversation::speak), again and again, and the quiet of a room for a while
+    /// after each time.
     pub async fn join_saying(
         environment: &Environment,
         details: &ConnectionDetails,
         recording: &Path,
-        silence: Duration,
+        quiet: Duration,
     ) -> Result<Self> {
         let (rate, mut samples) = read_wav(recording)?;
-        samples.resize(samples.len() + (f64::from(rate) * silence.as_secs_f64()) as usize, 0);
+        // Nothing at all would not be sent, and so be no pause.
+        let noise = (0..).map(|number: u32| (number.wrapping_mul(7_919) % 33) as i16 - 16);
+        samples.extend(noise.take((f64::from(rate) * quiet.as_secs_f64()) as usize));
         Self::join_with(environment, details, rate, samples.into_iter().cycle()).await
     }
 

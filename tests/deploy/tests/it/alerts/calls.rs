@@ -23,8 +23,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Between two calls, and between two texts.
 const PAUSE: Duration = Duration::from_millis(1_500);
-/// How long somebody is silent after a sentence: the answer is heard to its end.
-const SILENCE: Duration = Duration::from_secs(8);
+/// How long somebody says nothing after a sentence: the answer is heard to its end.
+const QUIET: Duration = Duration::from_secs(8);
 
 /// What somebody does in a call, beside staying for a moment.
 #[derive(Debug, Clone)]
@@ -106,7 +106,7 @@ pub(super) async fn in_a_call(environment: &Environment, email: &str) -> Result<
 /// Somebody who says the same sentence again and again.
 pub(super) async fn speaker(environment: &Environment, email: &str, sentence: &Path) -> Result<Caller> {
     let details = ConnectionDetails::request(environment, email).await?;
-    let mut caller = Caller::join_saying(environment, &details, sentence, SILENCE).await?;
+    let mut caller = Caller::join_saying(environment, &details, sentence, QUIET).await?;
     caller.wait_for_agent(LIMIT).await?;
     Ok(caller)
 }

@@ -1,5 +1,5 @@
-//! Every alert of the rules, in a Prometheus whose time runs faster: a fault is made at real programs and servers, the alert fires, the
-//! fault is mended, and the alert stops.
+//! Every alert of the rules, in a Prometheus whose time runs faster: a fault is made at real programs and servers, the alert fires,
+//! the fault is mended, and the alert stops.
 //!
 //! `rules` makes the rules faster, `watch` sees what fires, `run` has the stack and what was shown; `scenes` are the faults.
 
