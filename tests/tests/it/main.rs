@@ -3,7 +3,6 @@
 
 mod browser;
 mod call;
-mod chaos;
 mod failures;
 mod metadata;
 mod own_services;
