@@ -17,7 +17,9 @@ use crate::providers::Providers;
 pub(crate) const AGENT_NAME: &str = "postcall-test";
 
 /// Longest that a server may take to be ready, or a state to be reached, on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks. A caller whose captions are asked for all the time has no time left to speak.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits until `probe` finds something.
 pub(crate) fn wait_for<T>(what: &str, probe: impl FnMut() -> Option<T>) -> T {
@@ -32,7 +34,7 @@ pub(crate) fn within<T>(limit: Duration, mut probe: impl FnMut() -> Option<T>) -
         if found.is_some() || started.elapsed() >= limit {
             return found;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use crate::callers::Callers;
-use crate::servers::{wait_for, within};
+use crate::servers::{LIMIT, wait_for, within};
 
 pub(crate) const GREETING: &str = "Hello, this is the AI assistant of PandaDoc. How can I help you today?";
 pub(crate) const APOLOGY: &str = "Sorry, I did not get that. Could you say it again?";
@@ -57,6 +57,13 @@ pub(crate) struct Packet {
     pub(crate) is_final: bool,
 }
 
+impl Captions {
+    /// What the agent says, or has said.
+    pub(crate) fn of_agent(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter(|stream| stream.is_transcription() && stream.from.starts_with("agent-"))
+    }
+}
+
 impl Stream {
     pub(crate) fn is_transcription(&self) -> bool {
         self.topic == "lk.transcription"
@@ -96,10 +103,7 @@ impl<'a> Call<'a> {
 
     /// What the agent has begun to say, in order.
     pub(crate) fn agent_said(&mut self) -> Vec<String> {
-        let streams = self.captions().streams.into_iter();
-        let of_agent =
-            streams.filter(|stream| stream.is_transcription() && stream.from.starts_with("agent-"));
-        of_agent.map(|stream| stream.text).collect()
+        self.captions().of_agent().map(|stream| stream.text.clone()).collect()
     }
 
     /// What the agent has answered in the chat, where the caller typed.
@@ -137,16 +141,19 @@ impl<'a> Call<'a> {
 
     /// Waits until the agent has said all it has to say.
     pub(crate) fn waits(&mut self) {
-        wait_for("the agent listens", || {
-            (self.captions().states.last().map(String::as_str) == Some("listening")).then_some(())
-        });
+        wait_for("the agent listens", || self.is_listened_to().then_some(()));
     }
 
     /// The same, where it may not.
     pub(crate) fn waits_within(&mut self, limit: Duration) -> bool {
-        let listens =
-            || (self.captions().states.last().map(String::as_str) == Some("listening")).then_some(());
-        within(limit, listens).is_some()
+        within(limit, || self.is_listened_to().then_some(())).is_some()
+    }
+
+    /// Its state takes another way than its words: where these have begun, it may still be that of the silence before them.
+    fn is_listened_to(&mut self) -> bool {
+        let captions = self.captions();
+        let listens = captions.states.last().is_some_and(|state| state == "listening");
+        listens && captions.of_agent().all(|stream| stream.whole)
     }
 
     /// Speaks, with a voice that the recogniser understands.
@@ -208,9 +215,8 @@ impl<'a> Call<'a> {
 
     /// Waits until the agent says something with these words.
     pub(crate) fn hears(&mut self, words: &str) {
-        wait_for(&format!("«{words}»"), || {
-            self.agent_said().iter().any(|said| said.contains(words)).then_some(())
-        });
+        let heard = within(LIMIT, || self.agent_said().iter().any(|said| said.contains(words)).then_some(()));
+        assert!(heard.is_some(), "«{words}»: not within {LIMIT:?}, but {:?}", self.agent_said());
     }
 
     /// Waits until the server has ended the connection; why.

@@ -27,7 +27,6 @@ fn each_alert_has_its_fault() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a quarter of an hour, and needs to be root: make test-alerts"]
-#[expect(clippy::print_stdout, reason = "a table for people")]
 async fn each_alert_fires_by_its_fault_and_stops_when_that_is_mended() {
     let one = std::env::var("ALERT").ok().filter(|alert| !alert.is_empty());
     let is_wanted = |alert: &str| one.as_ref().is_none_or(|one| one == alert);
