@@ -253,12 +253,10 @@ async fn play(source: NativeAudioSource, rate: u32, mut samples: impl Iterator<I
     }
 }
 
-/// Rate and samples of a WAV file as flite writes it: 16 bits, one channel, and nothing between its head and the sound.
+/// Rate and samples of a WAV file of 16 bits and one channel.
 fn read_wav(file: &Path) -> Result<(u32, Vec<i16>)> {
-    const HEAD: usize = 44;
-    let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-    let rate = bytes.get(24..28).and_then(|rate| rate.try_into().ok()).map(u32::from_le_bytes);
-    let (samples, _) = bytes.get(HEAD..).unwrap_or_default().as_chunks();
-    let samples = samples.iter().map(|sample| i16::from_le_bytes(*sample)).collect();
-    Ok((rate.with_context(|| format!("{} is no WAV file", file.display()))?, samples))
+    let reader = hound::WavReader::open(file).with_context(|| format!("read {}", file.display()))?;
+    let rate = reader.spec().sample_rate;
+    let samples: hound::Result<_> = reader.into_samples().collect();
+    Ok((rate, samples.with_context(|| format!("read {}", file.display()))?))
 }

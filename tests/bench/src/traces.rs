@@ -4,6 +4,7 @@
 use anyhow::Result;
 use serde_json::json;
 use test_servers::collector::{Collector, Manner};
+use tests::environment::Environment;
 
 use crate::report::{Report, median};
 use crate::{archive, voice};
@@ -27,6 +28,13 @@ impl InTurns {
             measured.with.push(one(round, true).await?);
         }
         Ok(measured)
+    }
+}
+
+/// Has programs that are started from now on send their traces there, or make none.
+pub(crate) fn set(environment: &mut Environment, collector: &Collector, traced: bool) {
+    for (name, value) in collector.environment() {
+        environment.set(name, if traced { &value } else { "" });
     }
 }
 

@@ -10,7 +10,7 @@ use test_servers::copy_folder;
 
 use super::fault::{Fault, Link, Part};
 use super::process::Process;
-use super::proxy::Mode;
+use super::proxy::{Mode, Proxy};
 use super::queue::{self, Room};
 use super::stage::Stage;
 use crate::stack::service::NATS_NAMES;
@@ -65,11 +65,7 @@ impl Stage {
                 self.simulate(&json!({ "unavailable": 0, "lost_answers": 0, "expired_tokens": 0 })).await?;
             }
             Fault::Down(link) | Fault::Slow(link) | Fault::Cut(link) | Fault::Errors(link) => {
-                self.proxies
-                    .get_mut(&link)
-                    .context("find a proxy")?
-                    .iter_mut()
-                    .for_each(|one| one.end(number));
+                self.proxies_of(link)?.iter_mut().for_each(|proxy| proxy.end(number));
             }
             Fault::PowerCut => self.lose_power(number)?,
             Fault::DiskFull => self.disk.as_ref().context("there is no disk to clear")?.clear()?,
@@ -84,9 +80,12 @@ impl Stage {
     /// # Errors
     /// The server has no proxy.
     pub fn pass(&mut self, link: Link, number: usize, mode: Mode) -> Result<()> {
-        let proxies = self.proxies.get_mut(&link).context("find a proxy")?;
-        proxies.iter_mut().for_each(|proxy| proxy.begin(number, mode));
+        self.proxies_of(link)?.iter_mut().for_each(|proxy| proxy.begin(number, mode));
         Ok(())
+    }
+
+    fn proxies_of(&mut self, link: Link) -> Result<&mut [Proxy]> {
+        self.proxies.get_mut(&link).map(Vec::as_mut_slice).context("find a proxy")
     }
 
     /// Whom a fault strikes: of a cluster the leader of the stream.

@@ -9,6 +9,18 @@ use test_servers::workspace;
 
 use super::service::Service;
 
+/// What `podman run` is told of a container of ours: it is on this machine's network, and has no right that it has no use for.
+pub const CONFINED: [&str; 7] = [
+    "--rm",
+    "--pull=never",
+    "--network=host",
+    "--read-only",
+    // Else podman mounts folders for temporary files.
+    "--read-only-tmpfs=false",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+];
+
 /// The agent's folder, which is all that any of them writes to.
 const SPOOL: &str = "AGENT_SPOOL_DIR";
 
@@ -29,18 +41,8 @@ pub fn in_image(service: Service, folder: &Path) -> Result<Service> {
     ensure!(found.success(), "there is no image {image}: run «make images»");
 
     let owner = std::fs::metadata(folder).with_context(|| format!("look at {}", folder.display()))?;
-    let mut arguments: Vec<String> = [
-        "run",
-        "--rm",
-        "--pull=never",
-        "--network=host",
-        "--read-only",
-        "--read-only-tmpfs=false",
-        "--cap-drop=ALL",
-        "--security-opt=no-new-privileges",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut arguments: Vec<String> =
+        ["run"].iter().chain(&CONFINED).map(|argument| (*argument).to_owned()).collect();
     arguments.push(format!("--user={}:{}", owner.uid(), owner.gid()));
     let mut data = service.data;
     for (name, value) in &service.environment {

@@ -128,8 +128,7 @@ fn caller_is_transcribed(captions: &Captions) {
 
 /// A stream for each segment, which is closed as final; the last packet of it has all of the text.
 fn agent_is_transcribed(captions: &Captions) {
-    let streams: Vec<_> =
-        captions.streams.iter().filter(|stream| stream.from.starts_with("agent-")).collect();
+    let streams: Vec<_> = captions.of_agent().collect();
     assert_eq!(streams.len(), 1 + TURNS.len());
     assert_eq!(streams[0].text, GREETING);
     for stream in &streams {

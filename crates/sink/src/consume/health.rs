@@ -1,4 +1,4 @@
-//! What keeps a sink from its work, pages on `/readyz`.
+//! What keeps a sink from its work, shown on `/readyz`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -5,7 +5,7 @@ use test_servers::collector::Collector;
 
 use super::scenario::{Runner, SCENARIOS, SMALL};
 use super::{Bench, drain, row};
-use crate::traces::InTurns;
+use crate::traces::{InTurns, set};
 
 const SESSIONS: usize = 20_000;
 /// Else the sink would leave out what it makes faster than it sends, and be the cheaper for it.
@@ -19,9 +19,7 @@ pub(crate) async fn measure(collector: &Collector) -> Result<InTurns> {
     row::print_header();
     let mut expected = collector.spans().len();
     let measured = InTurns::measure(async |_, traced| {
-        for (name, value) in collector.environment() {
-            bench.servers.environment.set(name, if traced { &value } else { "" });
-        }
+        set(&mut bench.servers.environment, collector, traced);
         bench.servers.environment.set(QUEUE.0, QUEUE.1);
         let row = drain::drain(&mut bench, &SCENARIOS[0], Runner::OURS, sessions).await?;
         row.print();

@@ -6,7 +6,7 @@ use tests::stack::Stack;
 
 use super::row::{Worker, measure_row, print_header};
 use super::{Bench, printed, programs, sentence};
-use crate::traces::InTurns;
+use crate::traces::{InTurns, set};
 
 /// Enough that what the process does anyway is little of it.
 const CONVERSATIONS: usize = 10;
@@ -19,9 +19,7 @@ pub(crate) async fn measure(collector: &Collector) -> Result<InTurns> {
     let mut bench = Bench { stack, sentence };
     print_header();
     InTurns::measure(async |round, traced| {
-        for (name, value) in collector.environment() {
-            bench.stack.environment.set(name, if traced { &value } else { "" });
-        }
+        set(&mut bench.stack.environment, collector, traced);
         let name = format!("{}-{round}", if traced { "traced" } else { "plain" });
         programs::fresh_agent(&mut bench.stack, &name).await?;
         let pid = bench.stack.agent.id().context("find the agent")?;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use test_deploy::{repository, said};
 use test_servers::Process;
+use tests::stack::images::CONFINED;
 
 use super::version;
 
@@ -47,10 +48,7 @@ impl Run<'_> {
 
     fn command(self, name: &str, arguments: &[&str]) -> Command {
         let mut command = podman();
-        command.args(["run", "--rm", "--pull", "never", "--name", name, "--network", "host"]);
-        // Else podman mounts folders for temporary files.
-        command.args(["--read-only", "--read-only-tmpfs=false"]);
-        command.args(["--cap-drop", "ALL", "--security-opt", "no-new-privileges"]);
+        command.args(["run", "--name", name]).args(CONFINED);
         for (setting, value) in self.settings {
             command.arg("--env").arg(format!("{setting}={value}"));
         }
