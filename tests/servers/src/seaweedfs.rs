@@ -20,8 +20,16 @@ pub fn seaweedfs_arguments(port: u16, folder: &Path, keys: &Path) -> Vec<String>
         format!("-filer.port={filer}"),
     ];
     let fixed = ["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-master.telemetry=false"];
-    // Table formats that nobody uses here, each with a port of its own; and volumes, of which a bucket gets its own.
-    let rest = ["-s3.port.iceberg=0", "-s3.port.lance=0", "-volume.max=50", "-master.volumeSizeLimitMB=64"];
+    // Table formats that nobody uses here, each with a port of its own; volumes, of which a bucket gets its own; and a disk
+    // that may be nearly full, as one with builds on it is: at a hundredth free, the default, each write hangs for half a
+    // minute and fails.
+    let rest = [
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        "-volume.max=50",
+        "-volume.minFreeSpace=100MiB",
+        "-master.volumeSizeLimitMB=64",
+    ];
     fixed.into_iter().chain(rest).map(str::to_owned).chain(own).collect()
 }
 
