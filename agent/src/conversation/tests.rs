@@ -63,6 +63,7 @@ impl Call {
                     VadEvent::SpeechBegan { ago } => Event::SpeechBegan(self.now - ago),
                     VadEvent::StillSpeaking { ago } => Event::StillSpeaking(self.now - ago),
                     VadEvent::SpeechEnded { ago } => Event::SpeechEnded(self.now - ago),
+                    VadEvent::Murmured => Event::Murmured,
                 };
                 self.event(event);
             }

@@ -144,6 +144,10 @@ impl Transcriber {
                     self.silence = ago;
                     Event::SpeechEnded(now - ago)
                 }
+                VadEvent::Murmured => {
+                    self.silence = Duration::ZERO;
+                    Event::Murmured
+                }
             });
         }
         events

@@ -3,6 +3,7 @@
 
 mod browser;
 mod call;
+mod chaos;
 mod failures;
 mod metadata;
 mod own_services;

@@ -11,6 +11,8 @@ pub(crate) enum Event {
     StillSpeaking(Instant),
     /// The caller is silent, since then.
     SpeechEnded(Instant),
+    /// What began as speech was talk of several, of whom nobody spoke to the agent.
+    Murmured,
     /// What the caller has said in this turn so far; its last words may change.
     Interim(String),
     /// These words are all that was said until then.

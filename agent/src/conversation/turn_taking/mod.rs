@@ -100,6 +100,7 @@ impl TurnTaking {
             Event::SpeechBegan(at) => self.speech_began(at),
             Event::StillSpeaking(at) => self.still_speaking(at),
             Event::SpeechEnded(at) => self.speech_ended(at, now),
+            Event::Murmured => self.murmured(now),
             Event::Interim(text) => {
                 // Of an earlier part of the turn, words come late from any service.
                 let first_part = self.caller.speaking_since.is_some() && self.caller.voice.is_zero();
@@ -248,6 +249,21 @@ impl TurnTaking {
         }
         let mut actions = vec![Action::Transcribe, Action::Judge(at)];
         actions.extend(self.prepare(now));
+        actions
+    }
+
+    /// Nobody has spoken, unless a service has heard words all the same.
+    fn murmured(&mut self, now: Instant) -> Vec<Action> {
+        if !self.caller.interim.is_empty() {
+            return self.speech_ended(now, now);
+        }
+        self.caller = Caller::default();
+        let mut actions = vec![Action::Forget];
+        match self.agent {
+            Agent::Paused => actions.push(self.resume()),
+            Agent::Listening => self.quiet_since = self.quiet_since.or(Some(now)),
+            Agent::Thinking | Agent::Speaking => {}
+        }
         actions
     }
 

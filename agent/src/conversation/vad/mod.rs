@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use earshot::Detector;
-use foreground::Foreground;
+use foreground::{Foreground, Sound, UNBROKEN};
 
 /// Samples a second of what a [`SpeechDetector`] takes: 16 bit, mono.
 pub(crate) const VAD_SAMPLE_RATE: u32 = 16_000;
@@ -43,6 +43,8 @@ pub(crate) enum VadEvent {
     SpeechEnded {
         ago: Duration,
     },
+    /// What began as speech was talk of several, of whom nobody speaks to the agent.
+    Murmured,
 }
 
 /// Detects the speech of one caller.
@@ -118,22 +120,40 @@ impl SpeechDetector {
     fn judge(&mut self, later: usize) -> Option<VadEvent> {
         let score = self.detector.predict_i16(&self.frame);
         let voice = score >= if self.speaking { STILL_VOICE } else { VOICE };
-        let voice = self.foreground.counts(&self.frame, voice);
+        let sound = self.foreground.hears(&self.frame, voice);
+        if sound == Sound::Murmur {
+            return self.murmured(later);
+        }
+        let voice = sound == Sound::Voice;
         self.contrary = if voice == self.speaking { 0 } else { self.contrary + 1 };
         let needed = if self.speaking { SILENCE_FRAMES } else { SPEECH_FRAMES };
-        let ago = |frames: usize| Duration::from_secs((frames * FRAME + later) as u64) / VAD_SAMPLE_RATE;
+        let ago = |frames: usize| lasts(frames * FRAME + later);
         if self.contrary < needed {
             return (self.speaking && voice).then(|| VadEvent::StillSpeaking { ago: ago(0) });
         }
         self.speaking = !self.speaking;
         self.contrary = 0;
         if self.speaking {
+            self.foreground.speech_begins();
             if self.most_heard > 0 && (self.heard.is_empty() || self.silence > LONGEST_SILENCE) {
                 self.heard.extend(self.pre_roll.drain(..));
             }
             return Some(VadEvent::SpeechBegan { ago: ago(needed) });
         }
         Some(VadEvent::SpeechEnded { ago: ago(needed) })
+    }
+
+    /// Somebody may have spoken in front of those who murmur now.
+    fn murmured(&mut self, later: usize) -> Option<VadEvent> {
+        self.contrary = 0;
+        let spoke = std::mem::take(&mut self.speaking);
+        let ago = lasts(UNBROKEN * FRAME + later);
+        let event = if self.foreground.has_heard_somebody() {
+            VadEvent::SpeechEnded { ago }
+        } else {
+            VadEvent::Murmured
+        };
+        spoke.then_some(event)
     }
 
     fn keep(&mut self) {
@@ -148,6 +168,10 @@ impl SpeechDetector {
         self.pre_roll.drain(..surplus);
         self.pre_roll.extend(&self.frame);
     }
+}
+
+fn lasts(samples: usize) -> Duration {
+    Duration::from_secs(samples as u64) / VAD_SAMPLE_RATE
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ fn listen(detector: &mut SpeechDetector, samples: &[i16]) -> Vec<(&'static str, 
             match event {
                 VadEvent::SpeechBegan { ago } => noticed.push(("began", now - ago.as_millis() as i64)),
                 VadEvent::SpeechEnded { ago } => noticed.push(("ended", now - ago.as_millis() as i64)),
+                VadEvent::Murmured => noticed.push(("murmured", now)),
                 VadEvent::StillSpeaking { .. } => {}
             }
         }
@@ -112,9 +113,14 @@ fn the_size_of_the_frames_does_not_matter() {
     assert_eq!(one.heard(), other.heard());
 }
 
-/// So many decibels below the caller, five who talk all the time, for so many milliseconds.
+/// So many decibels below the caller, seven who talk all the time, for so many milliseconds.
 fn talk_around(caller: &[i16], decibels: f64, milliseconds: usize) -> Vec<i16> {
-    let voices = ["twelve_people", "stop", "twelve_people", "stop", "yes"].map(recording);
+    let names = ["twelve_people", "stop", "twelve_people", "stop", "yes", "twelve_people", "stop"];
+    talk_of(&names, caller, decibels, milliseconds)
+}
+
+fn talk_of(names: &[&str], caller: &[i16], decibels: f64, milliseconds: usize) -> Vec<i16> {
+    let voices: Vec<Vec<i16>> = names.iter().map(|name| recording(name)).collect();
     let mixed = |index: usize| -> f64 {
         voices.iter().enumerate().map(|(voice, of)| f64::from(of[(index + 7_000 * voice) % of.len()])).sum()
     };
@@ -151,11 +157,61 @@ fn who_is_louder_than_the_talk_around_them_has_pauses() {
 }
 
 #[test]
-fn voices_that_are_equally_loud_all_count() {
+fn talk_around_nobody_is_soon_known_to_be_no_speech() {
     let speech = recording("twelve_people");
-    let samples = talk_around(&speech, 0.0, 20_000);
+    for decibels in [17.0, 30.0, 0.0] {
+        let noticed = listen(&mut SpeechDetector::default(), &talk_around(&speech, decibels, 30_000));
+        let [("began", _), ("murmured", at)] = noticed[..] else { panic!("{decibels} dB: {noticed:?}") };
+        assert!((5_000..8_000).contains(&at), "{decibels} dB: {noticed:?}");
+    }
+}
+
+#[test]
+fn who_speaks_in_front_of_a_murmur_is_heard_however_short() {
+    let loud = recording("twelve_people");
+    let around = talk_around(&loud, 12.0, 30_000);
+    for said in ["yes", "stop", "twelve_people"] {
+        let (said, mut samples) = (recording(said), around.clone());
+        let (start, length) = (15_000 * 16, said.len() as i64 / 16);
+        samples[start..start + said.len()].copy_from_slice(&over(&said, &around[start..]));
+        let noticed = listen(&mut SpeechDetector::default(), &samples);
+        let [("began", _), ("murmured", _), ("began", began), .., ("ended", ended)] = noticed[..] else {
+            panic!("{noticed:?}")
+        };
+        assert!((14_900..15_300).contains(&began), "{noticed:?}");
+        assert!((14_900 + length / 2..15_700 + length).contains(&ended), "{noticed:?}");
+    }
+}
+
+#[test]
+fn who_has_spoken_before_a_murmur_is_known_as_one_has_ended_by_then() {
+    let speech = recording("twelve_people");
+    // In the first seconds of it, and only 9 dB louder: the detector takes all of it for one voice.
+    let mut samples = talk_around(&speech, 9.0, 30_000);
+    let around = samples.clone();
+    samples[32_000..32_000 + speech.len()].copy_from_slice(&over(&speech, &around[32_000..]));
     let noticed = listen(&mut SpeechDetector::default(), &samples);
-    assert!(matches!(noticed[..], [("began", _)]), "{noticed:?}");
+    let [("began", began), ("ended", ended), ref rest @ ..] = noticed[..] else { panic!("{noticed:?}") };
+    assert!(began < 1_000 && (3_000..8_000).contains(&ended), "{noticed:?}");
+    assert!(rest.iter().all(|(_, at)| *at < 12_000), "{noticed:?}");
+}
+
+#[test]
+fn a_murmur_is_over_when_it_is_quiet() {
+    let speech = recording("twelve_people");
+    let softer: Vec<i16> = speech.iter().map(|sample| sample / 4).collect();
+    let samples = [talk_around(&speech, 6.0, 10_000), silence(1_500), softer, silence(500)].concat();
+    let noticed = listen(&mut SpeechDetector::default(), &samples);
+    let what: Vec<&str> = noticed.iter().map(|(what, _)| *what).collect();
+    assert_eq!(what, ["began", "murmured", "began", "ended"], "{noticed:?}");
+}
+
+#[test]
+fn two_voices_that_are_equally_loud_both_count() {
+    let speech = recording("twelve_people");
+    let samples = talk_of(&["twelve_people", "stop"], &speech, 0.0, 20_000);
+    let noticed = listen(&mut SpeechDetector::default(), &samples);
+    assert!(noticed.iter().all(|(what, _)| *what != "murmured"), "{noticed:?}");
 }
 
 #[test]

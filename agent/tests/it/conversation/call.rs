@@ -245,6 +245,6 @@ pub(crate) fn flite(text: &str) -> NamedTempFile {
     file
 }
 
-fn wav_file() -> NamedTempFile {
+pub(crate) fn wav_file() -> NamedTempFile {
     tempfile::Builder::new().suffix(".wav").tempfile().expect("a temporary file")
 }

@@ -16,6 +16,7 @@ mod model_faults;
 mod models;
 mod recorded;
 mod redacted;
+mod sound;
 mod speech_faults;
 mod spoken;
 mod stage;

@@ -6,7 +6,8 @@ use schemas::{Role, SessionEnded, TranscriptEntry};
 use serde_json::{Value, json};
 use test_servers::turn_detector_model;
 
-use super::call::{LONG, said_by_the_caller};
+use super::call::{LONG, flite, said_by_the_caller, wav_file};
+use super::sound::Sound;
 use super::stage::{PERSONA, Stage};
 use crate::providers::SpokenTo;
 use crate::servers::wait_for;
@@ -169,4 +170,27 @@ fn a_recogniser_that_hears_the_ends_of_turns_is_believed() {
     assert_eq!(said_by_the_caller(&session), ["we are twelve people", "about forty documents a month"]);
     assert_eq!(session.metrics_summary.user_turns, 2);
     assert!(waited_for(&session, 2) < LATER / 2.0);
+}
+
+#[test]
+fn talk_around_a_caller_who_has_said_nothing_yet_is_no_turn() {
+    let mut stage = Stage::new(&[]);
+    let simulator = stage.simulator();
+    simulator.inject(&json!(
+        [heard_as(&["we are twelve people"]), vec![replies("That is good to know.", 1)]].concat()
+    ));
+    let (murmur, said) = (wav_file(), flite("we are twelve people"));
+    Sound::babble(17.0, &Sound::read(said.path())).write(murmur.path());
+    let mut call = stage.call("babble");
+    call.murmurs(murmur.path());
+    call.waits();
+    // Whoever takes them for the caller has asked what they said by then.
+    std::thread::sleep(Duration::from_secs(8));
+    assert_eq!(call.agent_said().len(), 1, "{:?}", call.agent_said());
+    call.speaks("we are twelve people");
+    call.hears("That is good to know.");
+    let session = stage.hang_up("babble");
+    assert_eq!(said_by_the_caller(&session), ["we are twelve people"]);
+    let greeting = session.transcript.iter().flatten().next().expect("a greeting");
+    assert!(!greeting.interrupted, "{greeting:?}");
 }

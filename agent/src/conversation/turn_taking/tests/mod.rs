@@ -593,3 +593,32 @@ fn a_noise_without_words_stops_the_agent_once() {
     call.begins(26_000, 27_000);
     assert_eq!(call.did(&Action::Pause), Some(26_500));
 }
+
+#[test]
+fn a_murmur_is_no_turn_and_the_agent_goes_on() {
+    let mut call = Conversation::new();
+    call.turns.agent_begins();
+    call.at(0, Event::VoiceBegan);
+    call.begins(500, 5_000);
+    assert!(call.did(&Action::Pause).is_some());
+    call.at(5_500, Event::Murmured);
+    assert_eq!(call.done().split_off(1), [(5_500, Action::Forget), (5_500, Action::Resume)]);
+    call.at(8_000, Event::VoiceEnded { asked: false });
+    // While the agent listens, nobody is there.
+    call.begins(8_100, 13_000);
+    call.at(13_100, Event::Murmured);
+    call.until(40_000);
+    assert_eq!(call.done(), [(13_100, Action::Forget), (28_100, Action::Away)]);
+}
+
+#[test]
+fn words_in_a_murmur_are_a_turn_all_the_same() {
+    let mut call = Conversation::after_greeting();
+    call.begins(5_000, 7_000);
+    call.at(7_000, Event::Interim("We are twelve people.".to_owned()));
+    call.drones(7_050, 10_000);
+    call.at(10_100, Event::Murmured);
+    call.at(10_300, Event::Transcribed("We are twelve people.".to_owned()));
+    call.until(12_000);
+    assert_eq!(call.replies(), [(10_600, "We are twelve people.")]);
+}

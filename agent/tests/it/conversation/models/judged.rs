@@ -4,8 +4,8 @@ use schemas::{Role, TranscriptEntry};
 use serde_json::json;
 
 use super::servers::Models;
-use super::sound::{Sound, Voice};
 use super::words::arrived;
+use crate::conversation::sound::{Sound, Voice};
 use crate::conversation::stage::{PERSONA, Stage};
 
 /// What the caller says, and a part of what the agent says next.

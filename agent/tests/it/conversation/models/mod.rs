@@ -2,13 +2,11 @@
 //! said. The language model stays the simulator, which knows tools. What they need is 270 MB of packages, so they are ignored
 //! unless somebody asks: `make test-models` and `make bench-calls`.
 //!
-//! `servers` runs the two models, `sound` is what callers say, `recording` what they hear of the agent, and `words` holds texts
-//! against each other.
+//! `servers` runs the two models, `recording` is what callers hear of the agent, and `words` holds texts against each other.
 
 mod calls;
 mod judged;
 mod recording;
 mod scenarios;
 mod servers;
-mod sound;
 mod words;

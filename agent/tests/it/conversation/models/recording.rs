@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::sound::Sound;
+use crate::conversation::sound::Sound;
 
 /// Length of the pieces whose loudness is looked at, seconds, and what is audible in them, of 1.
 const PIECE: f64 = 0.02;

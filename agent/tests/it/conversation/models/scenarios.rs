@@ -1,6 +1,6 @@
 //! Calls as people make them: plain ones, with pauses, with interruptions, with noise.
 
-use super::sound::Voice;
+use crate::conversation::sound::Voice;
 
 /// A call, and who makes it.
 pub(super) struct Scenario {

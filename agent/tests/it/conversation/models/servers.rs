@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_servers::{Process, free_port, tool, turn_detector_model};
 
-use super::sound::Sound;
+use crate::conversation::sound::Sound;
 use crate::servers::{http, wait_for};
 
 /// Settings of the agent for `make bench-calls`, such as `CALLS_LLM_BASE_URL`, begin so.

@@ -88,8 +88,20 @@ impl Sound {
         Self { rate: self.rate, samples: self.samples[from..to.max(from)].to_vec() }
     }
 
+    /// Four who talk all the time, so many decibels below `reference`.
+    pub(super) fn babble(decibels: f64, reference: &Self) -> Self {
+        let texts = [
+            ("rms", "I was at the market this morning and bought some apples, and then it began to rain"),
+            ("awb", "The train was late again, so we waited for an hour, and nobody told us anything"),
+            ("slt", "My sister has a new garden, and she wants to plant tomatoes there, and a cherry tree"),
+            ("kal16", "They will paint the house in summer, and the fence as well, if there is time for it"),
+        ];
+        let voices = texts.map(|(voice, text)| Voice::Flite(voice).says(&[text], &[]));
+        Self::murmur(&voices, decibels, reference)
+    }
+
     /// Several voices at once, each as often as the longest lasts, so many decibels below `reference`.
-    pub(super) fn murmur(voices: &[Self], decibels: f64, reference: &Self) -> Self {
+    fn murmur(voices: &[Self], decibels: f64, reference: &Self) -> Self {
         let longest = voices.iter().map(|voice| voice.samples.len()).max().unwrap_or_default();
         let mut sums = vec![0.0; longest];
         for voice in voices {
