@@ -36,15 +36,15 @@ fn next_sign(text: &str, from: usize) -> Option<(usize, &'static str)> {
     places.filter_map(|at| Some((at, *sign_at(at)?))).next()
 }
 
-/// Whether a text begins with what can be the domain of an address: one with a dot in it that is no number, or an address
-/// of the network in brackets.
+/// Whether a text begins with what can be the domain of an address: one with a dot in it that is no number, whatever follows
+/// behind another dot, or an address of the network in brackets.
 fn is_domain(text: &str) -> bool {
     if text.starts_with('[') {
         return true;
     }
     let end = text.find(|letter: char| !letter.is_alphanumeric() && letter != '.' && letter != '-');
-    let domain = text[..end.unwrap_or(text.len())].trim_end_matches('.');
-    domain.rsplit_once('.').is_some_and(|(_, last)| last.chars().any(char::is_alphabetic))
+    let domain = &text[..end.unwrap_or(text.len())];
+    domain.split('.').skip(1).any(|label| label.chars().any(char::is_alphabetic))
 }
 
 /// Where the name of an address begins, in the text before its sign, and what is shown of it.
@@ -80,6 +80,7 @@ mod tests {
             ("ann@[10.0.0.1]", "a***@[10.0.0.1]"),
             ("ann@company.com,bob@company.com", "a***@company.com,b***@company.com"),
             ("ann@company.com.", "a***@company.com."),
+            ("ann@company.com.2 of 3", "a***@company.com.2 of 3"),
             ("ann@b@company.com", "ann@***@company.com"),
             ("ann＠company.com", "a***＠company.com"),
         ] {

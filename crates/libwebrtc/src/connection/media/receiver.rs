@@ -13,6 +13,10 @@ use crate::audio_track::AudioOrigin;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::transceiver::Transceiver;
 
+/// Added to sequence numbers, which go on below zero where a packet is late that is older than the first: what is below it is
+/// less, and not nearly the greatest number.
+const ZERO: u64 = 1 << 63;
+
 pub(in crate::connection) struct Receiver {
     ssrc: u32,
     mid: Mid,
@@ -85,7 +89,7 @@ impl Receiver {
         {
             let packet = AudioPacket {
                 ssrc: *header.ssrc,
-                sequence: *packet.seq_no,
+                sequence: packet.seq_no.wrapping_add(ZERO),
                 time: packet.time.numer(),
                 payload: packet.payload.clone(),
             };
@@ -107,17 +111,43 @@ impl Reception {
     }
 
     fn count(&mut self, packet: &RtpPacket, now: Instant) {
-        let (sequence, time) = (*packet.seq_no, packet.time.numer());
         self.packets += 1;
         self.payload_bytes += packet.payload.len() as u64;
         self.header_bytes += packet.header.header_len as u64;
+        self.place(packet.seq_no.wrapping_add(ZERO), packet.time.numer(), now);
+    }
+
+    /// Takes a packet's sequence number, and its time, which goes on below zero as well.
+    fn place(&mut self, sequence: u64, time: u64, now: Instant) {
         let (first, highest) = self.sequences.unwrap_or((sequence, sequence));
         self.sequences = Some((first.min(sequence), highest.max(sequence)));
         if let Some(last) = self.last_arrival.replace(now) {
             let elapsed = now.saturating_duration_since(last).as_secs_f64() * f64::from(RTP_CLOCK_RATE);
-            let difference = elapsed - (time as f64 - self.last_time as f64);
+            let difference = elapsed - time.wrapping_sub(self.last_time).cast_signed() as f64;
             self.jitter += (difference.abs() - self.jitter) / 16.0;
         }
         self.last_time = time;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_packet_that_is_older_than_the_first_and_late_is_one_more() {
+        let start = Instant::now();
+        let mut reception = Reception::default();
+        // As they are counted on from 0 for the first.
+        let before = (u64::MAX, 960_u64.wrapping_neg());
+        for (arrived, (sequence, time)) in [(0, (0, 0)), (20, before), (40, (1, 960))] {
+            reception.packets += 1;
+            reception.place(ZERO.wrapping_add(sequence), time, start + Duration::from_millis(arrived));
+        }
+        assert_eq!(reception.lost(), 0);
+        // 20 ms apart, and 40 by their times: 1,920 ticks of difference, then 960, a sixteenth of which counts each time.
+        assert!((reception.jitter - 172.5).abs() < 0.1, "{}", reception.jitter);
     }
 }
