@@ -1,13 +1,16 @@
 //! Cuts a body into its lines, so that whatever reads them looks at each byte once, however small the pieces are in which
 //! they come.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 use futures::stream::{self, BoxStream, StreamExt as _};
 
 use super::error::{Provider, ProviderError};
 
 /// Most bytes of a line: more than all the tool calls of a reply take.
 const LONGEST_LINE: usize = 512 * 1024;
+
+/// What a server may begin with, and is part of no line (in UTF-8). The reader of events does not survive it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 type Chunks = BoxStream<'static, Result<Bytes, ProviderError>>;
 
@@ -17,6 +20,8 @@ struct Rest {
     bytes: BytesMut,
     /// So many of them are known to hold no line end.
     searched: usize,
+    /// A line was given.
+    has_begun: bool,
     is_last: bool,
 }
 
@@ -47,6 +52,16 @@ pub(super) fn lines(provider: Provider, chunks: Chunks) -> Chunks {
 
 impl Rest {
     fn line(&mut self) -> Option<Bytes> {
+        let mut line = self.first()?;
+        while !self.has_begun && line.starts_with(BYTE_ORDER_MARK) {
+            line.advance(BYTE_ORDER_MARK.len());
+        }
+        self.has_begun = true;
+        Some(line)
+    }
+
+    /// As it came.
+    fn first(&mut self) -> Option<Bytes> {
         let bytes = &self.bytes;
         // Whether a CR is the end depends on what follows.
         let is_end = |at: &usize| match bytes[*at] {
@@ -86,6 +101,17 @@ mod tests {
             assert_eq!(cut(body.as_bytes(), piece).await.unwrap(), wanted, "{piece}");
         }
         assert!(cut(b"", 1).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_is_left_out_where_the_body_begins() {
+        for piece in 1..20 {
+            assert_eq!(
+                cut("\u{feff}data: one\n\u{feff}\n".as_bytes(), piece).await.unwrap(),
+                ["data: one\n", "\u{feff}\n"]
+            );
+            assert_eq!(cut("\u{feff}\u{feff}".as_bytes(), piece).await.unwrap(), [""]);
+        }
     }
 
     #[tokio::test]
