@@ -160,8 +160,20 @@ fn redact_number(number: &serde_json::Number) -> Option<&'static str> {
     if digits.len() < NUMBER_DIGITS { None } else { replacement(&digits) }
 }
 
+/// Some show only when others are gone: a name in quotes may have an address in it, or a number that makes it too long.
 fn redact_visible(text: &str) -> String {
-    let text = without_addresses(text);
+    let mut text = text.to_owned();
+    loop {
+        let redacted = redact_once(&text);
+        if redacted == text {
+            return text;
+        }
+        text = redacted;
+    }
+}
+
+fn redact_once(text: &str) -> String {
+    let text = EMAIL.replace_all(text, "[email]");
     let without_digits = DIGITS.replace_all(&text, |found: &Captures<'_>| {
         let number = found.get_match();
         let is_price = || {
@@ -176,18 +188,6 @@ fn redact_visible(text: &str) -> String {
         replacement(&spelled(&found[0])).unwrap_or(&found[0]).to_owned()
     });
     without_words.into_owned()
-}
-
-/// A name in quotes may have an address in it, and shows as one only when that is gone.
-fn without_addresses(text: &str) -> String {
-    let mut text = text.to_owned();
-    loop {
-        let redacted = EMAIL.replace_all(&text, "[email]").into_owned();
-        if redacted == text {
-            return text;
-        }
-        text = redacted;
-    }
 }
 
 /// What takes the place of a number of these digits; nothing where it is too short to be anybody's.

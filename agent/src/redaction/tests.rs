@@ -76,6 +76,8 @@ fn what_is_nobodys_stays() {
 #[test]
 fn an_address_whose_name_has_another_one_in_it_is_not_left() {
     assert_eq!(redact("\"Ann a@b.example Lee\"@x.org"), "[email]");
+    let name = "Ann Lee of the sales team, who can be called at 4111 1111 1111 1111 all day";
+    assert_eq!(redact(&format!("\"{name}\"@x.org")), "[email]");
 }
 
 proptest! {
