@@ -52,7 +52,7 @@ pub(super) fn lines(provider: Provider, chunks: Chunks) -> Chunks {
 
 impl Rest {
     fn line(&mut self) -> Option<Bytes> {
-        let mut line = self.first()?;
+        let mut line = self.raw_line()?;
         while !self.has_begun && line.starts_with(BYTE_ORDER_MARK) {
             line.advance(BYTE_ORDER_MARK.len());
         }
@@ -61,7 +61,7 @@ impl Rest {
     }
 
     /// As it came.
-    fn first(&mut self) -> Option<Bytes> {
+    fn raw_line(&mut self) -> Option<Bytes> {
         let bytes = &self.bytes;
         // Whether a CR is the end depends on what follows.
         let is_end = |at: &usize| match bytes[*at] {

@@ -83,7 +83,7 @@ impl Foreground {
             self.new = 0;
             push(&mut self.windows, loudness, REMEMBERED);
             self.peak = self.peak.max(loudness);
-            self.loudest = nth_loudest(self.windows.iter().copied().collect(), OUTLIERS);
+            self.loudest = sorted(&self.windows).into_iter().rev().nth(OUTLIERS).unwrap_or_default();
             if let Some(murmur) = self.murmurs() {
                 self.murmur = Some(murmur);
                 return Sound::Murmur;
@@ -108,13 +108,11 @@ impl Foreground {
         if self.unbroken < UNBROKEN || self.frames.len() < UNBROKEN {
             return None;
         }
-        let frames: Vec<f32> = self.frames.iter().copied().collect();
-        let (loud, soft) = (frames.len() / TENTH, frames.len() - frames.len() / TENTH);
-        let is_even = nth_loudest(frames.clone(), loud) < MURMUR * nth_loudest(frames, soft);
-        let windows: Vec<f32> = self.windows.iter().rev().take(UNBROKEN / STEP).copied().collect();
-        let loudest = nth_loudest(windows.clone(), 0);
-        let half = windows.len() / 2;
-        let murmur = nth_loudest(windows, half);
+        let (frames, windows) =
+            (sorted(&self.frames), sorted(self.windows.iter().rev().take(UNBROKEN / STEP)));
+        let tenth = frames.len() / TENTH;
+        let is_even = frames[frames.len() - tenth - 1] < MURMUR * frames[tenth - 1];
+        let (murmur, loudest) = (windows[windows.len() / 2], *windows.last()?);
         (is_even && loudest < IN_FRONT * murmur).then_some(murmur)
     }
 }
@@ -126,9 +124,8 @@ fn push(values: &mut VecDeque<f32>, value: f32, most: usize) {
     values.push_back(value);
 }
 
-fn nth_loudest(mut values: Vec<f32>, nth: usize) -> f32 {
-    if nth >= values.len() {
-        return 0.0;
-    }
-    *values.select_nth_unstable_by(nth, |one, other| other.total_cmp(one)).1
+fn sorted<'values>(values: impl IntoIterator<Item = &'values f32>) -> Vec<f32> {
+    let mut values: Vec<f32> = values.into_iter().copied().collect();
+    values.sort_unstable_by(f32::total_cmp);
+    values
 }

@@ -13,10 +13,6 @@ use crate::audio_track::AudioOrigin;
 use crate::media_stream_track::MediaStreamTrack;
 use crate::negotiation::transceiver::Transceiver;
 
-/// Added to sequence numbers, which go on below zero where a packet is late that is older than the first: what is below it is
-/// less, and not nearly the greatest number.
-const ZERO: u64 = 1 << 63;
-
 pub(in crate::connection) struct Receiver {
     ssrc: u32,
     mid: Mid,
@@ -89,7 +85,7 @@ impl Receiver {
         {
             let packet = AudioPacket {
                 ssrc: *header.ssrc,
-                sequence: packet.seq_no.wrapping_add(ZERO),
+                sequence: in_order(*packet.seq_no),
                 time: packet.time.numer(),
                 payload: packet.payload.clone(),
             };
@@ -114,7 +110,7 @@ impl Reception {
         self.packets += 1;
         self.payload_bytes += packet.payload.len() as u64;
         self.header_bytes += packet.header.header_len as u64;
-        self.place(packet.seq_no.wrapping_add(ZERO), packet.time.numer(), now);
+        self.place(in_order(*packet.seq_no), packet.time.numer(), now);
     }
 
     /// Takes a packet's sequence number, and its time, which goes on below zero as well.
@@ -128,6 +124,12 @@ impl Reception {
         }
         self.last_time = time;
     }
+}
+
+/// A sequence number so far above zero that nothing is below: where a packet is late that is older than the first, numbers are
+/// counted on below zero, which is nearly the greatest.
+fn in_order(sequence: u64) -> u64 {
+    sequence.wrapping_add(1 << 63)
 }
 
 #[cfg(test)]
@@ -144,7 +146,7 @@ mod tests {
         let before = (u64::MAX, 960_u64.wrapping_neg());
         for (arrived, (sequence, time)) in [(0, (0, 0)), (20, before), (40, (1, 960))] {
             reception.packets += 1;
-            reception.place(ZERO.wrapping_add(sequence), time, start + Duration::from_millis(arrived));
+            reception.place(in_order(sequence), time, start + Duration::from_millis(arrived));
         }
         assert_eq!(reception.lost(), 0);
         // 20 ms apart, and 40 by their times: 1,920 ticks of difference, then 960, a sixteenth of which counts each time.
