@@ -153,6 +153,11 @@ async def harm(program, stream):
     return done
 
 
+async def of_each(ask):
+    """What is asked of all programs at once, by program."""
+    return dict(zip(PROGRAMS, await asyncio.gather(*map(ask, PROGRAMS))))
+
+
 async def main():
     operator = await nats.connect(OPERATOR)
     js = operator.jetstream()
@@ -172,8 +177,8 @@ async def main():
         return state
 
     before = await held()
-    rights = {program: await allowed(program) for program in PROGRAMS}
-    harmed = {program: [await harm(program, stream) for stream in STREAMS] for program in PROGRAMS}
+    rights = await of_each(allowed)
+    harmed = await of_each(lambda program: asyncio.gather(*(harm(program, stream) for stream in STREAMS)))
     after = await held()
     print(json.dumps({"rights": rights, "harmed": harmed, "before": before, "after": after}))
     await operator.close()

@@ -20,7 +20,7 @@ PROJECT = {"base_url": f"{URL}/v1", "api_key": KEY, "api_secret": SECRET}
 WRONG = {**PROJECT, "api_secret": "another secret of at least 32 characters"}
 ONCE = APIConnectOptions(max_retry=0, timeout=60)
 # Callers that speak at a time.
-AT_A_TIME = 4
+AT_A_TIME = 10
 
 
 def frames(number):
@@ -202,9 +202,7 @@ async def check_refusals(session):
 
 async def main():
     async with aiohttp.ClientSession() as session:
-        await check_hearing(session)
-        await check_client_endpointing(session)
-        await check_speech(session)
+        await asyncio.gather(check_hearing(session), check_client_endpointing(session), check_speech(session))
         for name in ("openai/gpt-5.2-chat-latest", "google/gemini-3-flash"):
             await check_tools(name)
         await check_thoughts(session)
