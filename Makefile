@@ -15,9 +15,6 @@ export PATH := $(TOOLS)/bin:$(PATH):$(TOOLS)/python/bin
 INSTALL := deploy/dev/install.sh
 stack := target/debug/stack
 
-# Tests wait for their servers more than they compute: with more of them at a time the suite takes half as long.
-export RUST_TEST_THREADS ?= $(shell echo $$((3 * $$(nproc))))
-
 # What the demo runs, of which sink-s3 has no Parquet. The whole workspace is named beside it, so that its crates are built as
 # the tests build them, and `make test` builds nothing of it again but sink-s3.
 PROGRAMS := agent web sink-s3 sink-salesforce salesforce-simulator openai-simulator stack demo
@@ -38,7 +35,8 @@ demo: build ## A real call, from the page to the archive and the Lead; leaves th
 	@target/debug/demo
 
 .PHONY: trace
-trace: build ## The same call on a stack of its own, drawn as a trace from the token to the Lead.
+trace: build ## The same call on a stack of its own, drawn as a trace from the token to the Lead, which a Jaeger has collected.
+	@$(INSTALL) jaeger
 	@target/debug/demo --trace
 
 .PHONY: up
