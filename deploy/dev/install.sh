@@ -156,7 +156,6 @@ livekit() {
   rmdir "$tools/bin/go"
 }
 
-# is PROGRAM VERSION
 # A real collector of traces, for `make trace`.
 jaeger() {
   [ -x "$tools/bin/jaeger" ] && unchanged_since deploy/dev/jaeger "$tools/jaeger.sum" && return
@@ -168,6 +167,7 @@ jaeger() {
   summed deploy/dev/jaeger >"$tools/jaeger.sum"
 }
 
+# is PROGRAM VERSION
 is() { "$1" --version 2>/dev/null | grep -q "$2"; }
 
 # Ready-made programs from wheels: built from their crates they would take longer than all that they look at.
