@@ -158,13 +158,8 @@ livekit() {
 
 # A real collector of traces, for `make trace`.
 jaeger() {
-  [ -x "$tools/bin/jaeger" ] && unchanged_since deploy/dev/jaeger "$tools/jaeger.sum" && return
-  go_compiler
-  say "Jaeger, built from its Go module (a few minutes)"
-  cd deploy/dev/jaeger
-  GOTOOLCHAIN=local quietly go build -trimpath -ldflags=-s -o "$tools/bin/jaeger" github.com/jaegertracing/jaeger/cmd/all-in-one
-  cd - >/dev/null
-  summed deploy/dev/jaeger >"$tools/jaeger.sum"
+  go_program deploy/dev/jaeger github.com/jaegertracing/jaeger/cmd/all-in-one "$tools/bin/jaeger" \
+    "Jaeger, built from its Go module (a few minutes)"
 }
 
 # is PROGRAM VERSION
@@ -267,25 +262,29 @@ cluster() {
   go_compiler
   if ! unchanged_since deploy/helm/cluster/crds "$tools/cluster/crds.sum"; then
     say "resources of Prometheus' operator and of KEDA"
-    cd deploy/helm/cluster/crds
-    GOTOOLCHAIN=local quietly go tool controller-gen crd \
-      paths=github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1 "output:crd:dir=$tools/cluster/crds"
-    GOTOOLCHAIN=local quietly go tool controller-gen crd \
-      paths=github.com/kedacore/keda/v2/apis/keda/v1alpha1 "output:crd:dir=$tools/cluster/crds"
-    cd - >/dev/null
+    generated_crds github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1
+    generated_crds github.com/kedacore/keda/v2/apis/keda/v1alpha1
     summed deploy/helm/cluster/crds >"$tools/cluster/crds.sum"
   fi
-  if ! unchanged_since deploy/helm/cluster/apiserver "$tools/cluster/apiserver.sum"; then
-    say "kube-apiserver, built from its Go module (ten minutes)"
-    cd deploy/helm/cluster/apiserver
-    # Its version is written into it from outside; the chart asks for one.
-    local version
-    version=$(go list -m -f '{{.Version}}' k8s.io/kubernetes)
-    GOTOOLCHAIN=local quietly go build -trimpath -ldflags="-s -X k8s.io/component-base/version.gitVersion=$version" \
-      -o "$tools/cluster/bin/kube-apiserver" .
-    cd - >/dev/null
-    summed deploy/helm/cluster/apiserver >"$tools/cluster/apiserver.sum"
-  fi
+  # Its version is written into it from outside; the chart asks for one.
+  local version
+  version=$(go -C deploy/helm/cluster/apiserver list -m -f '{{.Version}}' k8s.io/kubernetes)
+  go_program deploy/helm/cluster/apiserver . "$tools/cluster/bin/kube-apiserver" \
+    "kube-apiserver, built from its Go module (ten minutes)" "-X k8s.io/component-base/version.gitVersion=$version"
+}
+
+# generated_crds PACKAGE: what an API server is told of the types of a package.
+generated_crds() {
+  GOTOOLCHAIN=local quietly go -C deploy/helm/cluster/crds tool controller-gen crd "paths=$1" "output:crd:dir=$tools/cluster/crds"
+}
+
+# go_program MODULE PACKAGE PROGRAM CONTENT [LDFLAGS]: a program of a Go module here, built anew where the module has changed.
+go_program() {
+  [ -x "$3" ] && unchanged_since "$1" "$3.sum" && return
+  go_compiler
+  say "$4"
+  GOTOOLCHAIN=local quietly go -C "$1" build -trimpath -ldflags="-s ${5-}" -o "$3" "$2"
+  summed "$1" >"$3.sum"
 }
 
 # What a folder's module is, and whether that is what was built last.

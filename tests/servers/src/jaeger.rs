@@ -1,6 +1,7 @@
 //! A Jaeger: a collector of traces that is not ours.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use serde_json::Value;
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::collector::{ReceivedSpan, received, sent_soon_to};
 use crate::program::Program;
-use crate::{eventually, free_port, http, tool};
+use crate::{free_port, http, tool};
 
 /// A Jaeger that keeps its traces in memory.
 #[derive(Debug)]
@@ -48,7 +49,12 @@ impl Jaeger {
         let mut server = Program::new(tool("bin/jaeger"), &arguments, [], log);
         server.start().expect("start jaeger: run «make trace»");
         let jaeger = Self { server, otlp, query, _folder: folder };
-        eventually("jaeger answers", async || http::get(query, "/api/services").await.is_some()).await;
+        let started = Instant::now();
+        while http::get(query, "/api/services").await.is_none() {
+            let log = || jaeger.server.end_of_log();
+            assert!(started.elapsed() < Duration::from_secs(60), "jaeger does not answer: {}", log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         jaeger
     }
 
