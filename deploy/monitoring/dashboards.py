@@ -1,29 +1,49 @@
 #!/usr/bin/env python3
 """Writes the Grafana dashboards: dashboards.py FOLDER (without one, into `dashboards` beside this file).
 
-A panel is a title, a unit and its queries, each with a legend. What Grafana calls things is the business of its own SDK, which
+A panel is a title, a look and its queries, each with a legend. What Grafana calls things is the business of its own SDK, which
 has its types.
 """
 
 import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, statetimeline, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as model
 
 RATE = "[$__rate_interval]"
-PUBLISHED = '{outcome="published"}'
-SECONDS, SHARE, BYTES, COUNT, PER_SECOND, PER_MINUTE, TIME = (
-    "s", "percentunit", "bytes", "short", "ops", "opm", "dateTimeFromNow",
-)
+PUBLISHED, OF_WEB = '{outcome="published"}', '{server=~"web.*"}'
 
 
-def rate(metric, by="", labels=""):
-    """Events a second, of all instances together."""
-    return f"sum{f' by ({by})' if by else ''} (rate({metric}{labels}{RATE}))"
+@dataclass(frozen=True)
+class Look:
+    """How values are shown: in which unit, and what else is special about them."""
+
+    unit: str
+    # Some are a thousand times as large as others: the axis is logarithmic.
+    wide: bool = False
+    # A share that is promised: a line is drawn at it, and the axis shows what is near it.
+    promised: float | None = None
+    # Something is so, or is not: which of 1 and 0 is well.
+    well: int | None = None
+
+
+COUNT, WIDE_COUNT, BYTES, SHARE = Look("short"), Look("short", wide=True), Look("bytes"), Look("percentunit")
+SECONDS, WIDE_SECONDS, TIME = Look("s"), Look("s", wide=True), Look("dateTimeFromNow")
+WELL_IF_SO, WELL_IF_NOT = Look("none", well=1), Look("none", well=0)
+
+
+def promised(share):
+    return Look("percentunit", promised=share)
+
+
+def a_minute(metric, by="", labels=""):
+    """Events a minute, of all instances together."""
+    return f"60 * sum{f' by ({by})' if by else ''} (rate({metric}{labels}{RATE}))"
 
 
 def quantiles(histogram, labels=""):
@@ -47,7 +67,7 @@ def program(name):
         ("Memory", BYTES, [(f"process_resident_memory_bytes {own}", "{{instance}}")]),
         ("Open files", COUNT, [(f"process_open_fds {own}", "{{instance}}")]),
         ("Running since", TIME, [(f"process_start_time_seconds * 1000 {own}", "{{instance}}")]),
-        ("HTTP connections", COUNT, [("sum by (server) (postcall_http_connections_open)", "{{server}}")]),
+        ("HTTP connections", COUNT, [(f"sum by (server) (postcall_http_connections_open {own})", "{{server}}")]),
     ])
 
 
@@ -56,10 +76,10 @@ def sink(name):
     of = f'{{sink="{name}"}}'
     return [
         ("Is it well", [
-            ("Ready", COUNT, [(f"min by (instance) (postcall_sink_ready{of})", "{{instance}}")]),
-            ("What keeps it", COUNT, [(f"max by (part) (postcall_sink_not_ready{of})", "{{part}}")]),
-            ("Paused", COUNT, [(f"max by (instance) (postcall_sink_paused{of})", "{{instance}}")]),
-            ("Connected to NATS", COUNT, [(f"min by (instance) (postcall_sink_nats_connected{of})", "{{instance}}")]),
+            ("Ready", WELL_IF_SO, [(f"min by (instance) (postcall_sink_ready{of})", "{{instance}}")]),
+            ("What keeps it", WELL_IF_NOT, [(f"max by (part) (postcall_sink_not_ready{of})", "{{part}}")]),
+            ("Paused", WELL_IF_NOT, [(f"max by (instance) (postcall_sink_paused{of})", "{{instance}}")]),
+            ("Connected to NATS", WELL_IF_SO, [(f"min by (instance) (postcall_sink_nats_connected{of})", "{{instance}}")]),
             ("Last written", TIME, [(f"max (postcall_sink_last_success_timestamp_seconds{of}) * 1000", "")]),
             ("Dead letters", COUNT, [
                 (f"max (postcall_sink_dead_letters_stored{of})", "for a person"),
@@ -67,11 +87,14 @@ def sink(name):
             ]),
         ]),
         ("What is written", [
-            ("Sessions a minute, by outcome", PER_MINUTE,
-             [(f"60 * {rate('postcall_sink_messages_total', 'outcome', of)}", "{{outcome}}")]),
-            ("From the call's end to its write", SECONDS, quantiles("postcall_sink_lag_seconds", of)),
+            ("Sessions a minute, by outcome", COUNT,
+             [(a_minute("postcall_sink_messages_total", "outcome", of), "{{outcome}}")]),
+            ("From the call's end to its write", WIDE_SECONDS, quantiles("postcall_sink_lag_seconds", of)),
             ("Time of a write", SECONDS, quantiles("postcall_sink_write_seconds", of)),
-            ("Sessions in a write", COUNT, quantiles("postcall_sink_batch_messages", of)),
+            # Within the first bucket, which is one session, quantiles are parts of one.
+            ("Sessions in a write", COUNT, [
+                (f"clamp_min({query}, 1)", legend) for query, legend in quantiles("postcall_sink_batch_messages", of)
+            ]),
         ]),
         ("What waits", [
             ("In the stream", COUNT, [
@@ -83,13 +106,15 @@ def sink(name):
             ("In flight", COUNT, [
                 (f"sum (postcall_sink_in_flight{of})", "sessions"),
                 (f"sum (postcall_sink_long_holds{of})", "held for more than a minute"),
-                (f"sum (postcall_sink_concurrency{of})", "writes that may be made at a time"),
-                (f"sum (postcall_sink_window{of})", "may be unsettled (0: any number)"),
             ]),
-            ("Again, a second", PER_SECOND, [
-                (rate("postcall_sink_redeliveries_total", labels=of), "sessions"),
-                (rate("postcall_sink_store_retries_total", labels=of), "writes"),
-                (rate("postcall_sink_dead_letters_total", labels=of), "became dead letters"),
+            ("May be in flight", COUNT, [
+                (f"sum (postcall_sink_concurrency{of})", "writes at a time"),
+                (f"max (postcall_sink_window{of})", "unsettled (0: any number)"),
+            ]),
+            ("Again, a minute", COUNT, [
+                (a_minute("postcall_sink_redeliveries_total", labels=of), "sessions"),
+                (a_minute("postcall_sink_store_retries_total", labels=of), "writes"),
+                (a_minute("postcall_sink_dead_letters_total", labels=of), "became dead letters"),
             ]),
         ]),
     ]
@@ -98,10 +123,10 @@ def sink(name):
 DASHBOARDS = {
     "overview": ("postcall", [
         ("What is promised", [
-            ("Agent within 2 s (99 %)", SHARE, kept("join")),
-            ("Answer within 1 s (95 %)", SHARE, kept("answer")),
-            ("Archived within 5 s (99.9 %)", SHARE, kept("archive")),
-            ("In Salesforce within 60 s (99 %)", SHARE, kept("salesforce")),
+            ("Agent within 2 s (99 %)", promised(0.99), kept("join")),
+            ("Answer within 1 s (95 %)", promised(0.95), kept("answer")),
+            ("Archived within 5 s (99.9 %)", promised(0.999), kept("archive")),
+            ("In Salesforce within 60 s (99 %)", promised(0.99), kept("salesforce")),
         ]),
         ("Calls", [
             ("Calls now", COUNT, [
@@ -111,16 +136,16 @@ DASHBOARDS = {
             ]),
             ("Places held", SHARE, [("max(postcall_agent_load_ratio)", "the fullest agent"),
                                     ("min(postcall_agent_load_ratio)", "the emptiest agent")]),
-            ("Ended calls a minute, by why", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_sessions_total', 'end_reason')}", "{{end_reason}}")]),
-            ("Who wants to call, a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_web_connection_details_answers_total', 'status')}", "{{status}}")]),
+            ("Ended calls a minute, by why", COUNT,
+             [(a_minute("postcall_agent_sessions_total", "end_reason"), "{{end_reason}}")]),
+            ("Who wants to call, a minute", COUNT,
+             [(a_minute("postcall_web_connection_details_answers_total", "status"), "{{status}}")]),
         ]),
         ("From the call to the record", [
-            ("Sessions a minute", PER_MINUTE, [
-                (f"60 * {rate('postcall_agent_sessions_total')}", "ended"),
-                (f"60 * {rate('postcall_agent_publishes_total', labels=PUBLISHED)}", "published"),
-                (f"60 * {rate('postcall_sink_lag_seconds_count', 'sink')}", "written by {{sink}}"),
+            ("Sessions a minute", COUNT, [
+                (a_minute("postcall_agent_sessions_total"), "ended"),
+                (a_minute("postcall_agent_publishes_total", labels=PUBLISHED), "published"),
+                (a_minute("postcall_sink_lag_seconds_count", "sink"), "written by {{sink}}"),
             ]),
             ("What waits", COUNT, [
                 ("sum(postcall_agent_outbox_waiting)", "in the agents' outboxes"),
@@ -131,28 +156,28 @@ DASHBOARDS = {
                 ("max(postcall_agent_outbox_oldest_seconds)", "in an outbox"),
                 ("max by (sink) (postcall_sink_oldest_unsettled_seconds)", "for {{sink}}"),
             ]),
-            ("From the call's end to its write, 99 %", SECONDS, [
+            ("Call's end to its write, 99 %", WIDE_SECONDS, [
                 (f"histogram_quantile(0.99, sum by (le, sink) (rate(postcall_sink_lag_seconds_bucket{RATE})))", "{{sink}}"),
             ]),
         ]),
         ("Who is there", [
             ("Agents connected to LiveKit", COUNT, [("sum(postcall_agent_livekit_connected)", "")]),
-            ("LiveKit answers", COUNT, [("min(postcall_web_livekit_reachable)", "")]),
-            ("Connected to NATS", COUNT, [("min(postcall_agent_nats_connected)", "agents"),
-                                          ("min by (sink) (postcall_sink_nats_connected)", "{{sink}}")]),
-            ("Services answer", COUNT, [("max by (service) (postcall_agent_service_up)", "{{service}}")]),
-            ("Sinks ready", COUNT, [("min by (sink) (postcall_sink_ready)", "{{sink}}")]),
+            ("LiveKit answers", WELL_IF_SO, [("min(postcall_web_livekit_reachable)", "")]),
+            ("Connected to NATS", WELL_IF_SO, [("min(postcall_agent_nats_connected)", "agents"),
+                                               ("min by (sink) (postcall_sink_nats_connected)", "{{sink}}")]),
+            ("Services answer", WELL_IF_SO, [("max by (service) (postcall_agent_service_up)", "{{service}}")]),
+            ("Sinks ready", WELL_IF_SO, [("min by (sink) (postcall_sink_ready)", "{{sink}}")]),
             ("Programs", COUNT, [("count by (program, version) (postcall_build_info)", "{{program}} {{version}}")]),
         ]),
     ]),
     "agent": ("postcall: agent", [
         ("Joining", [
             ("From assignment to track", SECONDS, quantiles("postcall_agent_join_seconds")),
-            ("Offers a minute, by the answer", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_offers_total', 'answer')}", "{{answer}}")]),
-            ("Joins that fail, a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_joins_failed_total', 'reason')}", "{{reason}}"),
-              (f"60 * {rate('postcall_agent_rooms_redispatched_total')}", "dispatched again")]),
+            ("Offers a minute, by the answer", COUNT,
+             [(a_minute("postcall_agent_offers_total", "answer"), "{{answer}}")]),
+            ("Joins that fail, a minute", COUNT,
+             [(a_minute("postcall_agent_joins_failed_total", "reason"), "{{reason}}"),
+              (a_minute("postcall_agent_rooms_redispatched_total"), "dispatched again")]),
             ("Calls and places", COUNT, [("postcall_agent_sessions_active", "calls of {{instance}}"),
                                          ("max(postcall_agent_rooms_without_agent)", "without an agent")]),
         ]),
@@ -162,82 +187,82 @@ DASHBOARDS = {
                 (f"histogram_quantile(0.9, sum by (le) (rate(postcall_agent_{part}_seconds_bucket{RATE})))", part)
                 for part in ["turn_end", "transcript", "first_token", "first_sound"]
             ]),
-            ("Requests to services a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_service_requests_total', 'service')}", "{{service}}")]),
-            ("Failures of services a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_service_failures_total', 'service, reason')}", "{{service}}: {{reason}}")]),
-            ("Calls of tools a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_tool_calls_total', 'outcome')}", "{{outcome}}")]),
-            ("Services and their sockets", COUNT,
-             [("min by (service) (postcall_agent_service_up)", "{{service}} answers"),
-              ("sum by (service) (postcall_agent_service_sockets_open)", "{{service}}: sockets open"),
-              (f"60 * {rate('postcall_agent_service_sockets_opened_total', 'service')}", "{{service}}: opened a minute")]),
+            ("Requests to services a minute", COUNT,
+             [(a_minute("postcall_agent_service_requests_total", "service"), "{{service}}")]),
+            ("Failures of services a minute", COUNT,
+             [(a_minute("postcall_agent_service_failures_total", "service, reason"), "{{service}}: {{reason}}")]),
+            ("Calls of tools a minute", COUNT,
+             [(a_minute("postcall_agent_tool_calls_total", "outcome"), "{{outcome}}")]),
+            ("Services answer", WELL_IF_SO, [("min by (service) (postcall_agent_service_up)", "{{service}}")]),
+            ("Sockets of services", COUNT,
+             [("sum by (service) (postcall_agent_service_sockets_open)", "{{service}}"),
+              (a_minute("postcall_agent_service_sockets_opened_total", "service"), "{{service}}, opened a minute")]),
         ]),
         ("Limits", [
-            ("Budgets used, a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_budget_used_total', 'budget')}", "{{budget}}")]),
-            ("Calls that used one up, a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_budget_spent_total', 'budget')}", "{{budget}}")]),
-            ("Left out, a minute", PER_MINUTE, [(f"60 * {rate('postcall_agent_cut_total', 'what')}", "{{what}}"),
-                                                (f"60 * {rate('postcall_agent_not_shown_total', 'what')}", "not shown: {{what}}")]),
+            ("Budgets used, a minute", WIDE_COUNT,
+             [(a_minute("postcall_agent_budget_used_total", "budget"), "{{budget}}")]),
+            ("Calls that used one up, a minute", COUNT,
+             [(a_minute("postcall_agent_budget_spent_total", "budget"), "{{budget}}")]),
+            ("Left out, a minute", COUNT, [(a_minute("postcall_agent_cut_total", "what"), "{{what}}"),
+                                           (a_minute("postcall_agent_not_shown_total", "what"), "not shown: {{what}}")]),
         ]),
         ("Sessions on their way out", [
             ("Outbox", COUNT, [("postcall_agent_outbox_waiting", "{{instance}}"),
                                ("postcall_agent_outbox_in_memory", "{{instance}}, in memory only")]),
             ("Age of the oldest", SECONDS, [("postcall_agent_outbox_oldest_seconds", "{{instance}}")]),
-            ("Tries to publish a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_agent_publishes_total', 'outcome')}", "{{outcome}}")]),
-            ("Spool", COUNT, [("sum by (folder) (postcall_agent_spool_files)", "{{folder}}"),
-                              ("sum(postcall_agent_published_kept)", "published and kept"),
-                              (f"60 * {rate('postcall_agent_published_not_kept_total')}", "not kept, a minute"),
-                              ("sum(postcall_agent_sessions_recovered_total)", "recovered at the start")]),
-            ("What is wrong", COUNT, [("postcall_agent_spool_failing", "{{instance}}: the disk refuses"),
-                                      ("postcall_agent_journals_refused", "{{instance}}: journals refused"),
-                                      ("postcall_agent_publish_refused", "{{instance}}: JetStream refuses"),
-                                      ("1 - postcall_agent_nats_connected", "{{instance}}: no NATS"),
-                                      ("1 - postcall_agent_livekit_connected", "{{instance}}: no LiveKit")]),
+            ("Tries to publish a minute", COUNT,
+             [(a_minute("postcall_agent_publishes_total", "outcome"), "{{outcome}}")]),
+            ("Files of the spool", COUNT, [("sum by (folder) (postcall_agent_spool_files)", "{{folder}}"),
+                                           ("sum(postcall_agent_published_kept)", "published and kept")]),
+            ("What an end has left", COUNT, [("sum(postcall_agent_sessions_recovered_total)", "recovered at the start"),
+                                             (a_minute("postcall_agent_published_not_kept_total"), "not kept, a minute"),
+                                             ("sum(postcall_agent_journals_refused)", "journals refused")]),
+            ("Is anything wrong", WELL_IF_NOT, [("max(postcall_agent_spool_failing)", "the disk refuses"),
+                                                ("max(postcall_agent_publish_refused)", "JetStream refuses"),
+                                                ("max(1 - postcall_agent_nats_connected)", "no NATS"),
+                                                ("max(1 - postcall_agent_livekit_connected)", "no LiveKit")]),
         ]),
         program("agent"),
     ]),
     "web": ("postcall: web", [
         ("Visitors", [
-            ("Connection details a minute, by status", PER_MINUTE,
-             [(f"60 * {rate('postcall_web_connection_details_answers_total', 'status')}", "{{status}}")]),
-            ("Limited a minute, by the limit", PER_MINUTE,
-             [(f"60 * {rate('postcall_web_connection_details_limited_total', 'limit')}", "{{limit}}")]),
-            ("Proofs against robots a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_web_proofs_total', 'outcome')}", "{{outcome}}")]),
+            ("Connection details a minute, by status", COUNT,
+             [(a_minute("postcall_web_connection_details_answers_total", "status"), "{{status}}")]),
+            ("Limited a minute, by the limit", COUNT,
+             [(a_minute("postcall_web_connection_details_limited_total", "limit"), "{{limit}}")]),
+            ("Proofs against robots a minute", COUNT,
+             [(a_minute("postcall_web_proofs_total", "outcome"), "{{outcome}}")]),
             ("Networks that are counted", COUNT, [("sum(postcall_web_connection_details_limited_clients)", "")]),
         ]),
         ("LiveKit", [
-            ("It answers", COUNT, [("postcall_web_livekit_reachable", "{{instance}}")]),
+            ("It answers", WELL_IF_SO, [("postcall_web_livekit_reachable", "{{instance}}")]),
             ("Rooms of calls", COUNT, [("max(postcall_web_calls)", "")]),
         ]),
         ("Connections", [
-            ("Ended a second, by how", PER_SECOND,
-             [(rate("postcall_http_connections_ended_total", "server, end", '{server=~"web.*"}'), "{{server}}: {{end}}")]),
-            ("Refused a second", PER_SECOND,
-             [(rate("postcall_http_connections_refused_total", "server", '{server=~"web.*"}'), "{{server}}"),
-              (rate("postcall_http_accept_errors_total", "server", '{server=~"web.*"}'), "{{server}}: no file or memory")]),
+            ("Ended a minute, by how", COUNT,
+             [(a_minute("postcall_http_connections_ended_total", "server, end", OF_WEB), "{{server}}: {{end}}")]),
+            ("Refused a minute", COUNT,
+             [(a_minute("postcall_http_connections_refused_total", "server", OF_WEB), "{{server}}"),
+              (a_minute("postcall_http_accept_errors_total", "server", OF_WEB), "{{server}}: no file or memory")]),
         ]),
         program("web"),
     ]),
     "sink-s3": ("postcall: sink-s3", [
         *sink("sink-s3"),
-        ("S3", [("Errors a minute, by kind", PER_MINUTE, [(f"60 * {rate('postcall_s3_errors_total', 'kind')}", "{{kind}}")])]),
+        ("S3", [("Errors a minute, by kind", COUNT, [(a_minute("postcall_s3_errors_total", "kind"), "{{kind}}")])]),
         program("sink-s3"),
     ]),
     "sink-salesforce": ("postcall: sink-salesforce", [
         *sink("sink-salesforce"),
         ("Salesforce", [
-            ("Errors a minute, by kind", PER_MINUTE,
-             [(f"60 * {rate('postcall_salesforce_errors_total', 'kind')}", "{{kind}}")]),
-            ("API calls a minute", PER_MINUTE, [(f"60 * {rate('postcall_salesforce_api_calls_total')}", "of this sink")]),
+            ("Errors a minute, by kind", COUNT,
+             [(a_minute("postcall_salesforce_errors_total", "kind"), "{{kind}}")]),
+            ("API calls a minute", COUNT, [(a_minute("postcall_salesforce_api_calls_total"), "of this sink")]),
             ("API calls of 24 hours", COUNT, [("max(postcall_salesforce_api_used)", "used, by everybody"),
                                               ("max(postcall_salesforce_api_limit)", "limit"),
                                               ("sum(increase(postcall_salesforce_api_calls_total[1d]))", "of this sink")]),
-            ("Values that fit no field, a minute", PER_MINUTE,
-             [(f"60 * {rate('postcall_salesforce_unfit_values_total')}", "")]),
+            ("Values that fit no field, a minute", COUNT,
+             [(a_minute("postcall_salesforce_unfit_values_total"), "")]),
         ]),
         program("sink-salesforce"),
     ]),
@@ -247,19 +272,65 @@ WIDTH, HEIGHT = 24, 8
 SOURCE = model.DataSourceRef(type_val="prometheus", uid="${source}")
 
 
-def panel(title, unit, queries):
-    """A number where it is a moment, else a line for each series."""
-    made = stat.Panel() if unit == TIME else timeseries.Panel().min(0).fill_opacity(10).legend(
-        common.VizLegendOptions().show_legend(True).placement(options.LegendPlacement.BOTTOM)
-        .display_mode(options.LegendDisplayMode.LIST)
-    )
-    if unit == SHARE:
-        made = made.max(1)
-    made = made.title(title).unit(unit).datasource(SOURCE)
+def panel(title, look, queries):
+    """One panel, as its look has it."""
+    if look == TIME:
+        made = stat.Panel()
+    elif look.well is not None:
+        made = states(look.well)
+    else:
+        made = lines(look)
+    made = made.title(title).unit(look.unit).datasource(SOURCE)
     for number, (expression, legend) in enumerate(queries):
         query = prometheus.Dataquery().expr(expression).legend_format(legend or title).ref_id(chr(ord("A") + number))
         made = made.with_target(query.datasource(SOURCE))
     return made
+
+
+def states(well):
+    """A bar for each series, green while it is as it should be."""
+    words = {
+        str(value): model.ValueMappingResult(text=text, color="green" if value == well else "red")
+        for value, text in enumerate(["no", "yes"])
+    }
+    return statetimeline.Panel().mappings([model.ValueMap(words)]).show_value(options.VisibilityMode.NEVER).legend(
+        common.VizLegendOptions().show_legend(False)
+    )
+
+
+def lines(look):
+    """A line for each series. What has been zero all the time is not in the legend: programs export all kinds of a failure."""
+    made = timeseries.Panel().tooltip(
+        common.VizTooltipOptions().mode(options.TooltipDisplayMode.MULTI).sort(options.SortOrder.DESCENDING)
+    ).legend(
+        common.VizLegendOptions().show_legend(True).placement(options.LegendPlacement.BOTTOM)
+        .display_mode(options.LegendDisplayMode.LIST)
+    ).with_override(
+        model.MatcherConfig("byValue", {"reducer": "allIsZero", "op": "gte", "value": 0}),
+        [model.DynamicConfigValue("custom.hideFrom", {"legend": True, "tooltip": True, "viz": False})],
+    )
+    if look.wide:
+        return made.scale_distribution(common.ScaleDistributionConfig().type(options.ScaleDistribution.LOG).log(10))
+    if look.promised is not None:
+        kept_from = [model.Threshold(None, "red"), model.Threshold(look.promised, "green")]
+        return made.axis_soft_min(round(1 - 4 * (1 - look.promised), 4)).max(1).thresholds(
+            dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps(kept_from)
+        ).thresholds_style(
+            common.GraphThresholdsStyleConfig().mode(options.GraphTresholdsStyleMode.DASHED)
+        )
+    made = made.min(0).fill_opacity(10)
+    return made.max(1) if look == SHARE else made
+
+
+def shared_out(panels):
+    """At most four beside each other, and about as many on each line."""
+    count = -(-len(panels) // 4)
+    at_least, more = divmod(len(panels), count)
+    begin = 0
+    for line in range(count):
+        end = begin + at_least + (line < more)
+        yield panels[begin:end]
+        begin = end
 
 
 def written(uid, title, rows):
@@ -275,13 +346,13 @@ def written(uid, title, rows):
         number += 1
         made = made.with_row(dashboard.Row(row).id(number).grid_pos(model.GridPos(h=1, w=WIDTH, x=0, y=top)))
         top += 1
-        columns = len(panels) if len(panels) <= 4 else 3
-        for index, (name, unit, queries) in enumerate(panels):
-            number += 1
-            x, y = index % columns * (WIDTH // columns), top + index // columns * HEIGHT
-            place = model.GridPos(h=HEIGHT, w=WIDTH // columns, x=x, y=y)
-            made = made.with_panel(panel(name, unit, queries).id(number).grid_pos(place))
-        top += -(-len(panels) // columns) * HEIGHT
+        for line in shared_out(panels):
+            width = WIDTH // len(line)
+            for column, (name, look, queries) in enumerate(line):
+                number += 1
+                place = model.GridPos(h=HEIGHT, w=width, x=column * width, y=top)
+                made = made.with_panel(panel(name, look, queries).id(number).grid_pos(place))
+            top += HEIGHT
     text = JSONEncoder(sort_keys=True, indent=2).encode(made.build())
     return re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE) + "\n"
 
