@@ -114,7 +114,7 @@ class Caller:
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=announced)
         publication = await self.room.local_participant.publish_track(track, options)
         self.microphones.append(track)
-        self.track = publication.sid
+        self.publication = publication
         self.tasks.append(asyncio.create_task(self._use_microphone(source, tone)))
 
     async def _use_microphone(self, source, tone):
@@ -278,7 +278,7 @@ async def pre_connect_audio(room, file, identity="ann"):
     caller = callers[room, identity]
     with open(file, "rb") as recording:
         content = recording.read()
-    attributes = {"trackId": caller.track, "sampleRate": "48000", "channels": "1"}
+    attributes = {"trackId": caller.publication.sid, "sampleRate": "48000", "channels": "1"}
     writer = await caller.room.local_participant.stream_bytes(
         "pre-connect-buffer", topic="lk.agent.pre-connect-audio-buffer", mime_type="audio/webm;codecs=opus",
         attributes=attributes)
@@ -340,9 +340,11 @@ def frames(file):
     return resampler.push(frame) + resampler.flush()
 
 
-async def speak(room, file, identity="ann"):
+async def speak(room, file, identity="ann", limit=20):
     """Speaks a mono WAV file into the microphone, to its end; answers when that was, in seconds of the recording."""
     caller = callers[room, identity]
+    # An agent that is in the room may not be subscribed yet, and hears nothing of what is said before.
+    await asyncio.wait_for(caller.publication.wait_for_subscription(), limit)
     caller.uttered.clear()
     for part in frames(file):
         caller.to_speak.put_nowait(part)
@@ -395,7 +397,7 @@ async def publish(room, identity="ann", after=0.0):
 async def unpublish(room, identity="ann"):
     """Takes the newest microphone back."""
     caller = callers[room, identity]
-    await caller.room.local_participant.unpublish_track(caller.track)
+    await caller.room.local_participant.unpublish_track(caller.publication.sid)
     return {}
 
 

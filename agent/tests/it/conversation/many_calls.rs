@@ -6,8 +6,9 @@ use super::call::flite;
 use super::stage::Stage;
 use crate::servers::{AGENT_NAME, wait_for};
 
-/// More callers than these take a small machine a minute to be there; as many as an agent takes are for a benchmark.
-const CALLS: usize = 20;
+/// One process holds all callers, and on a busy machine it does not keep up with many more; as many as an agent takes are for a
+/// benchmark.
+const CALLS: usize = 8;
 
 #[test]
 fn calls_close_the_sockets_that_they_open() {
@@ -23,7 +24,7 @@ fn calls_close_the_sockets_that_they_open() {
     stage.all(&rooms, "speak", &json!({"file": spoken.path()}));
     // Some hang up in the middle of what they are told.
     let told = |sockets: &Value| sockets["tts"]["taken"]["session.flush"].as_u64().unwrap_or_default();
-    wait_for("replies", || (told(&simulator.sockets()) >= 10).then_some(()));
+    wait_for("replies", || (told(&simulator.sockets()) >= CALLS as u64 / 2).then_some(()));
     stage.all(&rooms, "leave", &json!({}));
     for room in &rooms {
         let session = stage.exported(room);
