@@ -47,7 +47,7 @@ fn an_api_server_takes_the_chart_and_its_upgrade_without_a_warning() {
         // Which is why values.yaml says that only the claims' own size can be changed.
         let larger =
             cluster.helm("upgrade", file, &["--namespace", "calls", "--set", "agent.spool.size=3Gi"]);
-        assert!(!larger.status.success() && said(&larger).contains("Forbidden"), "{}", said(&larger));
+        assert!(!larger.status.success() && said(&larger).contains("immutable"), "{}", said(&larger));
         let removed = cluster
             .tool("helm")
             .args(["uninstall", "postcall", "--no-hooks", "--namespace", "calls"])
