@@ -36,7 +36,7 @@ pub(super) async fn the_model_is_slow(run: &mut Run) -> Result<()> {
 
 pub(super) async fn the_services_are_away(run: &mut Run) -> Result<()> {
     run.about_to("the speech and language services are killed", &OF_SERVICES)?;
-    let callers = [0, 1].map(|who| Calls::begin(&run.stage.environment, &run.people[who], Talk::Types));
+    let callers = [0, 1, 2, 3].map(|who| Calls::begin(&run.stage.environment, &run.people[who], Talk::Types));
     let killed = run.begin(Fault::Kill(Part::OpenAi)).await?;
     run.fire(&OF_SERVICES).await?;
     run.end(killed, Fault::Kill(Part::OpenAi)).await?;
